@@ -1,0 +1,150 @@
+//! What the running program sees of the configuration: resolved, checked, immutable.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::Offset;
+
+use crate::provider::Provider;
+use crate::secret::Secret;
+use crate::sign::{KeyRing, VerifyingKey};
+use crate::wire::{Target, Timeouts};
+
+/// What only a restart can change.
+#[derive(Debug, Clone)]
+pub struct Boot {
+    pub app: Listener,
+    pub notify: Option<Listener>,
+    pub admin: Listener,
+    pub store: StoreUrl,
+    pub log: Log,
+}
+
+/// Everything a request needs, taken once and passed down.
+pub struct Snapshot {
+    /// By account name.
+    pub accounts: BTreeMap<String, Arc<Account>>,
+    /// The configuration as JSON with every secret redacted.
+    pub redacted: serde_json::Value,
+    /// SHA-256 (hex) over the configuration and every file it refers to.
+    pub hash: String,
+}
+
+/// One merchant application at one provider.
+pub struct Account {
+    pub name: String,
+    pub provider: Arc<Provider>,
+    pub target: Target,
+    pub base_url: String,
+    pub environment: Option<Environment>,
+    pub app_id: String,
+    pub currency: Option<String>,
+    pub timezone: Offset,
+    pub answer: AnswerMode,
+    pub notify_url: Option<String>,
+    pub signing_keys: KeyRing,
+    pub provider_keys: Vec<VerifyingKey>,
+    pub app: AppAuth,
+    pub limits: Limits,
+    pub timeouts: Timeouts,
+    pub retry: Retry,
+    pub delivery: Option<Delivery>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    Live,
+    Test,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerMode {
+    /// The provider's JSON as it came.
+    Provider,
+    /// `data` only, HTTP status by outcome.
+    Unwrapped,
+}
+
+/// Who may call an account. Empty lists: anyone who can reach the listener.
+#[derive(Debug, Clone, Default)]
+pub struct AppAuth {
+    pub tokens: Vec<Secret>,
+    pub uids: Vec<u32>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Listener {
+    pub address: Address,
+    pub tls: Option<ListenerTls>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    Tcp(std::net::SocketAddr),
+    Unix(PathBuf),
+}
+
+#[derive(Debug, Clone)]
+pub struct ListenerTls {
+    pub cert_pem: Vec<u8>,
+    pub key_pem: Secret,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreUrl(pub String);
+
+#[derive(Debug, Clone)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub rate: Option<Rate>,
+    pub burst: Option<u32>,
+    pub on_excess: OnExcess,
+    pub max_wait: Duration,
+    pub in_flight: usize,
+}
+
+/// `count` calls per `per`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub count: u32,
+    pub per: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnExcess {
+    Wait,
+    Reject,
+}
+
+#[derive(Debug, Clone)]
+pub struct Retry {
+    pub attempts: u32,
+    pub resolve_for: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub url: url::Url,
+    pub format: DeliveryFormat,
+    pub secret: Option<Secret>,
+    pub retry_for: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryFormat {
+    CloudEvents,
+    Plain,
+}

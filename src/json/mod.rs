@@ -1,0 +1,11 @@
+//! JSON text read without losing a byte of it.
+//!
+//! A parsed-and-printed body is another body: floats, big integers, escapes and order change. So this module finds where
+//! members stand in the text and splices ours in, and never prints what it read. It refuses what two parsers could read
+//! differently: duplicate members at any level, lone surrogates, bytes that are not UTF-8, nesting beyond a limit.
+
+mod scan;
+mod text;
+
+pub use scan::{JsonError, JsonErrorKind, Member, Object, parse_object};
+pub use text::{escape, unescape};

@@ -1,0 +1,17 @@
+//! Signing and verifying: keys, algorithms, recipes and the pool of threads that signs.
+//!
+//! A signing recipe is data from a provider profile, made of small closed enums; the functions that apply it are plain
+//! and synchronous. Nothing here knows a provider, a socket or a file.
+
+mod key;
+mod keyring;
+mod pool;
+mod recipe;
+
+pub use key::{Hash, KeyError, PrivateKey, PublicKey};
+pub use keyring::{KeyRing, SigningKey, VerifyingKey};
+pub use pool::{SignError, SignPool};
+pub use recipe::{
+    Algorithm, Encoding, EnvelopeMember, EnvelopeValue, Placement, RequestRecipe, Source, Unsigned,
+    VerifyRecipe,
+};

@@ -1,0 +1,240 @@
+//! HTTP messages as plain values: whole, bounded, already off the socket.
+//!
+//! No I/O here. `edge` turns sockets into [`Request`]s and [`Reply`]s into bytes; everything between is functions over
+//! these types. [`Upstream`] is the one seam through which a call leaves for the provider.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::secret::Secret;
+
+/// The largest body an application may post, in bytes. Parameters are a few hundred bytes; the room is for lists.
+pub const APP_BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// The largest answer read from a provider, in bytes. A longer one is treated as unreadable.
+pub const PROVIDER_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A whole request, body included.
+#[derive(Debug)]
+pub struct Request {
+    /// The request's method.
+    pub method: Method,
+    /// The path alone, percent-encoding as it came; no query.
+    pub path: String,
+    /// The query string without its `?`, empty when there is none.
+    pub query: String,
+    /// All header fields as they came.
+    pub headers: HeaderMap,
+    /// The whole body, unchunked.
+    pub body: Bytes,
+    /// Who is calling.
+    pub peer: Peer,
+    /// When the request's head had been read.
+    pub received_at: Instant,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A TCP client.
+    Tcp(SocketAddr),
+    /// A unix-socket client and its user id (SO_PEERCRED), when the kernel told it.
+    Unix { uid: Option<u32> },
+    /// The address could not be learned; it is trusted with nothing.
+    Unidentified,
+}
+
+/// A whole answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status line's code.
+    pub status: StatusCode,
+    /// Header fields; `Content-Length`, `Date` and `Connection` are the edge's to set.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// An answer with a body of the given media type.
+    pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Self { status, headers, body: body.into() }
+    }
+
+    /// Adds one header field, replacing an earlier one of that name. A value that no header can carry is left out.
+    pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}
+
+/// What answers requests on one listener. Implementations are pure of sockets; the edge runs each call in a task of its
+/// own, so a caller who hangs up does not stop it.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// The largest body this handler takes, in bytes; the edge refuses longer ones by asking [`Handler::refuse`].
+    fn body_bytes_max(&self) -> usize;
+
+    /// Answers one request.
+    async fn handle(&self, request: Request) -> Reply;
+
+    /// The answer to a request that the edge itself had to refuse before it was whole.
+    fn refuse(&self, refusal: Refusal) -> Reply;
+}
+
+/// Why the edge refuses a request before a handler sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The body is longer than [`Handler::body_bytes_max`].
+    BodyTooLarge,
+    /// The head or the body is not valid HTTP (also a missing `Host`, or an ambiguous length).
+    BadRequest,
+    /// The header fields are larger than the edge accepts.
+    HeadTooLarge,
+    /// The head or the body did not arrive in time.
+    TooSlow,
+    /// A transfer coding other than `chunked`.
+    UnknownTransferCoding,
+    /// An `Expect` other than `100-continue`.
+    UnknownExpectation,
+    /// The process is shutting down and takes no new work.
+    ShuttingDown,
+    /// The handler failed unexpectedly. What happened to the call is not known.
+    HandlerFailed,
+}
+
+/// Where an account's provider is reached. Equal targets share connections.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// `https`, or plain `http` to loopback.
+    pub tls: Option<TargetTls>,
+    /// Host name (or address text) for DNS, `Host` and SNI.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// The base URL's path without a trailing `/`; may be empty.
+    pub base_path: String,
+    /// Changes whenever anything above changes (address, roots, client certificate): pools are keyed by it.
+    pub fingerprint: String,
+}
+
+/// TLS material towards a provider.
+#[derive(Debug, Clone)]
+pub struct TargetTls {
+    /// PEM bundle of the roots to trust; the system's roots when `None`.
+    pub ca_pem: Option<Arc<Vec<u8>>>,
+    /// PEM chain and PEM private key to present.
+    pub client: Option<Arc<ClientCertificate>>,
+}
+
+/// A client certificate chain with its key.
+#[derive(Debug)]
+pub struct ClientCertificate {
+    /// PEM chain, leaf first.
+    pub chain_pem: Vec<u8>,
+    /// PEM private key.
+    pub key_pem: Secret,
+}
+
+/// One call on its way out: complete bytes, nothing left to decide.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Path below the target's base path, beginning with `/`.
+    pub path: String,
+    /// Header fields beyond `Host`, `Content-Length` and `Connection`, which the edge sets.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The exact body; always sent with `Content-Length`.
+    pub body: Bytes,
+}
+
+/// How long the phases of one exchange may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// DNS, TCP connect and TLS handshake together.
+    pub connect: Duration,
+    /// Writing the whole request.
+    pub send: Duration,
+    /// The whole exchange, connect included.
+    pub total: Duration,
+}
+
+/// A provider's whole HTTP answer, whatever it means.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Header fields.
+    pub headers: HeaderMap,
+    /// Body, at most [`PROVIDER_BODY_BYTES_MAX`].
+    pub body: Bytes,
+}
+
+/// Why an exchange brought no whole answer. The split is about money: only [`SendError::NotSent`] proves that the
+/// provider did not get the call.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SendError {
+    /// Failed before the first byte of the request was handed to the connection.
+    #[error("not sent: {0}")]
+    NotSent(NotSent),
+    /// Failed at or after the first byte: the provider may have acted on it.
+    #[error("no answer: {0}")]
+    Unknown(NoAnswer),
+}
+
+/// Failures that prove nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotSent {
+    /// The host name could not be resolved.
+    #[error("the host name could not be resolved")]
+    Resolve,
+    /// No TCP connection: refused, unreachable.
+    #[error("the connection was refused or the host is unreachable")]
+    Connect,
+    /// DNS, TCP or TLS took longer than the connect time-out.
+    #[error("connecting took longer than the connect time-out")]
+    ConnectTimeout,
+    /// The TLS handshake failed: certificate, name or version.
+    #[error("the TLS handshake failed")]
+    Tls,
+}
+
+/// Failures that leave open what happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// Writing the request failed or took too long.
+    #[error("writing the request failed")]
+    Write,
+    /// The connection ended before a whole answer had been read.
+    #[error("the connection ended before a whole answer")]
+    ConnectionLost,
+    /// The total time-out passed.
+    #[error("no whole answer within the total time-out")]
+    Timeout,
+    /// What came back is not HTTP.
+    #[error("the answer is not valid HTTP")]
+    NotHttp,
+    /// The answer is longer than [`PROVIDER_BODY_BYTES_MAX`].
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+/// The way out to a provider. One exchange, one answer or one reason; never repeats by itself.
+#[async_trait]
+pub trait Upstream: Send + Sync + 'static {
+    /// Sends `call` to `target` and reads the whole answer.
+    async fn send(
+        &self,
+        target: &Target,
+        call: Call,
+        timeouts: Timeouts,
+    ) -> Result<Answer, SendError>;
+}
