@@ -1,3 +1,10 @@
-//! The `countersign` program.
+//! The `countersign` program: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    countersign::cli::main()
+}

@@ -3,6 +3,8 @@
 //! No I/O here. `edge` turns sockets into [`Request`]s and [`Reply`]s into bytes; everything between is functions over
 //! these types. [`Upstream`] is the one seam through which a call leaves for the provider.
 
+mod request_id;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +14,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::secret::Secret;
+
+pub use request_id::RequestId;
 
 /// The largest body an application may post, in bytes. Parameters are a few hundred bytes; the room is for lists.
 pub const APP_BODY_BYTES_MAX: usize = 1024 * 1024;

@@ -1,0 +1,121 @@
+//! How the demonstration is told: one screen of text, in colour on a terminal only, or JSON.
+
+use std::io::IsTerminal;
+
+use serde_json::{Value, json};
+
+use super::Stage;
+use super::application::Got;
+
+/// Signatures and problems are longer than a line; this much of them is shown.
+const SHOWN_CHARACTERS: usize = 24;
+
+/// The story so far.
+pub(super) struct Story {
+    json: Option<Vec<Value>>,
+    colour: bool,
+}
+
+impl Story {
+    pub fn new(json: bool) -> Self {
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { json: json.then(Vec::new), colour }
+    }
+
+    pub fn application_posts(&mut self, path: &str, body: &str) {
+        self.step("application_posts", "The application posts plain JSON to the sidecar", &[
+            ("request", format!("POST {path}")),
+            ("body", body.to_owned()),
+        ]);
+    }
+
+    pub fn goes_over_the_wire(&mut self, path: &str, body: &str) -> Result<(), String> {
+        let envelope: Value = serde_json::from_str(body).map_err(|error| format!("the envelope: {error}"))?;
+        let text = |name: &str| envelope[name].as_str().unwrap_or_default().to_owned();
+        let sign = text("sign");
+        let shown = match self.json {
+            Some(_) => sign,
+            None => format!("{}… ({} characters)", &sign[..SHOWN_CHARACTERS.min(sign.len())], sign.len()),
+        };
+        self.step("goes_over_the_wire", "Over the wire goes the provider's signed envelope", &[
+            ("request", format!("POST {path}")),
+            ("appId", text("appId")),
+            ("sign", shown),
+            ("param", text("param")),
+        ]);
+        Ok(())
+    }
+
+    pub fn answer_comes_back(&mut self, answer: &Got) {
+        self.answer("answer", "The provider checks the signature, takes the payout and answers", answer);
+    }
+
+    pub fn answer_is_lost(&mut self, answer: &Got) {
+        self.answer(
+            "answer_lost",
+            "A second payout: the provider takes it, but its answer is lost on the way. Countersign does not call that a \
+             failure, and does not send it again",
+            answer,
+        );
+    }
+
+    pub fn application_asks(&mut self, question: &str, answer: &Got) {
+        self.step("application_asks", "So the application asks what became of it", &[
+            ("request", "POST /shop-th/payout_status".to_owned()),
+            ("body", question.to_owned()),
+            ("answer", answer.body.clone()),
+        ]);
+    }
+
+    pub fn count(&mut self, payouts: usize) {
+        self.step("count", "The provider's books: each reference was paid once", &[(
+            "payouts",
+            payouts.to_string(),
+        )]);
+    }
+
+    pub fn finish(&mut self, well: bool) {
+        if let Some(steps) = self.json.take() {
+            println!("{:#}", json!({ "ok": well, "steps": steps }));
+        }
+    }
+
+    pub fn stay_up(&self, stage: &Stage, sandbox: &str) {
+        println!("\nEverything stays up until Ctrl-C:");
+        println!("  application side  {}/shop-th/{{operation}}", stage.app);
+        println!("  admin side        {}/metrics", stage.admin);
+        println!("  sandbox           {sandbox}/_sandbox/transactions");
+        println!("\nTry it:");
+        println!(
+            "  curl -si {}/shop-th/payout_status -H 'Content-Type: application/json' -d '{{\"mchOrderId\":\"DEMO0001\"}}'",
+            stage.app
+        );
+    }
+
+    fn answer(&mut self, name: &str, title: &str, answer: &Got) {
+        let mut rows = vec![("status", answer.status.to_string())];
+        rows.extend(answer.headers.iter().map(|(name, value)| (*name, value.clone())));
+        rows.push(("body", answer.body.clone()));
+        self.step(name, title, &rows);
+    }
+
+    fn step(&mut self, name: &str, title: &str, rows: &[(&str, String)]) {
+        if let Some(steps) = &mut self.json {
+            let rows: serde_json::Map<String, Value> =
+                rows.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+            steps.push(json!({ "step": name, "title": title, "shown": rows }));
+            return;
+        }
+        println!("\n{}", self.painted("1", title));
+        for (name, value) in rows {
+            println!("  {} {value}", self.painted("2", &format!("{name:<24}")));
+        }
+    }
+
+    fn painted(&self, code: &str, text: &str) -> String {
+        match self.colour {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
+    }
+}

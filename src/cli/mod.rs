@@ -1,0 +1,103 @@
+//! The command line: one file per subcommand, one list of them here.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage. Data goes to standard output, everything else to standard error.
+
+mod check;
+mod demo;
+mod explain;
+mod input;
+mod keys;
+mod openapi;
+mod run;
+mod sandbox;
+mod schema;
+mod sign;
+mod verify;
+mod version;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A payment sidecar: plain JSON in, signed provider calls out, honest outcomes back.
+#[derive(Parser)]
+#[command(name = "countersign", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The subcommands, in the order a newcomer meets them.
+#[derive(Subcommand)]
+enum Command {
+    /// See it all happen: a sandbox provider, the sidecar and a small application in one process
+    Demo(demo::Args),
+    /// Check a configuration and its keys, and list every mistake; starts nothing
+    Check(check::Args),
+    /// Run the sidecar
+    Run(run::Args),
+    /// Run the provider emulator alone
+    Sandbox(sandbox::Args),
+    /// Make or show key pairs
+    Keys(keys::Args),
+    /// Sign one message
+    Sign(sign::Args),
+    /// Verify one message
+    Verify(verify::Args),
+    /// Show what was signed, and why a signature fails
+    Explain(explain::Args),
+    /// Print the OpenAPI document of the plain API
+    Openapi(openapi::Args),
+    /// Print the JSON Schema of the configuration file
+    Schema(schema::Args),
+    /// Print version, commit and build date
+    Version(version::Args),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what was asked.
+    Done,
+    /// It could not, or the answer is no.
+    Failed,
+    /// It was called the wrong way.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::from(0),
+            Exit::Failed => Self::from(1),
+            Exit::Usage => Self::from(2),
+        }
+    }
+}
+
+/// Where the configuration is read from.
+#[derive(clap::Args)]
+pub struct ConfigFile {
+    /// The configuration file
+    #[arg(long, env = "COUNTERSIGN_CONFIG", default_value = "config/countersign.toml")]
+    pub config: PathBuf,
+}
+
+/// Runs the command that the process's arguments name.
+pub fn main() -> ExitCode {
+    let exit = match Cli::parse().command {
+        Command::Demo(args) => demo::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Sandbox(args) => sandbox::run(args),
+        Command::Keys(args) => keys::run(args),
+        Command::Sign(args) => sign::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Openapi(args) => openapi::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Version(args) => version::run(args),
+    };
+    exit.into()
+}

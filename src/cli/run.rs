@@ -1,0 +1,69 @@
+//! `countersign run`: the sidecar.
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use super::version::{COMMIT, VERSION};
+use super::{ConfigFile, Exit};
+use crate::app::{Build, Sidecar};
+use crate::clock::Clock;
+use crate::config::{self, Address};
+use crate::logging;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+pub fn run(args: Args) -> Exit {
+    leave_no_core_dumps();
+    let loaded = match config::load(&args.file.config) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => {
+            eprintln!("{}: {} mistake(s)", args.file.config.display(), mistakes.len());
+            for mistake in &mistakes {
+                eprintln!("  {mistake}");
+            }
+            return Exit::Failed;
+        }
+    };
+    logging::install(loaded.boot.log.format, &loaded.boot.log.level);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let accounts = loaded.snapshot.accounts.len();
+    let hash = loaded.snapshot.hash.clone();
+    let sidecar = match Sidecar::open(loaded, Clock::System, Build { version: VERSION, commit: COMMIT }) {
+        Ok(sidecar) => sidecar,
+        Err(error) => {
+            tracing::error!("{error}");
+            return Exit::Failed;
+        }
+    };
+    tracing::info!(listener = "admin", address = %text(sidecar.admin_address()), "listening");
+    tracing::info!(listener = "app", address = %text(sidecar.app_address()), "listening");
+    tracing::info!(version = VERSION, commit = COMMIT, accounts, configuration = hash, "started");
+    match sidecar.run() {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            tracing::error!("the sidecar could not be run: {error}");
+            Exit::Failed
+        }
+    }
+}
+
+/// A core dump would hold every key. A limit of 1 byte and not 0: the kernel ignores 0 when dumps are piped to a
+/// handler, while 1 means "no dump" in both cases.
+fn leave_no_core_dumps() {
+    let limit = Rlimit { current: Some(1), maximum: Some(1) };
+    if let Err(error) = setrlimit(Resource::Core, limit) {
+        eprintln!("warning: core dumps could not be switched off: {error}");
+    }
+}
+
+fn text(address: &Address) -> String {
+    match address {
+        Address::Tcp(address) => address.to_string(),
+        Address::Unix(path) => format!("unix:{}", path.display()),
+    }
+}

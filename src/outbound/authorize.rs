@@ -1,0 +1,104 @@
+//! Who may call an account.
+
+use http::header::AUTHORIZATION;
+
+use crate::config::AppAuth;
+use crate::problem::{Code, Problem};
+use crate::wire::{Peer, Request};
+
+/// Admits a caller with one of the account's tokens, or on a unix socket with one of its user ids. An account with
+/// neither is open to whoever reaches the listener; the configuration allows that on loopback and unix sockets only.
+pub(super) fn authorize(allowed: &AppAuth, request: &Request) -> Result<(), Problem> {
+    let open = allowed.tokens.is_empty() && allowed.uids.is_empty();
+    match open || uid_matches(allowed, request.peer) || token_matches(allowed, request) {
+        true => Ok(()),
+        false => Err(Problem::not_sent(
+            Code::Unauthorized,
+            "expected `Authorization: Bearer` with one of the account's tokens",
+        )),
+    }
+}
+
+fn uid_matches(allowed: &AppAuth, peer: Peer) -> bool {
+    match peer {
+        Peer::Unix { uid: Some(uid) } => allowed.uids.contains(&uid),
+        Peer::Unix { uid: None } | Peer::Tcp(_) | Peer::Unidentified => false,
+    }
+}
+
+fn token_matches(allowed: &AppAuth, request: &Request) -> bool {
+    let mut values = request.headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let Some(presented) = bearer(value.as_bytes()) else { return false };
+    // Every token is compared, so the time taken does not tell which one came close.
+    allowed.tokens.iter().fold(false, |matched, token| token.matches(presented) | matched)
+}
+
+/// The token of a `Bearer` credential; the scheme's name is case-insensitive (RFC 9110).
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked(b"Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| rest.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue, Method};
+
+    use super::*;
+    use crate::secret::Secret;
+
+    fn request(peer: Peer, authorization: &[&str]) -> Request {
+        let mut headers = HeaderMap::new();
+        for value in authorization {
+            headers.append(AUTHORIZATION, HeaderValue::from_str(value).expect("a header value"));
+        }
+        Request {
+            method: Method::POST,
+            path: "/shop/balance".into(),
+            query: String::new(),
+            headers,
+            body: Bytes::new(),
+            peer,
+            received_at: Instant::now(),
+        }
+    }
+
+    #[test]
+    fn only_one_of_the_tokens_opens_the_account() {
+        let allowed = AppAuth {
+            tokens: vec![Secret::new(b"old-token".to_vec()), Secret::new(b"new-token".to_vec())],
+            uids: vec![],
+        };
+        let tcp = Peer::Tcp(([127, 0, 0, 1], 4000).into());
+        for good in ["Bearer old-token", "bearer new-token", "Bearer  new-token"] {
+            assert!(authorize(&allowed, &request(tcp, &[good])).is_ok(), "`{good}` should open it");
+        }
+        let bad: [&[&str]; 7] = [
+            &[],
+            &[""],
+            &["Bearer"],
+            &["Bearer "],
+            &["Bearer old-tokenx"],
+            &["Basic old-token"],
+            &["Bearer old-token", "Bearer old-token"],
+        ];
+        for bad in bad {
+            let problem = authorize(&allowed, &request(tcp, bad)).expect_err("should be refused");
+            assert_eq!(problem.code(), Code::Unauthorized, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_id_counts_on_a_unix_socket_only() {
+        let allowed = AppAuth { tokens: vec![], uids: vec![1000] };
+        let admitted = |peer| authorize(&allowed, &request(peer, &[])).is_ok();
+        assert!(admitted(Peer::Unix { uid: Some(1000) }));
+        assert!(!admitted(Peer::Unix { uid: Some(1001) }));
+        assert!(!admitted(Peer::Unix { uid: None }));
+        assert!(!admitted(Peer::Tcp(([127, 0, 0, 1], 4000).into())));
+        assert!(!admitted(Peer::Unidentified));
+    }
+}

@@ -1,0 +1,86 @@
+//! The outbound path: a plain JSON post becomes one signed provider call and an honest answer.
+//!
+//! [`Outbound::serve`] lists the steps in order; each lives in the file it names. Nothing here knows sockets, files or
+//! providers: the edge brings whole requests, the profile says what an operation is.
+
+mod answer;
+mod attempts;
+mod authorize;
+mod classify;
+mod parameters;
+mod record;
+mod route;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::clock::Clock;
+use crate::config::Live;
+use crate::limits::InFlight;
+use crate::metrics::Metrics;
+use crate::problem::{Code, Problem};
+use crate::sign::SignPool;
+use crate::wire::{APP_BODY_BYTES_MAX, Handler, Refusal, Reply, Request, RequestId, Upstream};
+
+use record::Record;
+
+/// What answers the applications.
+pub struct Outbound {
+    /// The current configuration; loaded once per request.
+    pub live: Live,
+    /// The way out.
+    pub upstream: Arc<dyn Upstream>,
+    /// The threads that sign.
+    pub signers: SignPool,
+    /// Calls under way, per account.
+    pub in_flight: InFlight,
+    /// Where everything is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where timestamps come from.
+    pub clock: Clock,
+}
+
+#[async_trait]
+impl Handler for Outbound {
+    fn body_bytes_max(&self) -> usize {
+        APP_BODY_BYTES_MAX
+    }
+
+    async fn handle(&self, request: Request) -> Reply {
+        let mut record = Record::begin(request.received_at);
+        let result = self.serve(&request, &mut record).await;
+        record.finish(result, &self.metrics)
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Reply {
+        Record::refused(Problem::from(refusal), &self.metrics)
+    }
+}
+
+impl Outbound {
+    /// One request, step by step. Fills `record` with what it learns on the way.
+    async fn serve(&self, request: &Request, record: &mut Record) -> Result<answer::Answered, Problem> {
+        let snapshot = self.live.load();
+        let account = route::account(&snapshot, request)?;
+        record.account = Some(account.name.clone());
+        authorize::authorize(&account.app, request)?;
+        let operation = route::operation(account, request)?;
+        record.operation = Some(operation.name.clone());
+        route::require_post(request)?;
+        let _under_way = self.in_flight.enter(&account.name, account.limits.in_flight).ok_or_else(|| {
+            Problem::not_sent(Code::Overloaded, "this account has its limit of calls under way already")
+                .with_retry_after(std::time::Duration::from_secs(1))
+        })?;
+        let parameters = parameters::read(account, operation, request)?;
+        record.reference = operation.reference(&parameters).map(|reference| reference.into_owned());
+        parameters::check(account, operation, &parameters, record.reference.as_deref())?;
+        let call = attempts::PreparedCall { account, operation, parameters: &parameters };
+        let exchange = attempts::run(self, &call).await;
+        record.attempts = exchange.attempts;
+        answer::answer(account, operation, exchange, record.reference.as_deref())
+    }
+}
+
+/// The id of a request, made when it begins.
+type Id = RequestId;

@@ -1,0 +1,89 @@
+//! What is known about one request on its way through, and the one place where it is counted, logged and stamped.
+
+use std::time::Instant;
+
+use super::Id;
+use super::answer::Answered;
+use crate::metrics::Metrics;
+use crate::outcome::Outcome;
+use crate::problem::{Problem, stamp};
+use crate::wire::Reply;
+
+/// The label of requests that named no account or operation; the path they asked for is never a label.
+const NONE: &str = "-";
+
+/// One request, as far as it is known.
+pub(super) struct Record {
+    id: Id,
+    started: Instant,
+    pub account: Option<String>,
+    pub operation: Option<String>,
+    pub reference: Option<String>,
+    pub attempts: u32,
+}
+
+impl Record {
+    /// Begins with a fresh request id.
+    pub fn begin(started: Instant) -> Self {
+        Self { id: Id::random(), started, account: None, operation: None, reference: None, attempts: 0 }
+    }
+
+    /// Counts, logs and answers a request that was refused before it was whole.
+    pub fn refused(problem: Problem, metrics: &Metrics) -> Reply {
+        Self::begin(Instant::now()).finish(Err(problem), metrics)
+    }
+
+    /// Counts and logs the request and completes its answer.
+    pub fn finish(self, result: Result<Answered, Problem>, metrics: &Metrics) -> Reply {
+        let (reply, outcome, code) = match result {
+            Ok(answered) => {
+                let reply = stamp(answered.reply, &self.id, answered.outcome, self.attempts);
+                (reply, answered.outcome, answered.code_label)
+            }
+            Err(problem) => {
+                (problem.reply(&self.id), problem.outcome(), problem.code().as_str().to_owned())
+            }
+        };
+        self.count(metrics, outcome, &code);
+        self.log(outcome, &code, reply.status.as_u16());
+        reply
+    }
+
+    fn count(&self, metrics: &Metrics, outcome: Outcome, code: &str) {
+        let account = self.account.as_deref().unwrap_or(NONE);
+        let operation = self.operation.as_deref().unwrap_or(NONE);
+        let labels = [account, operation, outcome.as_str(), code];
+        metrics.requests.with_label_values(&labels).inc();
+        metrics
+            .request_duration
+            .with_label_values(&[account, operation])
+            .observe(self.started.elapsed().as_secs_f64());
+    }
+
+    fn log(&self, outcome: Outcome, code: &str, status: u16) {
+        let account = self.account.as_deref().unwrap_or(NONE);
+        let operation = self.operation.as_deref().unwrap_or(NONE);
+        let reference = self.reference.as_deref().unwrap_or(NONE);
+        let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        macro_rules! line {
+            ($level:ident, $message:literal) => {
+                tracing::$level!(
+                    request_id = %self.id,
+                    account,
+                    operation,
+                    reference,
+                    outcome = outcome.as_str(),
+                    code,
+                    status,
+                    attempts = self.attempts,
+                    duration_ms,
+                    $message
+                )
+            };
+        }
+        match outcome {
+            Outcome::Unknown => line!(warn, "request answered, outcome unknown"),
+            Outcome::Accepted | Outcome::Rejected | Outcome::NotSent => line!(info, "request answered"),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What became of a call, in the four words the whole program uses.
+
+use serde::Serialize;
+
+/// What is known about a call once it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The provider took it.
+    Accepted,
+    /// The provider refused; nothing happened.
+    Rejected,
+    /// Never left, or the provider provably did not get it.
+    NotSent,
+    /// It may have happened. Neither a success nor a failure.
+    Unknown,
+}
+
+impl Outcome {
+    /// The word used in headers, problems, metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+        }
+    }
+}

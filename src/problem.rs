@@ -1,0 +1,361 @@
+//! One place that turns a refusal or failure into an answer: RFC 9457 problem+json with a stable code.
+//!
+//! Every code states its HTTP status and title here and nowhere else. Whether repeating is safe follows from the outcome,
+//! not from the code: it is safe exactly when nothing can have happened, or when repeating cannot make it happen twice.
+
+use std::time::Duration;
+
+use http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, StatusCode};
+use serde::Serialize;
+
+use crate::outcome::Outcome;
+use crate::provider::ParameterError;
+use crate::wire::{Refusal, Reply, RequestId};
+
+/// Names the request on every answer.
+pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("countersign-request-id");
+/// Carries the [`Outcome`] on every answer.
+pub const OUTCOME_HEADER: HeaderName = HeaderName::from_static("countersign-outcome");
+/// Carries the number of attempts made towards the provider.
+pub const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("countersign-attempts");
+
+/// The stable codes of everything Countersign itself refuses or cannot do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// Not JSON, not an object, a duplicate member, nested too deep.
+    MalformedJson,
+    /// Breaks the operation's schema.
+    InvalidParameters,
+    /// The application's token is missing or wrong, or its user is not allowed.
+    Unauthorized,
+    /// No such account or operation.
+    NotFound,
+    /// Operations are POSTed.
+    MethodNotAllowed,
+    /// The body is longer than the listener takes.
+    BodyTooLarge,
+    /// The body is not declared as plain `application/json`.
+    UnsupportedMediaType,
+    /// Too much is under way already: the in-flight limit or the signing queue.
+    Overloaded,
+    /// The provider refused (only in answer mode `unwrapped`; otherwise its own JSON is passed on).
+    Rejected,
+    /// Nothing was sent: the provider could not be reached.
+    ProviderUnreachable,
+    /// The answer was not understandable, on an operation that is safe to repeat.
+    ProviderError,
+    /// It may have happened; whoever repeats it under a new reference may pay twice.
+    OutcomeUnknown,
+    /// No signing key is valid at this moment.
+    KeyUnavailable,
+    /// The process is stopping and takes no new work.
+    ShuttingDown,
+    /// The request is not valid HTTP.
+    BadRequest,
+    /// The header fields are too large.
+    HeadTooLarge,
+    /// The request did not arrive in time.
+    RequestTimeout,
+    /// A transfer coding other than `chunked`.
+    UnknownTransferCoding,
+    /// An `Expect` other than `100-continue`.
+    UnknownExpectation,
+    /// A fault of Countersign itself.
+    InternalError,
+}
+
+impl Code {
+    /// Every code, in the order of the reference.
+    pub const ALL: [Self; 20] = [
+        Self::MalformedJson,
+        Self::InvalidParameters,
+        Self::Unauthorized,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::Overloaded,
+        Self::Rejected,
+        Self::ProviderUnreachable,
+        Self::ProviderError,
+        Self::OutcomeUnknown,
+        Self::KeyUnavailable,
+        Self::ShuttingDown,
+        Self::BadRequest,
+        Self::HeadTooLarge,
+        Self::RequestTimeout,
+        Self::UnknownTransferCoding,
+        Self::UnknownExpectation,
+        Self::InternalError,
+    ];
+
+    /// The code as it stands in problems, metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        self.describe().0
+    }
+
+    /// The HTTP status that goes with it.
+    pub fn status(self) -> StatusCode {
+        self.describe().1
+    }
+
+    fn describe(self) -> (&'static str, StatusCode, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::MalformedJson => ("malformed-json", S::BAD_REQUEST, "The body is not acceptable JSON"),
+            Self::InvalidParameters => {
+                ("invalid-parameters", S::UNPROCESSABLE_ENTITY, "The parameters break the operation's rules")
+            }
+            Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "The application is not authorised"),
+            Self::NotFound => ("not-found", S::NOT_FOUND, "There is no such account or operation"),
+            Self::MethodNotAllowed => {
+                ("method-not-allowed", S::METHOD_NOT_ALLOWED, "The method is not allowed here")
+            }
+            Self::BodyTooLarge => ("body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::UnsupportedMediaType => {
+                ("unsupported-media-type", S::UNSUPPORTED_MEDIA_TYPE, "The body must be application/json")
+            }
+            Self::Overloaded => ("overloaded", S::SERVICE_UNAVAILABLE, "Too much is under way"),
+            Self::Rejected => ("rejected", S::UNPROCESSABLE_ENTITY, "The provider refused"),
+            Self::ProviderUnreachable => {
+                ("provider-unreachable", S::BAD_GATEWAY, "The provider could not be reached")
+            }
+            Self::ProviderError => {
+                ("provider-error", S::BAD_GATEWAY, "The provider's answer could not be understood")
+            }
+            Self::OutcomeUnknown => {
+                ("outcome-unknown", S::GATEWAY_TIMEOUT, "It is not known whether this happened")
+            }
+            Self::KeyUnavailable => ("key-unavailable", S::SERVICE_UNAVAILABLE, "No signing key is usable"),
+            Self::ShuttingDown => ("shutting-down", S::SERVICE_UNAVAILABLE, "The service is shutting down"),
+            Self::BadRequest => ("bad-request", S::BAD_REQUEST, "The request is not valid HTTP"),
+            Self::HeadTooLarge => {
+                ("head-too-large", S::REQUEST_HEADER_FIELDS_TOO_LARGE, "The header fields are too large")
+            }
+            Self::RequestTimeout => {
+                ("request-timeout", S::REQUEST_TIMEOUT, "The request did not arrive in time")
+            }
+            Self::UnknownTransferCoding => {
+                ("unknown-transfer-coding", S::NOT_IMPLEMENTED, "The transfer coding is not supported")
+            }
+            Self::UnknownExpectation => {
+                ("unknown-expectation", S::EXPECTATION_FAILED, "The expectation cannot be met")
+            }
+            Self::InternalError => ("internal-error", S::INTERNAL_SERVER_ERROR, "Countersign failed"),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::BodyTooLarge => Self::not_sent(Code::BodyTooLarge, "the body is over the limit"),
+            Refusal::BadRequest => Self::not_sent(
+                Code::BadRequest,
+                "expected one well-formed HTTP/1.1 request with a Host and one unambiguous length",
+            ),
+            Refusal::HeadTooLarge => Self::not_sent(Code::HeadTooLarge, "the header fields are over the limit"),
+            Refusal::TooSlow => Self::not_sent(Code::RequestTimeout, "the request took too long to arrive"),
+            Refusal::UnknownTransferCoding => {
+                Self::not_sent(Code::UnknownTransferCoding, "the only transfer coding taken is `chunked`")
+            }
+            Refusal::UnknownExpectation => {
+                Self::not_sent(Code::UnknownExpectation, "the only expectation met is `100-continue`")
+            }
+            Refusal::ShuttingDown => Self::not_sent(Code::ShuttingDown, "send this to another instance"),
+            Refusal::HandlerFailed => Self::new(
+                Code::InternalError,
+                Outcome::Unknown,
+                "the request failed inside Countersign; whether it was sent is not known",
+            ),
+        }
+    }
+}
+
+/// A refusal or failure, complete but for the request it answers.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    code: Code,
+    outcome: Outcome,
+    detail: String,
+    safe_to_retry: bool,
+    attempts: u32,
+    reference: Option<String>,
+    provider_code: Option<i64>,
+    errors: Vec<ParameterError>,
+    retry_after: Option<Duration>,
+    allow: &'static str,
+}
+
+impl Problem {
+    /// A problem whose outcome is `outcome`. It is safe to retry unless the outcome is unknown.
+    pub fn new(code: Code, outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            outcome,
+            detail: detail.into(),
+            safe_to_retry: outcome != Outcome::Unknown,
+            attempts: 0,
+            reference: None,
+            provider_code: None,
+            errors: Vec::new(),
+            retry_after: None,
+            allow: "POST",
+        }
+    }
+
+    /// A problem that stopped the call before anything was sent.
+    pub fn not_sent(code: Code, detail: impl Into<String>) -> Self {
+        Self::new(code, Outcome::NotSent, detail)
+    }
+
+    /// No such account or operation.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::not_sent(Code::NotFound, detail)
+    }
+
+    /// Marks a call that may be repeated although its outcome is unknown, because it only reads or ends something.
+    pub fn repeatable(mut self) -> Self {
+        self.safe_to_retry = true;
+        self
+    }
+
+    /// States the number of attempts made.
+    pub fn after_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// States the merchant's reference.
+    pub fn about(mut self, reference: Option<&str>) -> Self {
+        self.reference = reference.map(str::to_owned);
+        self
+    }
+
+    /// States the provider's answer code.
+    pub fn with_provider_code(mut self, code: i64) -> Self {
+        self.provider_code = Some(code);
+        self
+    }
+
+    /// Lists what is wrong with the parameters.
+    pub fn with_errors(mut self, errors: Vec<ParameterError>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// Says when to come back, in whole seconds rounded up.
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// States the methods that are allowed instead, as in `GET, HEAD`; `POST` unless said.
+    pub fn allowing(mut self, methods: &'static str) -> Self {
+        self.allow = methods;
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What became of the call.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// The finished answer.
+    pub fn reply(&self, request_id: &RequestId) -> Reply {
+        let document = Document {
+            r#type: format!("urn:countersign:problem:{}", self.code.as_str()),
+            title: self.code.describe().2,
+            status: self.code.status().as_u16(),
+            detail: &self.detail,
+            code: self.code.as_str(),
+            outcome: self.outcome,
+            safe_to_retry: self.safe_to_retry,
+            reference: self.reference.as_deref(),
+            provider_code: self.provider_code,
+            attempts: self.attempts,
+            request_id: request_id.as_str(),
+            errors: (!self.errors.is_empty()).then_some(&self.errors),
+        };
+        let body = serde_json::to_vec(&document).expect("a problem is plain data");
+        let reply = Reply::new(self.code.status(), "application/problem+json", body);
+        let reply = stamp(reply, request_id, self.outcome, self.attempts);
+        let reply = match self.code {
+            Code::Unauthorized => reply.with_header(WWW_AUTHENTICATE, "Bearer"),
+            Code::MethodNotAllowed => reply.with_header(ALLOW, self.allow),
+            _ => reply,
+        };
+        match self.retry_after {
+            Some(after) => {
+                reply.with_header(RETRY_AFTER, &after.as_millis().div_ceil(1000).to_string())
+            }
+            None => reply,
+        }
+    }
+}
+
+/// Puts the header fields that every answer of the application side carries on `reply`.
+pub fn stamp(reply: Reply, request_id: &RequestId, outcome: Outcome, attempts: u32) -> Reply {
+    reply
+        .with_header(REQUEST_ID_HEADER, request_id.as_str())
+        .with_header(OUTCOME_HEADER, outcome.as_str())
+        .with_header(ATTEMPTS_HEADER, &attempts.to_string())
+        .with_header(CACHE_CONTROL, "no-store")
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    outcome: Outcome,
+    safe_to_retry: bool,
+    reference: Option<&'a str>,
+    provider_code: Option<i64>,
+    attempts: u32,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<&'a Vec<ParameterError>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_every_one_is_listed() {
+        let mut names: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Code::ALL.len(), "two codes share a name: {names:?}");
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_never_called_safe_to_retry() {
+        let problem = Problem::new(Code::OutcomeUnknown, Outcome::Unknown, "no answer")
+            .about(Some("A-1"))
+            .after_attempts(1);
+        let reply = problem.reply(&RequestId::random());
+        assert_eq!(reply.status, StatusCode::GATEWAY_TIMEOUT);
+        assert_eq!(reply.headers[&OUTCOME_HEADER], "unknown");
+        assert_eq!(reply.headers[&ATTEMPTS_HEADER], "1");
+        let body: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
+        assert_eq!(body["safe_to_retry"], false);
+        assert_eq!(body["type"], "urn:countersign:problem:outcome-unknown");
+        assert_eq!(body["reference"], "A-1");
+    }
+
+    #[test]
+    fn waiting_times_are_rounded_up_to_whole_seconds() {
+        let problem = Problem::not_sent(Code::Overloaded, "full").with_retry_after(Duration::from_millis(1001));
+        assert_eq!(problem.reply(&RequestId::random()).headers[&RETRY_AFTER], "2");
+    }
+}

@@ -1,0 +1,122 @@
+//! Starting, hanging up and stopping.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use crate::support::http::{self, connect, post, read_answer, render};
+use crate::support::provider::ACCEPTED;
+use crate::support::sidecar::command;
+use crate::support::{Action, ConfigBuilder, Provider, Sidecar};
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+const STATUS: &str = r#"{"mchOrderId":"A1"}"#;
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    for _ in 0..2000 {
+        if done() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("{what} did not happen");
+}
+
+#[test]
+fn the_exchange_goes_on_when_the_caller_hangs_up() {
+    let provider = Provider::start();
+    let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
+    provider.will(Action::Late(Duration::from_millis(500), ACCEPTED.to_owned()));
+    let mut caller = connect(sidecar.app);
+    caller
+        .write_all(&render("POST", "/shop/payout_status", &[JSON], STATUS.as_bytes()))
+        .expect("written");
+    wait_until("the call", || !provider.received().is_empty());
+    drop(caller);
+    let counted = r#"countersign_requests_total{account="shop",code="10000",operation="payout_status",outcome="accepted"} 1"#;
+    wait_until("the accepted outcome", || {
+        http::get(sidecar.admin, "/metrics").text().contains(counted)
+    });
+}
+
+#[test]
+fn a_stop_lets_the_call_under_way_finish() {
+    let provider = Provider::start();
+    let mut sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
+    provider.will(Action::Late(Duration::from_millis(3000), ACCEPTED.to_owned()));
+    let app = sidecar.app;
+    let caller = std::thread::spawn(move || post(app, "/shop/payout_status", STATUS));
+    wait_until("the call", || !provider.received().is_empty());
+    sidecar.signal_term();
+    let answer = caller.join().expect("the caller is answered");
+    assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());
+    assert!(sidecar.wait().success(), "an orderly stop ends with status 0");
+}
+
+#[test]
+fn a_stop_waits_for_calls_whose_caller_is_gone() {
+    let provider = Provider::start();
+    let mut sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
+    provider.will(Action::Late(Duration::from_millis(3000), ACCEPTED.to_owned()));
+    let mut caller = connect(sidecar.app);
+    caller
+        .write_all(&render("POST", "/shop/payout_status", &[JSON], STATUS.as_bytes()))
+        .expect("written");
+    wait_until("the call", || !provider.received().is_empty());
+    drop(caller);
+    assert!(sidecar.terminate().success());
+    let log = sidecar.log().join("\n");
+    assert!(
+        log.contains("\"outcome\":\"accepted\""),
+        "the exchange should have been finished: {log}"
+    );
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let provider = Provider::start();
+    let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
+    let mut stream = connect(sidecar.app);
+    let mut bytes = Vec::new();
+    for path in ["/shop/payout_status", "/shop/none", "/shop/balance"] {
+        bytes.extend(render("POST", path, &[JSON], STATUS.as_bytes()));
+    }
+    stream.write_all(&bytes).expect("written");
+    let statuses: Vec<u16> =
+        (0..3).map(|_| read_answer(&mut stream).expect("an answer").status).collect();
+    assert_eq!(statuses[..2], [200, 404]);
+}
+
+#[test]
+fn a_taken_port_is_an_error_that_names_the_listener() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address");
+    let config = ConfigBuilder::new("http://127.0.0.1:9")
+        .listen(&format!("app = \"{address}\"\nadmin = \"127.0.0.1:0\""));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("c.toml");
+    std::fs::write(&file, config.text()).expect("a file");
+    let output = command(&["run", "--config"]).arg(&file).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("listen.app") && said.contains(&address.to_string()), "{said}");
+}
+
+#[test]
+fn the_admin_side_answers_health_configuration_and_the_api() {
+    let provider = Provider::start();
+    let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
+    assert_eq!(http::get(sidecar.admin, "/livez").text(), "ok\n");
+    for path in ["/readyz", "/healthz"] {
+        let ready = http::get(sidecar.admin, path);
+        assert_eq!((ready.status, &ready.json()["ready"]), (200, &true.into()), "{path}");
+    }
+    let configuration = http::get(sidecar.admin, "/config").json();
+    assert_eq!(configuration["hash"].as_str().map(str::len), Some(64), "{configuration:#}");
+    let api = http::get(sidecar.admin, "/openapi.json").json();
+    assert_eq!(api["openapi"], "3.1.0");
+    assert!(api["paths"]["/shop/payout_create"]["post"].is_object(), "{api:#}");
+    assert_eq!(http::get(sidecar.admin, "/nothing").status, 404);
+    let posted = http::request(sidecar.admin, "POST", "/metrics", &[], b"");
+    assert_eq!((posted.status, posted.header("allow")), (405, Some("GET, HEAD")));
+}

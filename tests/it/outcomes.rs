@@ -1,0 +1,126 @@
+//! What the application is told when the provider misbehaves. A time-out is never called a failure.
+
+use std::time::Duration;
+
+use crate::support::http::{Answer, post};
+use crate::support::provider::ACCEPTED;
+use crate::support::{Action, ConfigBuilder, Provider, Sidecar};
+
+const PAYOUT: &str = r#"{"mchOrderId":"A1","amount":100,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}"#;
+const STATUS: &str = r#"{"mchOrderId":"A1"}"#;
+
+fn sidecar(provider: &Provider) -> Sidecar {
+    let config = ConfigBuilder::new(&provider.base_url())
+        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"1500ms\"");
+    Sidecar::start(&config)
+}
+
+#[track_caller]
+fn assert_unknown(answer: &Answer) {
+    let problem = answer.problem("outcome-unknown", 504);
+    assert_eq!(problem["outcome"], "unknown", "{problem:#}");
+    assert_eq!(problem["safe_to_retry"], false, "{problem:#}");
+    assert_eq!(problem["reference"], "A1", "{problem:#}");
+    assert_eq!(problem["attempts"], 1, "{problem:#}");
+    assert_eq!(answer.header("countersign-outcome"), Some("unknown"));
+}
+
+#[test]
+fn a_lost_answer_to_a_payout_is_an_unknown_outcome_and_is_not_sent_again() {
+    let provider = Provider::start();
+    let sidecar = sidecar(&provider);
+    let misbehaviours = [
+        Action::Close,
+        Action::Late(Duration::from_secs(4), ACCEPTED.to_owned()),
+        Action::Status(500, "oops".to_owned()),
+        Action::Status(502, String::new()),
+        Action::Status(404, "<html>not here</html>".to_owned()),
+        Action::Answer("garbage".to_owned()),
+        Action::Answer(String::new()),
+        Action::Answer(r#"{"message":"no code"}"#.to_owned()),
+        Action::Answer(r#"{"code":10000,"code":21002}"#.to_owned()),
+        Action::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"code\":10000".to_vec()),
+        Action::Raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"cod".to_vec()),
+        Action::Raw(b"\x15\x03\x01\x00\x02\x02".to_vec()),
+        Action::Raw(b"HTTP/1.1 200 OK\r\nContent-".to_vec()),
+    ];
+    for misbehaviour in misbehaviours {
+        let before = provider.received().len();
+        provider.will(misbehaviour.clone());
+        let answer = post(sidecar.app, "/shop/payout_create", PAYOUT);
+        assert_unknown(&answer);
+        assert_eq!(
+            provider.received().len() - before,
+            1,
+            "{misbehaviour:?} was sent more than once"
+        );
+    }
+}
+
+#[test]
+fn a_lost_answer_to_a_read_may_simply_be_asked_again() {
+    let provider = Provider::start();
+    let sidecar = sidecar(&provider);
+    for misbehaviour in [
+        Action::Close,
+        Action::Status(500, "oops".to_owned()),
+        Action::Answer("garbage".to_owned()),
+    ] {
+        provider.will(misbehaviour);
+        let problem =
+            post(sidecar.app, "/shop/payout_status", STATUS).problem("provider-error", 502);
+        assert_eq!(problem["safe_to_retry"], true, "{problem:#}");
+    }
+}
+
+#[test]
+fn the_code_decides_and_not_the_http_status() {
+    let provider = Provider::start();
+    let sidecar = sidecar(&provider);
+    let code = |code: i64| format!(r#"{{"code":{code},"message":"Success","data":null}}"#);
+    let cases = [
+        (Action::Status(500, ACCEPTED.to_owned()), "accepted"),
+        (Action::Status(400, code(10000)), "accepted"),
+        (Action::Answer(code(21002)), "rejected"),
+        (Action::Answer(code(21014)), "rejected"),
+        (Action::Answer(code(21016)), "rejected"),
+        (Action::Answer(code(21008)), "rejected"),
+        (Action::Answer(code(21000)), "unknown"),
+        (Action::Answer(code(21011)), "unknown"),
+        (Action::Answer(code(21007)), "unknown"),
+        (Action::Answer(code(21015)), "unknown"),
+        (Action::Answer(code(29999)), "unknown"),
+        (Action::Answer(code(1)), "unknown"),
+    ];
+    for (action, outcome) in cases {
+        provider.will(action.clone());
+        let answer = post(sidecar.app, "/shop/payout_create", PAYOUT);
+        assert_eq!(answer.status, 200, "the provider answered: {action:?}");
+        assert_eq!(answer.header("countersign-outcome"), Some(outcome), "{action:?}");
+    }
+}
+
+#[test]
+fn interim_answers_are_skipped_and_close_delimited_ones_read_to_their_end() {
+    let provider = Provider::start();
+    let sidecar = sidecar(&provider);
+    let answers: [&[u8]; 2] = [
+        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"code\":10000}",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"code\":10000}",
+    ];
+    for answer in answers {
+        provider.will(Action::Raw(answer.to_vec()));
+        let answer = post(sidecar.app, "/shop/payout_create", PAYOUT);
+        assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn an_answer_without_end_is_cut_off_and_unknown() {
+    let provider = Provider::start();
+    let sidecar = sidecar(&provider);
+    let mut flood = b"HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n".to_vec();
+    flood.resize(flood.len() + 8_000_000, b' ');
+    provider.will(Action::Raw(flood));
+    assert_unknown(&post(sidecar.app, "/shop/payout_create", PAYOUT));
+}

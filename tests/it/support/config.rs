@@ -1,0 +1,78 @@
+//! Configuration texts for tests, with ports of the kernel's choice.
+
+use std::fmt::Write;
+
+use super::openssl::KeyPair;
+
+/// Builds a configuration with one account named `shop`.
+pub struct ConfigBuilder {
+    listen: String,
+    account: String,
+    sections: String,
+}
+
+impl ConfigBuilder {
+    /// One account towards `base_url`, signing with the shared merchant key.
+    pub fn new(base_url: &str) -> Self {
+        Self::with_key(base_url, KeyPair::merchant())
+    }
+
+    pub fn with_key(base_url: &str, key: &KeyPair) -> Self {
+        let mut sections = String::new();
+        writeln!(
+            sections,
+            "[[account.signing_key]]\nid = \"k1\"\nprivate_key = {{ file = {:?} }}",
+            key.private()
+        )
+        .expect("a string");
+        Self {
+            listen: "app = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n".to_owned(),
+            account: format!(
+                "name = \"shop\"\nprovider = \"bluepay\"\nbase_url = \"{base_url}\"\napp_id = \"app-4711\"\n\
+                 notify_url = \"https://merchant.example/notify\"\n"
+            ),
+            sections,
+        }
+    }
+
+    /// Replaces the `[listen]` table's lines.
+    pub fn listen(mut self, lines: &str) -> Self {
+        self.listen = format!("{lines}\n");
+        self
+    }
+
+    /// Adds lines to the account itself.
+    pub fn account(mut self, lines: &str) -> Self {
+        writeln!(self.account, "{lines}").expect("a string");
+        self
+    }
+
+    /// Adds whole sections below the account, as in `[account.limits]`.
+    pub fn section(mut self, lines: &str) -> Self {
+        writeln!(self.sections, "{lines}").expect("a string");
+        self
+    }
+
+    /// Leaves the account without a `notify_url`.
+    pub fn without_notify_url(mut self) -> Self {
+        self.account = self
+            .account
+            .lines()
+            .filter(|line| !line.starts_with("notify_url"))
+            .fold(String::new(), |text, line| text + line + "\n");
+        self
+    }
+
+    /// Replaces every section below the account, the signing key included, by `lines`.
+    pub fn only_signing_key(mut self, lines: &str) -> Self {
+        self.sections = format!("{lines}\n");
+        self
+    }
+
+    pub fn text(&self) -> String {
+        format!(
+            "[listen]\n{}\n[log]\nformat = \"json\"\nlevel = \"debug\"\n\n[[account]]\n{}\n{}",
+            self.listen, self.account, self.sections
+        )
+    }
+}

@@ -1,0 +1,168 @@
+//! A scripted provider: records the very bytes it is sent and does what the test says. It shares no code with the
+//! program: what it expects is what the provider's documentation says.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::http::read_head;
+
+/// The usual answer.
+pub const ACCEPTED: &str = r#"{"code":10000,"message":"Success","data":{"transactionId":"D1","transactionStatus":"PENDING"}}"#;
+
+/// What to do with a request.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Answer 200 with this body.
+    Answer(String),
+    /// Answer with this status and body.
+    Status(u16, String),
+    /// Write exactly these bytes and close.
+    Raw(Vec<u8>),
+    /// Read the request and close without an answer.
+    Close,
+    /// Wait this long, then answer 200 with the body.
+    Late(Duration, String),
+}
+
+/// One request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub head: String,
+    pub body: Vec<u8>,
+    /// Which connection brought it, counted from 0.
+    pub connection: usize,
+}
+
+impl Received {
+    pub fn path(&self) -> &str {
+        self.head.split(' ').nth(1).expect("a request line")
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.split("\r\n").skip(1).find_map(|line| {
+            let (known, value) = line.split_once(':')?;
+            known.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// The members of the provider's envelope: appId, sign, param.
+    pub fn envelope(&self) -> (String, String, String) {
+        let envelope: serde_json::Value = serde_json::from_slice(&self.body).expect("an envelope");
+        let text = |name: &str| {
+            envelope[name].as_str().unwrap_or_else(|| panic!("`{name}`: {envelope}")).to_owned()
+        };
+        assert_eq!(envelope.as_object().map(serde_json::Map::len), Some(3), "{envelope}");
+        (text("appId"), text("sign"), text("param"))
+    }
+}
+
+/// A provider on a port of the kernel's choice; its threads end with the test process.
+pub struct Provider {
+    pub address: SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+    action: Arc<Mutex<Action>>,
+    open: Arc<AtomicBool>,
+}
+
+impl Provider {
+    /// Answers everything with [`ACCEPTED`] until told otherwise.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let provider = Self {
+            address: listener.local_addr().expect("its address"),
+            received: Arc::default(),
+            action: Arc::new(Mutex::new(Action::Answer(ACCEPTED.to_owned()))),
+            open: Arc::new(AtomicBool::new(true)),
+        };
+        let (received, action, open) =
+            (provider.received.clone(), provider.action.clone(), provider.open.clone());
+        let connections = AtomicUsize::new(0);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if !open.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (received, action) = (received.clone(), action.clone());
+                let connection = connections.fetch_add(1, Ordering::SeqCst);
+                std::thread::spawn(move || serve(stream, connection, &received, &action));
+            }
+        });
+        provider
+    }
+
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on does this with every request.
+    pub fn will(&self, action: Action) {
+        *self.action.lock().expect("no panic while held") = action;
+    }
+
+    /// Everything received so far.
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().expect("no panic while held").clone()
+    }
+
+    /// The newest request.
+    #[track_caller]
+    pub fn last(&self) -> Received {
+        self.received().last().expect("the provider received something").clone()
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.open.store(false, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn serve(
+    mut stream: TcpStream,
+    connection: usize,
+    received: &Mutex<Vec<Received>>,
+    action: &Mutex<Action>,
+) {
+    let _ = stream.set_nodelay(true);
+    while let Some(head) = read_head(&mut stream) {
+        let mut request = Received { head, body: Vec::new(), connection };
+        let length = request
+            .header("content-length")
+            .expect("a Content-Length")
+            .parse()
+            .expect("one number");
+        request.body = vec![0; length];
+        if stream.read_exact(&mut request.body).is_err() {
+            return;
+        }
+        received.lock().expect("no panic while held").push(request);
+        let action = action.lock().expect("no panic while held").clone();
+        let (status, body) = match action {
+            Action::Answer(body) => (200, body),
+            Action::Status(status, body) => (status, body),
+            Action::Late(delay, body) => {
+                std::thread::sleep(delay);
+                (200, body)
+            }
+            Action::Close => {
+                let _ = stream.shutdown(Shutdown::Both);
+                return;
+            }
+            Action::Raw(bytes) => {
+                let _ = stream.write_all(&bytes);
+                return;
+            }
+        };
+        let answer = format!(
+            "HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
