@@ -8,7 +8,7 @@ mod keyring;
 mod pool;
 mod recipe;
 
-pub use key::{Hash, KeyError, PrivateKey, PublicKey};
+pub use key::{AnyKey, Hash, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, PrivateKey, PublicKey};
 pub use keyring::{KeyRing, SigningKey, VerifyingKey};
 pub use pool::{SignError, SignPool};
 pub use recipe::{
