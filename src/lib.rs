@@ -4,11 +4,13 @@
 //! `cli app` → `edge outbound inbound delivery admin sandbox` → `limits problem` → `config store` → `provider` →
 //! `sign` → `json wire secret clock metrics mistake`.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod json;
 pub mod mistake;
 pub mod provider;
+pub mod sandbox;
 pub mod secret;
 pub mod sign;
 pub mod wire;

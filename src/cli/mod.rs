@@ -1,0 +1,14 @@
+//! The commands, one file each.
+
+pub mod sandbox;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what it was asked to.
+    Done,
+    /// It could not.
+    Failed,
+    /// It was asked wrongly.
+    Usage,
+}
