@@ -244,7 +244,10 @@ fn offset(text: &str) -> Result<Offset, String> {
         [b'-', _, _, b':', _, _] => -1,
         _ => return Err(problem()),
     };
-    let number = |part: Option<&str>| part.and_then(|digits| digits.parse::<u8>().ok());
+    let number = |part: Option<&str>| {
+        let digits = part.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        digits.and_then(|digits| digits.parse::<u8>().ok())
+    };
     match (number(text.get(1..3)), number(text.get(4..6))) {
         (Some(hours), Some(minutes)) if minutes < 60 => {
             let seconds = sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60);

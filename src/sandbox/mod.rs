@@ -32,3 +32,6 @@ pub use keys::{MerchantKey, ProviderKey};
 pub use requests::SeenRequest;
 pub use running::Running;
 pub use transaction::{Change, Product, Status, Transaction};
+
+#[cfg(test)]
+mod tests;
