@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::setting::{Choice, Setting};
+use super::setting::{Choice, Setting, Wrong};
 use super::snapshot::{AnswerMode, DeliveryFormat, Environment, LogFormat, OnExcess};
 use crate::provider::builtin_names;
 
@@ -55,10 +55,10 @@ impl Setting for ProviderName {
         format!("a built-in profile ({}) or `{{ file = \"…\" }}`", names.join(", "))
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         match builtin_names().contains(&text) {
             true => Ok(Self(text.to_owned())),
-            false => Err(Self::expected()),
+            false => Err(Self::wrong()),
         }
     }
 

@@ -12,7 +12,7 @@ use super::file::ListenFile;
 use super::leaf::{Leaf, Required};
 use super::pem::{CertificateKey, Certificates, check_pair};
 use super::section::Section;
-use super::setting::Setting;
+use super::setting::{Setting, Wrong};
 use super::snapshot::{Address, Listener, ListenerTls};
 use super::walk::Walk;
 
@@ -210,16 +210,16 @@ impl Setting for Address {
         "`ip:port`, `[ipv6]:port` or `unix:/path`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let Some(path) = text.strip_prefix("unix:") else {
             return match text.parse::<SocketAddr>() {
                 Ok(address) => Ok(Self::Tcp(address)),
-                Err(_) => Err(Self::expected()),
+                Err(_) => Err(Self::wrong()),
             };
         };
         match path.starts_with('/') && !path.chars().any(char::is_control) {
             true if path.len() <= SOCKET_PATH_BYTES_MAX => Ok(Self::Unix(PathBuf::from(path))),
-            true => Err(format!("a socket path of at most {SOCKET_PATH_BYTES_MAX} bytes")),
+            true => Err(format!("a socket path of at most {SOCKET_PATH_BYTES_MAX} bytes").into()),
             false => {
                 Err("`unix:` and an absolute path, such as `unix:/run/countersign/app.sock`".into())
             }

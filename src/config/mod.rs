@@ -36,4 +36,3 @@ pub use compile::{Loaded, load, load_text};
 pub use live::Live;
 pub use schema::schema;
 pub use snapshot::*;
-pub(crate) use unconfirmed::unconfirmed_names;

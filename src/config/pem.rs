@@ -6,7 +6,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use serde_json::{Value, json};
 
-use super::setting::Setting;
+use super::setting::{Setting, Wrong};
 use crate::secret::Secret;
 
 /// One or more certificates.
@@ -23,11 +23,11 @@ impl Setting for Certificates {
         "one or more X.509 certificates as PEM".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let ders: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
         match ders {
             Ok(ders) if !ders.is_empty() => Ok(Self { pem: text.into(), ders }),
-            _ => Err(Self::expected()),
+            _ => Err(Self::wrong()),
         }
     }
 
@@ -48,10 +48,10 @@ impl Setting for CertificateKey {
         "a private key as PEM (PKCS#8, PKCS#1 or SEC1)".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         match PrivateKeyDer::from_pem_slice(text.as_bytes()) {
             Ok(_) => Ok(Self { pem: Secret::new(text.into()) }),
-            Err(_) => Err(Self::expected()),
+            Err(_) => Err(Self::wrong()),
         }
     }
 

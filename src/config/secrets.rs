@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::setting::Setting;
+use super::setting::{Setting, Wrong};
 use crate::secret::Secret;
 use crate::sign::{PrivateKey, PublicKey};
 
@@ -24,9 +24,9 @@ impl Setting for PrivateKey {
         "an RSA private key as PEM (PKCS#8 or PKCS#1) or as one line of base64".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         PrivateKey::from_text(&Secret::new(text.into()))
-            .map_err(|error| format!("{}: {error}", Self::expected()))
+            .map_err(|error| Wrong::Problem(error.to_string()))
     }
 
     fn schema() -> Value {
@@ -41,9 +41,8 @@ impl Setting for PublicKey {
         "an RSA public key as PEM or as one line of base64".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
-        PublicKey::from_text(text.as_bytes())
-            .map_err(|error| format!("{}: {error}", Self::expected()))
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        PublicKey::from_text(text.as_bytes()).map_err(|error| Wrong::Problem(error.to_string()))
     }
 
     fn schema() -> Value {
@@ -63,12 +62,12 @@ impl Setting for AppToken {
         )
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let fits = (TOKEN_CHARACTERS_MIN..=TOKEN_CHARACTERS_MAX).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic());
         match fits {
             true => Ok(Self(Secret::new(text.into()))),
-            false => Err(Self::expected()),
+            false => Err(Self::wrong()),
         }
     }
 
@@ -91,15 +90,15 @@ impl Setting for DeliverySecret {
         "`whsec_` and the base64 of 24 to 64 bytes".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let bytes = text
             .strip_prefix(DELIVERY_SECRET_PREFIX)
             .and_then(|encoded| STANDARD.decode(encoded).ok())
             .map(Secret::new)
-            .ok_or_else(Self::expected)?;
+            .ok_or_else(Self::wrong)?;
         match DELIVERY_SECRET_BYTES.contains(&bytes.expose().len()) {
             true => Ok(Self(bytes)),
-            false => Err(Self::expected()),
+            false => Err(Self::wrong()),
         }
     }
 

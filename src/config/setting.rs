@@ -13,19 +13,39 @@ pub(super) trait Setting: Sized {
     /// What is accepted, to be read after "expected".
     fn expected() -> String;
 
-    /// Reads the value. The error is what was expected instead and never holds any of `text`.
-    fn from_text(text: &str) -> Result<Self, String>;
+    /// Reads the value. The error never holds any of `text`.
+    fn from_text(text: &str) -> Result<Self, Wrong>;
 
     /// Reads the value as it stands in the file; only strings unless a kind of value says otherwise.
-    fn from_literal(literal: &Value) -> Result<Self, String> {
+    fn from_literal(literal: &Value) -> Result<Self, Wrong> {
         match literal {
             Value::String(text) => Self::from_text(text),
-            _ => Err(Self::expected()),
+            _ => Err(Self::wrong()),
         }
     }
 
     /// JSON Schema of a literal.
     fn schema() -> Value;
+
+    /// The value is not what is accepted.
+    fn wrong() -> Wrong {
+        Wrong::Expected(Self::expected())
+    }
+}
+
+/// Why a value was refused. Never holds any of the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// What was expected instead of what was found.
+    Expected(String),
+    /// A whole sentence that says both.
+    Problem(String),
+}
+
+impl<T: Into<String>> From<T> for Wrong {
+    fn from(expected: T) -> Self {
+        Self::Expected(expected.into())
+    }
 }
 
 /// A value from a closed list of words.
@@ -45,9 +65,9 @@ impl<T: Choice> Setting for T {
         }
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let found = T::WORDS.iter().find(|(word, _)| *word == text);
-        found.map(|(_, choice)| *choice).ok_or_else(Self::expected)
+        found.map(|(_, choice)| *choice).ok_or_else(Self::wrong)
     }
 
     fn schema() -> Value {
@@ -63,12 +83,12 @@ impl Setting for bool {
         "`true` or `false`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| Self::expected())
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        text.parse().map_err(|_| Self::wrong())
     }
 
-    fn from_literal(literal: &Value) -> Result<Self, String> {
-        literal.as_bool().ok_or_else(Self::expected)
+    fn from_literal(literal: &Value) -> Result<Self, Wrong> {
+        literal.as_bool().ok_or_else(Self::wrong)
     }
 
     fn schema() -> Value {
@@ -87,18 +107,18 @@ impl<const MIN: u32, const MAX: u32> Setting for Whole<MIN, MAX> {
         format!("a whole number from {MIN} to {MAX}")
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
-        let number: u32 = text.parse().map_err(|_| Self::expected())?;
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let number: u32 = text.parse().map_err(|_| Self::wrong())?;
         match (MIN..=MAX).contains(&number) {
             true => Ok(Self(number)),
-            false => Err(Self::expected()),
+            false => Err(Self::wrong()),
         }
     }
 
-    fn from_literal(literal: &Value) -> Result<Self, String> {
+    fn from_literal(literal: &Value) -> Result<Self, Wrong> {
         match literal {
             Value::Number(number) => Self::from_text(&number.to_string()),
-            _ => Err(Self::expected()),
+            _ => Err(Self::wrong()),
         }
     }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Value, json};
 
-use super::setting::Setting;
+use super::setting::{Setting, Wrong};
 
 /// The longest account name: it is a path segment and a metric label.
 const ACCOUNT_NAME_BYTES_MAX: usize = 63;
@@ -29,14 +29,14 @@ impl Setting for AccountName {
         )
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let fits = (1..=ACCOUNT_NAME_BYTES_MAX).contains(&text.len())
             && text.bytes().all(allowed)
             && !text.starts_with('-');
         match fits {
             true => Ok(Self(text.to_owned())),
-            false => Err(Self::expected()),
+            false => Err(Self::wrong()),
         }
     }
 
@@ -59,14 +59,14 @@ impl Setting for KeyId {
         )
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let fits = text.len() <= KEY_ID_BYTES_MAX
             && text.bytes().all(allowed)
             && text.starts_with(|first: char| first.is_ascii_alphanumeric());
         match fits {
             true => Ok(Self(text.to_owned())),
-            false => Err(Self::expected()),
+            false => Err(Self::wrong()),
         }
     }
 
@@ -86,12 +86,12 @@ impl Setting for AppId {
         format!("1 to {APP_ID_BYTES_MAX} visible ASCII characters")
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let fits = (1..=APP_ID_BYTES_MAX).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic());
         match fits {
             true => Ok(Self(text.to_owned())),
-            false => Err(Self::expected()),
+            false => Err(Self::wrong()),
         }
     }
 
@@ -111,10 +111,10 @@ impl Setting for CurrencyCode {
         "an ISO 4217 code in capitals, such as `THB`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         match iso_currency::Currency::from_code(text) {
             Some(currency) if currency.code() == text => Ok(Self(text.to_owned())),
-            _ => Err(Self::expected()),
+            _ => Err(Self::wrong()),
         }
     }
 
@@ -134,11 +134,11 @@ impl Setting for Zone {
         "a distance from UTC of at most 14 hours, such as `+07:00`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         offset_seconds(text)
             .and_then(|seconds| Offset::from_seconds(seconds).ok())
             .map(Self)
-            .ok_or_else(Self::expected)
+            .ok_or_else(Self::wrong)
     }
 
     fn schema() -> Value {
@@ -171,8 +171,8 @@ impl Setting for Timestamp {
         "a date and time with its zone, such as `2026-01-01T00:00:00Z`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| Self::expected())
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        text.parse().map_err(|_| Self::wrong())
     }
 
     fn schema() -> Value {
@@ -191,11 +191,11 @@ impl Setting for ProviderPath {
         "a path beginning with `/`, without query, blanks or escapes".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/._~-".contains(&byte);
         match text.starts_with('/') && text.len() > 1 && text.bytes().all(allowed) {
             true => Ok(Self(text.to_owned())),
-            false => Err(Self::expected()),
+            false => Err(Self::wrong()),
         }
     }
 
@@ -215,9 +215,9 @@ impl Setting for MemberName {
         "the name of one of the operation's members".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         match text.is_empty() || text.chars().any(char::is_control) {
-            true => Err(Self::expected()),
+            true => Err(Self::wrong()),
             false => Ok(Self(text.to_owned())),
         }
     }
@@ -238,12 +238,12 @@ impl Setting for StoreText {
         "`sqlite:` and the path of the database file, such as `sqlite:data/countersign.db`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         match text.strip_prefix("sqlite:") {
             Some(path) if !path.is_empty() && !path.chars().any(char::is_control) => {
                 Ok(Self(text.to_owned()))
             }
-            _ => Err(Self::expected()),
+            _ => Err(Self::wrong()),
         }
     }
 

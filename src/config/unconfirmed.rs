@@ -3,7 +3,7 @@
 use crate::provider::{Operation, Provider};
 
 /// The names of unconfirmed operations, and of unconfirmed members (`operation.member`) of confirmed ones.
-pub(crate) fn unconfirmed_names(provider: &Provider) -> Vec<String> {
+pub(super) fn unconfirmed_names(provider: &Provider) -> Vec<String> {
     provider.operations.iter().flat_map(|operation| names(operation)).collect()
 }
 

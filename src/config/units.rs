@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::setting::Setting;
+use super::setting::{Setting, Wrong};
 use super::snapshot::Rate;
 
 /// Units of time with their length in milliseconds.
@@ -26,12 +26,12 @@ impl<const MIN_MS: u64, const MAX_MS: u64> Setting for Span<MIN_MS, MAX_MS> {
         )
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         match milliseconds(text) {
             Some(length) if (MIN_MS..=MAX_MS).contains(&length) => {
                 Ok(Self(Duration::from_millis(length)))
             }
-            _ => Err(Self::expected()),
+            _ => Err(Self::wrong()),
         }
     }
 
@@ -60,20 +60,20 @@ impl Setting for Rate {
         "a rate: a whole number above 0 per `s`, `m` or `h`, such as `50/s`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
-        let (count, per) = text.split_once('/').ok_or_else(Self::expected)?;
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let (count, per) = text.split_once('/').ok_or_else(Self::wrong)?;
         let seconds = match per {
             "s" => 1,
             "m" => 60,
             "h" => 3600,
-            _ => return Err(Self::expected()),
+            _ => return Err(Self::wrong()),
         };
         let digits_only = count.bytes().all(|byte| byte.is_ascii_digit());
         match count.parse() {
             Ok(count) if count > 0 && digits_only => {
                 Ok(Self { count, per: Duration::from_secs(seconds) })
             }
-            _ => Err(Self::expected()),
+            _ => Err(Self::wrong()),
         }
     }
 

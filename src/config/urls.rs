@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-use super::setting::Setting;
+use super::setting::{Setting, Wrong};
 
 /// Where a provider is reached.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ impl Setting for BaseUrl {
         "an https URL with nothing after its path, such as `https://api.provider.example`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let url = plain_url(text)?;
         https_or_loopback(&url)?;
         if url.query().is_some() {
@@ -60,7 +60,7 @@ impl Setting for NotifyUrl {
         "an https URL, such as `https://pay.merchant.example/shop-th`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let url = plain_url(text)?;
         https_or_loopback(&url)?;
         Ok(Self(text.to_owned()))
@@ -86,7 +86,7 @@ impl Setting for DeliveryUrl {
         "an http or https URL, such as `http://127.0.0.1:9000/payments`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Wrong> {
         let url = plain_url(text)?;
         let is_exposed = url.scheme() != "https" && !is_loopback(&url);
         Ok(Self { url, is_exposed })

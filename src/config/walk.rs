@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::demo;
 use super::leaf::{Given, Leaf, Required};
 use super::section::{Keyed, List, Section, join};
-use super::setting::Setting;
+use super::setting::{Setting, Wrong};
 use super::sources::{Resolved, Sources};
 use super::suggest::nearest;
 use crate::mistake::Mistake;
@@ -153,8 +153,12 @@ impl<'a> Walk<'a> {
                 }
                 Some(value)
             }
-            Err(expected) => {
+            Err(Wrong::Expected(expected)) => {
                 self.mistake(path, format!("found {}, expected {expected}", shown::<T>(literal)));
+                None
+            }
+            Err(Wrong::Problem(problem)) => {
+                self.mistake(path, problem);
                 None
             }
         }
@@ -163,8 +167,12 @@ impl<'a> Walk<'a> {
     fn judge<T: Setting>(&mut self, path: &str, place: &str, text: &str) -> Option<T> {
         match T::from_text(text) {
             Ok(value) => Some(value),
-            Err(expected) => {
+            Err(Wrong::Expected(expected)) => {
                 self.mistake(path, format!("{place} holds something else, expected {expected}"));
+                None
+            }
+            Err(Wrong::Problem(problem)) => {
+                self.mistake(path, format!("{place}: {problem}"));
                 None
             }
         }
