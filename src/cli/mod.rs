@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
+pub mod check;
 pub mod sandbox;
+pub mod schema;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

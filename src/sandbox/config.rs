@@ -16,18 +16,13 @@ use super::running::Running;
 use super::shared::Shared;
 use super::state::State;
 use crate::clock::Clock;
+use crate::config::demo;
 use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::sign::Hash;
 
 /// Where the sandbox listens unless told otherwise.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8700));
-
-/// The app id that goes with the demo keys.
-pub const DEMO_APP_ID: &str = "countersign-demo-app";
-
-const DEMO_MERCHANT_PUBLIC_KEY: &str = include_str!("../../config/demo/merchant.pub");
-const DEMO_PROVIDER_KEY: &str = include_str!("../../config/demo/provider.pem");
 
 /// A merchant application the sandbox knows.
 pub struct App {
@@ -77,8 +72,8 @@ impl Sandbox {
     /// # Errors
     /// When a built-in demo key cannot be used.
     pub fn demo(provider: Arc<Provider>) -> Result<Self, String> {
-        let public_key = MerchantKey::from_text(DEMO_MERCHANT_PUBLIC_KEY, Hash::Sha256)?;
-        let app = App { app_id: DEMO_APP_ID.to_string(), public_key };
+        let public_key = MerchantKey::from_text(demo::MERCHANT_PUBLIC_KEY, Hash::Sha256)?;
+        let app = App { app_id: demo::APP_ID.to_string(), public_key };
         Ok(Self { provider_key: Some(demo_provider_key()?), ..Self::new(provider, vec![app]) })
     }
 
@@ -116,7 +111,7 @@ impl Sandbox {
 
 /// The provider's demo key pair.
 pub(super) fn demo_provider_key() -> Result<ProviderKey, String> {
-    ProviderKey::from_text(&Secret::new(DEMO_PROVIDER_KEY.as_bytes().to_vec()))
+    ProviderKey::from_text(&Secret::new(demo::PROVIDER_PRIVATE_KEY.as_bytes().to_vec()))
 }
 
 fn milliseconds(duration: Duration) -> i64 {

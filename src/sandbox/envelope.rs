@@ -121,6 +121,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::provider::Provider;
 
     const NOW_MS: i64 = 1_700_000_000_000;
 
@@ -177,13 +178,9 @@ mod tests {
 
     #[test]
     fn members_are_checked_for_presence_and_type() {
-        let member = |member_type, required| Member {
-            name: "m".into(),
-            member_type,
-            required,
-            fill: None,
-            confirmed: true,
-        };
+        let provider = Provider::builtin("bluepay").expect("the built-in profile");
+        let any = provider.operations[0].members[0].clone();
+        let member = |member_type, required| Member { member_type, required, ..any.clone() };
         let refused = |m: &Member, value: Value| check_member(m, Some(&value)).is_err();
         let amount = member(MemberType::Amount, true);
         assert!(check_member(&amount, None).is_err(), "a required member is missing");

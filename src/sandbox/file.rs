@@ -296,7 +296,7 @@ mod tests {
     fn an_empty_file_is_the_demo_sandbox() {
         let sandbox = load_text("").expect("the demo sandbox");
         assert_eq!(sandbox.listen, LISTEN_DEFAULT);
-        assert_eq!(sandbox.apps[0].app_id, super::super::config::DEMO_APP_ID);
+        assert_eq!(sandbox.apps[0].app_id, crate::config::demo::APP_ID);
         assert!(sandbox.provider_key.is_some());
     }
 

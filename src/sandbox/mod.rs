@@ -26,7 +26,7 @@ mod shared;
 mod state;
 mod transaction;
 
-pub use config::{App, DEMO_APP_ID, LISTEN_DEFAULT, Sandbox};
+pub use config::{App, LISTEN_DEFAULT, Sandbox};
 pub use file::load;
 pub use keys::{MerchantKey, ProviderKey};
 pub use requests::SeenRequest;

@@ -13,6 +13,10 @@ mod recipe;
 #[cfg(test)]
 mod tests;
 
+pub use explain::{
+    Candidate, Explanation, KeyReport, NearMiss, Role, SignatureChange, SignatureReport,
+    SignedDigest, TextChange, TextReport, explain,
+};
 pub use key::{AnyKey, Hash, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, PrivateKey, PublicKey};
 pub use keyring::{KeyRing, SigningKey, VerifyingKey};
 pub use pool::{SignError, SignPool};

@@ -192,16 +192,15 @@ pub(super) fn other_algorithm(found: &str) -> KeyError {
 fn base64_der(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let mut packed = Zeroizing::new(Vec::with_capacity(text.len()));
     packed.extend(text.bytes().filter(|byte| !byte.is_ascii_whitespace()));
-    if packed.iter().any(|byte| matches!(byte, b'-' | b'_')) {
-        return Err(KeyError::not_a_key(
-            "the key is neither PEM nor standard base64: it holds `-` or `_`, as URL-safe base64 does",
-        ));
-    }
-    if !packed.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
-    {
-        return Err(KeyError::not_a_key(
-            "the key is neither PEM nor base64: it holds a character that base64 does not have",
-        ));
+    let foreign = |byte: &&u8| !byte.is_ascii_alphanumeric() && !b"+/=".contains(byte);
+    if packed.iter().any(|byte| foreign(&byte)) {
+        let only_url_safe = packed.iter().filter(foreign).all(|byte| b"-_".contains(byte));
+        return Err(KeyError::not_a_key(match only_url_safe {
+            true => "the key is URL-safe base64, expected PEM or standard base64 (`+` and `/`)",
+            false => {
+                "the key is neither PEM nor base64: it holds a character that base64 does not have"
+            }
+        }));
     }
     if packed.len() % 4 != 0 {
         return Err(KeyError::not_a_key(

@@ -8,11 +8,12 @@ mod encoding;
 mod request;
 mod verify;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::key::Hash;
 
 pub use request::Unsigned;
+pub(super) use verify::string_member;
 pub use verify::{Unreadable, Unverified};
 
 /// One part of the signed message; parts are concatenated in order.
@@ -37,7 +38,7 @@ pub enum Algorithm {
 }
 
 /// How signature bytes become text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// Standard alphabet with padding.

@@ -111,7 +111,10 @@ impl Unverified {
 }
 
 /// The value of a string member with its JSON escapes undone.
-fn string_member(object: &json::Object<'_>, name: &str) -> Result<String, Unreadable> {
+pub(in crate::sign) fn string_member(
+    object: &json::Object<'_>,
+    name: &str,
+) -> Result<String, Unreadable> {
     let member = object.member(name).ok_or_else(|| Unreadable::Missing(name.to_owned()))?;
     member
         .raw
