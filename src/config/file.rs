@@ -1,1 +1,290 @@
-//! Mirrors the configuration file.
+//! Mirrors the configuration file. The only list of its keys: reading, unknown keys, the JSON Schema, its descriptions and
+//! the redacted view all come from these types.
+//!
+//! Nothing here judges: `compile` and its siblings do. Everything may be left out unless it is [`Required`]. Defaults stand
+//! beside the fields and are written as a user would write them.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::choices::{LogLevel, ProviderName};
+use super::leaf::{Leaf, Required};
+use super::listen::ListenerFile;
+use super::pem::{CertificateKey, Certificates};
+use super::secrets::{AppToken, DeliverySecret};
+use super::section::{Keyed, List, Section};
+use super::setting::Whole;
+use super::snapshot::{AnswerMode, DeliveryFormat, Environment, LogFormat, OnExcess, Rate};
+use super::texts::{
+    AccountName, AppId, CurrencyCode, KeyId, MemberName, ProviderPath, StoreText, Zone,
+};
+use super::units::Span;
+use super::urls::{BaseUrl, DeliveryUrl, NotifyUrl};
+use crate::sign::{PrivateKey, PublicKey};
+
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+
+/// Time for a phase of a call: long enough to be possible, short enough that a caller still waits.
+pub(super) type Timeout = Span<1, { 10 * MINUTE_MS }>;
+/// A time that may be zero.
+pub(super) type Pause = Span<0, { 10 * MINUTE_MS }>;
+/// How long an unknown outcome is chased.
+pub(super) type Chase = Span<0, { 24 * HOUR_MS }>;
+/// How long a delivery is repeated.
+pub(super) type Persistence = Span<0, { 30 * 24 * HOUR_MS }>;
+
+/// The configuration of Countersign.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields, title = "Countersign configuration")]
+pub(super) struct ConfigFile {
+    /// Where Countersign listens. A change needs a restart.
+    pub listen: Section<ListenFile>,
+    /// Where the journal and the inbox are kept. A change needs a restart.
+    pub store: Section<StoreFile>,
+    /// How Countersign logs. A change needs a restart.
+    pub log: Section<LogFile>,
+    /// The accounts: one merchant application at one provider each. At least one.
+    pub account: Required<List<Section<AccountFile>>>,
+}
+
+/// Listeners: `"ip:port"`, `"[ipv6]:port"`, `"unix:/path"`, or a table with `address`, `cert` and `key` for TLS.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct ListenFile {
+    /// For applications.
+    #[schemars(extend("default" = ListenFile::APP))]
+    pub app: ListenerFile,
+    /// For the provider's notifications, the public side. No such listener by default.
+    pub notify: ListenerFile,
+    /// For metrics, health and reload.
+    #[schemars(extend("default" = ListenFile::ADMIN))]
+    pub admin: ListenerFile,
+}
+
+impl ListenFile {
+    pub const APP: &str = "127.0.0.1:8600";
+    pub const ADMIN: &str = "127.0.0.1:8602";
+}
+
+/// The store.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct StoreFile {
+    /// `sqlite:` and the path of the database file, relative to the working directory.
+    #[schemars(extend("default" = StoreFile::URL))]
+    pub url: Leaf<StoreText>,
+}
+
+impl StoreFile {
+    pub const URL: &str = "sqlite:data/countersign.db";
+}
+
+/// The log.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct LogFile {
+    /// One JSON object a line, or text for people.
+    #[schemars(extend("default" = LogFile::FORMAT))]
+    pub format: Leaf<LogFormat>,
+    /// The least important lines that are still written.
+    #[schemars(extend("default" = LogFile::LEVEL))]
+    pub level: Leaf<LogLevel>,
+}
+
+impl LogFile {
+    pub const FORMAT: &str = "json";
+    pub const LEVEL: &str = "info";
+}
+
+/// One merchant application at one provider.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct AccountFile {
+    /// The account's name, also its path segment and metric label.
+    pub name: Required<Leaf<AccountName>>,
+    /// A built-in profile by name, or `{ file = "…" }` for a profile of your own.
+    pub provider: Required<Leaf<ProviderName>>,
+    /// Where the provider's API is. https, unless the host is loopback.
+    pub base_url: Required<Leaf<BaseUrl>>,
+    /// The application id that the provider gave the merchant.
+    pub app_id: Required<Leaf<AppId>>,
+    /// Whether real money moves. When given, mix-ups of live and test accounts are refused.
+    pub environment: Leaf<Environment>,
+    /// ISO 4217 code of the account's currency.
+    pub currency: Leaf<CurrencyCode>,
+    /// How the provider's zone-less times are read, as a distance from UTC.
+    #[schemars(extend("default" = AccountFile::TIMEZONE))]
+    pub timezone: Leaf<Zone>,
+    /// `provider`: the provider's JSON as it came; `unwrapped`: its `data` only, with an HTTP status by outcome.
+    #[schemars(extend("default" = AccountFile::ANSWER))]
+    pub answer: Leaf<AnswerMode>,
+    /// The URL that the provider is told to post notifications to, where the application left it out.
+    pub notify_url: Leaf<NotifyUrl>,
+    /// The account's own keys; the first usable one signs. At least one.
+    pub signing_key: Required<List<Section<SigningKeyFile>>>,
+    /// The provider's public keys; any of them may verify.
+    pub provider_key: List<Section<ProviderKeyFile>>,
+    /// Who may call. Needed when `listen.app` can be reached from other machines.
+    pub app: Section<AppFile>,
+    /// TLS towards the provider. The system's roots and the URL's host name by default.
+    pub tls: Section<TlsFile>,
+    /// Limits on calls.
+    pub limits: Section<LimitsFile>,
+    /// How long a call may take.
+    pub timeouts: Section<TimeoutsFile>,
+    /// How often a call is attempted.
+    pub retry: Section<RetryFile>,
+    /// Where events are delivered to. None are delivered by default.
+    pub delivery: Section<DeliveryFile>,
+    /// Changes to operations of the profile, by operation name.
+    pub operation: Keyed<Section<OperationFile>>,
+}
+
+impl AccountFile {
+    pub const TIMEZONE: &str = "+00:00";
+    pub const ANSWER: &str = "provider";
+}
+
+/// A private key of the account.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct SigningKeyFile {
+    /// The key's name, shown in logs and metrics.
+    pub id: Required<Leaf<KeyId>>,
+    /// RSA, 2048 to 8192 bits: PEM (PKCS#8 or PKCS#1) or the provider's one-line base64.
+    pub private_key: Required<Leaf<PrivateKey>>,
+    /// When the key begins to sign; always by default.
+    pub not_before: Leaf<Timestamp>,
+    /// When the key no longer signs; never by default.
+    pub not_after: Leaf<Timestamp>,
+}
+
+/// A public key of the provider.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct ProviderKeyFile {
+    /// The key's name, shown in logs and metrics.
+    pub id: Required<Leaf<KeyId>>,
+    /// RSA: PEM or the provider's one-line base64.
+    pub public_key: Required<Leaf<PublicKey>>,
+}
+
+/// Who may call an account. With neither tokens nor uids, whoever can reach `listen.app`.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct AppFile {
+    /// Tokens for `Authorization: Bearer …`, at least 16 characters each. Several may be valid at once.
+    pub tokens: List<Leaf<AppToken>>,
+    /// User ids of the processes that may call through a unix socket.
+    pub uids: List<Leaf<Whole<0, { u32::MAX }>>>,
+}
+
+/// TLS towards the provider.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct TlsFile {
+    /// Roots to trust instead of the system's, as PEM.
+    pub ca: Leaf<Certificates>,
+    /// A certificate chain to present, as PEM, leaf first. Needs `client_key`.
+    pub client_cert: Leaf<Certificates>,
+    /// The private key of `client_cert`, as PEM.
+    pub client_key: Leaf<CertificateKey>,
+}
+
+/// Limits on an account's calls.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct LimitsFile {
+    /// Calls per second, minute or hour, such as `50/s`. No limit by default.
+    pub rate: Leaf<Rate>,
+    /// Calls that may be made at once before `rate` counts. By default as many as `rate` allows in its unit of time.
+    pub burst: Leaf<Whole<1, 1_000_000>>,
+    /// What happens to a call over the rate: it waits up to `max_wait`, or it is refused.
+    #[schemars(extend("default" = LimitsFile::ON_EXCESS))]
+    pub on_excess: Leaf<OnExcess>,
+    /// The longest a call waits for the rate, as a duration such as `2s`.
+    #[schemars(extend("default" = LimitsFile::MAX_WAIT))]
+    pub max_wait: Leaf<Pause>,
+    /// Calls under way at once; more are refused.
+    #[schemars(extend("default" = LimitsFile::IN_FLIGHT))]
+    pub in_flight: Leaf<Whole<1, 100_000>>,
+}
+
+impl LimitsFile {
+    pub const ON_EXCESS: &str = "wait";
+    pub const MAX_WAIT: &str = "2s";
+    pub const IN_FLIGHT: u32 = 64;
+}
+
+/// How long the phases of a call may take, as durations such as `2s`.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct TimeoutsFile {
+    /// Name resolution, TCP and TLS together.
+    #[schemars(extend("default" = TimeoutsFile::CONNECT))]
+    pub connect: Leaf<Timeout>,
+    /// Writing the whole request. Not more than `total`, also by default.
+    #[schemars(extend("default" = TimeoutsFile::SEND))]
+    pub send: Leaf<Timeout>,
+    /// The whole call, connecting included.
+    #[schemars(extend("default" = TimeoutsFile::TOTAL))]
+    pub total: Leaf<Timeout>,
+}
+
+impl TimeoutsFile {
+    pub const CONNECT: &str = "2s";
+    pub const SEND: &str = "10s";
+    pub const TOTAL: &str = "30s";
+}
+
+/// How often a call is attempted.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RetryFile {
+    /// Attempts at most, the first one included.
+    #[schemars(extend("default" = RetryFile::ATTEMPTS))]
+    pub attempts: Leaf<Whole<1, 20>>,
+    /// How long an unknown outcome is chased before the caller gets `unknown`, as a duration such as `2m`.
+    #[schemars(extend("default" = RetryFile::RESOLVE_FOR))]
+    pub resolve_for: Leaf<Chase>,
+}
+
+impl RetryFile {
+    pub const ATTEMPTS: u32 = 3;
+    pub const RESOLVE_FOR: &str = "2m";
+}
+
+/// Where an account's events are delivered to.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct DeliveryFile {
+    /// The application's own address for events.
+    pub url: Required<Leaf<DeliveryUrl>>,
+    /// `cloudevents`: CloudEvents 1.0 as JSON; `plain`: the provider's `param`, verbatim.
+    #[schemars(extend("default" = DeliveryFile::FORMAT))]
+    pub format: Leaf<DeliveryFormat>,
+    /// Signs deliveries (Standard Webhooks): `whsec_` and the base64 of 24 to 64 bytes. Unsigned by default.
+    pub secret: Leaf<DeliverySecret>,
+    /// How long a delivery is repeated until it becomes a dead letter, as a duration such as `72h`.
+    #[schemars(extend("default" = DeliveryFile::RETRY_FOR))]
+    pub retry_for: Leaf<Persistence>,
+}
+
+impl DeliveryFile {
+    pub const FORMAT: &str = "cloudevents";
+    pub const RETRY_FOR: &str = "72h";
+}
+
+/// Changes to one operation of the profile.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct OperationFile {
+    /// The path below the base URL, beginning with `/`.
+    pub path: Leaf<ProviderPath>,
+    /// The member that carries the merchant's own order id.
+    pub reference: Leaf<MemberName>,
+    /// Whether you have confirmed with the provider that the operation is as the profile says.
+    pub confirmed: Leaf<bool>,
+}

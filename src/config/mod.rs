@@ -1,10 +1,38 @@
 //! Configuration: `file` mirrors the TOML, `compile` checks and builds, `snapshot` is what requests see.
+//!
+//! Everything wrong is reported in one go. `section` and `leaf` read the file without judging, `walk` turns leaves into
+//! values and collects mistakes, `account` and its siblings know the rules.
 
+mod account;
+mod choices;
 mod compile;
+pub mod demo;
 mod file;
+mod keys;
+mod leaf;
+mod listen;
 mod live;
+mod mixups;
+mod pem;
+mod pending;
+mod schema;
+mod secrets;
+mod section;
+mod setting;
 mod snapshot;
+mod sources;
+mod suggest;
+mod syntax;
+mod target;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod unconfirmed;
+mod units;
+mod urls;
+mod walk;
 
 pub use compile::{Loaded, load, load_text};
 pub use live::Live;
+pub use schema::schema;
 pub use snapshot::*;

@@ -48,3 +48,64 @@ impl SigningKey {
             && self.not_after.is_none_or(|end| now < end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sign::fixture::another_copy_of_first;
+
+    fn key(id: &str, not_before: Option<&str>, not_after: Option<&str>) -> SigningKey {
+        let at = |text: &str| text.parse().expect("a timestamp");
+        SigningKey {
+            id: id.into(),
+            key: another_copy_of_first(),
+            not_before: not_before.map(at),
+            not_after: not_after.map(at),
+        }
+    }
+
+    fn signer(ring: &KeyRing, now: &str) -> Option<String> {
+        ring.usable_at(now.parse().expect("a timestamp")).map(|key| key.id.clone())
+    }
+
+    #[test]
+    fn without_a_usable_key_nothing_signs() {
+        assert_eq!(signer(&KeyRing::default(), "2026-01-01T00:00:00Z"), None);
+        let ring = KeyRing::new(vec![
+            key("old", None, Some("2026-01-01T00:00:00Z")),
+            key("new", Some("2026-02-01T00:00:00Z"), None),
+        ]);
+        assert_eq!(signer(&ring, "2026-01-01T00:00:00Z"), None, "expired at the very instant");
+        assert_eq!(signer(&ring, "2026-01-31T23:59:59.999Z"), None, "not yet valid");
+    }
+
+    #[test]
+    fn a_key_is_valid_from_its_first_instant_to_before_its_last() {
+        let ring = KeyRing::new(vec![key(
+            "only",
+            Some("2026-01-01T00:00:00Z"),
+            Some("2027-01-01T00:00:00Z"),
+        )]);
+        assert_eq!(signer(&ring, "2025-12-31T23:59:59.999Z"), None);
+        assert_eq!(signer(&ring, "2026-01-01T00:00:00Z").as_deref(), Some("only"));
+        assert_eq!(signer(&ring, "2026-12-31T23:59:59.999Z").as_deref(), Some("only"));
+        assert_eq!(signer(&ring, "2027-01-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn where_keys_overlap_the_first_of_the_configuration_signs() {
+        let ring = KeyRing::new(vec![
+            key("2027", Some("2026-12-01T00:00:00Z"), None),
+            key("2026", None, Some("2027-01-01T00:00:00Z")),
+            key("spare", None, None),
+        ]);
+        assert_eq!(signer(&ring, "2026-11-30T00:00:00Z").as_deref(), Some("2026"));
+        assert_eq!(signer(&ring, "2026-12-15T00:00:00Z").as_deref(), Some("2027"), "both may");
+        assert_eq!(signer(&ring, "2027-06-01T00:00:00Z").as_deref(), Some("2027"));
+        let spare = KeyRing::new(vec![
+            key("gone", None, Some("2020-01-01T00:00:00Z")),
+            key("spare", None, None),
+        ]);
+        assert_eq!(signer(&spare, "2026-01-01T00:00:00Z").as_deref(), Some("spare"));
+    }
+}

@@ -3,15 +3,24 @@
 //! A signing recipe is data from a provider profile, made of small closed enums; the functions that apply it are plain
 //! and synchronous. Nothing here knows a provider, a socket or a file.
 
+mod explain;
+#[cfg(test)]
+mod fixture;
 mod key;
 mod keyring;
 mod pool;
 mod recipe;
+#[cfg(test)]
+mod tests;
 
-pub use key::{Hash, KeyError, PrivateKey, PublicKey};
+pub use explain::{
+    Candidate, Explanation, KeyReport, NearMiss, Role, SignatureChange, SignatureReport,
+    SignedDigest, TextChange, TextReport, explain,
+};
+pub use key::{AnyKey, Hash, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, PrivateKey, PublicKey};
 pub use keyring::{KeyRing, SigningKey, VerifyingKey};
 pub use pool::{SignError, SignPool};
 pub use recipe::{
-    Algorithm, Encoding, EnvelopeMember, EnvelopeValue, Placement, RequestRecipe, Source, Unsigned,
-    VerifyRecipe,
+    Algorithm, Encoding, EnvelopeMember, EnvelopeValue, Placement, RequestRecipe, Source,
+    Unreadable, Unsigned, Unverified, VerifyRecipe,
 };

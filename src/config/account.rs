@@ -1,0 +1,278 @@
+//! One account: its file section checked and built.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::file::{
+    AccountFile, AppFile, DeliveryFile, LimitsFile, OperationFile, RetryFile, Timeout, TimeoutsFile,
+};
+use super::keys::{self, At};
+use super::leaf::{Given, Leaf};
+use super::listen::is_exposed;
+use super::mixups::Facts;
+use super::section::{Keyed, Section, join};
+use super::snapshot::{Account, Address, AppAuth, Delivery, Limits, Listener, Retry};
+use super::target;
+use super::unconfirmed::unconfirmed_names;
+use super::walk::Walk;
+use crate::mistake::Mistake;
+use crate::provider::{OperationOverride, Provider};
+use crate::secret::Secret;
+use crate::sign::KeyRing;
+use crate::wire::Timeouts;
+
+/// What accounts need to know of the rest of the configuration.
+pub(super) struct Surroundings<'a> {
+    /// The listener for applications, if it could be read.
+    pub app: Option<&'a Listener>,
+    /// Whether notifications are listened for.
+    pub listens_for_notifications: bool,
+    pub now: Timestamp,
+}
+
+/// Checks one account. The account is missing when anything in it is wrong; the facts are as complete as can be.
+pub(super) fn compile(
+    walk: &mut Walk<'_>,
+    section: &Section<AccountFile>,
+    surroundings: &Surroundings<'_>,
+) -> Option<(Option<Account>, Facts)> {
+    let file = walk.section(section)?;
+    let path = &section.path;
+    let name = walk.required(&file.name);
+    let provider = provider(walk, path, file);
+    let base_url = walk.required(&file.base_url);
+    let target = target::compile(walk, base_url.as_ref(), &file.tls);
+    let app_id = walk.required(&file.app_id);
+    let environment = walk.optional(&file.environment);
+    let currency = walk.optional(&file.currency);
+    let timezone = walk.or(&file.timezone, AccountFile::TIMEZONE);
+    let answer = walk.or(&file.answer, AccountFile::ANSWER);
+    let notify_url = walk.optional(&file.notify_url);
+    let signing_keys = keys::signing(walk, file, surroundings.now);
+    let provider_keys = keys::verifying(walk, file);
+    let tokens = app_tokens(walk, &file.app);
+    let uids = app_uids(walk, &file.app);
+    let limits = limits(walk, &file.limits);
+    let timeouts = timeouts(walk, &file.timeouts);
+    let retry = retry(walk, &file.retry);
+    let delivery = delivery(walk, &file.delivery);
+
+    check_app(walk, file, &uids, surroundings);
+    if surroundings.listens_for_notifications && file.provider_key.is_empty() {
+        walk.warn(path, "no `provider_key`: every notification will be refused");
+    }
+    if delivery.is_some() && !file.timezone.is_given() {
+        walk.warn(path, "no `timezone`: times in notifications are read as UTC");
+    }
+
+    let facts = Facts {
+        path: path.clone(),
+        name: name.clone().map(|name| At { path: file.name.0.path.clone(), value: name.0 }),
+        environment,
+        base_url: base_url.clone().map(|value| At { path: file.base_url.0.path.clone(), value }),
+        app_id: app_id
+            .clone()
+            .map(|app_id| At { path: file.app_id.0.path.clone(), value: app_id.0 }),
+        signing_keys: public_halves(&signing_keys, |key| key.key.public().to_base64()),
+        provider_keys: public_halves(&provider_keys, |key| key.key.to_base64()),
+        tokens,
+    };
+    let build = || {
+        Some(Account {
+            name: name?.0,
+            provider: provider?,
+            target: target?,
+            base_url: base_url?.text,
+            environment,
+            app_id: app_id?.0,
+            currency: currency.map(|currency| currency.0),
+            timezone: timezone.0,
+            answer,
+            notify_url: notify_url.map(|url| url.0),
+            signing_keys: KeyRing::new(signing_keys.into_iter().map(|key| key.value).collect()),
+            provider_keys: provider_keys.into_iter().map(|key| key.value).collect(),
+            app: AppAuth {
+                tokens: facts.tokens.iter().map(|token| token.value.clone()).collect(),
+                uids,
+            },
+            limits,
+            timeouts,
+            retry,
+            delivery,
+        })
+    };
+    Some((build(), facts))
+}
+
+fn public_halves<T>(keys: &[At<T>], encode: impl Fn(&T) -> String) -> Vec<At<String>> {
+    keys.iter().map(|key| At { path: key.path.clone(), value: encode(&key.value) }).collect()
+}
+
+/// The profile, with the account's changes to its operations.
+fn provider(walk: &mut Walk<'_>, path: &str, file: &AccountFile) -> Option<Arc<Provider>> {
+    let leaf = &file.provider.0;
+    let overrides = overrides(walk, &file.operation);
+    let profile = match leaf.given() {
+        Given::File(profile) => {
+            let text = walk.file_text(&leaf.path, profile, false)?;
+            below(walk, &leaf.path, Provider::from_toml(&text))
+        }
+        Given::Nothing | Given::Literal(_) | Given::Env(_) => {
+            let name = walk.required(&file.provider)?;
+            Provider::builtin(&name.0)
+        }
+    }?;
+    let provider = match overrides.is_empty() {
+        true => profile,
+        false => below(walk, path, profile.with_overrides(&overrides))?,
+    };
+    let unconfirmed = unconfirmed_names(&provider);
+    if !unconfirmed.is_empty() {
+        let names = unconfirmed.join(", ");
+        walk.warn(path, format!("not confirmed by the provider's documentation: {names}"));
+    }
+    Some(Arc::new(provider))
+}
+
+/// Notes mistakes whose paths are relative to `path`.
+fn below<T>(walk: &mut Walk<'_>, path: &str, result: Result<T, Vec<Mistake>>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(mistakes) => {
+            for mistake in mistakes {
+                let place = match mistake.path.as_str() {
+                    "" => path.to_owned(),
+                    below => format!("{path}.{below}"),
+                };
+                walk.mistake(place, mistake.problem);
+            }
+            None
+        }
+    }
+}
+
+fn overrides(
+    walk: &mut Walk<'_>,
+    keyed: &Keyed<Section<OperationFile>>,
+) -> BTreeMap<String, OperationOverride> {
+    let mut overrides = BTreeMap::new();
+    for (name, section) in walk.entries(keyed) {
+        let Some(file) = walk.section(section) else { continue };
+        let path = walk.optional(&file.path).map(|path| path.0);
+        let reference = walk.optional(&file.reference).map(|member| member.0);
+        let confirmed = walk.optional(&file.confirmed);
+        overrides.insert(name.clone(), OperationOverride { path, reference, confirmed });
+    }
+    overrides
+}
+
+fn app_tokens(walk: &mut Walk<'_>, section: &Section<AppFile>) -> Vec<At<Secret>> {
+    let Some(file) = walk.section(section) else { return Vec::new() };
+    let leaves = walk.list(&file.tokens);
+    leaves
+        .iter()
+        .filter_map(|leaf| {
+            let token = walk.optional(leaf)?;
+            Some(At { path: leaf.path.clone(), value: token.0 })
+        })
+        .collect()
+}
+
+fn app_uids(walk: &mut Walk<'_>, section: &Section<AppFile>) -> Vec<u32> {
+    // The section itself was judged with its tokens.
+    let file = &section.value;
+    let leaves = walk.list(&file.uids);
+    leaves.iter().filter_map(|leaf| walk.optional(leaf)).map(|uid| uid.0).collect()
+}
+
+/// Checks that the account can be called, and by whom it should be only.
+fn check_app(
+    walk: &mut Walk<'_>,
+    file: &AccountFile,
+    uids: &[u32],
+    surroundings: &Surroundings<'_>,
+) {
+    let Some(listener) = surroundings.app else { return };
+    let section = &file.app;
+    let has_tokens = !section.value.tokens.is_empty();
+    let tokens = join(&section.path, "tokens");
+    if is_exposed(&listener.address) && !has_tokens {
+        let problem = "nothing found, expected at least one token: `listen.app` can be reached \
+                       from other machines";
+        walk.mistake(tokens, problem);
+    } else if matches!(listener.address, Address::Tcp(_)) && !uids.is_empty() {
+        match has_tokens {
+            true => {
+                walk.warn(&section.path, "`uids` have no effect: `listen.app` is not a unix socket")
+            }
+            false => {
+                let problem = "nobody could call: user ids are known on a unix socket only, \
+                               expected `tokens`, or `unix:/path` as `listen.app`";
+                walk.mistake(&section.value.uids.path, problem);
+            }
+        }
+    }
+}
+
+fn limits(walk: &mut Walk<'_>, section: &Section<LimitsFile>) -> Limits {
+    let file = walk.section(section).unwrap_or(&section.value);
+    let rate = walk.optional(&file.rate);
+    let burst = walk.optional(&file.burst).map(|burst| burst.0);
+    if burst.is_some() && !file.rate.is_given() {
+        walk.warn(&file.burst.path, "has no effect without `rate`");
+    }
+    Limits {
+        rate,
+        burst,
+        on_excess: walk.or(&file.on_excess, LimitsFile::ON_EXCESS),
+        max_wait: walk.or(&file.max_wait, LimitsFile::MAX_WAIT).0,
+        in_flight: walk.or(&file.in_flight, LimitsFile::IN_FLIGHT).0 as usize,
+    }
+}
+
+fn timeouts(walk: &mut Walk<'_>, section: &Section<TimeoutsFile>) -> Timeouts {
+    let file = walk.section(section).unwrap_or(&section.value);
+    let total = walk.or(&file.total, TimeoutsFile::TOTAL).0;
+    let mut phase = |leaf: &Leaf<Timeout>, default: &str| {
+        let length = walk.or(leaf, default).0;
+        if leaf.is_given() && length > total {
+            let problem = format!("longer than `total` ({total:?}), expected at most as long");
+            walk.mistake(&leaf.path, problem);
+        }
+        length.min(total)
+    };
+    Timeouts {
+        connect: phase(&file.connect, TimeoutsFile::CONNECT),
+        send: phase(&file.send, TimeoutsFile::SEND),
+        total,
+    }
+}
+
+fn retry(walk: &mut Walk<'_>, section: &Section<RetryFile>) -> Retry {
+    let file = walk.section(section).unwrap_or(&section.value);
+    Retry {
+        attempts: walk.or(&file.attempts, RetryFile::ATTEMPTS).0,
+        resolve_for: walk.or(&file.resolve_for, RetryFile::RESOLVE_FOR).0,
+    }
+}
+
+fn delivery(walk: &mut Walk<'_>, section: &Section<DeliveryFile>) -> Option<Delivery> {
+    let file = walk.given_section(section)?;
+    let url = walk.required(&file.url);
+    let format = walk.or(&file.format, DeliveryFile::FORMAT);
+    let secret = walk.optional(&file.secret).map(|secret| secret.0);
+    let retry_for = walk.or(&file.retry_for, DeliveryFile::RETRY_FOR).0;
+    if !file.secret.is_given() {
+        walk.warn(
+            &section.path,
+            "no `secret`: the application cannot tell our events from others'",
+        );
+    }
+    let url = url?;
+    if url.is_exposed {
+        walk.warn(&file.url.0.path, "plain http beyond loopback: events can be read on the way");
+    }
+    Some(Delivery { url: url.url, format, secret, retry_for })
+}

@@ -1,0 +1,212 @@
+//! Reads what configuration values refer to: environment variables and files. Keeps the hash over all that was read.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use zeroize::Zeroizing;
+
+/// The largest file a value may refer to, in bytes. Keys, certificates and profiles are far smaller.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// The longest reference that is shown; beyond it, somebody wrote the value itself where its place was asked for.
+const SHOWN_CHARACTERS_MAX: usize = 200;
+
+/// How an environment variable is looked up: the process's own environment, or a test's.
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<std::ffi::OsString>;
+
+/// The places values are read from.
+pub(super) struct Sources<'a> {
+    environment: Environment<'a>,
+    hash: Context,
+}
+
+/// A value that was read from elsewhere.
+pub(super) struct Resolved {
+    /// Not empty, without line breaks at its end; wiped on drop.
+    pub text: Zeroizing<String>,
+    /// The file can be read by its group or by everyone.
+    pub is_exposed: bool,
+}
+
+impl<'a> Sources<'a> {
+    /// Starts with the configuration's own text.
+    pub fn new(environment: Environment<'a>, configuration: &str) -> Self {
+        let mut sources = Self { environment, hash: Context::new(&SHA256) };
+        sources.add_to_hash(configuration.as_bytes());
+        sources
+    }
+
+    /// The value of environment variable `name`. The error is what is wrong, without any of the value.
+    pub fn env(&self, name: &str) -> Result<Resolved, String> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let is_name = !name.is_empty()
+            && name.len() <= SHOWN_CHARACTERS_MAX
+            && name.bytes().all(allowed)
+            && !name.starts_with(|first: char| first.is_ascii_digit());
+        if !is_name {
+            return Err("found something that cannot name an environment variable after `env`, \
+                        expected letters, digits and `_`"
+                .into());
+        }
+        let value = (self.environment)(name).ok_or_else(|| {
+            format!("environment variable `{name}` is not set, expected it to hold the value")
+        })?;
+        let bytes = Zeroizing::new(value.into_encoded_bytes());
+        let text = text_of(&bytes, &format!("environment variable `{name}`"))?;
+        Ok(Resolved { text, is_exposed: false })
+    }
+
+    /// The contents of the file at `path`. The error is what is wrong, without any of the contents.
+    pub fn file(&mut self, path: &str) -> Result<Resolved, String> {
+        let looks_like_a_path = !path.is_empty()
+            && path.len() <= SHOWN_CHARACTERS_MAX
+            && !path.chars().any(char::is_control)
+            && !path.starts_with("whsec_")
+            && !path.starts_with("-----");
+        if !looks_like_a_path {
+            return Err("found something that cannot be the path of a file after `file`".into());
+        }
+        let (bytes, mode) = read(path)?;
+        self.add_to_hash(path.as_bytes());
+        self.add_to_hash(&bytes);
+        let text = text_of(&bytes, &format!("file `{path}`"))?;
+        Ok(Resolved { text, is_exposed: mode & 0o077 != 0 })
+    }
+
+    /// SHA-256 in hex over the configuration and every file read.
+    pub fn hash(&self) -> String {
+        hex(self.hash.clone().finish().as_ref())
+    }
+
+    fn add_to_hash(&mut self, bytes: &[u8]) {
+        // The length keeps one part's end apart from the next one's beginning.
+        self.hash.update(&(bytes.len() as u64).to_be_bytes());
+        self.hash.update(bytes);
+    }
+}
+
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn text_of(bytes: &[u8], place: &str) -> Result<Zeroizing<String>, String> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| format!("{place} does not hold UTF-8 text, expected text"))?
+        .trim_end_matches(['\r', '\n']);
+    match text.trim().is_empty() {
+        true => Err(format!("{place} is empty, expected it to hold the value")),
+        false => Ok(Zeroizing::new(text.to_owned())),
+    }
+}
+
+/// Reads a whole file and its permission bits.
+fn read(path: &str) -> Result<(Zeroizing<Vec<u8>>, u32), String> {
+    let failed = |error: std::io::Error| unreadable("file", path, &error);
+    // Asked before opening: opening a pipe would wait for its other end.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(format!("`{path}` is not a regular file, expected a file to read"));
+    }
+    let mut file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let too_large =
+        || format!("file `{path}` is larger than {FILE_BYTES_MAX} bytes, expected a small file");
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(too_large());
+    }
+    // One allocation of the final size: growing would leave copies of a key behind.
+    let capacity = usize::try_from(metadata.len()).unwrap_or_default() + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
+    (&mut file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    match bytes.len() as u64 > FILE_BYTES_MAX {
+        true => Err(too_large()),
+        false => Ok((bytes, metadata.permissions().mode())),
+    }
+}
+
+/// Says why `path` could not be read.
+pub(super) fn unreadable(what: &str, path: &str, error: &std::io::Error) -> String {
+    let why = match error.kind() {
+        ErrorKind::NotFound => "does not exist".to_owned(),
+        ErrorKind::PermissionDenied => "may not be read by this process".to_owned(),
+        kind => format!("cannot be read: {kind}"),
+    };
+    match path.starts_with('/') {
+        true => format!("{what} `{path}` {why}"),
+        false => format!("{what} `{path}` (relative to the working directory) {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing(_: &str) -> Option<std::ffi::OsString> {
+        None
+    }
+
+    fn refused(result: Result<Resolved, String>) -> String {
+        result.err().expect("it should be refused")
+    }
+
+    #[test]
+    fn a_value_written_where_its_place_was_asked_for_is_not_shown() {
+        let mut sources = Sources::new(&nothing, "");
+        let pem = "-----BEGIN PRIVATE KEY-----canary";
+        let secret = "whsec_canary";
+        let base64 = "canary0000".repeat(30);
+        for value in [pem, secret, &base64] {
+            assert!(!refused(sources.file(value)).contains("canary"), "file must not echo");
+        }
+        for value in [pem, "canary/=+", &base64] {
+            assert!(!refused(sources.env(value)).contains("canary"), "env must not echo");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_empty_or_not_text_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        fs::write(path("empty"), "\r\n\n").expect("written");
+        fs::write(path("binary"), [0xff, 0xfe]).expect("written");
+        fs::write(path("large"), vec![b'a'; FILE_BYTES_MAX as usize + 1]).expect("written");
+        let mut sources = Sources::new(&nothing, "");
+        for (name, problem) in [
+            ("empty", "is empty"),
+            ("binary", "does not hold UTF-8"),
+            ("large", "is larger than"),
+            ("missing", "does not exist"),
+            (".", "not a regular file"),
+        ] {
+            let found = refused(sources.file(&path(name)));
+            assert!(found.contains(problem), "`{name}`: {found}");
+        }
+        assert!(refused(sources.env("NOT_SET")).contains("is not set"));
+    }
+
+    #[test]
+    fn line_breaks_at_the_end_are_not_part_of_a_value() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token").to_string_lossy().into_owned();
+        fs::write(&path, "a b\nc\r\n\n").expect("written");
+        let read = Sources::new(&nothing, "").file(&path).expect("text");
+        assert_eq!(read.text.as_str(), "a b\nc");
+    }
+
+    #[test]
+    fn the_hash_changes_with_the_configuration_and_with_every_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key").to_string_lossy().into_owned();
+        let hash_of = |configuration: &str, contents: &str| {
+            fs::write(&path, contents).expect("written");
+            let mut sources = Sources::new(&nothing, configuration);
+            sources.file(&path).expect("text");
+            sources.hash()
+        };
+        let first = hash_of("a", "1");
+        assert_eq!(first, hash_of("a", "1"));
+        assert_ne!(first, hash_of("b", "1"), "the configuration changed");
+        assert_ne!(first, hash_of("a", "2"), "the file changed");
+    }
+}

@@ -1,0 +1,87 @@
+//! The sandbox's own pages below `/_sandbox`: what happened, what came in, which faults are in force.
+//!
+//! Not part of the provider's API, so answers here are plain JSON and problems.
+
+use http::StatusCode;
+use http::header::ALLOW;
+use serde_json::{Value, json};
+
+use super::answers::{self, problem};
+use super::shared::{Shared, locked};
+use crate::wire::Reply;
+
+/// The pages there are, for whoever asks for another one.
+const PAGES: &str = "`/_sandbox`, `/_sandbox/transactions`, `/_sandbox/requests`, `/_sandbox/faults`, `/_sandbox/reset`";
+
+/// The part of `path` behind `/_sandbox`, when it is one of the sandbox's own.
+pub(super) fn page(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/_sandbox")?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))
+}
+
+/// Answers a request for `page`.
+pub(super) fn answer(shared: &Shared, method: &str, page: &str, body: &[u8]) -> Reply {
+    match (page, method) {
+        ("", "GET") => ok(about(shared)),
+        ("transactions", "GET") => ok(json!(shared.transactions())),
+        ("requests", "GET") => ok(json!(locked(&shared.requests).list())),
+        ("faults", "GET") => ok(faults(shared)),
+        ("faults", "POST") => add_faults(shared, body),
+        ("faults", "DELETE") => {
+            locked(&shared.faults).clear();
+            answers::bare(StatusCode::NO_CONTENT)
+        }
+        ("reset", "POST") => {
+            shared.reset();
+            answers::bare(StatusCode::NO_CONTENT)
+        }
+        ("" | "transactions" | "requests", _) => wrong_method("GET"),
+        ("faults", _) => wrong_method("GET, POST, DELETE"),
+        ("reset", _) => wrong_method("POST"),
+        _ => problem(StatusCode::NOT_FOUND, &format!("no such page; there are {PAGES}")),
+    }
+}
+
+fn about(shared: &Shared) -> Value {
+    let operations: Vec<Value> = shared
+        .provider
+        .operations
+        .iter()
+        .map(|operation| {
+            json!({"name": operation.name, "path": operation.path, "confirmed": operation.confirmed})
+        })
+        .collect();
+    json!({
+        "provider": shared.provider.name,
+        "app_ids": shared.merchants.keys().collect::<Vec<_>>(),
+        "provider_public_key": shared.provider_key.as_ref().map(|key| key.public_base64()),
+        "seed": shared.seed,
+        "timezone": shared.zone.to_string(),
+        "timestamp_window_ms": shared.timestamp_window_ms,
+        "settle_after_ms": shared.settle_after_ms,
+        "operations": operations,
+    })
+}
+
+fn faults(shared: &Shared) -> Value {
+    json!({"seed": shared.seed, "rules": locked(&shared.faults).list()})
+}
+
+fn add_faults(shared: &Shared, body: &[u8]) -> Reply {
+    let added = serde_json::from_slice(body)
+        .map_err(|_| "the body is not JSON".to_string())
+        .and_then(|rules| shared.add_faults(&rules));
+    match added {
+        Ok(()) => answers::json(StatusCode::CREATED, faults(shared).to_string()),
+        Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
+    }
+}
+
+fn ok(body: Value) -> Reply {
+    answers::json(StatusCode::OK, body.to_string())
+}
+
+fn wrong_method(allowed: &str) -> Reply {
+    problem(StatusCode::METHOD_NOT_ALLOWED, &format!("this page takes {allowed}"))
+        .with_header(ALLOW, allowed)
+}

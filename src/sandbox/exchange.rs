@@ -1,0 +1,172 @@
+//! One connection's life: read a request, decide, carry out, answer (or misbehave), and again.
+//!
+//! The order matters for what faults prove. A fault is chosen when the head is known and before the body is read; the
+//! work is done under one short lock; only then does anything go back over the wire. So "after committing" means that
+//! the transaction can already be seen on `GET /_sandbox/transactions`.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use http::header::ALLOW;
+use tokio::net::TcpStream;
+
+use super::answers::{self, ACCEPTED, Refusal};
+use super::control;
+use super::envelope;
+use super::faults::Hit;
+use super::http::{Connection, Head, ReadError};
+use super::misbehave::{self, Next};
+use super::operations::{self, Call};
+use super::requests::SeenRequest;
+use super::shared::{Shared, locked};
+use crate::provider::Operation;
+use crate::wire::Reply;
+
+/// Serves `stream` until one side ends it.
+pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    let mut connection = Connection::new(stream);
+    loop {
+        let next = match connection.read_head().await {
+            Ok(Some(head)) => one(&mut connection, &head, &shared).await,
+            Ok(None) => return,
+            Err(error) => Err(error),
+        };
+        match next {
+            Ok(Next::Keep) => {}
+            Ok(Next::Close) => return connection.close().await,
+            Ok(Next::Reset) => return connection.reset(),
+            Err(ReadError::Gone) => return,
+            Err(ReadError::Refused(status)) => {
+                let reply = answers::problem(status, "the request could not be read");
+                let _ = connection.send(&reply, false).await;
+                return connection.close().await;
+            }
+        }
+    }
+}
+
+async fn one(connection: &mut Connection, head: &Head, shared: &Shared) -> Result<Next, ReadError> {
+    if let Some(page) = control::page(&head.path) {
+        let body = connection.read_body(head).await?;
+        let reply = control::answer(shared, &head.method, page, &body);
+        return Ok(misbehave::send(connection, &reply, head.keep_alive()).await);
+    }
+    let operation = shared.operation(&head.path);
+    let mut seen =
+        SeenRequest::new(head, operation.map(|it| it.name.as_str()), shared.clock.unix_ms());
+    let next = match operation {
+        Some(operation) if head.method == "POST" => {
+            called(connection, head, shared, operation, &mut seen).await
+        }
+        found => {
+            let reply = match found {
+                Some(_) => answers::problem(StatusCode::METHOD_NOT_ALLOWED, "every call is a POST")
+                    .with_header(ALLOW, "POST"),
+                None => answers::problem(StatusCode::NOT_FOUND, "no operation has this path"),
+            };
+            refused(connection, head, &reply, &mut seen).await.map(Planned::Done)
+        }
+    };
+    locked(&shared.requests).push(seen);
+    match next? {
+        Planned::Done(next) => Ok(next),
+        Planned::Answer(reply) => Ok(misbehave::send(connection, &reply, head.keep_alive()).await),
+        Planned::Fault(hit, reply) => {
+            let shape = &shared.provider.answer;
+            let keep_alive = head.keep_alive();
+            Ok(misbehave::deliver(connection, &hit.fault, reply, shape, keep_alive).await)
+        }
+    }
+}
+
+/// What is left to do once the request is decided and logged.
+enum Planned {
+    Done(Next),
+    Answer(Reply),
+    Fault(Hit, Option<Reply>),
+}
+
+async fn refused(
+    connection: &mut Connection,
+    head: &Head,
+    reply: &Reply,
+    seen: &mut SeenRequest,
+) -> Result<Next, ReadError> {
+    let body = connection.read_body(head).await?;
+    seen.set_body(&body);
+    Ok(misbehave::send(connection, reply, head.keep_alive()).await)
+}
+
+async fn called(
+    connection: &mut Connection,
+    head: &Head,
+    shared: &Shared,
+    operation: &Operation,
+    seen: &mut SeenRequest,
+) -> Result<Planned, ReadError> {
+    let hit = locked(&shared.faults).choose(&operation.name);
+    seen.fault = hit.as_ref().map(|hit| hit.kind);
+    if let Some(hit) = &hit
+        && !hit.fault.reads_body()
+    {
+        return Ok(Planned::Fault(hit.clone(), None));
+    }
+    let body = connection.read_body(head).await?;
+    seen.set_body(&body);
+    let commits = hit.as_ref().is_none_or(|hit| hit.fault.commits());
+    let reply = commits.then(|| carry_out(shared, operation, head, &body, seen));
+    Ok(match (hit, reply) {
+        (Some(hit), reply) => Planned::Fault(hit, reply),
+        (None, Some(reply)) => Planned::Answer(reply),
+        (None, None) => Planned::Done(Next::Close),
+    })
+}
+
+/// The honest answer to one request.
+fn carry_out(
+    shared: &Shared,
+    operation: &Operation,
+    head: &Head,
+    body: &[u8],
+    seen: &mut SeenRequest,
+) -> Reply {
+    if !head.header("content-type").is_some_and(is_json) {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return answers::problem(status, "the body must be `application/json`");
+    }
+    let shape = &shared.provider.answer;
+    let (code, message, reply) = match perform(shared, operation, body) {
+        Ok(data) => (ACCEPTED, "Success".to_string(), answers::accepted(shape, data)),
+        Err(Refusal { code, message }) => {
+            let reply = answers::refusal(shape, code.number(), &message);
+            (code.number(), message, reply)
+        }
+    };
+    seen.code = Some(code);
+    seen.message = Some(message);
+    reply
+}
+
+fn perform(shared: &Shared, operation: &Operation, body: &[u8]) -> operations::Outcome {
+    let now_ms = shared.clock.unix_ms();
+    // The signature is checked outside the lock: it is the slow part.
+    let verified =
+        envelope::verify(body, operation, &shared.merchants, now_ms, shared.timestamp_window_ms)?;
+    let mut state = locked(&shared.state);
+    state.settle(now_ms);
+    let (ledger, serial) = state.ledger(&verified.app_id).ok_or(answers::Code::AppIdError)?;
+    operations::perform(&mut Call {
+        operation: &operation.name,
+        parameters: &verified.parameters,
+        ledger,
+        serial,
+        now_ms,
+        settle_after_ms: shared.settle_after_ms,
+        zone: shared.zone,
+    })
+}
+
+fn is_json(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json")
+}

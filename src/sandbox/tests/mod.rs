@@ -1,0 +1,8 @@
+//! The sandbox as its clients meet it: over real sockets, with requests signed by aws-lc-rs directly.
+
+mod bench;
+mod connections;
+mod control;
+mod faults;
+mod operations;
+mod refusals;

@@ -1,0 +1,254 @@
+//! What senders sign by mistake instead of the text they send.
+//!
+//! Most of it comes from one habit: parsing a JSON text and printing it again, with a library that prints otherwise.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::json::{self, Object};
+use crate::sign::recipe::{Source, VerifyRecipe};
+
+/// How the text that was signed differs from the one that was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextChange {
+    /// Not at all.
+    AsReceived,
+    /// A line feed more at its end.
+    LineFeedAdded,
+    /// A carriage return and a line feed more at its end.
+    CrLfAdded,
+    /// Without the line end it has.
+    LineEndRemoved,
+    /// Without the blanks around it.
+    Trimmed,
+    /// Without the blanks between its JSON tokens; numbers and escapes as they stand.
+    BlanksRemoved,
+    /// Parsed and printed compactly.
+    Reprinted,
+    /// Parsed and printed compactly, `/` and all but ASCII escaped, as PHP does unless told otherwise.
+    ReprintedEscaped,
+    /// Parsed and printed with a blank after each `,` and `:`, as Python does unless told otherwise.
+    ReprintedSpaced,
+    /// Parsed and printed compactly with its members sorted by name.
+    Sorted,
+    /// Both sorted and spaced.
+    SortedSpaced,
+    /// With the outer body's JSON escapes still in it.
+    StillEscaped,
+    /// With the outer body's JSON escapes and quotes, or, for a member that is no string, its JSON text.
+    JsonText,
+}
+
+/// A text that may have been signed.
+pub(super) struct Text {
+    pub(super) change: TextChange,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// The text as received, where there is one, and everything that may have been signed in its place.
+pub(super) fn texts(recipe: &VerifyRecipe, body: &[u8], object: &Object<'_>) -> Vec<Text> {
+    let mut texts: Vec<Text> = Vec::new();
+    for change in TextChange::ALL {
+        let Some(bytes) = message(recipe, body, object, change) else { continue };
+        if texts.iter().all(|text| text.bytes != bytes) {
+            texts.push(Text { change, bytes });
+        }
+    }
+    texts
+}
+
+/// The message as the recipe puts it together, every member's text changed alike.
+fn message(
+    recipe: &VerifyRecipe,
+    body: &[u8],
+    object: &Object<'_>,
+    change: TextChange,
+) -> Option<Vec<u8>> {
+    let mut message = Vec::new();
+    for source in &recipe.message {
+        match source {
+            Source::Literal(text) => message.extend_from_slice(text.as_bytes()),
+            Source::BodyRaw => message.extend_from_slice(body),
+            Source::JsonStringMember(name) => {
+                message.extend_from_slice(change.apply(object.member(name)?.raw)?.as_bytes());
+            }
+        }
+    }
+    Some(message)
+}
+
+impl TextChange {
+    /// Likelier explanations first: of two changes that make the same text the first is reported.
+    const ALL: [Self; 13] = [
+        Self::AsReceived,
+        Self::LineFeedAdded,
+        Self::CrLfAdded,
+        Self::LineEndRemoved,
+        Self::Trimmed,
+        Self::BlanksRemoved,
+        Self::Reprinted,
+        Self::ReprintedEscaped,
+        Self::ReprintedSpaced,
+        Self::Sorted,
+        Self::SortedSpaced,
+        Self::StillEscaped,
+        Self::JsonText,
+    ];
+
+    /// What was done, in words; nothing when nothing was.
+    pub(super) fn explanation(self) -> Option<&'static str> {
+        Some(match self {
+            Self::AsReceived => return None,
+            Self::LineFeedAdded => "a line feed stood behind the text when it was signed",
+            Self::CrLfAdded => {
+                "a carriage return and a line feed stood behind the text when it was signed"
+            }
+            Self::LineEndRemoved => "the text was signed without the line end it is sent with",
+            Self::Trimmed => "the text was signed without the blanks around it",
+            Self::BlanksRemoved => "the text was signed without the blanks between its members",
+            Self::Reprinted => "the text was parsed and printed again before it was signed",
+            Self::ReprintedEscaped => {
+                "the text was printed again with `/` and non-ASCII characters escaped before it was signed"
+            }
+            Self::ReprintedSpaced => {
+                "the text was printed again with a blank after each `,` and `:` before it was signed"
+            }
+            Self::Sorted => {
+                "the text was printed again with its members sorted before it was signed"
+            }
+            Self::SortedSpaced => {
+                "the text was printed again with its members sorted and a blank after each `,` and `:` before it was \
+                 signed"
+            }
+            Self::StillEscaped => {
+                "the text was signed with the JSON escapes of the outer body still in it"
+            }
+            Self::JsonText => "the member's JSON text was signed, not the string it stands for",
+        })
+    }
+
+    /// What would have been signed, from a member's JSON text.
+    fn apply(self, raw: &str) -> Option<String> {
+        if self == Self::JsonText {
+            return Some(raw.to_owned());
+        }
+        let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+        let text = json::unescape(inner).ok()?;
+        match self {
+            Self::AsReceived => Some(text),
+            Self::LineFeedAdded => Some(text + "\n"),
+            Self::CrLfAdded => Some(text + "\r\n"),
+            Self::LineEndRemoved => {
+                let line = text.strip_suffix('\n')?;
+                Some(line.strip_suffix('\r').unwrap_or(line).to_owned())
+            }
+            Self::Trimmed => Some(text.trim().to_owned()),
+            Self::BlanksRemoved => Some(without_blanks(&text)),
+            Self::Reprinted => reprint(&text, Style::default()),
+            Self::ReprintedEscaped => reprint(&text, Style { escaped: true, ..Style::default() }),
+            Self::ReprintedSpaced => reprint(&text, Style { spaced: true, ..Style::default() }),
+            Self::Sorted => reprint(&text, Style { sorted: true, ..Style::default() }),
+            Self::SortedSpaced => {
+                reprint(&text, Style { sorted: true, spaced: true, ..Style::default() })
+            }
+            Self::StillEscaped => Some(inner.to_owned()),
+            Self::JsonText => None,
+        }
+    }
+}
+
+fn without_blanks(text: &str) -> String {
+    let (mut in_string, mut after_backslash) = (false, false);
+    text.chars()
+        .filter(|character| {
+            let keep = in_string || !matches!(character, ' ' | '\t' | '\n' | '\r');
+            if *character == '"' && !after_backslash {
+                in_string = !in_string;
+            }
+            after_backslash = in_string && *character == '\\' && !after_backslash;
+            keep
+        })
+        .collect()
+}
+
+#[derive(Clone, Copy, Default)]
+struct Style {
+    sorted: bool,
+    spaced: bool,
+    escaped: bool,
+}
+
+/// `text` parsed and printed, which is what must never be signed.
+fn reprint(text: &str, style: Style) -> Option<String> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let mut out = String::with_capacity(text.len());
+    print(&value, style, &mut out);
+    Some(out)
+}
+
+fn print(value: &Value, style: Style, out: &mut String) {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
+        Value::String(text) => print_string(text, style, out),
+        Value::Array(items) => {
+            print_list(('[', ']'), items, style, out, |item, out| print(item, style, out));
+        }
+        Value::Object(map) if style.sorted => {
+            let sorted: BTreeMap<_, _> = map.iter().collect();
+            print_members(sorted, style, out);
+        }
+        Value::Object(map) => print_members(map, style, out),
+    }
+}
+
+fn print_members<'v>(
+    members: impl IntoIterator<Item = (&'v String, &'v Value)>,
+    style: Style,
+    out: &mut String,
+) {
+    print_list(('{', '}'), members, style, out, |(name, value), out| {
+        print_string(name, style, out);
+        out.push_str(if style.spaced { ": " } else { ":" });
+        print(value, style, out);
+    });
+}
+
+fn print_list<T>(
+    (open, close): (char, char),
+    items: impl IntoIterator<Item = T>,
+    style: Style,
+    out: &mut String,
+    print_item: impl Fn(T, &mut String),
+) {
+    out.push(open);
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push_str(if style.spaced { ", " } else { "," });
+        }
+        print_item(item, out);
+    }
+    out.push(close);
+}
+
+fn print_string(text: &str, style: Style, out: &mut String) {
+    let mut plain = String::with_capacity(text.len() + 2);
+    json::escape(text, &mut plain);
+    if !style.escaped {
+        out.push_str(&plain);
+        return;
+    }
+    for character in plain.chars() {
+        match character {
+            '/' => out.push_str("\\/"),
+            ascii if ascii.is_ascii() => out.push(ascii),
+            other => {
+                for unit in other.encode_utf16(&mut [0; 2]) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The inbound side of a recipe: the bytes the sender signed, cut out of the raw body, and whether a known key signed them.
+//!
+//! Nothing is parsed further than it takes to find those bytes, and nothing is ever printed again. Why a signature failed
+//! is told by `explain` to the operator, and to nobody else.
+
+use super::{Placement, Source, VerifyRecipe, check_message};
+use crate::json::{self, JsonError};
+use crate::sign::key::{Hash, PublicKey};
+
+/// What a body says was signed, before any key has confirmed it.
+#[derive(Debug)]
+pub struct Unverified {
+    message: Vec<u8>,
+    signature: String,
+}
+
+/// Why nothing could be verified in a body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// The body is not one JSON object.
+    #[error("the body is not usable JSON: {0}")]
+    NotJson(JsonError),
+    /// A member that the recipe needs is not there.
+    #[error("the body has no member `{0}`")]
+    Missing(String),
+    /// A member that the recipe needs is there and is no string.
+    #[error("member `{0}` is not a JSON string")]
+    NotAString(String),
+}
+
+impl VerifyRecipe {
+    /// Whether the recipe can be carried out; the error says what is wrong and what is possible.
+    pub fn check(&self) -> Result<(), String> {
+        check_message(&self.message)?;
+        let Placement::JsonMember(signature) = &self.placement;
+        if signature.is_empty() {
+            return Err("`placement` names an empty member".into());
+        }
+        self.message.iter().try_for_each(|source| match source {
+            Source::BodyRaw => Err(format!(
+                "`message` takes `body_raw`, but the body holds the signature itself in `{signature}`, expected \
+                 `json_string_member`"
+            )),
+            Source::JsonStringMember(name) if name == signature => {
+                Err(format!("`message` takes `{name}`, which is the signature itself"))
+            }
+            Source::JsonStringMember(name) if name.is_empty() => {
+                Err("`message` takes a member with an empty name".into())
+            }
+            Source::JsonStringMember(_) | Source::Literal(_) => Ok(()),
+        })
+    }
+
+    /// Whether any of `keys` signed `body`; returns the index of the first key that did.
+    pub fn verify<'k>(
+        &self,
+        body: &[u8],
+        keys: impl IntoIterator<Item = &'k PublicKey>,
+    ) -> Option<usize> {
+        let unverified = self.read(body).ok()?;
+        self.first_signer(&unverified, keys)
+    }
+
+    /// Cuts the signed bytes and the signature's text out of `body`.
+    pub fn read(&self, body: &[u8]) -> Result<Unverified, Unreadable> {
+        let object = json::parse_object(body).map_err(Unreadable::NotJson)?;
+        let mut message = Vec::new();
+        for source in &self.message {
+            match source {
+                Source::Literal(text) => message.extend_from_slice(text.as_bytes()),
+                Source::BodyRaw => message.extend_from_slice(body),
+                Source::JsonStringMember(name) => {
+                    message.extend_from_slice(string_member(&object, name)?.as_bytes());
+                }
+            }
+        }
+        let Placement::JsonMember(name) = &self.placement;
+        Ok(Unverified { message, signature: string_member(&object, name)? })
+    }
+
+    /// The hash the signature is made over.
+    pub fn hash(&self) -> Hash {
+        self.algorithm.hash()
+    }
+
+    /// Tries every key, also after one has matched, so that the time taken does not tell which of them signs.
+    fn first_signer<'k>(
+        &self,
+        unverified: &Unverified,
+        keys: impl IntoIterator<Item = &'k PublicKey>,
+    ) -> Option<usize> {
+        let signature = self.encoding.decode(&unverified.signature)?;
+        let hash = self.hash();
+        keys.into_iter().enumerate().fold(None, |first, (index, key)| {
+            let matches = key.verify(hash, &unverified.message, &signature);
+            first.or(matches.then_some(index))
+        })
+    }
+}
+
+impl Unverified {
+    /// The exact bytes that the signature should be over.
+    pub fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    /// The signature as it was written, not yet decoded.
+    pub fn signature_text(&self) -> &str {
+        &self.signature
+    }
+}
+
+/// The value of a string member with its JSON escapes undone.
+pub(in crate::sign) fn string_member(
+    object: &json::Object<'_>,
+    name: &str,
+) -> Result<String, Unreadable> {
+    let member = object.member(name).ok_or_else(|| Unreadable::Missing(name.to_owned()))?;
+    member
+        .raw
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .and_then(|inner| json::unescape(inner).ok())
+        .ok_or_else(|| Unreadable::NotAString(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sign::Algorithm;
+    use crate::sign::fixture::{first, second, signed_body, verify_recipe};
+
+    const PARAM: &str =
+        r#"{"amount":10000, "remark":"ก/é \"x\"","eventName":"disbursement.success"}"#;
+
+    fn signature(param: &str) -> String {
+        STANDARD.encode(first().sign(Hash::Sha256, param.as_bytes()))
+    }
+
+    fn body(sign: &str, param: &str) -> String {
+        serde_json::json!({ "sign": sign, "param": param }).to_string()
+    }
+
+    fn verifies(body: &str) -> bool {
+        verify_recipe().verify(body.as_bytes(), [first().public()]).is_some()
+    }
+
+    #[test]
+    fn a_forged_notification_is_refused() {
+        let sign = signature(PARAM);
+        assert!(verifies(&body(&sign, PARAM)), "the genuine one passes");
+        for (forged, what) in [
+            (body(&sign, &PARAM.replace("10000", "10001")), "another amount"),
+            (body(&sign, &PARAM.replace(", ", ",")), "a blank taken out"),
+            (body(&sign, &format!("{PARAM}\n")), "a line feed put behind"),
+            (body(&sign, ""), "no text at all"),
+            (body("", PARAM), "an empty signature"),
+            (body("abcdef", PARAM), "a signature that is too short"),
+            (body(&STANDARD.encode([0; 256]), PARAM), "a signature of zeros"),
+            (body(&STANDARD.encode([0xff; 256]), PARAM), "a signature beyond the modulus"),
+            (body(&format!("{sign}\n"), PARAM), "a line feed behind the signature"),
+            (body(&sign.replace('=', ""), PARAM), "a signature without its padding"),
+            (body(&"A".repeat(1_000_000), PARAM), "a signature of a megabyte"),
+        ] {
+            assert!(!verifies(&forged), "{what} should be refused");
+        }
+    }
+
+    #[test]
+    fn a_body_that_holds_no_signed_text_is_told_apart() {
+        let read = |body: &str| verify_recipe().read(body.as_bytes()).expect_err("unreadable");
+        assert!(matches!(read("not JSON"), Unreadable::NotJson(_)));
+        assert!(matches!(read(r#"{"sign":"a","param":"1","param":"2"}"#), Unreadable::NotJson(_)));
+        assert_eq!(read(r#"{"sign":"a"}"#), Unreadable::Missing("param".into()));
+        assert_eq!(read(r#"{"param":"a"}"#), Unreadable::Missing("sign".into()));
+        assert_eq!(read(r#"{"sign":"a","param":{}}"#), Unreadable::NotAString("param".into()));
+        assert_eq!(read(r#"{"sign":null,"param":""}"#), Unreadable::NotAString("sign".into()));
+    }
+
+    #[test]
+    fn how_the_outer_body_is_written_makes_no_difference() {
+        let sign = signature(PARAM);
+        let param = serde_json::to_string(PARAM).expect("a string");
+        let escaped: String = PARAM.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+        for body in [
+            format!("{{\"sign\":\"{sign}\",\"param\":{param}}}"),
+            format!("\r\n{{ \"param\" :\t{param} ,\n\"sign\" : \"{sign}\" , \"more\":[1.0]}}\n"),
+            format!("{{\"sign\":\"{}\",\"param\":\"{escaped}\"}}", sign.replace('/', "\\/")),
+            format!("{{\"\\u0073ign\":\"{}\",\"param\":{param}}}", sign.replace('+', "\\u002b")),
+        ] {
+            assert!(verifies(&body), "`{body}` should verify");
+        }
+    }
+
+    #[test]
+    fn any_of_several_keys_may_have_signed() {
+        let body = signed_body(first(), PARAM);
+        let recipe = verify_recipe();
+        let (ours, other) = (first().public(), second().public());
+        assert_eq!(recipe.verify(&body, [other, ours]), Some(1));
+        assert_eq!(recipe.verify(&body, [ours, other]), Some(0));
+        assert_eq!(recipe.verify(&body, [ours, ours]), Some(0), "the first that matches is named");
+        assert_eq!(recipe.verify(&body, [other]), None);
+        assert_eq!(recipe.verify(&body, []), None, "no key, no signature");
+    }
+
+    #[test]
+    fn the_hash_of_the_recipe_is_the_only_one_accepted() {
+        for signed_with in Hash::ALL {
+            let sign = STANDARD.encode(first().sign(signed_with, PARAM.as_bytes()));
+            for expected in Hash::ALL {
+                let recipe =
+                    VerifyRecipe { algorithm: Algorithm::RsaPkcs1v15(expected), ..verify_recipe() };
+                let verified = recipe.verify(body(&sign, PARAM).as_bytes(), [first().public()]);
+                assert_eq!(verified.is_some(), signed_with == expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_recipe_that_cannot_be_carried_out_is_refused() {
+        let refusal = |message: Vec<Source>| {
+            VerifyRecipe { message, ..verify_recipe() }.check().expect_err("should be refused")
+        };
+        for (message, words) in [
+            (vec![], "nothing of the body"),
+            (vec![Source::Literal("x".into())], "nothing of the body"),
+            (vec![Source::BodyRaw], "holds the signature itself in `sign`"),
+            (vec![Source::JsonStringMember("sign".into())], "is the signature itself"),
+            (vec![Source::JsonStringMember(String::new())], "empty name"),
+        ] {
+            let problem = refusal(message);
+            assert!(problem.contains(words), "`{problem}` should say {words}");
+        }
+        assert_eq!(verify_recipe().check(), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bodies_never_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(verify_recipe().verify(&body, [first().public()]), None);
+        }
+
+        #[test]
+        fn the_text_comes_out_as_it_went_in(param in any::<String>()) {
+            let body = body("x", &param);
+            let unverified = verify_recipe().read(body.as_bytes()).expect("readable");
+            prop_assert_eq!(unverified.message(), param.as_bytes());
+        }
+    }
+}
