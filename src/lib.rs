@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod edge;
 pub mod json;
 pub mod mistake;
 pub mod provider;
