@@ -1,0 +1,139 @@
+//! Ends the process when the last request is answered, and not before.
+//!
+//! pingora's graceful stop closes the listeners, then sleeps a fixed time and cuts off whatever still runs. A payment
+//! cut off is a payment in an unknown state, so that time is only a ceiling here, and the process leaves as soon as
+//! nothing is in flight.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pingora_core::server::configuration::ServerConf;
+use pingora_core::server::{ExecutionPhase, Server};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::in_flight::InFlight;
+
+/// Beyond the linger of idle connections, so that a request that came in its last moment is counted.
+const LINGER_MARGIN: Duration = Duration::from_millis(200);
+
+/// How often the count is looked at while waiting.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Nobody can create a socket there. Handing listeners over to a new process is not offered, and pingora's default path
+/// is in the shared temporary directory, where any local user could wait for them.
+const NO_UPGRADE_SOCKET: &str = "/nonexistent/countersign-upgrade.sock";
+
+/// A pingora server with our settings and no services. `threads` is what each service gets unless it says otherwise;
+/// `drain_max` bounds a graceful stop and is rounded up to seconds.
+pub fn server(threads: usize, drain_max: Duration) -> Server {
+    let configuration = ServerConf {
+        threads,
+        grace_period_seconds: Some(drain_max.as_secs() + 1),
+        graceful_shutdown_timeout_seconds: Some(1),
+        upgrade_sock: NO_UPGRADE_SOCKET.to_owned(),
+        ..ServerConf::default()
+    };
+    Server::new_with_opt_and_conf(None, configuration)
+}
+
+/// How a process that was told to stop went about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Every request was answered.
+    Completely,
+    /// Time was up with this many requests under way.
+    CutOff(usize),
+}
+
+/// Watches `server`, which must not have been run yet. Once it was told to stop gracefully and its requests are
+/// answered, or `drain_max` after that, calls `before_exit` (flush, close the store) and exits the process: 0 when
+/// everybody was answered, 1 when not.
+pub fn exit_when_drained(
+    server: &Server,
+    in_flight: InFlight,
+    linger: Duration,
+    drain_max: Duration,
+    before_exit: impl FnOnce(Drained) + Send + 'static,
+) -> std::io::Result<()> {
+    let mut phases = server.watch_execution_phase();
+    let watch = move || {
+        loop {
+            match phases.blocking_recv() {
+                Ok(ExecutionPhase::ShutdownGracePeriod) => break,
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                // The server is gone: a fast stop, or it never ran.
+                Err(RecvError::Closed) => return,
+            }
+        }
+        let outcome = block_until_drained(&in_flight, linger, drain_max);
+        if let Drained::CutOff(requests) = outcome {
+            tracing::error!(requests, "time to finish is up: requests are cut off");
+        }
+        before_exit(outcome);
+        std::process::exit(i32::from(outcome != Drained::Completely));
+    };
+    thread::Builder::new().name("drain".to_owned()).spawn(watch)?;
+    Ok(())
+}
+
+fn block_until_drained(in_flight: &InFlight, linger: Duration, drain_max: Duration) -> Drained {
+    let deadline = Instant::now() + drain_max;
+    thread::sleep((linger + LINGER_MARGIN).min(drain_max));
+    loop {
+        match verdict(in_flight, deadline) {
+            Some(outcome) => return outcome,
+            None => thread::sleep(LOOK_EVERY),
+        }
+    }
+}
+
+/// The same on a runtime.
+pub(super) async fn wait_until_drained(
+    in_flight: &InFlight,
+    linger: Duration,
+    drain_max: Duration,
+) -> Drained {
+    let deadline = Instant::now() + drain_max;
+    tokio::time::sleep((linger + LINGER_MARGIN).min(drain_max)).await;
+    loop {
+        match verdict(in_flight, deadline) {
+            Some(outcome) => return outcome,
+            None => tokio::time::sleep(LOOK_EVERY).await,
+        }
+    }
+}
+
+fn verdict(in_flight: &InFlight, deadline: Instant) -> Option<Drained> {
+    match in_flight.count() {
+        0 => Some(Drained::Completely),
+        requests if Instant::now() >= deadline => Some(Drained::CutOff(requests)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_never_ends_is_cut_off_at_the_ceiling() {
+        let in_flight = InFlight::default();
+        let _stuck = in_flight.enter();
+        let outcome = block_until_drained(&in_flight, Duration::ZERO, Duration::from_millis(1));
+        assert_eq!(outcome, Drained::CutOff(1));
+    }
+
+    #[test]
+    fn draining_ends_when_the_last_request_does() {
+        let in_flight = InFlight::default();
+        let guard = in_flight.enter();
+        let waiting = {
+            let in_flight = in_flight.clone();
+            let a_minute = Duration::from_secs(60);
+            thread::spawn(move || block_until_drained(&in_flight, Duration::ZERO, a_minute))
+        };
+        assert!(!waiting.is_finished(), "one request is still in flight");
+        drop(guard);
+        assert_eq!(waiting.join().unwrap(), Drained::Completely);
+    }
+}

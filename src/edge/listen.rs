@@ -1,0 +1,258 @@
+//! From a configured [`Listener`] to a running HTTP service, on TCP, TLS or a unix socket.
+//!
+//! Sockets are bound here, before pingora starts, and handed to it: pingora's own binding retries for half a minute and
+//! then panics in a task, which leaves a process that listens to nothing. Binding first also gives port 0 its number.
+
+use std::fs::Permissions;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::IntoRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora_core::listeners::tls::TlsSettings;
+use pingora_core::listeners::{ALPN, L4BufferSettings, ListenerConfig};
+use pingora_core::server::{Fds, ListenFds, ShutdownWatch};
+use pingora_core::services::Service;
+use pingora_core::services::listening;
+
+use super::drain::wait_until_drained;
+use super::server::{HttpServer, PeerKind, Serving};
+use super::tls::{CertificateSlot, TlsMaterialError, install_crypto_provider};
+use super::unix_path;
+use crate::config::{Address, Listener};
+use crate::wire::Handler;
+
+/// Per-connection buffers in bytes. pingora's default of 64 KiB for reading is most of what an idle connection costs;
+/// larger bodies bypass the buffer anyway. The write buffer holds a typical reply, head and body, in one packet.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+const WRITE_BUFFER_BYTES: usize = 2 * 1024;
+
+/// Why a listener cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address is taken or not ours.
+    #[error("`{name}`: cannot listen on `{address}`: {}", reason(.cause))]
+    Address {
+        /// The listener's key in the configuration, as in `listen.app`.
+        name: String,
+        /// The address as configured.
+        address: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("`{name}`: {cause}")]
+    Tls {
+        /// The listener's key in the configuration.
+        name: String,
+        /// What is wrong with them.
+        cause: TlsMaterialError,
+    },
+}
+
+/// A bound socket: callers may already connect, and wait until the service starts.
+#[derive(Debug)]
+pub struct Bound {
+    name: String,
+    socket: Socket,
+    address: Address,
+    certificate: Option<Arc<CertificateSlot>>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// Opens `listener`. `name` is its key in the configuration, for messages.
+pub fn bind(name: &str, listener: &Listener) -> Result<Bound, BindError> {
+    let certificate = match &listener.tls {
+        None => None,
+        Some(tls) => {
+            let slot = CertificateSlot::new(&tls.cert_pem, tls.key_pem.expose());
+            Some(Arc::new(slot.map_err(|cause| BindError::Tls { name: name.to_owned(), cause })?))
+        }
+    };
+    let (socket, address) = open(&listener.address).map_err(|cause| BindError::Address {
+        name: name.to_owned(),
+        address: text(&listener.address),
+        cause,
+    })?;
+    Ok(Bound { name: name.to_owned(), socket, address, certificate })
+}
+
+impl Bound {
+    /// The address really bound: a configured port 0 has become the port the kernel chose.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The certificate presented, for exchanging it later; `None` without TLS.
+    pub fn certificate(&self) -> Option<Arc<CertificateSlot>> {
+        self.certificate.clone()
+    }
+
+    /// The service that answers this socket's requests with `handler`.
+    pub fn service(self, handler: Arc<dyn Handler>, serving: Serving) -> HttpService {
+        let key = text(&self.address);
+        let (endpoint, peers) = match &self.socket {
+            Socket::Tcp(_) => (ListenerConfig::tcp(&key), PeerKind::Tcp),
+            Socket::Unix(_) => {
+                let permissions = Permissions::from_mode(unix_path::SOCKET_MODE);
+                (ListenerConfig::uds(&key).permissions(permissions), PeerKind::Unix)
+            }
+        };
+        let buffers = L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);
+        let endpoint = match self.certificate {
+            None => endpoint.l4_buffer(buffers),
+            Some(certificate) => endpoint.l4_buffer(buffers).tls(tls_settings(certificate)),
+        };
+        let server = HttpServer::new(handler, peers, &serving);
+        let mut inner = listening::Service::new(self.name, server);
+        inner.add_listener(endpoint);
+        HttpService { inner, key, socket: Some(self.socket), serving }
+    }
+}
+
+/// One listener with its handler, ready for pingora's `Server::add_service` or for [`serve`].
+pub struct HttpService {
+    inner: listening::Service<HttpServer>,
+    key: String,
+    socket: Option<Socket>,
+    serving: Serving,
+}
+
+impl HttpService {
+    /// Sets the number of threads under pingora's `Server`, which gives every service a runtime of its own.
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.inner.threads = Some(threads);
+        self
+    }
+}
+
+#[async_trait]
+impl Service for HttpService {
+    async fn start_service(
+        &mut self,
+        inherited: Option<ListenFds>,
+        shutdown: ShutdownWatch,
+        listeners_per_fd: usize,
+    ) {
+        let sockets = inherited.unwrap_or_else(|| Arc::new(Fds::new().into()));
+        // pingora takes over a socket that its table lists under the endpoint's address; it is the owner from here on.
+        match self.socket.take() {
+            Some(Socket::Tcp(socket)) => {
+                sockets.lock().add(self.key.clone(), socket.into_raw_fd());
+            }
+            Some(Socket::Unix(socket)) => {
+                sockets.lock().add(self.key.clone(), socket.into_raw_fd());
+            }
+            None => {}
+        }
+        Service::start_service(&mut self.inner, Some(sockets), shutdown, listeners_per_fd).await;
+    }
+
+    fn name(&self) -> &str {
+        Service::name(&self.inner)
+    }
+
+    fn threads(&self) -> Option<usize> {
+        Service::threads(&self.inner)
+    }
+
+    fn listen_addresses(&self) -> Option<Vec<String>> {
+        Service::listen_addresses(&self.inner)
+    }
+}
+
+/// Runs a service on the current runtime, without a pingora `Server` and its signals, until `shutdown` turns true; then
+/// until its requests are answered, `drain_max` at the longest.
+pub async fn serve(mut service: HttpService, shutdown: ShutdownWatch, drain_max: Duration) {
+    let Serving { deadlines, in_flight, .. } = service.serving.clone();
+    Service::start_service(&mut service, None, shutdown, 1).await;
+    wait_until_drained(&in_flight, deadlines.linger, drain_max).await;
+}
+
+fn open(address: &Address) -> io::Result<(Socket, Address)> {
+    match address {
+        Address::Tcp(wanted) => {
+            let listener = TcpListener::bind(wanted)?;
+            listener.set_nonblocking(true)?;
+            let bound = listener.local_addr()?;
+            Ok((Socket::Tcp(listener), Address::Tcp(bound)))
+        }
+        Address::Unix(path) => {
+            let listener = unix_path::bind(path)?;
+            listener.set_nonblocking(true)?;
+            Ok((Socket::Unix(listener), Address::Unix(path.clone())))
+        }
+    }
+}
+
+fn tls_settings(certificate: Arc<CertificateSlot>) -> TlsSettings {
+    install_crypto_provider();
+    let mut settings = TlsSettings::intermediate("", "")
+        .expect("it only stores the paths, and the resolver set below takes their place");
+    settings.set_cert_resolver(certificate);
+    settings.set_alpn(ALPN::H1);
+    settings
+}
+
+fn text(address: &Address) -> String {
+    match address {
+        Address::Tcp(address) => address.to_string(),
+        Address::Unix(path) => path.display().to_string(),
+    }
+}
+
+fn reason(cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => "the address is already in use".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "no interface of this machine has it".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::NotFound => "its directory does not exist".to_owned(),
+        _ => cause.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(address: std::net::SocketAddr) -> Listener {
+        Listener { address: Address::Tcp(address), tls: None }
+    }
+
+    #[test]
+    fn an_address_in_use_is_an_error_that_names_the_listener() {
+        let first = bind("listen.app", &tcp(([127, 0, 0, 1], 0).into())).unwrap();
+        let Address::Tcp(taken) = *first.address() else { panic!("a TCP address was asked for") };
+        let error = bind("listen.admin", &tcp(taken)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("`listen.admin`: cannot listen on `{taken}`: the address is already in use")
+        );
+    }
+
+    #[test]
+    fn port_zero_becomes_a_port_one_can_print() {
+        let bound = bind("listen.app", &tcp(([127, 0, 0, 1], 0).into())).unwrap();
+        let Address::Tcp(address) = *bound.address() else { panic!("a TCP address was asked for") };
+        assert_ne!(address.port(), 0);
+        assert!(std::net::TcpStream::connect(address).is_ok(), "callers can already connect");
+    }
+
+    #[test]
+    fn a_unix_path_without_a_directory_is_an_error_that_names_it() {
+        let path = std::path::PathBuf::from("/nonexistent/app.sock");
+        let listener = Listener { address: Address::Unix(path), tls: None };
+        let error = bind("listen.app", &listener).unwrap_err().to_string();
+        assert!(error.contains("`/nonexistent/app.sock`"), "{error}");
+        assert!(error.contains("directory does not exist"), "{error}");
+    }
+}

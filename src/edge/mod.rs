@@ -1,0 +1,29 @@
+//! Sockets: listeners in, provider connections out.
+//!
+//! The only place, with `app.rs`, that knows pingora. [`listen`] binds, [`server`] turns connections into
+//! [`crate::wire::Request`]s and [`crate::wire::Reply`]s into bytes, [`upstream`] sends [`crate::wire::Call`]s, [`drain`]
+//! ends the process without cutting anybody off. Nothing here knows what a request means.
+
+pub mod drain;
+pub mod in_flight;
+pub mod listen;
+pub mod server;
+pub mod tls;
+pub mod upstream;
+
+mod body;
+mod connect;
+mod exchange;
+mod guard;
+mod head;
+mod pool;
+mod reply;
+mod request;
+mod socket;
+mod unix_path;
+
+pub use in_flight::InFlight;
+pub use listen::{BindError, Bound, HttpService, bind, serve};
+pub use server::{Deadlines, Serving};
+pub use tls::install_crypto_provider;
+pub use upstream::PingoraUpstream;

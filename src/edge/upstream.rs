@@ -1,0 +1,62 @@
+//! The way out: one call, one connection, one answer or one reason why there is none.
+//!
+//! The order of the steps is the classification. Until a connection is open nothing was sent; from the first byte on
+//! the provider may have acted, whatever happens. Nothing is ever sent twice here, also not when a reused connection
+//! turns out to be dead.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora_core::protocols::Stream;
+use tokio::time::{Instant, timeout_at};
+
+use super::connect::open;
+use super::exchange::{exchange, request_bytes};
+use super::pool::Pool;
+use super::tls::ClientConfigs;
+use crate::wire::{Answer, Call, NoAnswer, NotSent, SendError, Target, Timeouts, Upstream};
+
+/// Sends calls over HTTP/1.1 on pingora's transport, keeping connections for reuse.
+#[derive(Default)]
+pub struct PingoraUpstream {
+    pool: Pool,
+    client_configs: ClientConfigs,
+}
+
+#[async_trait]
+impl Upstream for PingoraUpstream {
+    async fn send(
+        &self,
+        target: &Target,
+        call: Call,
+        timeouts: Timeouts,
+    ) -> Result<Answer, SendError> {
+        let deadline = Instant::now() + timeouts.total;
+        let request = request_bytes(target, &call);
+        let connect_limit = timeouts.connect.min(timeouts.total);
+        let stream = self.connection(target, connect_limit).await.map_err(SendError::NotSent)?;
+
+        let exchanging = exchange(stream, &request, timeouts.send);
+        let (answer, reusable) = timeout_at(deadline, exchanging)
+            .await
+            .unwrap_or(Err(NoAnswer::Timeout))
+            .map_err(SendError::Unknown)?;
+        if let Some(reusable) = reusable {
+            self.pool.put(&target.fingerprint, reusable.stream, reusable.announced);
+        }
+        Ok(answer)
+    }
+}
+
+impl PingoraUpstream {
+    async fn connection(&self, target: &Target, limit: Duration) -> Result<Stream, NotSent> {
+        if let Some(stream) = self.pool.take(&target.fingerprint) {
+            return Ok(stream);
+        }
+        let tls = self.client_configs.of(target).map_err(|error| {
+            tracing::error!(host = target.host, %error, "TLS towards the provider cannot be set up");
+            NotSent::Tls
+        })?;
+        open(target, tls, limit).await
+    }
+}
