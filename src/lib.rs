@@ -4,6 +4,7 @@
 //! `cli app` → `edge outbound inbound delivery admin sandbox` → `limits problem` → `config store` → `provider` →
 //! `sign` → `json wire secret clock metrics mistake`.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod json;
