@@ -1,16 +1,20 @@
 //! Turns a profile file into a [`Provider`], or into the list of everything wrong with it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
-use super::codes::{AnswerShape, CodeTable, ProviderAnswer};
+use super::checks::{self, Mistakes};
+use super::codes::{self, AnswerShape, CodeTable, ProviderAnswer};
+use super::file::ProfileFile;
 use super::operation::{Operation, OperationOverride};
+use super::{openapi, overrides};
 use crate::mistake::Mistake;
 use crate::sign::{RequestRecipe, VerifyRecipe};
 
 /// A compiled profile: what requests see of a provider.
+#[derive(Clone)]
 pub struct Provider {
     pub name: String,
     pub title: String,
@@ -22,39 +26,289 @@ pub struct Provider {
     pub codes: CodeTable,
 }
 
+static BLUEPAY: LazyLock<Provider> = LazyLock::new(|| {
+    Provider::from_toml(include_str!("../../config/providers/bluepay.toml"))
+        .expect("the built-in profile has no mistakes: a test compiles it")
+});
+
 /// The names of the profiles compiled into the program.
 pub fn builtin_names() -> &'static [&'static str] {
     &["bluepay"]
 }
 
 impl Provider {
-    pub fn builtin(_name: &str) -> Option<Self> {
-        todo!()
+    /// The profile of that name compiled into the program, see [`builtin_names`].
+    pub fn builtin(name: &str) -> Option<Self> {
+        match name {
+            "bluepay" => Some(BLUEPAY.clone()),
+            _ => None,
+        }
     }
-    /// Compiles a profile's TOML text. `name` is what to call it in messages.
-    pub fn from_toml(_text: &str) -> Result<Self, Vec<Mistake>> {
-        todo!()
+
+    /// Compiles a profile's TOML text. Mistakes have key paths like `operation.payout_create.member.amount.pattern`;
+    /// where the text is not TOML or not a profile at all, the path is the line and column.
+    pub fn from_toml(text: &str) -> Result<Self, Vec<Mistake>> {
+        let file: ProfileFile =
+            toml::from_str(text).map_err(|error| vec![unreadable(text, &error)])?;
+        let mut mistakes = Mistakes::default();
+        let provider = checks::provider(file, &mut mistakes);
+        mistakes.into_result(provider)
     }
+
     /// The same provider with some rows changed; keys are operation names. Mistakes have paths below the account.
     pub fn with_overrides(
         &self,
-        _overrides: &BTreeMap<String, OperationOverride>,
+        overrides: &BTreeMap<String, OperationOverride>,
     ) -> Result<Self, Vec<Mistake>> {
-        todo!()
+        let mut mistakes = Mistakes::default();
+        let mut provider = self.clone();
+        overrides::apply(&mut provider, overrides, &mut mistakes);
+        mistakes.into_result(provider)
     }
+
     /// By operation name (`payout_create`) or by provider path (`/open-api/...`); `rest` has no leading `/`.
-    pub fn find(&self, _rest: &str) -> Option<&Arc<Operation>> {
-        todo!()
+    pub fn find(&self, rest: &str) -> Option<&Arc<Operation>> {
+        self.operation(rest).or_else(|| {
+            self.operations.iter().find(|operation| operation.path.strip_prefix('/') == Some(rest))
+        })
     }
-    pub fn operation(&self, _name: &str) -> Option<&Arc<Operation>> {
-        todo!()
+
+    /// By operation name.
+    pub fn operation(&self, name: &str) -> Option<&Arc<Operation>> {
+        self.operations.iter().find(|operation| operation.name == name)
     }
+
     /// Understands an answer body, or `None` when it is not the provider's envelope.
-    pub fn read_answer(&self, _body: &[u8]) -> Option<ProviderAnswer> {
-        todo!()
+    pub fn read_answer(&self, body: &[u8]) -> Option<ProviderAnswer> {
+        codes::read(&self.answer, &self.codes, body)
     }
+
     /// OpenAPI 3.1 document of the plain API that `account` offers.
-    pub fn openapi(&self, _account: &str) -> Value {
-        todo!()
+    pub fn openapi(&self, account: &str) -> Value {
+        openapi::document(self, account)
+    }
+}
+
+/// A text that cannot be read as a profile at all.
+fn unreadable(text: &str, error: &toml::de::Error) -> Mistake {
+    let problem = error.message().trim_end();
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return Mistake::new("", problem);
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Mistake::new(format!("line {line}, column {column}"), problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bluepay() -> Provider {
+        Provider::builtin("bluepay").expect("built in")
+    }
+
+    fn mistakes(text: &str) -> Vec<String> {
+        match Provider::from_toml(text) {
+            Ok(_) => Vec::new(),
+            Err(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// A profile with nothing wrong but what is in `operations` and `codes`.
+    fn profile(codes: &str, operations: &str) -> String {
+        format!(
+            r#"
+name = "acme"
+title = "Acme Pay"
+[sources]
+codes = "https://acme.example/codes"
+[signing.request]
+message = [{{ json_string_member = "param" }}]
+algorithm = {{ rsa_pkcs1v15 = "sha256" }}
+encoding = "base64"
+envelope = [{{ name = "param", value = "parameters_as_string" }}]
+[signing.notification]
+message = [{{ json_string_member = "param" }}]
+algorithm = {{ rsa_pkcs1v15 = "sha256" }}
+encoding = "base64"
+placement = {{ json_member = "sign" }}
+[answer]
+code = "code"
+message = "message"
+data = "data"
+[codes]
+{codes}
+{operations}
+"#
+        )
+    }
+
+    const ACCEPTED: &str = r#"0 = { title = "ok", meaning = "accepted", source = "codes" }"#;
+
+    #[test]
+    fn every_mistake_of_a_profile_is_reported_at_once() {
+        let text = profile(
+            r#"
+ten = { title = "ten", meaning = "refused", source = "codes" }
+10 = { title = "ten", meaning = "refused", source = "elsewhere" }
+"#,
+            r#"
+[[operation]]
+name = "pay"
+title = "Pay"
+path = "pay/"
+kind = "create"
+reference = "order"
+resolved_by = { operation = "look", members = { id = "id" } }
+source = "codes"
+members = [
+  { name = "id", type = "string", length = [10, 1], fill = "reference" },
+  { name = "id", type = "amount", pattern = "[0-9]+", minimum = 5, maximum = 1 },
+  { name = "mobile", type = "string", pattern = "0(", required_when = { member = "phone", in = [] } },
+]
+[[operation]]
+name = "pay"
+title = "Pay again"
+path = "/status"
+kind = "query"
+money_moving = true
+source = "codes"
+requires_one_of = ["a"]
+members = []
+[[operation]]
+name = "status"
+title = "Status"
+path = "/status"
+kind = "query"
+resolved_by = { operation = "pay", members = { a = "b" }, match = { c = "d" } }
+source = "codes"
+members = []
+"#,
+        );
+        insta::assert_snapshot!(mistakes(&text).join("\n"));
+    }
+
+    #[test]
+    fn a_profile_that_is_not_toml_is_reported_with_line_and_column() {
+        let found = mistakes("name = \"acme\"\ntitle = acme\n");
+        assert!(found[0].starts_with("line 2, column 9: "), "{found:?}");
+    }
+
+    #[test]
+    fn unknown_keys_and_primitives_are_refused_with_the_choices() {
+        let operation = r#"
+[[operation]]
+name = "pay"
+title = "Pay"
+path = "/pay"
+kind = "create"
+sauce = "codes"
+source = "codes"
+members = []
+"#;
+        let found = mistakes(&profile(ACCEPTED, operation));
+        assert!(found[0].contains("unknown field `sauce`"), "{found:?}");
+        let text = profile(ACCEPTED, "").replace("rsa_pkcs1v15", "rot13");
+        let found = mistakes(&text);
+        assert!(found[0].contains("rot13") && found[0].contains("rsa_pkcs1v15"), "{found:?}");
+    }
+
+    #[test]
+    fn the_operations_stand_in_the_order_of_the_documentation() {
+        let provider = bluepay();
+        let names: Vec<&str> = provider.operations.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "balance",
+                "payout_create",
+                "payout_status",
+                "qr_create",
+                "qr_detail",
+                "qr_payments",
+                "qr_cancel",
+                "webpay_create",
+                "webpay_status",
+                "refund_create",
+                "refund_status",
+                "payment_void",
+                "authorization_create",
+                "authorization_status",
+                "authorization_cancel",
+                "debit_create",
+                "debit_status",
+            ]
+        );
+    }
+
+    #[test]
+    fn money_moves_in_four_operations_and_each_lost_one_can_be_looked_up_but_a_void() {
+        let provider = bluepay();
+        let moving: Vec<&str> = provider
+            .operations
+            .iter()
+            .filter(|row| row.money_moving)
+            .map(|row| row.name.as_str())
+            .collect();
+        assert_eq!(moving, ["payout_create", "refund_create", "payment_void", "debit_create"]);
+        let creates = provider.operations.iter().filter(|row| !row.safe_to_repeat());
+        let unresolved: Vec<&str> =
+            creates.filter(|row| row.resolved_by.is_none()).map(|row| row.name.as_str()).collect();
+        assert_eq!(unresolved, ["payment_void"]);
+        let refund = provider.operation("refund_create").expect("an operation");
+        let resolution = refund.resolved_by.as_ref().expect("refunds can be looked up");
+        let own_id = "mchRefundOrderId".to_owned();
+        assert_eq!(resolution.matching, [(own_id.clone(), own_id)]);
+    }
+
+    #[test]
+    fn what_the_provider_s_own_pages_do_not_show_is_not_called_confirmed() {
+        for operation in &bluepay().operations {
+            let own = operation.source.starts_with("https://docs.bluepay.asia/");
+            let confirmed = own && operation.name != "payment_void";
+            assert_eq!(operation.confirmed, confirmed, "`{}`", operation.name);
+            assert!(confirmed || operation.note.is_some(), "`{}` should say why", operation.name);
+        }
+        for name in ["qr_cancel", "payment_void", "authorization_cancel"] {
+            let provider = bluepay();
+            let note =
+                provider.operation(name).and_then(|row| row.note.clone()).unwrap_or_default();
+            let key = format!("[account.operation.{name}] path");
+            assert!(note.contains("no page gives this path") && note.contains(&key), "{note}");
+        }
+    }
+
+    #[test]
+    fn an_operation_is_found_by_name_and_by_path_and_by_nothing_else() {
+        let provider = bluepay();
+        for operation in &provider.operations {
+            for rest in [operation.name.as_str(), &operation.path[1..]] {
+                let found = provider.find(rest).map(|found| found.name.as_str());
+                assert_eq!(found, Some(operation.name.as_str()), "`{rest}`");
+                for wrong in [
+                    format!("{rest}/"),
+                    format!("{rest}x"),
+                    format!("/{rest}"),
+                    format!("{rest}/x"),
+                    format!("{rest}?a=b"),
+                    rest[..rest.len() - 1].to_owned(),
+                    rest.to_uppercase(),
+                ] {
+                    assert!(provider.find(&wrong).is_none(), "`{wrong}` should name nothing");
+                }
+            }
+        }
+        for wrong in ["", "/", "open-api", "open-api/disbursement", "../balance"] {
+            assert!(provider.find(wrong).is_none(), "`{wrong}` should name nothing");
+        }
+    }
+
+    #[test]
+    fn only_compiled_in_profiles_are_built_in() {
+        assert!(Provider::builtin("paypal").is_none());
+        for name in builtin_names() {
+            assert!(Provider::builtin(name).is_some_and(|provider| provider.name == *name));
+        }
     }
 }

@@ -3,15 +3,20 @@
 //! Everything that differs between providers stands in the profile (operations, members, codes, signing recipe). Code
 //! knows no provider by name; the built-in profile is compiled in with `include_str!`.
 
+mod checks;
 mod codes;
 mod compile;
 mod file;
+mod members;
 mod openapi;
 mod operation;
+mod overrides;
+mod refusal;
 mod schema;
 
 pub use codes::{AnswerShape, Code, CodeMeaning, CodeTable, ProviderAnswer};
 pub use compile::{Provider, builtin_names};
 pub use operation::{
-    Fill, Kind, Member, MemberType, Operation, OperationOverride, ParameterError, Resolution,
+    Fill, FillContext, Kind, Member, MemberType, Operation, OperationOverride, ParameterError,
+    Pattern, RequiredWhen, Resolution,
 };
