@@ -5,7 +5,7 @@
 
 mod explain;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod key;
 mod keyring;
 mod pool;

@@ -212,7 +212,7 @@ fn text_report(bytes: &[u8], hash: Hash) -> TextReport {
     TextReport {
         text: String::from_utf8_lossy(bytes).into_owned(),
         bytes: bytes.len(),
-        sha256: hex(Hash::Sha256.digest(bytes).as_ref()),
+        sha256: Hash::Sha256.digest_hex(bytes),
         hash,
     }
 }
@@ -262,12 +262,13 @@ fn conclude(
     if verified {
         return "the signature verifies".into();
     }
-    let mut conclusion = String::from("the signature does not verify: ");
-    if let Some(missing) = missing {
-        conclusion = format!("{missing}: ");
-    }
+    let problem = match missing {
+        Some(missing) if near_misses.is_empty() => return missing,
+        Some(missing) => missing,
+        None => "the signature does not verify".into(),
+    };
     let signer = keys.iter().find(|key| key.signed.is_some());
-    conclusion.push_str(&match (near_misses, signer) {
+    let reason = match (near_misses, signer) {
         ([only], _) => only.explanation.clone(),
         ([_, ..], _) => "several things would have verified instead".into(),
         ([], Some(key)) => format!("it was made by key `{}`, but over another text", key.name),
@@ -276,6 +277,6 @@ fn conclude(
         }
         ([], None) if keys.is_empty() => "there is no key to try".into(),
         ([], None) => "it was made by none of the keys given".into(),
-    });
-    conclusion
+    };
+    format!("{problem}: {reason}")
 }

@@ -69,6 +69,11 @@ impl Hash {
         }
     }
 
+    /// The digest of `message`, lower-case hexadecimal.
+    pub fn digest_hex(self, message: &[u8]) -> String {
+        hex(self.digest(message).as_ref())
+    }
+
     /// The digest of `message`.
     pub(in crate::sign) fn digest(self, message: &[u8]) -> digest::Digest {
         let algorithm = match self {

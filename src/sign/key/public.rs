@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA512,
 };
 
-use super::{Hash, KeyError, der, hex, raw, text};
+use super::{Hash, KeyError, der, raw, text};
 
 /// An RSA public key, parsed once.
 #[derive(Clone)]
@@ -68,7 +68,7 @@ impl PublicKey {
 
     /// `sha256:` and the lower-case hex SHA-256 of the SPKI DER.
     pub fn fingerprint(&self) -> String {
-        format!("sha256:{}", hex(Hash::Sha256.digest(&self.0.spki).as_ref()))
+        format!("sha256:{}", Hash::Sha256.digest_hex(&self.0.spki))
     }
 
     /// The digest a signature was made over, when this key's private half made it. Says whose signature it is even when
