@@ -12,7 +12,7 @@ use super::codes::{Code, CodeMeaning, CodeTable};
 use super::compile::Provider;
 use super::file::{CodeFile, OperationFile, ProfileFile, ResolutionFile};
 use super::members;
-use super::operation::{Fill, Kind, Operation, Resolution};
+use super::operation::{Fill, Kind, Member, Operation, Resolution};
 use super::schema;
 use crate::mistake::Mistake;
 
@@ -289,9 +289,12 @@ fn resolution(operation: &Operation, all: &[Arc<Operation>], mistakes: &mut Mist
 }
 
 /// That `name` is none of `members`.
-pub fn not_a_member(name: &str, members: &[super::Member]) -> String {
+pub fn not_a_member(name: &str, members: &[Member]) -> String {
     let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
-    format!("`{name}` is not a member of the operation, expected one of {}", names.join(", "))
+    match names.is_empty() {
+        true => format!("`{name}` is not a member of the operation, which has none"),
+        false => format!("`{name}` is not a member, expected one of {}", names.join(", ")),
+    }
 }
 
 impl From<ResolutionFile> for Resolution {

@@ -16,6 +16,7 @@ mod schema;
 
 pub use codes::{AnswerShape, Code, CodeMeaning, CodeTable, ProviderAnswer};
 pub use compile::{Provider, builtin_names};
+pub use openapi::PROBLEMS;
 pub use operation::{
     Fill, FillContext, Kind, Member, MemberType, Operation, OperationOverride, ParameterError,
     Pattern, RequiredWhen, Resolution,

@@ -191,11 +191,9 @@ impl fmt::Display for Expected<'_> {
             Some((least, most)) => write!(formatter, " of {least} to {most} characters")?,
             None => {}
         }
-        match &member.pattern {
-            Some(pattern) => match &pattern.means {
-                Some(means) => write!(formatter, ": {means}")?,
-                None => write!(formatter, " matching `{}`", pattern.regex)?,
-            },
+        match member.pattern.as_ref().map(|pattern| (&pattern.means, &pattern.regex)) {
+            Some((Some(means), _)) => write!(formatter, ": {means}")?,
+            Some((None, regex)) => write!(formatter, " matching `{regex}`")?,
             None => {}
         }
         match (member.minimum, member.maximum) {
