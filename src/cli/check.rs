@@ -4,13 +4,12 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Exit;
+use super::{CommandError, ConfigFile, Exit, print_json};
 use crate::clock::Clock;
 use crate::config::{self, Account, Environment, Loaded};
 use crate::mistake::Mistake;
@@ -18,32 +17,25 @@ use crate::provider::Operation;
 use crate::sign::PublicKey;
 
 /// Check a configuration and report every mistake; starts nothing.
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    /// The configuration file.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "COUNTERSIGN_CONFIG",
-        default_value = "config/countersign.toml"
-    )]
-    pub config: PathBuf,
-    /// Print the report as JSON.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
 }
 
 /// Loads the configuration and prints what is wrong with it, or what it holds. Fails when anything is wrong.
-pub fn run(arguments: &CheckArgs) -> Exit {
-    let report = Report::new(&arguments.config, config::load(&arguments.config), &Clock::System);
-    let text = match arguments.json {
-        true => serde_json::to_string_pretty(&report).expect("a report is plain data") + "\n",
-        false => report.to_text(),
-    };
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) if report.ok => Exit::Done,
-        _ => Exit::Failed,
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    let path = &args.file.config;
+    let report = Report::new(path, config::load(path), &Clock::System);
+    let mut out = io::stdout().lock();
+    match args.json {
+        true => print_json(&report, &mut out)?,
+        false => out.write_all(report.to_text().as_bytes())?,
     }
+    Ok(if report.ok { Exit::Done } else { Exit::Failed })
 }
 
 #[derive(Serialize)]

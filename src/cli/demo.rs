@@ -11,20 +11,18 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::Exit;
 use super::version::{COMMIT, VERSION};
+use super::{CommandError, Exit, runtime};
 use crate::app::{Build, Sidecar};
 use crate::clock::Clock;
-use crate::config::{self, Address};
+use crate::config::{self, Address, demo};
 use crate::provider::Provider;
-use crate::sandbox::{DEMO_APP_ID, Running, Sandbox};
+use crate::sandbox::{Running, Sandbox};
 
 use application::Application;
 use story::Story;
 
-const DEMO_PRIVATE_KEY: &str = include_str!("../../config/demo/merchant.pem");
-
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Exit when the story is over: 0 when every step went as told
     #[arg(long)]
@@ -34,21 +32,10 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(args: Args) -> Exit {
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("the demo could not start its threads: {error}");
-            return Exit::Failed;
-        }
-    };
-    match runtime.block_on(play(&args)) {
-        Ok(()) => Exit::Done,
-        Err(error) => {
-            eprintln!("the demo failed: {error}");
-            Exit::Failed
-        }
-    }
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    let played = runtime()?.block_on(play(args));
+    played.map_err(|error| CommandError::failed(format!("the demo failed: {error}")))?;
+    Ok(Exit::Done)
 }
 
 async fn play(args: &Args) -> Result<(), String> {
@@ -102,6 +89,7 @@ async fn set_up() -> Result<(Running, Stage), String> {
 }
 
 fn configuration(base_url: &str) -> String {
+    let (app_id, private_key) = (demo::APP_ID, demo::MERCHANT_PRIVATE_KEY);
     format!(
         r#"
 [listen]
@@ -112,7 +100,7 @@ admin = "127.0.0.1:0"
 name = "shop-th"
 provider = "bluepay"
 base_url = "{base_url}"
-app_id = "{DEMO_APP_ID}"
+app_id = "{app_id}"
 currency = "THB"
 timezone = "+07:00"
 notify_url = "http://127.0.0.1:8601/shop-th"
@@ -122,7 +110,7 @@ total = "2s"
 
 [[account.signing_key]]
 id = "demo"
-private_key = """{DEMO_PRIVATE_KEY}"""
+private_key = """{private_key}"""
 "#
     )
 }
@@ -133,7 +121,8 @@ async fn tell(story: &mut Story, sandbox: &Running, application: &Application) -
     story.application_posts("/shop-th/payout_create", payout);
     let seen = sandbox.requests();
     let sent = seen.last().ok_or("the sandbox saw no request")?;
-    story.goes_over_the_wire(&sent.path, &sent.body)?;
+    let envelope = sent.body.as_deref().ok_or("the sandbox saw no body")?;
+    story.goes_over_the_wire(&sent.path, envelope)?;
     story.answer_comes_back(&answer);
     answer.expect_outcome("accepted")?;
 

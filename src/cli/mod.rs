@@ -15,10 +15,14 @@ mod sign;
 mod verify;
 mod version;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use crate::mistake::Mistake;
 
 /// A payment sidecar: plain JSON in, signed provider calls out, honest outcomes back.
 #[derive(Parser)]
@@ -76,28 +80,77 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Why a command stopped: what to print on standard error, and how to exit.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct CommandError {
+    /// How to exit: never [`Exit::Done`].
+    pub exit: Exit,
+    /// What went wrong. Lower case, no full stop, never a secret's value.
+    pub message: String,
+}
+
+impl CommandError {
+    /// A command that could not do what it was asked.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, message: message.into() }
+    }
+
+    /// A command that was asked for something it does not offer.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into() }
+    }
+
+    /// A configuration with mistakes, a line each.
+    fn mistakes(mistakes: &[Mistake]) -> Self {
+        Self::failed(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+impl From<std::io::Error> for CommandError {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(format!("writing the output failed: {error}"))
+    }
+}
+
 /// Where the configuration is read from.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct ConfigFile {
     /// The configuration file
-    #[arg(long, env = "COUNTERSIGN_CONFIG", default_value = "config/countersign.toml")]
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CONFIG", default_value = "config/countersign.toml")]
     pub config: PathBuf,
 }
 
 /// Runs the command that the process's arguments name.
 pub fn main() -> ExitCode {
-    let exit = match Cli::parse().command {
-        Command::Demo(args) => demo::run(args),
-        Command::Check(args) => check::run(args),
-        Command::Run(args) => run::run(args),
-        Command::Sandbox(args) => sandbox::run(args),
-        Command::Keys(args) => keys::run(args),
-        Command::Sign(args) => sign::run(args),
-        Command::Verify(args) => verify::run(args),
-        Command::Explain(args) => explain::run(args),
-        Command::Openapi(args) => openapi::run(args),
-        Command::Schema(args) => schema::run(args),
-        Command::Version(args) => version::run(args),
+    let done = match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Sandbox(args) => sandbox::run(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Sign(args) => sign::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Openapi(args) => openapi::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Version(args) => version::run(&args),
     };
+    let exit = done.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        error.exit
+    });
     exit.into()
+}
+
+/// Prints `value` as JSON on lines of its own.
+fn print_json(value: &impl Serialize, out: &mut impl Write) -> Result<(), CommandError> {
+    serde_json::to_writer_pretty(&mut *out, value).map_err(std::io::Error::from)?;
+    Ok(writeln!(out)?)
+}
+
+/// A runtime for commands that talk over sockets.
+fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Runtime::new()
+        .map_err(|error| CommandError::failed(format!("threads could not be started: {error}")))
 }

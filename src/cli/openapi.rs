@@ -1,10 +1,12 @@
 //! `countersign openapi`: the plain API of an account, or of a built-in profile.
 
-use super::{ConfigFile, Exit};
-use crate::config;
-use crate::provider::{Provider, builtin_names};
+use serde_json::Value;
 
-#[derive(clap::Args)]
+use super::input::provider;
+use super::{CommandError, ConfigFile, Exit, print_json};
+use crate::config;
+
+#[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     file: ConfigFile,
@@ -14,41 +16,32 @@ pub struct Args {
     /// Describe a built-in profile instead, without a configuration file
     #[arg(long, conflicts_with_all = ["account", "config"])]
     provider: Option<String>,
-    /// Accepted for symmetry: the document is JSON either way
+    /// Accepted on every command that prints data; the document is JSON anyway
     #[arg(long)]
     json: bool,
 }
 
-pub fn run(args: Args) -> Exit {
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let document = match &args.provider {
-        Some(name) => Provider::builtin(name)
-            .map(|provider| provider.openapi("{account}"))
-            .ok_or_else(|| format!("no built-in profile `{name}`, expected one of {}", builtin_names().join(", "))),
-        None => of_account(&args),
+        Some(name) => provider(name)?.openapi("{account}"),
+        None => of_account(args)?,
     };
-    match document {
-        Ok(document) => {
-            println!("{document:#}");
-            Exit::Done
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            Exit::Failed
-        }
-    }
+    print_json(&document, &mut std::io::stdout().lock())?;
+    Ok(Exit::Done)
 }
 
-fn of_account(args: &Args) -> Result<serde_json::Value, String> {
-    let loaded = config::load(&args.file.config).map_err(|mistakes| {
-        mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-    })?;
+fn of_account(args: &Args) -> Result<Value, CommandError> {
+    let loaded =
+        config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
     let accounts = loaded.snapshot.accounts;
-    let names = accounts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
     let account = match &args.account {
         Some(name) => accounts.get(name),
         None if accounts.len() == 1 => accounts.values().next(),
         None => None,
     };
-    let account = account.ok_or_else(|| format!("--account: expected one of {names}"))?;
+    let account = account.ok_or_else(|| {
+        let names: Vec<&str> = accounts.keys().map(String::as_str).collect();
+        CommandError::usage(format!("`--account`: expected one of {}", names.join(", ")))
+    })?;
     Ok(account.provider.openapi(&account.name))
 }

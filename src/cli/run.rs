@@ -3,53 +3,37 @@
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::version::{COMMIT, VERSION};
-use super::{ConfigFile, Exit};
+use super::{CommandError, ConfigFile, Exit};
 use crate::app::{Build, Sidecar};
 use crate::clock::Clock;
 use crate::config::{self, Address};
 use crate::logging;
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     file: ConfigFile,
 }
 
-pub fn run(args: Args) -> Exit {
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
     leave_no_core_dumps();
-    let loaded = match config::load(&args.file.config) {
-        Ok(loaded) => loaded,
-        Err(mistakes) => {
-            eprintln!("{}: {} mistake(s)", args.file.config.display(), mistakes.len());
-            for mistake in &mistakes {
-                eprintln!("  {mistake}");
-            }
-            return Exit::Failed;
-        }
-    };
+    let loaded =
+        config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
     logging::install(loaded.boot.log.format, &loaded.boot.log.level);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let accounts = loaded.snapshot.accounts.len();
-    let hash = loaded.snapshot.hash.clone();
-    let sidecar = match Sidecar::open(loaded, Clock::System, Build { version: VERSION, commit: COMMIT }) {
-        Ok(sidecar) => sidecar,
-        Err(error) => {
-            tracing::error!("{error}");
-            return Exit::Failed;
-        }
-    };
+    let (accounts, hash) = (loaded.snapshot.accounts.len(), loaded.snapshot.hash.clone());
+    let build = Build { version: VERSION, commit: COMMIT };
+    let sidecar = Sidecar::open(loaded, Clock::System, build)
+        .map_err(|error| CommandError::failed(error.to_string()))?;
     tracing::info!(listener = "admin", address = %text(sidecar.admin_address()), "listening");
     tracing::info!(listener = "app", address = %text(sidecar.app_address()), "listening");
     tracing::info!(version = VERSION, commit = COMMIT, accounts, configuration = hash, "started");
-    match sidecar.run() {
-        Ok(()) => Exit::Done,
-        Err(error) => {
-            tracing::error!("the sidecar could not be run: {error}");
-            Exit::Failed
-        }
-    }
+    sidecar
+        .run()
+        .map_err(|error| CommandError::failed(format!("the sidecar could not be run: {error}")))?;
+    Ok(Exit::Done)
 }
 
 /// A core dump would hold every key. A limit of 1 byte and not 0: the kernel ignores 0 when dumps are piped to a

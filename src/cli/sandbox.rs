@@ -24,35 +24,27 @@ pub struct Args {
 }
 
 /// Starts the sandbox, says how to use it, and waits for SIGINT or SIGTERM.
-pub async fn run(args: Args) -> Exit {
-    let mut sandbox = match load(args.config.as_deref()) {
-        Ok(sandbox) => sandbox,
-        Err(mistakes) => {
-            mistakes.iter().for_each(|mistake| eprintln!("{mistake}"));
-            return Exit::Failed;
-        }
-    };
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    let mut sandbox =
+        load(args.config.as_deref()).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
     sandbox.listen = args.listen.unwrap_or(sandbox.listen);
+    runtime()?.block_on(stay_up(sandbox, args.json))
+}
+
+async fn stay_up(sandbox: Sandbox, as_json: bool) -> Result<Exit, CommandError> {
     let listen = sandbox.listen;
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        eprintln!("signals cannot be listened for");
-        return Exit::Failed;
-    };
-    let running = match sandbox.start().await {
-        Ok(running) => running,
-        Err(error) => {
-            eprintln!("the sandbox cannot start on `{listen}`: {error}");
-            return Exit::Failed;
-        }
-    };
-    introduce(&running, args.json);
+    let unheard = |error| CommandError::failed(format!("signals cannot be listened for: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
+    let running = sandbox.start().await.map_err(|error| {
+        CommandError::failed(format!("the sandbox cannot start on `{listen}`: {error}"))
+    })?;
+    introduce(&running, as_json);
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    Exit::Done
+    Ok(Exit::Done)
 }
 
 fn introduce(running: &Running, as_json: bool) {

@@ -1,24 +1,16 @@
 //! `countersign schema`: the JSON Schema of the configuration file, for editors and for tests of generated files.
 
-use std::io::{self, Write};
-
-use clap::Args;
-
-use super::Exit;
+use super::{CommandError, Exit, print_json};
 use crate::config;
 
-/// Print the JSON Schema of the configuration file.
-#[derive(Debug, Args)]
-pub struct SchemaArgs {
-    /// Accepted on every command that prints data; a schema is JSON anyway.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Accepted on every command that prints data; a schema is JSON anyway
     #[arg(long)]
-    pub json: bool,
+    json: bool,
 }
 
-/// Prints the schema.
-pub fn run(_arguments: &SchemaArgs) -> Exit {
-    match writeln!(io::stdout(), "{:#}", config::schema()) {
-        Ok(()) => Exit::Done,
-        Err(_) => Exit::Failed,
-    }
+pub fn run(_args: &Args) -> Result<Exit, CommandError> {
+    print_json(&config::schema(), &mut std::io::stdout().lock())?;
+    Ok(Exit::Done)
 }

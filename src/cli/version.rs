@@ -1,6 +1,10 @@
 //! `countersign version`.
 
-use super::Exit;
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::{CommandError, Exit, print_json};
 
 /// The crate's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -9,20 +13,21 @@ pub const COMMIT: &str = env!("COUNTERSIGN_COMMIT");
 /// The day it was built, or `unknown`.
 pub const BUILD_DATE: &str = env!("COUNTERSIGN_BUILD_DATE");
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub fn run(args: Args) -> Exit {
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    let mut out = io::stdout().lock();
     match args.json {
-        true => println!(
-            "{}",
-            serde_json::json!({ "version": VERSION, "commit": COMMIT, "build_date": BUILD_DATE })
-        ),
-        false => println!("countersign {VERSION} ({COMMIT}, built {BUILD_DATE})"),
+        true => {
+            let version = json!({ "version": VERSION, "commit": COMMIT, "build_date": BUILD_DATE });
+            print_json(&version, &mut out)?;
+        }
+        false => writeln!(out, "countersign {VERSION} ({COMMIT}, built {BUILD_DATE})")?,
     }
-    Exit::Done
+    Ok(Exit::Done)
 }

@@ -58,7 +58,7 @@ async fn sign(outbound: &Outbound, call: &PreparedCall<'_>) -> Result<Bytes, Ver
     let additions = call.operation.additions(call.parameters, &context);
     let text = call
         .parameters
-        .splice(additions.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        .splice(additions.iter().map(|(name, value)| (*name, value.as_str())));
     let recipe = &account.provider.request;
     let unsigned = recipe.prepare(&account.app_id, text);
     let started = Instant::now();

@@ -73,7 +73,7 @@ impl Outbound {
                 .with_retry_after(std::time::Duration::from_secs(1))
         })?;
         let parameters = parameters::read(account, operation, request)?;
-        record.reference = operation.reference(&parameters).map(|reference| reference.into_owned());
+        record.reference = operation.reference(&parameters).map(str::to_owned);
         parameters::check(account, operation, &parameters, record.reference.as_deref())?;
         let call = attempts::PreparedCall { account, operation, parameters: &parameters };
         let exchange = attempts::run(self, &call).await;

@@ -3,6 +3,11 @@
 mod support;
 
 mod architecture;
+mod edge_process;
+mod edge_server;
+mod edge_support;
+mod edge_tls;
+mod edge_upstream;
 mod lifecycle;
 mod outbound;
 mod outcomes;
