@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::ALLOW;
 use tokio::net::TcpStream;
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 use super::answers::{self, ACCEPTED, Refusal};
 use super::control;
 use super::envelope;
-use super::faults::Hit;
+use super::faults::{Fault, Hit};
 use super::http::{Connection, Head, ReadError};
 use super::misbehave::{self, Next};
 use super::operations::{self, Call};
@@ -52,49 +53,29 @@ async fn one(connection: &mut Connection, head: &Head, shared: &Shared) -> Resul
         return Ok(misbehave::send(connection, &reply, head.keep_alive()).await);
     }
     let operation = shared.operation(&head.path);
-    let mut seen =
-        SeenRequest::new(head, operation.map(|it| it.name.as_str()), shared.clock.unix_ms());
-    let next = match operation {
+    let name = operation.map(|operation| operation.name.as_str());
+    let mut seen = SeenRequest::new(head, name, shared.clock.unix_ms());
+    let planned = match operation {
         Some(operation) if head.method == "POST" => {
             called(connection, head, shared, operation, &mut seen).await
         }
-        found => {
-            let reply = match found {
-                Some(_) => answers::problem(StatusCode::METHOD_NOT_ALLOWED, "every call is a POST")
-                    .with_header(ALLOW, "POST"),
-                None => answers::problem(StatusCode::NOT_FOUND, "no operation has this path"),
-            };
-            refused(connection, head, &reply, &mut seen).await.map(Planned::Done)
-        }
+        other => no_call(connection, head, other.is_some(), &mut seen).await,
     };
     locked(&shared.requests).push(seen);
-    match next? {
-        Planned::Done(next) => Ok(next),
-        Planned::Answer(reply) => Ok(misbehave::send(connection, &reply, head.keep_alive()).await),
-        Planned::Fault(hit, reply) => {
-            let shape = &shared.provider.answer;
-            let keep_alive = head.keep_alive();
-            Ok(misbehave::deliver(connection, &hit.fault, reply, shape, keep_alive).await)
+    let (shape, keep_alive) = (&shared.provider.answer, head.keep_alive());
+    Ok(match planned? {
+        Planned::Answer(reply) => misbehave::send(connection, &reply, keep_alive).await,
+        Planned::Fault(fault, reply) => {
+            misbehave::deliver(connection, &fault, reply, shape, keep_alive).await
         }
-    }
+    })
 }
 
-/// What is left to do once the request is decided and logged.
+/// What is left to do once a request is decided and logged.
 enum Planned {
-    Done(Next),
     Answer(Reply),
-    Fault(Hit, Option<Reply>),
-}
-
-async fn refused(
-    connection: &mut Connection,
-    head: &Head,
-    reply: &Reply,
-    seen: &mut SeenRequest,
-) -> Result<Next, ReadError> {
-    let body = connection.read_body(head).await?;
-    seen.set_body(&body);
-    Ok(misbehave::send(connection, reply, head.keep_alive()).await)
+    /// With the honest answer when the work was done.
+    Fault(Fault, Option<Reply>),
 }
 
 async fn called(
@@ -105,21 +86,42 @@ async fn called(
     seen: &mut SeenRequest,
 ) -> Result<Planned, ReadError> {
     let hit = locked(&shared.faults).choose(&operation.name);
-    seen.fault = hit.as_ref().map(|hit| hit.kind);
-    if let Some(hit) = &hit
-        && !hit.fault.reads_body()
-    {
-        return Ok(Planned::Fault(hit.clone(), None));
+    let Some(Hit { kind, fault }) = hit else {
+        let body = read_body(connection, head, seen).await?;
+        return Ok(Planned::Answer(carry_out(shared, operation, head, &body, seen)));
+    };
+    seen.fault = Some(kind);
+    if !fault.reads_body() {
+        return Ok(Planned::Fault(fault, None));
     }
+    let body = read_body(connection, head, seen).await?;
+    let reply = fault.commits().then(|| carry_out(shared, operation, head, &body, seen));
+    Ok(Planned::Fault(fault, reply))
+}
+
+/// A path that is no operation's, or a method that calls none.
+async fn no_call(
+    connection: &mut Connection,
+    head: &Head,
+    path_exists: bool,
+    seen: &mut SeenRequest,
+) -> Result<Planned, ReadError> {
+    read_body(connection, head, seen).await?;
+    Ok(Planned::Answer(match path_exists {
+        true => answers::problem(StatusCode::METHOD_NOT_ALLOWED, "every call is a POST")
+            .with_header(ALLOW, "POST"),
+        false => answers::problem(StatusCode::NOT_FOUND, "no operation has this path"),
+    }))
+}
+
+async fn read_body(
+    connection: &mut Connection,
+    head: &Head,
+    seen: &mut SeenRequest,
+) -> Result<Bytes, ReadError> {
     let body = connection.read_body(head).await?;
     seen.set_body(&body);
-    let commits = hit.as_ref().is_none_or(|hit| hit.fault.commits());
-    let reply = commits.then(|| carry_out(shared, operation, head, &body, seen));
-    Ok(match (hit, reply) {
-        (Some(hit), reply) => Planned::Fault(hit, reply),
-        (None, Some(reply)) => Planned::Answer(reply),
-        (None, None) => Planned::Done(Next::Close),
-    })
+    Ok(body)
 }
 
 /// The honest answer to one request.

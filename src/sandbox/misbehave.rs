@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::RETRY_AFTER;
+use serde_json::Value;
 
 use super::answers;
 use super::faults::Fault;
@@ -31,8 +32,8 @@ pub(super) async fn deliver(
     shape: &AnswerShape,
     keep_alive: bool,
 ) -> Next {
-    // Only faults that commit use the honest answer, so the stand-in is never sent by them.
-    let honest = answer.unwrap_or_else(|| answers::json(StatusCode::OK, "{}"));
+    // A fault that cuts an answer off without having done the work still needs one to cut.
+    let honest = answer.unwrap_or_else(|| answers::accepted(shape, Value::Null));
     let reply = match fault {
         Fault::LateAnswer { delay } => match connection.pause(*delay).await {
             true => honest,

@@ -11,7 +11,10 @@ use crate::sandbox::transaction::{Draft, Product, Status, Transaction};
 const EXPIRE_SECONDS_DEFAULT: i64 = 3600;
 
 pub(super) fn create_qr(call: &mut Call<'_>) -> Outcome {
-    let amount = call.parameters.contains_key("amount").then(|| call.amount("amount"));
+    // The channel list cannot be read; the names that can be all say of themselves whether they are dynamic.
+    let dynamic = call.need("channelCode")?.contains("DYNAMIC");
+    let given = dynamic || call.parameters.get("amount").is_some_and(|amount| !amount.is_null());
+    let amount = given.then(|| call.amount("amount"));
     let code = open(call, Product::Qr, amount.transpose()?)?;
     Ok(qr_code(call, &code))
 }

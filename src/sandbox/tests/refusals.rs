@@ -131,6 +131,12 @@ async fn members_that_depend_on_others_are_required_too() {
     let mut other = payout("order2");
     other["payMethodCode"] = "PIGEON".into();
     assert_eq!(bench.refused("payout_create", other).await, 21002);
+    let mut dynamic = qr("order4");
+    dynamic.as_object_mut().expect("an object").remove("amount");
+    assert_eq!(bench.refused("qr_create", dynamic.clone()).await, 21002);
+    dynamic["channelCode"] = "SOME_STATIC_QR".into();
+    let code = bench.accepted("qr_create", dynamic).await;
+    assert_eq!(code.get("transactionId"), None, "nobody has paid a static code yet: {code}");
     let mut wechat = webpay("order3");
     wechat["channelCode"] = "WECHAT_URL".into();
     assert_eq!(bench.refused("webpay_create", wechat).await, 21002);
