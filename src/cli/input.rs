@@ -115,6 +115,17 @@ mod tests {
     }
 
     #[test]
+    fn the_recipes_of_every_built_in_provider_can_be_carried_out() {
+        for name in builtin_names() {
+            let provider = provider(name).expect("built in");
+            assert_eq!(provider.request.check(), Ok(()), "requests of `{name}`");
+            assert_eq!(provider.notification.check(), Ok(()), "notifications of `{name}`");
+        }
+        let error = provider("blupay").map(drop).expect_err("no such provider");
+        assert!(error.message.contains("expected `bluepay`"), "{}", error.message);
+    }
+
+    #[test]
     fn a_request_and_a_notification_are_told_apart_by_their_members() {
         let notification = VerifyRecipe {
             placement: Placement::JsonMember("signature".into()),

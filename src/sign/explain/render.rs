@@ -9,7 +9,12 @@ impl fmt::Display for Explanation {
         writeln!(out, "{}", self.conclusion)?;
         if let Some(text) = &self.text {
             writeln!(out)?;
-            writeln!(out, "signed text  {} bytes, signed with {}", text.bytes, text.hash.title())?;
+            writeln!(
+                out,
+                "signed text  {} bytes, to be signed with {}",
+                text.bytes,
+                text.hash.title()
+            )?;
             writeln!(out, "sha-256      {}", text.sha256)?;
             writeln!(out, "{}", visible(&text.text))?;
         }

@@ -232,7 +232,7 @@ fn the_text_for_people_shows_everything_and_obeys_nothing() {
     assert!(!shown.contains('\u{1b}'), "a terminal would obey an escape sequence");
     for words in [
         r#"{"a":"x\u{1b}[2Jy"}"#,
-        "14 bytes, signed with SHA-256",
+        "14 bytes, to be signed with SHA-256",
         "344 characters, 256 bytes",
         "provider, 2048 bits: did not sign",
         "own, 2048 bits: verifies, but is not an expected key",
