@@ -113,7 +113,8 @@ impl Sidecar {
 /// Makes the series of every account and key exist from the start.
 fn announce(metrics: &Metrics, snapshot: &Snapshot) {
     for account in snapshot.accounts.values() {
-        let operations = account.provider.operations.iter().map(|operation| operation.name.as_str());
+        let operations =
+            account.provider.operations.iter().map(|operation| operation.name.as_str());
         metrics.announce_account(&account.name, operations);
         for key in account.signing_keys.keys() {
             let not_after = key.not_after.map(|end| end.as_second());

@@ -103,19 +103,27 @@ impl Code {
     fn describe(self) -> (&'static str, StatusCode, &'static str) {
         use StatusCode as S;
         match self {
-            Self::MalformedJson => ("malformed-json", S::BAD_REQUEST, "The body is not acceptable JSON"),
-            Self::InvalidParameters => {
-                ("invalid-parameters", S::UNPROCESSABLE_ENTITY, "The parameters break the operation's rules")
+            Self::MalformedJson => {
+                ("malformed-json", S::BAD_REQUEST, "The body is not acceptable JSON")
             }
-            Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "The application is not authorised"),
+            Self::InvalidParameters => (
+                "invalid-parameters",
+                S::UNPROCESSABLE_ENTITY,
+                "The parameters break the operation's rules",
+            ),
+            Self::Unauthorized => {
+                ("unauthorized", S::UNAUTHORIZED, "The application is not authorised")
+            }
             Self::NotFound => ("not-found", S::NOT_FOUND, "There is no such account or operation"),
             Self::MethodNotAllowed => {
                 ("method-not-allowed", S::METHOD_NOT_ALLOWED, "The method is not allowed here")
             }
             Self::BodyTooLarge => ("body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
-            Self::UnsupportedMediaType => {
-                ("unsupported-media-type", S::UNSUPPORTED_MEDIA_TYPE, "The body must be application/json")
-            }
+            Self::UnsupportedMediaType => (
+                "unsupported-media-type",
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "The body must be application/json",
+            ),
             Self::Overloaded => ("overloaded", S::SERVICE_UNAVAILABLE, "Too much is under way"),
             Self::Rejected => ("rejected", S::UNPROCESSABLE_ENTITY, "The provider refused"),
             Self::ProviderUnreachable => {
@@ -127,22 +135,32 @@ impl Code {
             Self::OutcomeUnknown => {
                 ("outcome-unknown", S::GATEWAY_TIMEOUT, "It is not known whether this happened")
             }
-            Self::KeyUnavailable => ("key-unavailable", S::SERVICE_UNAVAILABLE, "No signing key is usable"),
-            Self::ShuttingDown => ("shutting-down", S::SERVICE_UNAVAILABLE, "The service is shutting down"),
-            Self::BadRequest => ("bad-request", S::BAD_REQUEST, "The request is not valid HTTP"),
-            Self::HeadTooLarge => {
-                ("head-too-large", S::REQUEST_HEADER_FIELDS_TOO_LARGE, "The header fields are too large")
+            Self::KeyUnavailable => {
+                ("key-unavailable", S::SERVICE_UNAVAILABLE, "No signing key is usable")
             }
+            Self::ShuttingDown => {
+                ("shutting-down", S::SERVICE_UNAVAILABLE, "The service is shutting down")
+            }
+            Self::BadRequest => ("bad-request", S::BAD_REQUEST, "The request is not valid HTTP"),
+            Self::HeadTooLarge => (
+                "head-too-large",
+                S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "The header fields are too large",
+            ),
             Self::RequestTimeout => {
                 ("request-timeout", S::REQUEST_TIMEOUT, "The request did not arrive in time")
             }
-            Self::UnknownTransferCoding => {
-                ("unknown-transfer-coding", S::NOT_IMPLEMENTED, "The transfer coding is not supported")
-            }
+            Self::UnknownTransferCoding => (
+                "unknown-transfer-coding",
+                S::NOT_IMPLEMENTED,
+                "The transfer coding is not supported",
+            ),
             Self::UnknownExpectation => {
                 ("unknown-expectation", S::EXPECTATION_FAILED, "The expectation cannot be met")
             }
-            Self::InternalError => ("internal-error", S::INTERNAL_SERVER_ERROR, "Countersign failed"),
+            Self::InternalError => {
+                ("internal-error", S::INTERNAL_SERVER_ERROR, "Countersign failed")
+            }
         }
     }
 }
@@ -150,20 +168,30 @@ impl Code {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::BodyTooLarge => Self::not_sent(Code::BodyTooLarge, "the body is over the limit"),
+            Refusal::BodyTooLarge => {
+                Self::not_sent(Code::BodyTooLarge, "the body is over the limit")
+            }
             Refusal::BadRequest => Self::not_sent(
                 Code::BadRequest,
                 "expected one well-formed HTTP/1.1 request with a Host and one unambiguous length",
             ),
-            Refusal::HeadTooLarge => Self::not_sent(Code::HeadTooLarge, "the header fields are over the limit"),
-            Refusal::TooSlow => Self::not_sent(Code::RequestTimeout, "the request took too long to arrive"),
-            Refusal::UnknownTransferCoding => {
-                Self::not_sent(Code::UnknownTransferCoding, "the only transfer coding taken is `chunked`")
+            Refusal::HeadTooLarge => {
+                Self::not_sent(Code::HeadTooLarge, "the header fields are over the limit")
             }
-            Refusal::UnknownExpectation => {
-                Self::not_sent(Code::UnknownExpectation, "the only expectation met is `100-continue`")
+            Refusal::TooSlow => {
+                Self::not_sent(Code::RequestTimeout, "the request took too long to arrive")
             }
-            Refusal::ShuttingDown => Self::not_sent(Code::ShuttingDown, "send this to another instance"),
+            Refusal::UnknownTransferCoding => Self::not_sent(
+                Code::UnknownTransferCoding,
+                "the only transfer coding taken is `chunked`",
+            ),
+            Refusal::UnknownExpectation => Self::not_sent(
+                Code::UnknownExpectation,
+                "the only expectation met is `100-continue`",
+            ),
+            Refusal::ShuttingDown => {
+                Self::not_sent(Code::ShuttingDown, "send this to another instance")
+            }
             Refusal::HandlerFailed => Self::new(
                 Code::InternalError,
                 Outcome::Unknown,
@@ -355,7 +383,8 @@ mod tests {
 
     #[test]
     fn waiting_times_are_rounded_up_to_whole_seconds() {
-        let problem = Problem::not_sent(Code::Overloaded, "full").with_retry_after(Duration::from_millis(1001));
+        let problem = Problem::not_sent(Code::Overloaded, "full")
+            .with_retry_after(Duration::from_millis(1001));
         assert_eq!(problem.reply(&RequestId::random()).headers[&RETRY_AFTER], "2");
     }
 }

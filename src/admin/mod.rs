@@ -49,7 +49,9 @@ impl Handler for Admin {
 impl Admin {
     fn route(&self, request: &Request) -> Result<Reply, Problem> {
         let read: fn(&Self, &Request) -> Result<Reply, Problem> = match request.path.as_str() {
-            "/metrics" => |admin, _| Ok(Reply::new(StatusCode::OK, EXPOSITION, admin.metrics.render())),
+            "/metrics" => {
+                |admin, _| Ok(Reply::new(StatusCode::OK, EXPOSITION, admin.metrics.render()))
+            }
             "/livez" => |_, _| Ok(Reply::new(StatusCode::OK, TEXT, "ok\n")),
             "/readyz" | "/healthz" => |admin, _| Ok(admin.readiness()),
             "/config" => |admin, _| Ok(admin.configuration()),
@@ -62,7 +64,9 @@ impl Admin {
         };
         match request.method {
             Method::GET | Method::HEAD => read(self, request),
-            _ => Err(Problem::not_sent(Code::MethodNotAllowed, "expected GET").allowing("GET, HEAD")),
+            _ => {
+                Err(Problem::not_sent(Code::MethodNotAllowed, "expected GET").allowing("GET, HEAD"))
+            }
         }
     }
 
@@ -108,7 +112,10 @@ impl Admin {
         };
         let Some(account) = account else {
             let names: Vec<&str> = snapshot.accounts.keys().map(String::as_str).collect();
-            return Err(Problem::not_found(format!("expected ?account= with one of {}", names.join(", "))));
+            return Err(Problem::not_found(format!(
+                "expected ?account= with one of {}",
+                names.join(", ")
+            )));
         };
         Ok(Reply::new(StatusCode::OK, JSON, account.provider.openapi(&account.name).to_string()))
     }

@@ -78,7 +78,8 @@ async fn set_up() -> Result<(Running, Stage), String> {
     })?;
     let sidecar = Sidecar::open(loaded, Clock::System, Build { version: VERSION, commit: COMMIT })
         .map_err(|error| error.to_string())?;
-    let (Address::Tcp(app), Address::Tcp(admin)) = (sidecar.app_address(), sidecar.admin_address()) else {
+    let (Address::Tcp(app), Address::Tcp(admin)) = (sidecar.app_address(), sidecar.admin_address())
+    else {
         return Err("the demo listens on TCP".to_owned());
     };
     let (application, app, admin) =
@@ -115,7 +116,11 @@ private_key = """{private_key}"""
     )
 }
 
-async fn tell(story: &mut Story, sandbox: &Running, application: &Application) -> Result<(), String> {
+async fn tell(
+    story: &mut Story,
+    sandbox: &Running,
+    application: &Application,
+) -> Result<(), String> {
     let payout = r#"{"mchOrderId":"DEMO0001","amount":50020,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}"#;
     let answer = application.post("/shop-th/payout_create", payout).await?;
     story.application_posts("/shop-th/payout_create", payout);
@@ -126,7 +131,9 @@ async fn tell(story: &mut Story, sandbox: &Running, application: &Application) -
     story.answer_comes_back(&answer);
     answer.expect_outcome("accepted")?;
 
-    sandbox.add_fault(&json!({ "kind": "close_after_commit", "operation": "payout_create", "count": 1 }))?;
+    sandbox.add_fault(
+        &json!({ "kind": "close_after_commit", "operation": "payout_create", "count": 1 }),
+    )?;
     let payout = payout.replace("DEMO0001", "DEMO0002");
     let answer = application.post("/shop-th/payout_create", &payout).await?;
     story.answer_is_lost(&answer);

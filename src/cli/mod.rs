@@ -117,7 +117,12 @@ impl From<std::io::Error> for CommandError {
 #[derive(Debug, clap::Args)]
 pub struct ConfigFile {
     /// The configuration file
-    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CONFIG", default_value = "config/countersign.toml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "COUNTERSIGN_CONFIG",
+        default_value = "config/countersign.toml"
+    )]
     pub config: PathBuf,
 }
 

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Exit;
-use crate::sandbox::{Running, load};
+use super::{CommandError, Exit, runtime};
+use crate::sandbox::{Running, Sandbox, load};
 
-/// Runs the provider emulator alone
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where to listen, as ADDRESS:PORT; port 0 takes a free one [default: 127.0.0.1:8700]

@@ -31,9 +31,9 @@ impl InFlight {
     /// Admits one more call of `account`, or `None` when `max` are under way already.
     pub fn enter(&self, account: &str, max: usize) -> Option<InFlightGuard> {
         let count = self.count_of(account);
-        let admitted = count
-            .now
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < max).then_some(now + 1));
+        let admitted = count.now.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+            (now < max).then_some(now + 1)
+        });
         admitted.ok()?;
         count.gauge.inc();
         Some(InFlightGuard(count))

@@ -130,14 +130,20 @@ impl Metrics {
             request_duration: registered(
                 &registry,
                 HistogramVec::new(
-                    durations("countersign_request_duration_seconds", "Time to answer an application request"),
+                    durations(
+                        "countersign_request_duration_seconds",
+                        "Time to answer an application request",
+                    ),
                     &["account", "operation"],
                 ),
             ),
             request_phase: registered(
                 &registry,
                 HistogramVec::new(
-                    durations("countersign_request_phase_seconds", "Time a request spends in one phase"),
+                    durations(
+                        "countersign_request_phase_seconds",
+                        "Time a request spends in one phase",
+                    ),
                     &["phase"],
                 ),
             ),
@@ -151,7 +157,10 @@ impl Metrics {
             upstream_attempts: registered(
                 &registry,
                 IntCounterVec::new(
-                    Opts::new("countersign_upstream_attempts_total", "Attempts made towards the provider"),
+                    Opts::new(
+                        "countersign_upstream_attempts_total",
+                        "Attempts made towards the provider",
+                    ),
                     &["account", "operation", "result"],
                 ),
             ),

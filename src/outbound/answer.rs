@@ -34,17 +34,27 @@ pub(super) fn answer(
         },
         Verdict::Unreadable { status } => Err(not_understood(
             operation,
-            format!("the provider answered with HTTP status {status} and a body that is not its envelope"),
+            format!(
+                "the provider answered with HTTP status {status} and a body that is not its envelope"
+            ),
         )),
-        Verdict::NoAnswer(reason) => Err(not_understood(operation, format!("sending had begun, then {reason}"))),
-        Verdict::NotSent(reason) => Err(Problem::not_sent(Code::ProviderUnreachable, reason.to_string())),
+        Verdict::NoAnswer(reason) => {
+            Err(not_understood(operation, format!("sending had begun, then {reason}")))
+        }
+        Verdict::NotSent(reason) => {
+            Err(Problem::not_sent(Code::ProviderUnreachable, reason.to_string()))
+        }
         Verdict::NoUsableKey => Err(Problem::not_sent(
             Code::KeyUnavailable,
             format!("account `{}` has no signing key that is valid now", account.name),
         )),
-        Verdict::SigningQueueFull => Err(Problem::not_sent(Code::Overloaded, "the signing queue is full")
-            .with_retry_after(std::time::Duration::from_secs(1))),
-        Verdict::SigningFailed => Err(Problem::not_sent(Code::InternalError, "the signing thread failed")),
+        Verdict::SigningQueueFull => {
+            Err(Problem::not_sent(Code::Overloaded, "the signing queue is full")
+                .with_retry_after(std::time::Duration::from_secs(1)))
+        }
+        Verdict::SigningFailed => {
+            Err(Problem::not_sent(Code::InternalError, "the signing thread failed"))
+        }
     };
     result.map_err(|problem| problem.after_attempts(attempts).about(reference))
 }
@@ -89,7 +99,9 @@ fn unwrapped(
         Outcome::Unknown => Err(Problem::new(
             Code::OutcomeUnknown,
             Outcome::Unknown,
-            format!("the provider answered with code {code}, which leaves open whether it happened"),
+            format!(
+                "the provider answered with code {code}, which leaves open whether it happened"
+            ),
         )
         .with_provider_code(code)),
     }

@@ -6,8 +6,8 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
 use http::HeaderValue;
+use http::header::{ACCEPT, CONTENT_TYPE};
 
 use super::Outbound;
 use super::classify::{Verdict, classify};
@@ -41,7 +41,11 @@ pub(super) async fn run(outbound: &Outbound, call: &PreparedCall<'_>) -> Exchang
     outbound
         .metrics
         .upstream_attempts
-        .with_label_values(&[&call.account.name, &call.operation.name, verdict.attempt_result().as_str()])
+        .with_label_values(&[
+            &call.account.name,
+            &call.operation.name,
+            verdict.attempt_result().as_str(),
+        ])
         .inc();
     Exchange { attempts: 1, verdict }
 }
@@ -51,14 +55,11 @@ async fn sign(outbound: &Outbound, call: &PreparedCall<'_>) -> Result<Bytes, Ver
     let account = call.account;
     let now = outbound.clock.now();
     let key = account.signing_keys.usable_at(now).ok_or(Verdict::NoUsableKey)?;
-    let context = FillContext {
-        unix_ms: now.as_millisecond(),
-        notify_url: account.notify_url.as_deref(),
-    };
+    let context =
+        FillContext { unix_ms: now.as_millisecond(), notify_url: account.notify_url.as_deref() };
     let additions = call.operation.additions(call.parameters, &context);
-    let text = call
-        .parameters
-        .splice(additions.iter().map(|(name, value)| (*name, value.as_str())));
+    let text =
+        call.parameters.splice(additions.iter().map(|(name, value)| (*name, value.as_str())));
     let recipe = &account.provider.request;
     let unsigned = recipe.prepare(&account.app_id, text);
     let started = Instant::now();

@@ -64,6 +64,8 @@ pub(super) fn outcome(operation: &Operation, meaning: CodeMeaning) -> Outcome {
             _,
         ) => Outcome::Rejected,
         (CodeMeaning::Landed | CodeMeaning::InDoubt, Kind::Query) => Outcome::Rejected,
-        (CodeMeaning::Landed | CodeMeaning::InDoubt, Kind::Create | Kind::Cancel) => Outcome::Unknown,
+        (CodeMeaning::Landed | CodeMeaning::InDoubt, Kind::Create | Kind::Cancel) => {
+            Outcome::Unknown
+        }
     }
 }

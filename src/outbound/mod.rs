@@ -60,7 +60,11 @@ impl Handler for Outbound {
 
 impl Outbound {
     /// One request, step by step. Fills `record` with what it learns on the way.
-    async fn serve(&self, request: &Request, record: &mut Record) -> Result<answer::Answered, Problem> {
+    async fn serve(
+        &self,
+        request: &Request,
+        record: &mut Record,
+    ) -> Result<answer::Answered, Problem> {
         let snapshot = self.live.load();
         let account = route::account(&snapshot, request)?;
         record.account = Some(account.name.clone());
@@ -68,10 +72,14 @@ impl Outbound {
         let operation = route::operation(account, request)?;
         record.operation = Some(operation.name.clone());
         route::require_post(request)?;
-        let _under_way = self.in_flight.enter(&account.name, account.limits.in_flight).ok_or_else(|| {
-            Problem::not_sent(Code::Overloaded, "this account has its limit of calls under way already")
+        let _under_way =
+            self.in_flight.enter(&account.name, account.limits.in_flight).ok_or_else(|| {
+                Problem::not_sent(
+                    Code::Overloaded,
+                    "this account has its limit of calls under way already",
+                )
                 .with_retry_after(std::time::Duration::from_secs(1))
-        })?;
+            })?;
         let parameters = parameters::read(account, operation, request)?;
         record.reference = operation.reference(&parameters).map(str::to_owned);
         parameters::check(account, operation, &parameters, record.reference.as_deref())?;

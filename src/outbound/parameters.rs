@@ -35,7 +35,9 @@ pub(super) fn check(
         let count = errors.len();
         let detail = format!("{count} of the parameters of `{}` break its rules", operation.name);
         let detail = match looks_signed(parameters) {
-            true => format!("{detail}; the body looks like a signed envelope: post the parameters alone"),
+            true => format!(
+                "{detail}; the body looks like a signed envelope: post the parameters alone"
+            ),
             false => detail,
         };
         Problem::not_sent(Code::InvalidParameters, detail).with_errors(errors).about(reference)

@@ -25,7 +25,14 @@ pub(super) struct Record {
 impl Record {
     /// Begins with a fresh request id.
     pub fn begin(started: Instant) -> Self {
-        Self { id: Id::random(), started, account: None, operation: None, reference: None, attempts: 0 }
+        Self {
+            id: Id::random(),
+            started,
+            account: None,
+            operation: None,
+            reference: None,
+            attempts: 0,
+        }
     }
 
     /// Counts, logs and answers a request that was refused before it was whole.
@@ -83,7 +90,9 @@ impl Record {
         }
         match outcome {
             Outcome::Unknown => line!(warn, "request answered, outcome unknown"),
-            Outcome::Accepted | Outcome::Rejected | Outcome::NotSent => line!(info, "request answered"),
+            Outcome::Accepted | Outcome::Rejected | Outcome::NotSent => {
+                line!(info, "request answered")
+            }
         }
     }
 }

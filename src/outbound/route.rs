@@ -10,16 +10,24 @@ use crate::provider::Operation;
 use crate::wire::Request;
 
 /// The account that the first path segment names.
-pub(super) fn account<'s>(snapshot: &'s Snapshot, request: &Request) -> Result<&'s Account, Problem> {
+pub(super) fn account<'s>(
+    snapshot: &'s Snapshot,
+    request: &Request,
+) -> Result<&'s Account, Problem> {
     let (name, _) = split(&request.path);
     let account = snapshot.accounts.get(name);
     account.map(Arc::as_ref).ok_or_else(|| {
-        Problem::not_found("no such account: post to /{account}/{operation}, with a configured account name")
+        Problem::not_found(
+            "no such account: post to /{account}/{operation}, with a configured account name",
+        )
     })
 }
 
 /// The operation that the rest of the path names, by its name or by the provider's own path.
-pub(super) fn operation<'a>(account: &'a Account, request: &Request) -> Result<&'a Operation, Problem> {
+pub(super) fn operation<'a>(
+    account: &'a Account,
+    request: &Request,
+) -> Result<&'a Operation, Problem> {
     let (_, rest) = split(&request.path);
     account.provider.find(rest).map(Arc::as_ref).ok_or_else(|| {
         let names: Vec<&str> =

@@ -23,31 +23,45 @@ impl Story {
     }
 
     pub fn application_posts(&mut self, path: &str, body: &str) {
-        self.step("application_posts", "The application posts plain JSON to the sidecar", &[
-            ("request", format!("POST {path}")),
-            ("body", body.to_owned()),
-        ]);
+        self.step(
+            "application_posts",
+            "The application posts plain JSON to the sidecar",
+            &[("request", format!("POST {path}")), ("body", body.to_owned())],
+        );
     }
 
     pub fn goes_over_the_wire(&mut self, path: &str, body: &str) -> Result<(), String> {
-        let envelope: Value = serde_json::from_str(body).map_err(|error| format!("the envelope: {error}"))?;
+        let envelope: Value =
+            serde_json::from_str(body).map_err(|error| format!("the envelope: {error}"))?;
         let text = |name: &str| envelope[name].as_str().unwrap_or_default().to_owned();
         let sign = text("sign");
         let shown = match self.json {
             Some(_) => sign,
-            None => format!("{}… ({} characters)", &sign[..SHOWN_CHARACTERS.min(sign.len())], sign.len()),
+            None => format!(
+                "{}… ({} characters)",
+                &sign[..SHOWN_CHARACTERS.min(sign.len())],
+                sign.len()
+            ),
         };
-        self.step("goes_over_the_wire", "Over the wire goes the provider's signed envelope", &[
-            ("request", format!("POST {path}")),
-            ("appId", text("appId")),
-            ("sign", shown),
-            ("param", text("param")),
-        ]);
+        self.step(
+            "goes_over_the_wire",
+            "Over the wire goes the provider's signed envelope",
+            &[
+                ("request", format!("POST {path}")),
+                ("appId", text("appId")),
+                ("sign", shown),
+                ("param", text("param")),
+            ],
+        );
         Ok(())
     }
 
     pub fn answer_comes_back(&mut self, answer: &Got) {
-        self.answer("answer", "The provider checks the signature, takes the payout and answers", answer);
+        self.answer(
+            "answer",
+            "The provider checks the signature, takes the payout and answers",
+            answer,
+        );
     }
 
     pub fn answer_is_lost(&mut self, answer: &Got) {
@@ -60,18 +74,23 @@ impl Story {
     }
 
     pub fn application_asks(&mut self, question: &str, answer: &Got) {
-        self.step("application_asks", "So the application asks what became of it", &[
-            ("request", "POST /shop-th/payout_status".to_owned()),
-            ("body", question.to_owned()),
-            ("answer", answer.body.clone()),
-        ]);
+        self.step(
+            "application_asks",
+            "So the application asks what became of it",
+            &[
+                ("request", "POST /shop-th/payout_status".to_owned()),
+                ("body", question.to_owned()),
+                ("answer", answer.body.clone()),
+            ],
+        );
     }
 
     pub fn count(&mut self, payouts: usize) {
-        self.step("count", "The provider's books: each reference was paid once", &[(
-            "payouts",
-            payouts.to_string(),
-        )]);
+        self.step(
+            "count",
+            "The provider's books: each reference was paid once",
+            &[("payouts", payouts.to_string())],
+        );
     }
 
     pub fn finish(&mut self, well: bool) {
