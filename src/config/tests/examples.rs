@@ -101,7 +101,7 @@ fn the_schema_refuses_what_the_loader_refuses() {
         assert!(!validator.is_valid(&value), "the schema should refuse `{addition}`");
         super::mistakes(&format!("{ACCOUNT}\n{addition}"));
     }
-    for text in ["", "[[account]]", "[listen]\nap = \"x\"", "other = 1"] {
+    for text in ["", "account = []", "[[account]]", "[listen]\nap = \"x\"", "other = 1"] {
         assert!(!validator.is_valid(&as_json(text)), "the schema should refuse `{text}`");
     }
 }
