@@ -80,6 +80,8 @@ struct Unconfirmed {
     path: String,
     /// The unconfirmed members of a confirmed operation; empty when the operation itself is unconfirmed.
     members: Vec<String>,
+    /// What the profile says about it.
+    note: Option<String>,
 }
 
 impl Report {
@@ -126,7 +128,7 @@ impl Report {
         }
         writeln!(
             out,
-            "{}: no mistakes; every key signed and verified a test message",
+            "{}: no mistakes; every signing key passed a test of signing and verifying",
             self.config
         )?;
         for account in &self.accounts {
@@ -186,7 +188,8 @@ impl AccountReport {
                 true => String::new(),
                 false => format!(": members {}", row.members.join(", ")),
             };
-            writeln!(out, "    {} ({}){members}", row.operation, row.path)?;
+            let note = row.note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+            writeln!(out, "    {} ({}){members}{note}", row.operation, row.path)?;
         }
         Ok(())
     }
@@ -229,7 +232,76 @@ impl Unconfirmed {
         (!operation.confirmed || !members.is_empty()).then(|| Self {
             operation: operation.name.clone(),
             path: operation.path.clone(),
+            note: operation.note.clone(),
             members,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-06-01T00:00:00Z.
+    const NOW_UNIX_MS: i64 = 1_780_272_000_000;
+
+    fn report(path: &str) -> Report {
+        let path = Path::new(path);
+        Report::new(path, config::load(path), &Clock::fixed(NOW_UNIX_MS))
+    }
+
+    #[test]
+    fn every_mistake_is_listed_and_the_check_fails() {
+        let text =
+            "lisen = 1\n[[account]]\nname = \"shop-th\"\nprovider = \"bluepay\"\napp_id = \"a\"";
+        let report = Report::new(Path::new("mine.toml"), config::load_text(text), &Clock::System);
+        assert!(!report.ok);
+        insta::assert_snapshot!(report.to_text(), @r#"
+mine.toml: 3 mistakes
+  lisen: unknown key, did you mean `listen`? allowed here: `listen`, `store`, `log`, `account`
+  account.shop-th.base_url: nothing found, expected an https URL with nothing after its path, such as `https://api.provider.example`
+  account.shop-th.signing_key: nothing found, expected at least one key that signs
+"#);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_a_mistake() {
+        let report = report("no/such/file.toml");
+        assert!(!report.ok);
+        insta::assert_snapshot!(report.to_text(), @r#"
+no/such/file.toml: 1 mistake
+  configuration file `no/such/file.toml` (relative to the working directory) does not exist
+"#);
+    }
+
+    #[test]
+    fn a_right_configuration_is_summed_up() {
+        let report = report("config/examples/full.toml");
+        assert!(report.ok);
+        let text = report.to_text();
+        for line in [
+            "config/examples/full.toml: no mistakes",
+            "account shop-th (test)",
+            "  provider      bluepay at http://127.0.0.1:8700",
+            "  signing key   2026-01: RSA 2048, sha256:",
+            "from 2026-01-01T00:00:00Z, until 2099-01-01T00:00:00Z",
+            "  provider key  2025: RSA 2048, sha256:",
+            "    payment_void (/open-api/payment/void)",
+            "warnings\n  account.shop-th: not confirmed",
+        ] {
+            assert!(text.contains(line), "`{line}` is missing from:\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_same_stands_in_the_json_report() {
+        let report = serde_json::to_value(report("config/countersign.toml")).expect("plain data");
+        assert_eq!(report["ok"], true);
+        let account = &report["accounts"][0];
+        assert_eq!(account["name"], "demo");
+        assert_eq!(account["signing_keys"][0]["bits"], 2048);
+        assert_eq!(account["signing_keys"][0]["usable"], true);
+        let unconfirmed = account["unconfirmed"].as_array().expect("a list");
+        assert!(!unconfirmed.is_empty(), "the profile has rows that are not confirmed");
     }
 }

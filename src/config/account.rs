@@ -142,11 +142,12 @@ fn below<T>(walk: &mut Walk<'_>, path: &str, result: Result<T, Vec<Mistake>>) ->
         Ok(value) => Some(value),
         Err(mistakes) => {
             for mistake in mistakes {
-                let place = match mistake.path.as_str() {
-                    "" => path.to_owned(),
-                    below => format!("{path}.{below}"),
-                };
-                walk.mistake(place, mistake.problem);
+                match mistake.path.as_str() {
+                    "" => walk.mistake(path, mistake.problem),
+                    // A profile that is not TOML has a line and a column in place of key paths.
+                    place if place.starts_with("line ") => walk.mistake(path, mistake.to_string()),
+                    below => walk.mistake(format!("{path}.{below}"), mistake.problem),
+                }
             }
             None
         }
@@ -196,7 +197,9 @@ fn check_app(
 ) {
     let Some(listener) = surroundings.app else { return };
     let section = &file.app;
-    let has_tokens = !section.value.tokens.is_empty();
+    // What stands in place of the list is a mistake of its own already.
+    let list = &section.value.tokens;
+    let has_tokens = !list.is_empty() || list.misplaced.is_some();
     let tokens = join(&section.path, "tokens");
     if is_exposed(&listener.address) && !has_tokens {
         let problem = "nothing found, expected at least one token: `listen.app` can be reached \

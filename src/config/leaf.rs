@@ -110,6 +110,10 @@ impl<E: JsonSchema> JsonSchema for Required<E> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = generator.subschema_for::<E>();
         schema.insert(REQUIRED_MARK.into(), true.into());
+        // A list that must not be left out must not be empty either.
+        if schema.get("type").is_some_and(|kind| kind == "array") {
+            schema.insert("minItems".into(), 1.into());
+        }
         schema
     }
 }

@@ -22,7 +22,7 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// A listener as it is written: an address alone, or a table.
 pub(super) enum ListenerFile {
     Address(Leaf<Address>),
-    Table(Section<ListenerTable>),
+    Table(Box<Section<ListenerTable>>),
 }
 
 /// A listener with TLS.
@@ -50,14 +50,16 @@ pub(super) fn compile(walk: &mut Walk<'_>, file: &ListenFile) -> Listeners {
     let notify = listener(walk, &file.notify, None);
     let admin = listener(walk, &file.admin, Some(ListenFile::ADMIN));
     let placed = [(&file.app, &app), (&file.notify, &notify), (&file.admin, &admin)];
-    for (index, (later, listener)) in placed.iter().enumerate() {
-        for (earlier, other) in &placed[..index] {
-            let (Some(listener), Some(other)) = (listener, other) else { continue };
-            if collide(&listener.address, &other.address) {
-                let problem =
-                    format!("the same address as `{}`, expected one of its own", earlier.path());
-                walk.mistake(later.path(), problem);
-            }
+    for (index, (file, listener)) in placed.iter().enumerate() {
+        let Some(listener) = listener else { continue };
+        let mut earlier = placed[..index].iter();
+        let same = earlier.find(|(_, other)| {
+            other.as_ref().is_some_and(|other| collide(&listener.address, &other.address))
+        });
+        if let Some((other, _)) = same {
+            let problem =
+                format!("the same address as `{}`, expected one of its own", other.path());
+            walk.mistake(file.path(), problem);
         }
     }
     if let Some(Listener { address: Address::Tcp(address), .. }) = &admin
@@ -167,7 +169,7 @@ impl<'de> Deserialize<'de> for ListenerFile {
         };
         let read = match &located[1] {
             Value::Object(table) if !is_reference(table) => {
-                Section::deserialize(located).map(Self::Table)
+                Section::deserialize(located).map(|table| Self::Table(Box::new(table)))
             }
             _ => Leaf::deserialize(located).map(Self::Address),
         };
@@ -217,7 +219,7 @@ impl Setting for Address {
                 Err(_) => Err(Self::wrong()),
             };
         };
-        match path.starts_with('/') && !path.chars().any(char::is_control) {
+        match path.starts_with('/') && !path.ends_with('/') && !path.chars().any(char::is_control) {
             true if path.len() <= SOCKET_PATH_BYTES_MAX => Ok(Self::Unix(PathBuf::from(path))),
             true => Err(format!("a socket path of at most {SOCKET_PATH_BYTES_MAX} bytes").into()),
             false => {
@@ -250,6 +252,8 @@ mod tests {
             "127.0.0.1:99999",
             "::1:8600:",
             "unix:",
+            "unix:/",
+            "unix:/run/",
             "unix:relative.sock",
             "unix:/a\0b",
             &format!("unix:/{}", "a".repeat(107)),

@@ -37,12 +37,14 @@ pub struct Account {
     pub name: String,
     pub provider: Arc<Provider>,
     pub target: Target,
+    /// Without a `/` at its end; `target` is the same taken apart.
     pub base_url: String,
     pub environment: Option<Environment>,
     pub app_id: String,
     pub currency: Option<String>,
     pub timezone: Offset,
     pub answer: AnswerMode,
+    /// Put into calls where the application left it out.
     pub notify_url: Option<String>,
     pub signing_keys: KeyRing,
     pub provider_keys: Vec<VerifyingKey>,
@@ -139,6 +141,7 @@ pub struct Retry {
 pub struct Delivery {
     pub url: url::Url,
     pub format: DeliveryFormat,
+    /// The bytes that sign deliveries: `whsec_` and base64 are undone.
     pub secret: Option<Secret>,
     pub retry_for: Duration,
 }

@@ -25,7 +25,7 @@ pub(super) struct Sources<'a> {
 pub(super) struct Resolved {
     /// Not empty, without line breaks at its end; wiped on drop.
     pub text: Zeroizing<String>,
-    /// The file can be read by its group or by everyone.
+    /// The file is open to its group or to everyone.
     pub is_exposed: bool,
 }
 

@@ -48,6 +48,9 @@ fn milliseconds(text: &str) -> Option<u64> {
 
 /// The length in the largest unit that needs no fraction.
 fn readable(length: u64) -> String {
+    if length == 0 {
+        return "0s".into();
+    }
     let fits = |unit: &&(&str, u64)| length >= unit.1 && length.is_multiple_of(unit.1);
     let (name, unit) = UNITS.iter().rev().find(fits).unwrap_or(&UNITS[0]);
     format!("{}{name}", length / unit)

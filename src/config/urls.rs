@@ -10,7 +10,7 @@ use super::setting::{Setting, Wrong};
 /// Where a provider is reached.
 #[derive(Debug, Clone)]
 pub(super) struct BaseUrl {
-    /// As written, without a `/` at the end.
+    /// Without a `/` at the end; host in lower case, a default port left out.
     pub text: String,
     pub is_https: bool,
     pub is_loopback: bool,
@@ -45,7 +45,7 @@ impl Setting for BaseUrl {
     }
 
     fn schema() -> Value {
-        json!({ "type": "string", "pattern": "^https?://[^/?#@]+(/[^?#@]*)?$" })
+        json!({ "type": "string", "pattern": "^https?://[^/?#@]+(/[^?#]*)?$" })
     }
 }
 

@@ -41,7 +41,7 @@ impl<'a> Walk<'a> {
     /// The section's keys, empty where nothing stands. `None`, with a mistake, where something else stands.
     pub fn section<'f, T>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
         if let Some(found) = &section.misplaced {
-            let problem = format!("found {}, expected a table", shown::<Open>(found));
+            let problem = format!("found {}, expected a table", kind(found));
             self.mistake(&section.path, problem);
             return None;
         }
@@ -66,10 +66,7 @@ impl<'a> Walk<'a> {
                 Value::Object(_) => format!("a list: write `[[{}]]`", plain_keys(&list.path)),
                 _ => "a list".into(),
             };
-            self.mistake(
-                &list.path,
-                format!("found {}, expected {expected}", shown::<Open>(found)),
-            );
+            self.mistake(&list.path, format!("found {}, expected {expected}", kind(found)));
         }
         &list.items
     }
@@ -86,7 +83,7 @@ impl<'a> Walk<'a> {
     /// The table's entries; none, with a mistake, where something else stands.
     pub fn entries<'f, E>(&mut self, keyed: &'f Keyed<E>) -> &'f BTreeMap<String, E> {
         if let Some(found) = &keyed.misplaced {
-            let problem = format!("found {}, expected a table", shown::<Open>(found));
+            let problem = format!("found {}, expected a table", kind(found));
             self.mistake(&keyed.path, problem);
         }
         &keyed.entries
@@ -135,9 +132,8 @@ impl<'a> Walk<'a> {
         let found = self.sources.file(file);
         let resolved = self.resolved(path, found)?;
         if is_secret && resolved.is_exposed && !demo::is_published(&resolved.text) {
-            let warning = format!(
-                "file `{file}` can be read by its group or by everyone, expected mode 0600"
-            );
+            let warning =
+                format!("file `{file}` is open to its group or to everyone, expected mode 0600");
             self.warn(path, warning);
         }
         Some(resolved.text)
@@ -199,17 +195,26 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Stands for values of no particular kind.
-type Open = bool;
+/// What was found in place of a table or a list: no more than that, for it may be a secret.
+fn kind(found: &Value) -> &'static str {
+    match found {
+        Value::Null => "nothing",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a table",
+        Value::String(_) => "text",
+        Value::Bool(_) => "`true` or `false`",
+        Value::Number(_) => "a number",
+    }
+}
 
 /// What was found, as far as it may be shown. Nothing of a secret, and nothing that looks like one.
 fn shown<T: Setting>(found: &Value) -> String {
     match found {
-        Value::Null => "nothing".into(),
-        Value::Array(_) => "a list".into(),
-        Value::Object(_) => "a table".into(),
-        Value::String(_) if T::SECRET => "text that is not shown here".into(),
-        Value::Bool(_) | Value::Number(_) if T::SECRET => "a value that is not text".into(),
+        Value::Object(_) => {
+            "a table that is neither `{ env = \"…\" }` nor `{ file = \"…\" }`".into()
+        }
+        Value::Null | Value::Array(_) => kind(found).into(),
+        _ if T::SECRET => format!("{} that is not shown here", kind(found)),
         Value::Bool(_) | Value::Number(_) => format!("`{found}`"),
         Value::String(text) => shown_text(text),
     }
@@ -218,11 +223,10 @@ fn shown<T: Setting>(found: &Value) -> String {
 fn shown_text(text: &str) -> String {
     let length = text.chars().count();
     match text {
-        "" => "empty text".into(),
         _ if length > SHOWN_CHARACTERS_MAX => format!("text of {length} characters"),
         _ if text.contains("://") && text.contains('@') => "a URL with an `@`".into(),
         _ if text.contains("whsec_") || text.contains("-----") => "text like a secret".into(),
-        _ => format!("`{}`", text.escape_debug()),
+        _ => format!("`{text:?}`"),
     }
 }
 

@@ -1,0 +1,56 @@
+//! Whole configurations: what is refused and in which words, what is warned about, what is never shown.
+
+mod broken;
+mod examples;
+mod hidden;
+mod mixups;
+mod values;
+
+use std::ffi::OsString;
+
+use jiff::Timestamp;
+
+use super::compile::{Loaded, compile};
+use crate::mistake::Mistake;
+
+/// The moment at which the tests load configurations.
+pub(super) const NOW: &str = "2026-06-01T00:00:00Z";
+
+/// An account that is right, but for what a test adds to it.
+pub(super) const ACCOUNT: &str = r#"
+[[account]]
+name = "shop-th"
+provider = "bluepay"
+base_url = "http://127.0.0.1:8700"
+app_id = "countersign-demo-app"
+signing_key = [{ id = "demo", private_key = { file = "config/demo/merchant.pem" } }]
+"#;
+
+/// Loads `text` where nothing but the named variables is in the environment.
+pub(super) fn load_with(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, Vec<Mistake>> {
+    let lookup = |name: &str| {
+        let found = environment.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| OsString::from(value))
+    };
+    compile(text, &lookup, NOW.parse::<Timestamp>().expect("a time"))
+}
+
+/// Loads `text`, which must be right.
+pub(super) fn loaded(text: &str) -> Loaded {
+    match load_with(text, &[]) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => panic!("should load:\n{text}\n{}", lines(&mistakes)),
+    }
+}
+
+/// Loads `text`, which must be wrong, and lists the mistakes, one a line.
+pub(super) fn mistakes(text: &str) -> String {
+    match load_with(text, &[]) {
+        Ok(_) => panic!("should be refused:\n{text}"),
+        Err(mistakes) => lines(&mistakes),
+    }
+}
+
+fn lines(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(|mistake| format!("{mistake}\n")).collect()
+}

@@ -1,0 +1,187 @@
+//! What right configurations become: values, defaults, references and warnings.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use super::{ACCOUNT, load_with, loaded};
+use crate::config::demo;
+use crate::config::{Address, AnswerMode, DeliveryFormat, LogFormat, OnExcess};
+
+#[test]
+fn what_is_left_out_gets_its_default() {
+    let loaded = loaded(ACCOUNT);
+    let (boot, account) = (&loaded.boot, &loaded.snapshot.accounts["shop-th"]);
+
+    assert_eq!(boot.app.address, Address::Tcp("127.0.0.1:8600".parse().expect("an address")));
+    assert_eq!(boot.admin.address, Address::Tcp("127.0.0.1:8602".parse().expect("an address")));
+    assert!(boot.notify.is_none());
+    assert_eq!(boot.store.0, "sqlite:data/countersign.db");
+    assert_eq!((boot.log.format, boot.log.level.as_str()), (LogFormat::Json, "info"));
+    assert_eq!(account.answer, AnswerMode::Provider);
+    assert_eq!(account.timezone.seconds(), 0);
+    assert_eq!(account.timeouts.connect, Duration::from_secs(2));
+    assert_eq!(account.timeouts.send, Duration::from_secs(10));
+    assert_eq!(account.timeouts.total, Duration::from_secs(30));
+    assert_eq!((account.limits.rate, account.limits.burst), (None, None));
+    assert_eq!(account.limits.on_excess, OnExcess::Wait);
+    assert_eq!(account.limits.max_wait, Duration::from_secs(2));
+    assert_eq!(account.limits.in_flight, 64);
+    assert_eq!(account.retry.attempts, 3);
+    assert_eq!(account.retry.resolve_for, Duration::from_secs(120));
+    assert!(account.delivery.is_none());
+    assert!(account.app.tokens.is_empty() && account.app.uids.is_empty());
+}
+
+#[test]
+fn phases_shrink_with_a_short_total_that_was_set() {
+    let text = format!("{ACCOUNT}\ntimeouts = {{ total = \"1s\" }}");
+    let timeouts = loaded(&text).snapshot.accounts["shop-th"].timeouts;
+    assert_eq!((timeouts.connect, timeouts.send), (timeouts.total, timeouts.total));
+}
+
+#[test]
+fn any_value_may_come_from_the_environment_or_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rate");
+    fs::write(&file, "3000/m\n").expect("written");
+    let text = format!(
+        "listen.app = {{ env = \"LISTEN\" }}\n{}\n\
+         app_id = {{ env = \"APP_ID\" }}\nretry = {{ attempts = {{ env = \"ATTEMPTS\" }} }}\n\
+         limits = {{ rate = {{ file = \"{}\" }} }}\noperation.balance.confirmed = {{ env = \"YES\" }}\n",
+        ACCOUNT.replace("app_id = \"countersign-demo-app\"\n", ""),
+        file.display(),
+    );
+    let environment =
+        [("LISTEN", "[::1]:0"), ("APP_ID", "from-env"), ("ATTEMPTS", "5"), ("YES", "true")];
+    let loaded = match load_with(&text, &environment) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => panic!("should load: {mistakes:?}"),
+    };
+    let account = &loaded.snapshot.accounts["shop-th"];
+    assert_eq!(account.app_id, "from-env");
+    assert_eq!(account.retry.attempts, 5);
+    assert_eq!(account.limits.rate.expect("a rate").count, 3000);
+    assert!(account.provider.operation("balance").expect("a balance query").confirmed);
+    assert_eq!(loaded.boot.app.address, Address::Tcp("[::1]:0".parse().expect("an address")));
+}
+
+#[test]
+fn a_delivery_is_read_with_its_secret_decoded() {
+    let text = format!(
+        "{ACCOUNT}\ntimezone = \"+07:00\"\n[account.delivery]\nurl = \"http://127.0.0.1:9000/payments\"\n\
+         format = \"plain\"\nsecret = {{ file = \"config/demo/delivery-secret\" }}"
+    );
+    let loaded = loaded(&text);
+    let delivery = loaded.snapshot.accounts["shop-th"].delivery.clone().expect("a delivery");
+    assert_eq!(delivery.format, DeliveryFormat::Plain);
+    assert_eq!(delivery.retry_for, Duration::from_secs(72 * 3600));
+    let secret = delivery.secret.expect("a secret");
+    assert!(secret.expose().starts_with(b"demo-only"), "base64 should be undone");
+}
+
+#[test]
+fn a_listener_and_a_provider_take_certificates() {
+    let text = format!(
+        "listen.app = {{ address = \"127.0.0.1:8600\", cert = {{ file = \"tests/data/config/tls.pem\" }}, \
+         key = {{ file = \"tests/data/config/tls.key\" }} }}\n{}\n\
+         base_url = \"https://127.0.0.1:8700/v1\"\n\
+         tls = {{ ca = {{ file = \"tests/data/config/tls.pem\" }}, \
+         client_cert = {{ file = \"tests/data/config/tls.pem\" }}, client_key = {{ file = \"tests/data/config/tls.key\" }} }}",
+        ACCOUNT.replace("base_url = \"http://127.0.0.1:8700\"\n", ""),
+    );
+    let loaded = loaded(&text);
+    assert!(loaded.boot.app.tls.is_some());
+    let target = &loaded.snapshot.accounts["shop-th"].target;
+    let tls = target.tls.as_ref().expect("TLS");
+    assert!(tls.ca_pem.is_some() && tls.client.is_some());
+    assert_eq!((target.host.as_str(), target.base_path.as_str()), ("127.0.0.1", "/v1"));
+}
+
+#[test]
+fn a_secret_in_the_file_or_in_a_file_for_everyone_is_warned_about() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("token");
+    fs::write(&file, "a-token-of-some-length").expect("written");
+    let warnings = |mode: u32| {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("the mode set");
+        let text = format!(
+            "{ACCOUNT}\napp = {{ tokens = [\"a-literal-of-some-length\", {{ file = \"{}\" }}] }}",
+            file.display()
+        );
+        loaded(&text).warnings.join("\n")
+    };
+    assert!(warnings(0o600).contains("account.shop-th.app.tokens[0]: a secret stands in the file"));
+    assert!(!warnings(0o600).contains("is open to"), "the file is the owner's alone");
+    assert!(warnings(0o640).contains("account.shop-th.app.tokens[1]: file "));
+}
+
+#[test]
+fn keys_that_end_are_warned_about() {
+    let warnings = |dates: &str| {
+        let text = ACCOUNT.replace("merchant.pem\" }", &format!("merchant.pem\" }}, {dates}"));
+        loaded(&text).warnings.join("\n")
+    };
+    // The tests' now is 2026-06-01.
+    assert!(warnings("not_after = 2026-06-30T00:00:00Z").contains("in less than 30 days"));
+    assert!(warnings("not_after = 2026-05-01T00:00:00Z").contains("no key is usable now"));
+    assert!(warnings("not_before = 2026-07-01T00:00:00Z").contains("no key is usable now"));
+    let fine = warnings("not_after = 2026-08-01T00:00:00Z");
+    assert!(!fine.contains("signing_key"), "{fine}");
+}
+
+#[test]
+fn settings_that_are_likely_not_meant_are_warned_about() {
+    for (before, within, warning) in [
+        ("listen.admin = \"0.0.0.0:8602\"", "", "listen.admin: metrics, configuration and reload"),
+        ("listen.notify = \"127.0.0.1:1\"", "", "no `provider_key`"),
+        ("", "limits = { burst = 5 }", "limits.burst: has no effect without `rate`"),
+        ("", "tls = { ca = { file = \"tests/data/config/tls.pem\" } }", "`base_url` is not https"),
+        ("", "delivery = { url = \"http://127.0.0.1:1\" }", "no `secret`"),
+        ("", "delivery = { url = \"http://127.0.0.1:1\" }", "no `timezone`"),
+        ("", "delivery = { url = \"http://shop.internal\" }", "plain http beyond loopback"),
+        ("", "", "not confirmed by the provider's documentation"),
+        (
+            "",
+            "app = { tokens = [{ file = \"config/demo/app-token\" }], uids = [1] }",
+            "`uids` have no effect",
+        ),
+    ] {
+        let warnings = loaded(&format!("{before}\n{ACCOUNT}\n{within}")).warnings;
+        let found = warnings.iter().any(|found| found.contains(warning));
+        assert!(found, "`{warning}` should be among {warnings:#?}");
+    }
+}
+
+#[test]
+fn an_override_changes_one_operation_of_one_account() {
+    let second = ACCOUNT.replace("shop-th", "other");
+    let text = format!("{ACCOUNT}\noperation.payment_void.path = \"/mine/void\"\n{second}");
+    let accounts = loaded(&text).snapshot.accounts;
+    let path = |name: &str| {
+        accounts[name].provider.operation("payment_void").expect("the operation").path.clone()
+    };
+    assert_eq!(path("shop-th"), "/mine/void");
+    assert_ne!(path("other"), "/mine/void");
+}
+
+#[test]
+fn a_profile_may_come_from_a_file() {
+    let text = ACCOUNT.replace("\"bluepay\"", "{ file = \"config/providers/bluepay.toml\" }");
+    assert_eq!(loaded(&text).snapshot.accounts["shop-th"].provider.name, "bluepay");
+}
+
+#[test]
+fn demo_keys_belong_together() {
+    use crate::sign::{PrivateKey, PublicKey};
+    for (private, public) in [
+        (demo::MERCHANT_PRIVATE_KEY, demo::MERCHANT_PUBLIC_KEY),
+        (demo::PROVIDER_PRIVATE_KEY, demo::PROVIDER_PUBLIC_KEY),
+    ] {
+        let secret = crate::secret::Secret::new(private.into());
+        let private = PrivateKey::from_text(&secret).expect("a private key");
+        let public = PublicKey::from_text(public.as_bytes()).expect("a public key");
+        assert_eq!(private.public().fingerprint(), public.fingerprint());
+        assert!(demo::is_demo_key(&public.to_base64()), "the key should be known");
+    }
+}
