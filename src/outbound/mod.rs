@@ -1,6 +1,6 @@
 //! The outbound path: a plain JSON post becomes one signed provider call and an honest answer.
 //!
-//! [`Outbound::serve`] lists the steps in order; each lives in the file it names. Nothing here knows sockets, files or
+//! `Outbound::serve` lists the steps in order; each lives in the file it names. Nothing here knows sockets, files or
 //! providers: the edge brings whole requests, the profile says what an operation is.
 
 mod answer;

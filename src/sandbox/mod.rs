@@ -2,7 +2,7 @@
 //!
 //! It answers every operation of the profile as the provider documents it, keeps state, and misbehaves on demand. It is
 //! on purpose a second opinion: it checks signatures and reads bodies without any of the sidecar's own code for that.
-//! Notifications will hang on [`state`]'s one place where a status changes. Never for real money.
+//! Notifications will hang on `state.rs`'s one place where a status changes. Never for real money.
 //!
 //! A request crosses `exchange.rs` → `envelope.rs` → `operations/` → `state.rs`, and goes back through `misbehave.rs`
 //! when a fault of `faults.rs` hits it.

@@ -168,7 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_whose_caller_is_gone_is_not_done() {
-        let (pool, hold, busy) = busy_pool(1).await;
+        let (pool, hold, busy) = busy_pool(2).await;
         let done = Arc::new(AtomicBool::new(false));
         let mut abandoned = Box::pin(pool.submit({
             let done = done.clone();

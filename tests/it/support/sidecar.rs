@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A running `countersign run`; ended when dropped.
 pub struct Sidecar {
     child: Child,
-    folder: tempfile::TempDir,
+    /// Removed when the sidecar is dropped.
+    _folder: tempfile::TempDir,
     log: Arc<Mutex<Vec<String>>>,
     /// Where applications post, when that is TCP.
     pub app: SocketAddr,
@@ -43,25 +44,16 @@ impl Sidecar {
             }
         });
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
-        let mut sidecar = Self { child, folder, log, app: nowhere, admin: nowhere };
+        let mut sidecar = Self { child, _folder: folder, log, app: nowhere, admin: nowhere };
         sidecar.admin = sidecar.wait_for_listener("admin").parse().expect("a TCP address");
         sidecar.app = sidecar.wait_for_listener("app").parse().unwrap_or(nowhere);
         sidecar.wait_until_ready();
         sidecar
     }
 
-    /// The folder it runs in.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// Everything it logged so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().expect("no panic while held").clone()
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Sends SIGTERM and waits for the end.
