@@ -6,17 +6,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::file::{
-    AccountFile, AppFile, DeliveryFile, LimitsFile, OperationFile, RetryFile, Timeout, TimeoutsFile,
+    AccountFile, AppFile, LimitsFile, OperationFile, RetryFile, Timeout, TimeoutsFile,
 };
 use super::keys::{self, At};
 use super::leaf::{Given, Leaf};
 use super::listen::is_exposed;
 use super::mixups::Facts;
 use super::section::{Keyed, Section, join};
-use super::snapshot::{Account, Address, AppAuth, Delivery, Limits, Listener, Retry};
-use super::target;
+use super::snapshot::{Account, Address, AppAuth, Limits, Listener, Retry};
+use super::target::Place;
 use super::unconfirmed::unconfirmed_names;
 use super::walk::Walk;
+use super::{delivery, target};
 use crate::mistake::Mistake;
 use crate::provider::{OperationOverride, Provider};
 use crate::secret::Secret;
@@ -43,7 +44,8 @@ pub(super) fn compile(
     let name = walk.required(&file.name);
     let provider = provider(walk, path, file);
     let base_url = walk.required(&file.base_url);
-    let target = target::compile(walk, base_url.as_ref(), &file.tls);
+    let target =
+        target::compile(walk, "base_url", base_url.as_ref().map(Place::of_provider), &file.tls);
     let app_id = walk.required(&file.app_id);
     let environment = walk.optional(&file.environment);
     let currency = walk.optional(&file.currency);
@@ -57,7 +59,7 @@ pub(super) fn compile(
     let limits = limits(walk, &file.limits);
     let timeouts = timeouts(walk, &file.timeouts);
     let retry = retry(walk, &file.retry);
-    let delivery = delivery(walk, &file.delivery);
+    let delivery = delivery::compile(walk, &file.delivery);
 
     check_app(walk, file, &uids, surroundings);
     if surroundings.listens_for_notifications && file.provider_key.is_empty() {
@@ -259,23 +261,4 @@ fn retry(walk: &mut Walk<'_>, section: &Section<RetryFile>) -> Retry {
         attempts: walk.or(&file.attempts, RetryFile::ATTEMPTS).0,
         resolve_for: walk.or(&file.resolve_for, RetryFile::RESOLVE_FOR).0,
     }
-}
-
-fn delivery(walk: &mut Walk<'_>, section: &Section<DeliveryFile>) -> Option<Delivery> {
-    let file = walk.given_section(section)?;
-    let url = walk.required(&file.url);
-    let format = walk.or(&file.format, DeliveryFile::FORMAT);
-    let secret = walk.optional(&file.secret).map(|secret| secret.0);
-    let retry_for = walk.or(&file.retry_for, DeliveryFile::RETRY_FOR).0;
-    if !file.secret.is_given() {
-        walk.warn(
-            &section.path,
-            "no `secret`: the application cannot tell our events from others'",
-        );
-    }
-    let url = url?;
-    if url.is_exposed {
-        walk.warn(&file.url.0.path, "plain http beyond loopback: events can be read on the way");
-    }
-    Some(Delivery { url: url.url, format, secret, retry_for })
 }

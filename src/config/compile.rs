@@ -15,7 +15,7 @@ use super::file::{ConfigFile, LogFile, StoreFile};
 use super::listen;
 use super::mixups::{self, Facts};
 use super::section::Section;
-use super::snapshot::{Account, Boot, Log, Snapshot, StoreUrl};
+use super::snapshot::{Account, Boot, Log, Retention, Snapshot, StoreUrl};
 use super::sources::{Environment, Sources, unreadable};
 use super::walk::Walk;
 use super::{pending, syntax};
@@ -54,12 +54,13 @@ pub(super) fn compile(
     let without_effect = pending::warning(&value);
     let root = Section::<ConfigFile>::root(value);
     let mut walk = Walk::new(Sources::new(environment, text));
-    let boot_and_accounts = walk.section(&root).and_then(|file| build(&mut walk, file, now));
+    let built = walk.section(&root).and_then(|file| build(&mut walk, file, now));
     walk.warnings.extend(without_effect);
     let Walk { sources, mistakes, warnings } = walk;
-    match boot_and_accounts {
-        Some((boot, accounts)) if mistakes.is_empty() => {
-            let snapshot = Snapshot { accounts, redacted: redacted(&root), hash: sources.hash() };
+    match built {
+        Some((boot, retention, accounts)) if mistakes.is_empty() => {
+            let (redacted, hash) = (redacted(&root), sources.hash());
+            let snapshot = Snapshot { accounts, retention, redacted, hash };
             Ok(Loaded { boot, snapshot, warnings })
         }
         _ => Err(mistakes),
@@ -70,9 +71,12 @@ fn build(
     walk: &mut Walk<'_>,
     file: &ConfigFile,
     now: Timestamp,
-) -> Option<(Boot, BTreeMap<String, Arc<Account>>)> {
+) -> Option<(Boot, Retention, BTreeMap<String, Arc<Account>>)> {
     let listeners = walk.section(&file.listen).map(|listen| listen::compile(walk, listen));
-    let store = walk.section(&file.store).map(|store| walk.or(&store.url, StoreFile::URL));
+    let store = walk.section(&file.store).map(|store| {
+        let retention = retention(walk, store);
+        (walk.or(&store.url, StoreFile::URL), retention)
+    });
     let log = walk.section(&file.log).map(|log| Log {
         format: walk.or(&log.format, LogFile::FORMAT),
         level: walk.or(&log.level, LogFile::LEVEL).0.to_owned(),
@@ -84,14 +88,23 @@ fn build(
     };
     let accounts = accounts(walk, file, &surroundings);
     let listeners = listeners?;
+    let (url, retention) = store?;
     let boot = Boot {
         app: listeners.app?,
         notify: listeners.notify,
         admin: listeners.admin?,
-        store: StoreUrl(store?.0),
+        store: StoreUrl(url.0),
         log: log?,
     };
-    Some((boot, accounts))
+    Some((boot, retention, accounts))
+}
+
+fn retention(walk: &mut Walk<'_>, store: &StoreFile) -> Retention {
+    Retention {
+        delivered: walk.or(&store.retention, StoreFile::RETENTION).0,
+        dead_letters: walk.or(&store.dead_letter_retention, StoreFile::DEAD_LETTER_RETENTION).0,
+        duplicates: walk.or(&store.duplicate_retention, StoreFile::DUPLICATE_RETENTION).0,
+    }
 }
 
 fn accounts(

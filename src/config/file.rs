@@ -12,7 +12,7 @@ use super::choices::{LogLevel, ProviderName};
 use super::leaf::{Leaf, Required};
 use super::listen::ListenerFile;
 use super::pem::{CertificateKey, Certificates};
-use super::secrets::{AppToken, DeliverySecret};
+use super::secrets::{AppToken, DeliverySecrets};
 use super::section::{Keyed, List, Section};
 use super::setting::Whole;
 use super::snapshot::{AnswerMode, DeliveryFormat, Environment, LogFormat, OnExcess, Rate};
@@ -25,6 +25,7 @@ use crate::sign::{PrivateKey, PublicKey};
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// Time for a phase of a call: long enough to be possible, short enough that a caller still waits.
 pub(super) type Timeout = Span<1, { 10 * MINUTE_MS }>;
@@ -33,7 +34,9 @@ pub(super) type Pause = Span<0, { 10 * MINUTE_MS }>;
 /// How long an unknown outcome is chased.
 pub(super) type Chase = Span<0, { 24 * HOUR_MS }>;
 /// How long a delivery is repeated.
-pub(super) type Persistence = Span<0, { 30 * 24 * HOUR_MS }>;
+pub(super) type Persistence = Span<0, { 30 * DAY_MS }>;
+/// How long something is kept in the store.
+pub(super) type Keeping = Span<1000, { 10 * 366 * DAY_MS }>;
 
 /// The configuration of Countersign.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -41,7 +44,7 @@ pub(super) type Persistence = Span<0, { 30 * 24 * HOUR_MS }>;
 pub(super) struct ConfigFile {
     /// Where Countersign listens. A change needs a restart.
     pub listen: Section<ListenFile>,
-    /// Where the journal and the inbox are kept. A change needs a restart.
+    /// Where the journal and the inbox are kept, and for how long.
     pub store: Section<StoreFile>,
     /// How Countersign logs. A change needs a restart.
     pub log: Section<LogFile>,
@@ -72,13 +75,26 @@ impl ListenFile {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct StoreFile {
-    /// `sqlite:` and the path of the database file, relative to the working directory.
+    /// `sqlite:` and the path of the database file, relative to the working directory. A change needs a restart.
     #[schemars(extend("default" = StoreFile::URL))]
     pub url: Leaf<StoreText>,
+    /// How long delivered and discarded events are kept, as a duration such as `30d`.
+    #[schemars(extend("default" = StoreFile::RETENTION))]
+    pub retention: Leaf<Keeping>,
+    /// How long dead letters are kept. Events that are still to be delivered are kept in any case.
+    #[schemars(extend("default" = StoreFile::DEAD_LETTER_RETENTION))]
+    pub dead_letter_retention: Leaf<Keeping>,
+    /// How long a notification is still known as a duplicate after its event was removed. The provider's signature does
+    /// not age, so a notification that is recorded and posted again after this time is taken for a new one.
+    #[schemars(extend("default" = StoreFile::DUPLICATE_RETENTION))]
+    pub duplicate_retention: Leaf<Keeping>,
 }
 
 impl StoreFile {
     pub const URL: &str = "sqlite:data/countersign.db";
+    pub const RETENTION: &str = "30d";
+    pub const DEAD_LETTER_RETENTION: &str = "90d";
+    pub const DUPLICATE_RETENTION: &str = "365d";
 }
 
 /// The log.
@@ -181,7 +197,7 @@ pub(super) struct AppFile {
     pub uids: List<Leaf<Whole<0, { u32::MAX }>>>,
 }
 
-/// TLS towards the provider.
+/// TLS towards the provider or the application.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct TlsFile {
@@ -265,16 +281,27 @@ pub(super) struct DeliveryFile {
     /// `cloudevents`: CloudEvents 1.0 as JSON; `plain`: the provider's `param`, verbatim.
     #[schemars(extend("default" = DeliveryFile::FORMAT))]
     pub format: Leaf<DeliveryFormat>,
-    /// Signs deliveries (Standard Webhooks): `whsec_` and the base64 of 24 to 64 bytes. Unsigned by default.
-    pub secret: Leaf<DeliverySecret>,
+    /// Signs deliveries (Standard Webhooks): `whsec_` and the base64 of 24 to 64 bytes. Unsigned by default. While one
+    /// secret takes the place of another, both, with a blank between them: each delivery then carries two signatures.
+    pub secret: Leaf<DeliverySecrets>,
     /// How long a delivery is repeated until it becomes a dead letter, as a duration such as `72h`.
     #[schemars(extend("default" = DeliveryFile::RETRY_FOR))]
     pub retry_for: Leaf<Persistence>,
+    /// The longest a delivery may take until the application has answered, as a duration such as `15s`.
+    #[schemars(extend("default" = DeliveryFile::TIMEOUT))]
+    pub timeout: Leaf<Timeout>,
+    /// Deliveries under way at once.
+    #[schemars(extend("default" = DeliveryFile::CONCURRENCY))]
+    pub concurrency: Leaf<Whole<1, 256>>,
+    /// TLS towards the application. The system's roots and the URL's host name by default.
+    pub tls: Section<TlsFile>,
 }
 
 impl DeliveryFile {
     pub const FORMAT: &str = "cloudevents";
     pub const RETRY_FOR: &str = "72h";
+    pub const TIMEOUT: &str = "15s";
+    pub const CONCURRENCY: u32 = 8;
 }
 
 /// Changes to one operation of the profile.

@@ -6,6 +6,7 @@
 mod account;
 mod choices;
 mod compile;
+mod delivery;
 pub mod demo;
 mod file;
 mod keys;

@@ -14,6 +14,8 @@ const TOKEN_CHARACTERS_MIN: usize = 16;
 const TOKEN_CHARACTERS_MAX: usize = 1024;
 /// What every Standard Webhooks secret begins with.
 const DELIVERY_SECRET_PREFIX: &str = "whsec_";
+/// Delivery secrets that may be in use at once: the old one, the new one, and room for a rotation that was interrupted.
+const DELIVERY_SECRETS_MAX: usize = 4;
 /// Lengths of a Standard Webhooks secret, in bytes.
 const DELIVERY_SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
@@ -80,31 +82,39 @@ impl Setting for AppToken {
     }
 }
 
-/// The bytes that sign deliveries, `whsec_` and base64 undone.
-pub(super) struct DeliverySecret(pub Secret);
+/// The bytes that sign deliveries, `whsec_` and base64 undone: at least one, more during a rotation.
+pub(super) struct DeliverySecrets(pub Vec<Secret>);
 
-impl Setting for DeliverySecret {
+impl Setting for DeliverySecrets {
     const SECRET: bool = true;
 
     fn expected() -> String {
-        "`whsec_` and the base64 of 24 to 64 bytes".into()
+        format!(
+            "`whsec_` and the base64 of 24 to 64 bytes, or up to {DELIVERY_SECRETS_MAX} of that \
+             with blanks between them"
+        )
     }
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        let bytes = text
-            .strip_prefix(DELIVERY_SECRET_PREFIX)
-            .and_then(|encoded| STANDARD.decode(encoded).ok())
-            .map(Secret::new)
-            .ok_or_else(Self::wrong)?;
-        match DELIVERY_SECRET_BYTES.contains(&bytes.expose().len()) {
-            true => Ok(Self(bytes)),
-            false => Err(Self::wrong()),
+        let secrets: Option<Vec<Secret>> = text.split_whitespace().map(delivery_secret).collect();
+        match secrets {
+            Some(secrets) if (1..=DELIVERY_SECRETS_MAX).contains(&secrets.len()) => {
+                Ok(Self(secrets))
+            }
+            _ => Err(Self::wrong()),
         }
     }
 
     fn schema() -> Value {
-        json!({ "type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$" })
+        let one = "whsec_[A-Za-z0-9+/]+=*";
+        json!({ "type": "string", "pattern": format!("^{one}(\\s+{one})*$") })
     }
+}
+
+fn delivery_secret(text: &str) -> Option<Secret> {
+    let encoded = text.strip_prefix(DELIVERY_SECRET_PREFIX)?;
+    let secret = Secret::new(STANDARD.decode(encoded).ok()?);
+    DELIVERY_SECRET_BYTES.contains(&secret.expose().len()).then_some(secret)
 }
 
 #[cfg(test)]
@@ -123,9 +133,19 @@ mod tests {
     fn delivery_secrets_are_standard_webhooks_secrets() {
         let encoded = |length: usize| format!("whsec_{}", STANDARD.encode(vec![7; length]));
         for secret in ["", "whsec_", "whsec_!", "secret", &encoded(23), &encoded(65)] {
-            assert!(DeliverySecret::from_text(secret).is_err(), "`{secret}` should be refused");
+            assert!(DeliverySecrets::from_text(secret).is_err(), "`{secret}` should be refused");
         }
-        let read = DeliverySecret::from_text(&encoded(24)).expect("24 bytes are enough");
-        assert_eq!(read.0.expose(), [7; 24]);
+        let read = DeliverySecrets::from_text(&encoded(24)).expect("24 bytes are enough");
+        assert_eq!(read.0[0].expose(), [7; 24]);
+    }
+
+    #[test]
+    fn two_delivery_secrets_stand_side_by_side_during_a_rotation() {
+        let one = format!("whsec_{}", STANDARD.encode([7; 24]));
+        let read = DeliverySecrets::from_text(&format!("{one} {one}")).expect("two secrets");
+        assert_eq!(read.0.len(), 2);
+        for wrong in [format!("{one} hush"), [one.as_str(); 5].join(" ")] {
+            assert!(DeliverySecrets::from_text(&wrong).is_err(), "`{wrong}` should be refused");
+        }
     }
 }

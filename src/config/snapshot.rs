@@ -26,10 +26,21 @@ pub struct Boot {
 pub struct Snapshot {
     /// By account name.
     pub accounts: BTreeMap<String, Arc<Account>>,
+    pub retention: Retention,
     /// The configuration as JSON with every secret redacted.
     pub redacted: serde_json::Value,
     /// SHA-256 (hex) over the configuration and every file it refers to.
     pub hash: String,
+}
+
+/// How long the store keeps what nobody waits for any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Delivered and discarded events.
+    pub delivered: Duration,
+    pub dead_letters: Duration,
+    /// What tells duplicates, counted from when it was last seen.
+    pub duplicates: Duration,
 }
 
 /// One merchant application at one provider.
@@ -140,10 +151,17 @@ pub struct Retry {
 #[derive(Debug, Clone)]
 pub struct Delivery {
     pub url: url::Url,
+    /// Host, port and TLS of `url`; its base path is empty.
+    pub target: Target,
+    /// Path and query of `url`.
+    pub path: String,
     pub format: DeliveryFormat,
-    /// The bytes that sign deliveries: `whsec_` and base64 are undone.
-    pub secret: Option<Secret>,
+    /// The bytes that sign deliveries, `whsec_` and base64 undone: each of them makes a signature.
+    pub secrets: Vec<Secret>,
     pub retry_for: Duration,
+    pub timeouts: Timeouts,
+    /// Deliveries under way at once.
+    pub concurrency: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

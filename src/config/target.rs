@@ -1,4 +1,4 @@
-//! Where an account's provider is reached, and with which TLS material.
+//! Where an account's provider and its application are reached, and with which TLS material.
 
 use std::sync::Arc;
 
@@ -9,27 +9,48 @@ use super::listen::pair;
 use super::pem::check_roots;
 use super::section::Section;
 use super::sources::hex;
-use super::urls::BaseUrl;
+use super::urls::{BaseUrl, DeliveryUrl};
 use super::walk::Walk;
 use crate::wire::{ClientCertificate, Target, TargetTls};
 
-/// Reads the TLS section and puts it together with the base URL.
+/// The parts of a URL that make a target.
+pub(super) struct Place<'a> {
+    is_https: bool,
+    host: &'a str,
+    port: u16,
+    base_path: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// The provider, whose operations have their paths below that of the URL.
+    pub fn of_provider(url: &'a BaseUrl) -> Self {
+        Self { is_https: url.is_https, host: &url.host, port: url.port, base_path: &url.path }
+    }
+
+    /// The application. Its path is part of every call, for it may have a query.
+    pub fn of_application(url: &'a DeliveryUrl) -> Self {
+        Self { is_https: url.is_https, host: &url.host, port: url.port, base_path: "" }
+    }
+}
+
+/// Reads the TLS section and puts it together with the URL, which stands at `key` beside it.
 pub(super) fn compile(
     walk: &mut Walk<'_>,
-    base_url: Option<&BaseUrl>,
+    key: &str,
+    place: Option<Place<'_>>,
     section: &Section<TlsFile>,
 ) -> Option<Target> {
     let tls = tls(walk, section);
-    let base_url = base_url?;
-    if section.is_given && !base_url.is_https {
-        walk.warn(&section.path, "has no effect: `base_url` is not https");
+    let place = place?;
+    if section.is_given && !place.is_https {
+        walk.warn(&section.path, format!("has no effect: `{key}` is not https"));
     }
     Some(Target {
-        fingerprint: fingerprint(base_url, &tls),
-        tls: base_url.is_https.then_some(tls),
-        host: base_url.host.clone(),
-        port: base_url.port,
-        base_path: base_url.path.clone(),
+        fingerprint: fingerprint(&place, &tls),
+        tls: place.is_https.then_some(tls),
+        host: place.host.to_owned(),
+        port: place.port,
+        base_path: place.base_path.to_owned(),
     })
 }
 
@@ -51,13 +72,16 @@ fn tls(walk: &mut Walk<'_>, section: &Section<TlsFile>) -> TargetTls {
 }
 
 /// A hash over everything that makes connections interchangeable.
-fn fingerprint(base_url: &BaseUrl, tls: &TargetTls) -> String {
+fn fingerprint(place: &Place<'_>, tls: &TargetTls) -> String {
     let mut hash = Context::new(&SHA256);
     let mut add = |part: &[u8]| {
         hash.update(&(part.len() as u64).to_be_bytes());
         hash.update(part);
     };
-    add(base_url.text.as_bytes());
+    add(if place.is_https { b"https" } else { b"http" });
+    add(place.host.as_bytes());
+    add(&place.port.to_be_bytes());
+    add(place.base_path.as_bytes());
     add(tls.ca_pem.as_deref().map_or(&[], Vec::as_slice));
     if let Some(client) = &tls.client {
         add(&client.chain_pem);

@@ -75,8 +75,19 @@ impl Setting for NotifyUrl {
 #[derive(Debug, Clone)]
 pub(super) struct DeliveryUrl {
     pub url: Url,
+    pub is_https: bool,
     /// Neither https nor loopback: whoever is on the way can read and change events.
     pub is_exposed: bool,
+    /// Lower case; an IPv6 address stands without brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+impl DeliveryUrl {
+    /// What a request asks for: the path, and the query if there is one.
+    pub fn path_and_query(&self) -> String {
+        self.url[url::Position::BeforePath..].to_owned()
+    }
 }
 
 impl Setting for DeliveryUrl {
@@ -88,8 +99,14 @@ impl Setting for DeliveryUrl {
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
         let url = plain_url(text)?;
-        let is_exposed = url.scheme() != "https" && !is_loopback(&url);
-        Ok(Self { url, is_exposed })
+        let is_https = url.scheme() == "https";
+        Ok(Self {
+            is_https,
+            is_exposed: !is_https && !is_loopback(&url),
+            host: host_text(&url)?,
+            port: url.port_or_known_default().unwrap_or(443),
+            url,
+        })
     }
 
     fn schema() -> Value {
@@ -214,5 +231,13 @@ mod tests {
         assert!(exposed("http://shop.internal:9000/events"));
         assert!(!exposed("http://127.0.0.1:9000/events"));
         assert!(!exposed("https://shop.example.com/events?a=b"));
+    }
+
+    #[test]
+    fn the_query_of_a_delivery_address_is_part_of_every_delivery() {
+        let path = |text| DeliveryUrl::from_text(text).expect("a URL").path_and_query();
+        assert_eq!(path("https://shop.example.com/events?a=b&c"), "/events?a=b&c");
+        assert_eq!(path("http://shop.internal:9000"), "/");
+        assert_eq!(path("http://[fd00::1]:9000?a"), "/?a");
     }
 }

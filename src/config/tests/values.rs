@@ -76,8 +76,34 @@ fn a_delivery_is_read_with_its_secret_decoded() {
     let delivery = loaded.snapshot.accounts["shop-th"].delivery.clone().expect("a delivery");
     assert_eq!(delivery.format, DeliveryFormat::Plain);
     assert_eq!(delivery.retry_for, Duration::from_secs(72 * 3600));
-    let secret = delivery.secret.expect("a secret");
-    assert!(secret.expose().starts_with(b"demo-only"), "base64 should be undone");
+    assert_eq!((delivery.timeouts.total, delivery.concurrency), (Duration::from_secs(15), 8));
+    assert!(delivery.secrets[0].expose().starts_with(b"demo-only"), "base64 should be undone");
+}
+
+#[test]
+fn an_application_may_stand_anywhere_and_be_trusted_by_a_root_of_its_own() {
+    let text = format!(
+        "{ACCOUNT}\n[account.delivery]\nurl = \"https://[fd00::1]:9443/payments?shop=1\"\n\
+         timeout = \"2s\"\nconcurrency = 3\ntls = {{ ca = {{ file = \"tests/data/config/tls.pem\" }} }}"
+    );
+    let loaded = loaded(&text);
+    let delivery = loaded.snapshot.accounts["shop-th"].delivery.as_ref().expect("a delivery");
+    let target = &delivery.target;
+    assert_eq!((target.host.as_str(), target.port), ("fd00::1", 9443));
+    assert_eq!((target.base_path.as_str(), delivery.path.as_str()), ("", "/payments?shop=1"));
+    assert!(target.tls.as_ref().expect("TLS").ca_pem.is_some());
+    assert_eq!((delivery.timeouts.total, delivery.concurrency), (Duration::from_secs(2), 3));
+    assert_eq!(delivery.timeouts.connect, delivery.timeouts.total, "connecting is part of it");
+}
+
+#[test]
+fn the_store_forgets_after_the_configured_times() {
+    let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+    let retention = loaded(ACCOUNT).snapshot.retention;
+    assert_eq!((retention.delivered, retention.dead_letters), (days(30), days(90)));
+    assert_eq!(retention.duplicates, days(365));
+    let text = format!("[store]\nretention = \"1d\"\n{ACCOUNT}");
+    assert_eq!(loaded(&text).snapshot.retention.delivered, days(1));
 }
 
 #[test]
@@ -137,6 +163,11 @@ fn settings_that_are_likely_not_meant_are_warned_about() {
         ("listen.notify = \"127.0.0.1:1\"", "", "no `provider_key`"),
         ("", "limits = { burst = 5 }", "limits.burst: has no effect without `rate`"),
         ("", "tls = { ca = { file = \"tests/data/config/tls.pem\" } }", "`base_url` is not https"),
+        (
+            "",
+            "delivery = { url = \"http://127.0.0.1:1\", tls = { ca = { file = \"tests/data/config/tls.pem\" } } }",
+            "delivery.tls: has no effect: `url` is not https",
+        ),
         ("", "delivery = { url = \"http://127.0.0.1:1\" }", "no `secret`"),
         ("", "delivery = { url = \"http://127.0.0.1:1\" }", "no `timezone`"),
         ("", "delivery = { url = \"http://shop.internal\" }", "plain http beyond loopback"),
