@@ -11,4 +11,5 @@ pub mod mistake;
 pub mod provider;
 pub mod secret;
 pub mod sign;
+pub mod store;
 pub mod wire;
