@@ -1,5 +1,52 @@
-//! The only durable state: the journal of money-moving calls and the inbox of notifications.
+//! The only durable state of the program, and the only place that knows a database.
 //!
-//! No call is journalled and no notification is stored yet, so this module is empty and `store.url` has no effect. When
-//! they arrive, a `Store` trait stands here and each database gets a folder (`sqlite/`, `postgres/`); nothing outside
-//! this module may know which one it is.
+//! Everyone else sees `dyn Store`. It keeps the **inbox**: every verified notification, the event made from it and
+//! how far its delivery got. The journal of money-moving calls will be a second family of methods beside [`Inbox`],
+//! in the same file and the same commits. An `Ok` from a writing method means that it is on disk.
+//!
+//! Nothing here reads the clock: every "now" comes in as milliseconds since the Unix epoch.
+
+mod error;
+mod event;
+mod event_id;
+mod inbox;
+mod operate;
+mod sqlite;
+mod url;
+
+#[cfg(test)]
+mod conformance;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use error::{Reason, StoreError};
+pub use event::{
+    Attempt, Claimed, EventState, Intake, Lease, NewEvent, Received, Settled, Settlement,
+};
+pub use event_id::{EventId, UnknownEventId};
+pub use inbox::Inbox;
+pub use operate::{
+    AccountCounts, AttemptRecord, Cursor, EventDetail, EventRow, Filter, Listing, Retention,
+    Selection, Swept, Tally,
+};
+pub use sqlite::{Activity, SqliteStore};
+pub use url::StoreUrl;
+
+/// Everything durable. One value per process, shared as `Arc<dyn Store>`.
+#[async_trait]
+pub trait Store: Inbox {
+    /// Makes one small durable write: `Ok` means that a notification or a journal entry could be stored now.
+    async fn probe(&self) -> Result<(), StoreError>;
+
+    /// Writes what is queued, closes the files and waits for both. Later calls answer [`StoreError::Closed`].
+    async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// Opens the store at `url`, creating it or bringing its schema up to date. Blocks for a moment: call it at start.
+pub fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
+    match url {
+        StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
+    }
+}

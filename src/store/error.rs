@@ -1,0 +1,91 @@
+//! What can go wrong with the store, as far as a caller treats it differently.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why the store did not do what it was asked. Nothing was changed, except after [`Reason::Unanswered`].
+///
+/// Cheap to clone: when a commit fails, everyone who waited for it gets the same error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The write or read failed; it may work later without anyone restarting the program.
+    #[error("store unavailable: {reason}: {detail}")]
+    Unavailable { reason: Reason, detail: String },
+    /// The store was closed by this process.
+    #[error("store is closed")]
+    Closed,
+    /// The file cannot be opened at all: path, permissions, or not ours.
+    #[error("store `{}`: {problem}", path.display())]
+    CannotOpen { path: PathBuf, problem: String },
+    /// The file was written by a later version of the program.
+    #[error(
+        "store `{}` has schema version {found}, this program knows up to {known}: \
+         use the newer program, or another store", path.display()
+    )]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    /// The database refused this one call; a mistake in the program, not a state of the disk.
+    #[error("store refused the call: {0}")]
+    Refused(String),
+}
+
+impl StoreError {
+    /// The reason, when the store is unavailable for the moment.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Unavailable { reason, .. } => Some(*reason),
+            Self::Closed | Self::CannotOpen { .. } | Self::Newer { .. } | Self::Refused(_) => None,
+        }
+    }
+}
+
+/// Why a store is unavailable. A closed set, so that it can be a metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// No room on the disk, or a quota.
+    DiskFull,
+    /// The disk or the file system answered an error.
+    Io,
+    /// Another process kept the file locked for too long.
+    Locked,
+    /// The file is damaged or is not a database.
+    Corrupt,
+    /// The file or its file system is read-only.
+    ReadOnly,
+    /// The file was removed or replaced while it was open.
+    Replaced,
+    /// Too many calls are waiting already.
+    Overloaded,
+    /// The thread that answers has died; only a restart helps. Whether the call was carried out is not known.
+    Unanswered,
+}
+
+impl Reason {
+    /// The word used in logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DiskFull => "disk_full",
+            Self::Io => "io",
+            Self::Locked => "locked",
+            Self::Corrupt => "corrupt",
+            Self::ReadOnly => "read_only",
+            Self::Replaced => "replaced",
+            Self::Overloaded => "overloaded",
+            Self::Unanswered => "unanswered",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::DiskFull => "disk full",
+            Self::Io => "input or output error",
+            Self::Locked => "locked by another process",
+            Self::Corrupt => "file is damaged",
+            Self::ReadOnly => "file is read-only",
+            Self::Replaced => "file was removed or replaced while in use",
+            Self::Overloaded => "too many calls are waiting",
+            Self::Unanswered => "its thread has stopped",
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! Opens database files: creates them for their owner only, sets every connection up the same way, and says what is
+//! wrong in words an operator can act on.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::failure;
+use super::migrate::{MIGRATIONS, migrate};
+use crate::store::{Reason, StoreError};
+
+/// How long a connection waits for another process that is writing. An operator's commands write in steps far
+/// shorter than this.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// Prepared statements kept per connection: more than there are different ones.
+const STATEMENTS_KEPT: usize = 96;
+
+/// Which file is meant, whatever its name: device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileIdentity(u64, u64);
+
+impl FileIdentity {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        Ok(Self(metadata.dev(), metadata.ino()))
+    }
+}
+
+/// Opens the file for writing, creating it and its directory, and brings its schema up to date.
+pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
+    prepare(path)?;
+    let mut connection = writer(path)?;
+    migrate(&mut connection, path, MIGRATIONS).map_err(|error| name_the_file(error, path))?;
+    Ok(connection)
+}
+
+/// Opens an existing file for writing.
+pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    set_up_writer(&connection).map_err(|error| name_the_file(failure::explain(&error), path))?;
+    match connection.is_readonly("main") {
+        Ok(false) => Ok(connection),
+        _ => Err(StoreError::CannotOpen {
+            path: path.to_owned(),
+            problem: "is not writable, expected a file this user may write".into(),
+        }),
+    }
+}
+
+/// Opens an existing file for reading.
+pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let set_up = connection.pragma_update(None, "query_only", true);
+    set_up.map_err(|error| name_the_file(failure::explain(&error), path))?;
+    Ok(connection)
+}
+
+fn open(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    // Each connection lives on one thread, so SQLite's own locks around it are not needed.
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
+        connection.busy_timeout(LOCK_WAIT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "cell_size_check", true)?;
+        connection.pragma_update(None, "temp_store", "memory")?;
+        Ok(connection)
+    });
+    opened.map_err(|error| name_the_file(failure::explain(&error), path))
+}
+
+fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
+    // Before anything is written to a new file: later it would need a full VACUUM to take effect.
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        let problem = format!("journal mode is `{mode}`, expected `wal`: is this a local disk?");
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR),
+            Some(problem),
+        ));
+    }
+    // An acknowledged event must survive a power cut: sync the log at every commit.
+    connection.pragma_update(None, "synchronous", "full")?;
+    // The writer decides when to checkpoint, so that no commit has to wait for one by chance.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // After a burst the log shrinks to this size again.
+    connection.pragma_update(None, "journal_size_limit", 32 * 1024 * 1024)?;
+    // Negative: KiB.
+    connection.pragma_update(None, "cache_size", -8192)
+}
+
+/// Creates directory and file if they are missing, readable by their owner only: events name people and amounts.
+fn prepare(path: &Path) -> Result<(), StoreError> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|error| {
+        cannot(path, format!("cannot create directory `{}`", parent.display()), &error)
+    })?;
+    if path.is_dir() {
+        let problem = "is a directory, expected a file".into();
+        return Err(StoreError::CannotOpen { path: path.to_owned(), problem });
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        // SQLite gives its two side files the same mode as this one. Sync the directory: the name must be durable too.
+        Ok(_) => File::open(parent)
+            .and_then(|directory| directory.sync_all())
+            .map_err(|error| cannot(path, format!("cannot sync `{}`", parent.display()), &error)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(cannot(path, "cannot be created".into(), &error)),
+    }
+}
+
+fn cannot(path: &Path, what: String, error: &io::Error) -> StoreError {
+    StoreError::CannotOpen { path: PathBuf::from(path), problem: format!("{what}: {error}") }
+}
+
+/// At start an operator needs to know which file is meant.
+fn name_the_file(error: StoreError, path: &Path) -> StoreError {
+    match error {
+        StoreError::Unavailable { reason: Reason::Corrupt, detail } => StoreError::Unavailable {
+            reason: Reason::Corrupt,
+            detail: format!("`{}`: {detail}", path.display()),
+        },
+        StoreError::Unavailable { reason, detail } => {
+            StoreError::CannotOpen { path: path.to_owned(), problem: format!("{reason}: {detail}") }
+        }
+        StoreError::Refused(problem) => StoreError::CannotOpen { path: path.to_owned(), problem },
+        other @ (StoreError::Closed | StoreError::CannotOpen { .. } | StoreError::Newer { .. }) => {
+            other
+        }
+    }
+}

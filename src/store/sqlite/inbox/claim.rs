@@ -1,0 +1,123 @@
+//! Handing out events for delivery. A claimed event stays where it is and becomes due again when its lease ends, so
+//! there is nothing to repair after a crash.
+
+use aws_lc_rs::rand;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::super::job::Work;
+use super::rows;
+use crate::store::{Claimed, Lease};
+
+/// Claims at most `limit` due events of `account`, longest due first.
+pub(super) fn claim(
+    work: &mut Work<'_>,
+    account: &str,
+    now_ms: i64,
+    limit: usize,
+    lease_ms: i64,
+) -> rusqlite::Result<Vec<Claimed>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let due: Vec<i64> = work
+        .connection
+        .prepare_cached(DUE)?
+        .query_map(params![account, now_ms, limit], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    due.into_iter().map(|sequence| claim_one(work, sequence, now_ms, lease_ms)).collect()
+}
+
+pub(super) const DUE: &str = "
+    SELECT sequence FROM inbox INDEXED BY inbox_due
+    WHERE account = ?1 AND next_attempt_at <= ?2
+    ORDER BY next_attempt_at, sequence LIMIT ?3";
+
+fn claim_one(
+    work: &mut Work<'_>,
+    sequence: i64,
+    now_ms: i64,
+    lease_ms: i64,
+) -> rusqlite::Result<Claimed> {
+    let token = token();
+    work.connection.prepare_cached(LEASE)?.execute(params![
+        sequence,
+        now_ms,
+        lease_end(now_ms, lease_ms),
+        token
+    ])?;
+    work.connection.prepare_cached(CLAIMED)?.query_row([sequence], |row| claimed(row, token))
+}
+
+const LEASE: &str = "
+    UPDATE inbox SET lease = ?4, scheduled_at = ?2, next_attempt_at = ?3,
+        attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, ?2)
+    WHERE sequence = ?1";
+
+const CLAIMED: &str = "
+    SELECT id, account, reference, type, event, param, received_at, first_attempt_at, attempts, replays
+    FROM inbox JOIN inbox_text USING (sequence) WHERE sequence = ?1";
+
+fn claimed(row: &Row<'_>, token: i64) -> rusqlite::Result<Claimed> {
+    Ok(Claimed {
+        lease: Lease { id: rows::id(row, 0)?, token },
+        account: row.get(1)?,
+        reference: row.get(2)?,
+        event_type: row.get(3)?,
+        event: row.get(4)?,
+        param: row.get(5)?,
+        received_at_ms: row.get(6)?,
+        first_attempt_at_ms: row.get(7)?,
+        attempts: row.get(8)?,
+        replays: row.get(9)?,
+    })
+}
+
+/// Makes the leases that still hold end at `now_ms + lease_ms`.
+pub(super) fn renew(
+    work: &mut Work<'_>,
+    leases: &[Lease],
+    now_ms: i64,
+    lease_ms: i64,
+) -> rusqlite::Result<usize> {
+    let mut statement = work.connection.prepare_cached(
+        "UPDATE inbox SET scheduled_at = ?3, next_attempt_at = ?4 WHERE id = ?1 AND lease = ?2",
+    )?;
+    let mut held = 0;
+    for Lease { id, token } in leases {
+        let end = lease_end(now_ms, lease_ms);
+        held += statement.execute(params![id.as_str(), token, now_ms, end])?;
+    }
+    Ok(held)
+}
+
+/// After the clock was set back: what lies in the future keeps its pause, counted from now.
+pub(super) fn reschedule(work: &mut Work<'_>, account: &str, now_ms: i64) -> rusqlite::Result<()> {
+    work.connection.prepare_cached(RESCHEDULE)?.execute(params![account, now_ms]).map(|_| ())
+}
+
+/// What was scheduled at a time that is still to come was scheduled by another clock.
+pub(super) const RESCHEDULE: &str = "
+    UPDATE inbox INDEXED BY inbox_due
+    SET next_attempt_at = ?2 + max(0, next_attempt_at - scheduled_at), scheduled_at = ?2
+    WHERE account = ?1 AND next_attempt_at > ?2 AND scheduled_at > ?2";
+
+pub(super) fn next_due(connection: &Connection, account: &str) -> rusqlite::Result<Option<i64>> {
+    connection.prepare_cached(NEXT_DUE)?.query_row([account], |row| row.get(0)).optional()
+}
+
+pub(super) const NEXT_DUE: &str = "
+    SELECT next_attempt_at FROM inbox INDEXED BY inbox_due
+    WHERE account = ?1 AND next_attempt_at IS NOT NULL ORDER BY next_attempt_at LIMIT 1";
+
+/// At least a millisecond: a lease that ends as it begins would hand the event out twice.
+fn lease_end(now_ms: i64, lease_ms: i64) -> i64 {
+    now_ms.saturating_add(lease_ms.max(1))
+}
+
+/// Tells one claim of an event from the next. Random, because two processes may claim.
+fn token() -> i64 {
+    let mut bytes = [0u8; 8];
+    match rand::fill(&mut bytes) {
+        Ok(()) => i64::from_ne_bytes(bytes),
+        // Without randomness no id could have been made either; an old lease then counts as a new one.
+        Err(_) => 0,
+    }
+}

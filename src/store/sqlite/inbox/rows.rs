@@ -1,0 +1,171 @@
+//! Reading the inbox: pages, single events, counts. Also the one place that turns rows into our types.
+
+use bytes::Bytes;
+use rusqlite::types::{Type, Value};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use crate::store::{
+    AccountCounts, Attempt, AttemptRecord, Cursor, EventDetail, EventId, EventRow, EventState,
+    Filter, Listing,
+};
+
+const COLUMNS: &str = "id, sequence, account, provider, event_name, kind, type, status, reference, \
+    provider_reference, verified_by, received_at, duplicates, last_seen_at, state, attempts, \
+    next_attempt_at, lease IS NOT NULL, last_error, delivered_at, closed_at, discard_reason, replays";
+
+/// One page of the events that match, newest first.
+pub(super) fn list(
+    connection: &Connection,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: usize,
+) -> rusqlite::Result<Listing> {
+    let (conditions, mut values) = conditions(filter);
+    values.push(Value::Integer(after.map_or(i64::MAX, |Cursor(sequence)| sequence)));
+    let sql = format!(
+        "SELECT {COLUMNS} FROM inbox WHERE {conditions} AND sequence < ? \
+         ORDER BY sequence DESC LIMIT {limit}"
+    );
+    let events: Vec<EventRow> = connection
+        .prepare(&sql)?
+        .query_map(params_from_iter(values), event_row)?
+        .collect::<rusqlite::Result<_>>()?;
+    let full = events.len() == limit;
+    let next = events.last().filter(|_| full).map(|last| Cursor(last.sequence));
+    Ok(Listing { events, next })
+}
+
+/// The filter as SQL, with its values in order.
+pub(super) fn conditions(filter: &Filter) -> (String, Vec<Value>) {
+    let mut conditions = vec!["true".to_owned()];
+    let mut values = Vec::new();
+    let mut add = |condition: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            conditions.push(condition.to_owned());
+            values.push(value);
+        }
+    };
+    add("account = ?", filter.account.clone().map(Value::Text));
+    add("reference = ?", filter.reference.clone().map(Value::Text));
+    add("received_at >= ?", filter.from_ms.map(Value::Integer));
+    add("received_at < ?", filter.until_ms.map(Value::Integer));
+    if !filter.states.is_empty() {
+        // The words are our own constants.
+        let words: Vec<_> =
+            filter.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+        conditions.push(format!("state IN ({})", words.join(", ")));
+    }
+    (conditions.join(" AND "), values)
+}
+
+/// One event with its texts and attempts.
+pub(super) fn show(connection: &Connection, id: &EventId) -> rusqlite::Result<Option<EventDetail>> {
+    let sql = format!("SELECT {COLUMNS} FROM inbox WHERE id = ?1");
+    let row = connection.prepare_cached(&sql)?.query_row([id.as_str()], event_row).optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let (body, param, event) = connection
+        .prepare_cached("SELECT body, param, event FROM inbox_text WHERE sequence = ?1")?
+        .query_row([row.sequence], |texts| {
+            Ok((texts.get::<_, Vec<u8>>(0)?, texts.get(1)?, texts.get(2)?))
+        })?;
+    let attempts = attempts(connection, row.sequence)?;
+    Ok(Some(EventDetail { row, body: Bytes::from(body), param, event, attempts }))
+}
+
+fn attempts(connection: &Connection, sequence: i64) -> rusqlite::Result<Vec<AttemptRecord>> {
+    let sql = "SELECT started_at, duration_ms, http_status, error FROM delivery_attempt \
+               WHERE sequence = ?1 ORDER BY attempt";
+    connection
+        .prepare_cached(sql)?
+        .query_map([sequence], |row| {
+            let attempt = Attempt {
+                started_at_ms: row.get(0)?,
+                duration_ms: row.get(1)?,
+                http_status: row.get(2)?,
+            };
+            Ok(AttemptRecord { attempt, error: row.get(3)? })
+        })?
+        .collect()
+}
+
+/// Events by account and state, accounts in alphabetical order.
+pub(super) fn counts(connection: &Connection) -> rusqlite::Result<Vec<AccountCounts>> {
+    let sql = "SELECT account, state, events FROM inbox_count ORDER BY account";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut all: Vec<AccountCounts> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let account: String = row.get(0)?;
+        if all.last().is_none_or(|last| last.account != account) {
+            let oldest_open_at_ms = oldest_open(connection, &account)?;
+            all.push(AccountCounts { account, oldest_open_at_ms, ..AccountCounts::default() });
+        }
+        let (state, events) = (state(row, 1)?, row.get::<_, i64>(2)?.max(0).unsigned_abs());
+        let Some(counts) = all.last_mut() else { continue };
+        match state {
+            EventState::Pending => counts.pending = events,
+            EventState::Retrying => counts.retrying = events,
+            EventState::Delivered => counts.delivered = events,
+            EventState::Dead => counts.dead = events,
+            EventState::Discarded => counts.discarded = events,
+        }
+    }
+    Ok(all)
+}
+
+fn oldest_open(connection: &Connection, account: &str) -> rusqlite::Result<Option<i64>> {
+    connection.prepare_cached(OLDEST_OPEN)?.query_row([account], |row| row.get(0)).optional()
+}
+
+pub(super) const OLDEST_OPEN: &str = "
+    SELECT received_at FROM inbox WHERE sequence = (SELECT min(first) FROM (
+        SELECT min(sequence) AS first FROM inbox INDEXED BY inbox_state
+            WHERE account = ?1 AND state = 'pending'
+        UNION ALL
+        SELECT min(sequence) FROM inbox INDEXED BY inbox_state
+            WHERE account = ?1 AND state = 'retrying'))";
+
+fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    Ok(EventRow {
+        id: id(row, 0)?,
+        sequence: row.get(1)?,
+        account: row.get(2)?,
+        provider: row.get(3)?,
+        event_name: row.get(4)?,
+        kind: row.get(5)?,
+        event_type: row.get(6)?,
+        status: row.get(7)?,
+        reference: row.get(8)?,
+        provider_reference: row.get(9)?,
+        verified_by: row.get(10)?,
+        received_at_ms: row.get(11)?,
+        duplicates: row.get(12)?,
+        last_seen_at_ms: row.get(13)?,
+        state: state(row, 14)?,
+        attempts: row.get(15)?,
+        next_attempt_at_ms: row.get(16)?,
+        claimed: row.get(17)?,
+        last_error: row.get(18)?,
+        delivered_at_ms: row.get(19)?,
+        closed_at_ms: row.get(20)?,
+        discard_reason: row.get(21)?,
+        replays: row.get(22)?,
+    })
+}
+
+/// The event id in `column`.
+pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<EventId> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+    })
+}
+
+/// The state in `column`.
+pub(super) fn state(row: &Row<'_>, column: usize) -> rusqlite::Result<EventState> {
+    let word: String = row.get(column)?;
+    EventState::from_word(&word).ok_or_else(|| {
+        let problem = format!("`{word}` is not a state");
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, problem.into())
+    })
+}

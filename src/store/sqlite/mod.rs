@@ -1,0 +1,165 @@
+//! The store as one SQLite file: one thread that writes, two that read, and nothing that knows SQL outside this folder.
+
+mod connect;
+mod failure;
+mod inbox;
+mod job;
+mod migrate;
+mod readers;
+mod wake;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use async_trait::async_trait;
+use crossbeam_channel::{Sender, TrySendError, bounded};
+
+use super::{Reason, Store, StoreError};
+use connect::FileIdentity;
+use job::{Call, Job, Work};
+use readers::Readers;
+use wake::Wake;
+use writer::{Counters, Shared, Writer};
+
+/// Calls waiting for the writer at most. Each has a caller that waits for it, so this is more than there can be
+/// requests at once; beyond it the answer is "overloaded" at once instead of too late.
+const WAITING_MAX: usize = 4096;
+
+/// A store in one SQLite file. Dropping it writes what is queued; [`Store::close`] also waits for that.
+pub struct SqliteStore {
+    calls: Sender<Box<dyn Job>>,
+    readers: Mutex<Option<Arc<Readers>>>,
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// The latest time each account claimed at, to notice a clock that was set back.
+    claimed_at: Mutex<HashMap<String, i64>>,
+}
+
+/// How much the writer has done since the store was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// Transactions, each with one sync.
+    pub commits: u64,
+    /// Calls that were part of them.
+    pub calls: u64,
+}
+
+impl SqliteStore {
+    /// Opens the file at `path`; creates it (and its directory) for this user only when it is missing.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = connect::create(path)?;
+        let identity = FileIdentity::of(path).map_err(|error| cannot_open(path, &error))?;
+        let readers = Readers::start(path)?;
+        let shared = Arc::new(Shared {
+            path: path.to_owned(),
+            wake: Wake::default(),
+            counters: Counters::default(),
+            closing: AtomicBool::new(false),
+        });
+        let (calls, waiting) = bounded(WAITING_MAX);
+        let writer = Writer::new(shared.clone(), connection, identity);
+        let thread = thread::Builder::new()
+            .name("store-write".into())
+            .spawn(move || writer.serve(&waiting))
+            .map_err(|error| cannot_open(path, &error))?;
+        Ok(Self {
+            calls,
+            readers: Mutex::new(Some(Arc::new(readers))),
+            shared,
+            writer: Mutex::new(Some(thread)),
+            claimed_at: Mutex::default(),
+        })
+    }
+
+    /// What the writer has done so far.
+    pub fn activity(&self) -> Activity {
+        let counters = &self.shared.counters;
+        Activity {
+            commits: counters.commits.load(Ordering::Relaxed),
+            calls: counters.calls.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Runs `work` in the writer's next transaction and answers when that is on disk.
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Work<'_>) -> rusqlite::Result<T> + Send + 'static,
+    {
+        if self.shared.closing.load(Ordering::Acquire) {
+            return Err(StoreError::Closed);
+        }
+        let (call, answer) = Call::new(work);
+        self.calls.try_send(Box::new(call)).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Unavailable {
+                reason: Reason::Overloaded,
+                detail: format!("{WAITING_MAX} calls are waiting"),
+            },
+            TrySendError::Disconnected(_) => self.unanswered(),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(self.unanswered()))
+    }
+
+    /// Runs `work` on a reading connection.
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let readers = lock(&self.readers).clone();
+        readers.ok_or(StoreError::Closed)?.read(work).await
+    }
+
+    fn unanswered(&self) -> StoreError {
+        match self.shared.closing.load(Ordering::Acquire) {
+            true => StoreError::Closed,
+            false => StoreError::Unavailable {
+                reason: Reason::Unanswered,
+                detail: "the writing thread has stopped".into(),
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.write(|work| {
+            let sql = "UPDATE store_probe SET probes = probes + 1";
+            work.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+        })
+        .await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.shared.closing.store(true, Ordering::Release);
+        // Any call makes the writer look; if the queue is full it looks anyway.
+        let (nudge, _) = Call::new(|_: &mut Work<'_>| Ok(()));
+        let _ = self.calls.try_send(Box::new(nudge));
+        lock(&self.readers).take();
+        let Some(writer) = lock(&self.writer).take() else { return Ok(()) };
+        match tokio::task::spawn_blocking(move || writer.join()).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(StoreError::Unavailable {
+                reason: Reason::Unanswered,
+                detail: "the writing thread ended with a panic".into(),
+            }),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Nothing panics while holding one of these locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn cannot_open(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::CannotOpen { path: path.to_owned(), problem: error.to_string() }
+}

@@ -1,0 +1,272 @@
+//! The one thread that writes. It takes whatever calls are waiting, runs them in one transaction and answers all of
+//! them after the commit: the more callers, the fewer syncs each of them pays for.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use rusqlite::Connection;
+
+use super::connect::{self, FileIdentity};
+use super::failure;
+use super::job::{Job, Work};
+use super::wake::Wake;
+use crate::store::{Reason, StoreError};
+
+/// Calls that share a commit at most: enough for the sync to cost little per call, few enough for a short wait.
+pub(super) const BATCH_MAX: usize = 256;
+
+/// How often the writer looks for changes made by another process (an operator's command).
+const FOREIGN_CHANGES_EVERY: Duration = Duration::from_millis(500);
+
+/// With no call for this long, the log is copied back into the file.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// Log pages (of 4 KiB) from which on a quiet moment is used for a checkpoint.
+const CHECKPOINT_PAGES: i64 = 256;
+
+/// Log pages at which callers have to wait for a checkpoint: 32 MiB.
+const CHECKPOINT_PAGES_MAX: i64 = 8192;
+
+/// What the writer did so far, for benchmarks and metrics.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) commits: AtomicU64,
+    pub(super) calls: AtomicU64,
+}
+
+/// What the writer shares with the rest of the store.
+pub(super) struct Shared {
+    pub(super) path: PathBuf,
+    pub(super) wake: Wake,
+    pub(super) counters: Counters,
+    pub(super) closing: AtomicBool,
+}
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    identity: FileIdentity,
+    connection: Option<Connection>,
+    /// The last failure that was logged, until a commit succeeds again.
+    failing: Option<Reason>,
+    data_version: i64,
+    looked_at: Instant,
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, connection: Connection, identity: FileIdentity) -> Self {
+        let data_version = data_version(&connection).unwrap_or_default();
+        let looked_at = Instant::now();
+        let connection = Some(connection);
+        Self { shared, identity, connection, failing: None, data_version, looked_at }
+    }
+
+    /// Serves calls until the store is closed or dropped. What was queued before that is still written.
+    pub(super) fn serve(mut self, calls: &Receiver<Box<dyn Job>>) {
+        let mut wait = QUIET;
+        loop {
+            match calls.recv_timeout(wait) {
+                Ok(first) => {
+                    let batch = std::iter::once(first).chain(calls.try_iter());
+                    self.commit(batch.take(BATCH_MAX).collect());
+                    self.checkpoint_at(CHECKPOINT_PAGES_MAX);
+                    wait = QUIET;
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.checkpoint_at(CHECKPOINT_PAGES);
+                    wait = FOREIGN_CHANGES_EVERY;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if calls.is_empty() && self.shared.closing.load(Ordering::Acquire) {
+                break;
+            }
+            self.look_for_foreign_changes();
+        }
+        self.checkpoint_at(1);
+    }
+
+    /// Runs the batch and answers every call in it.
+    fn commit(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        let mut woken = BTreeSet::new();
+        let done = self.transact(&mut batch, &mut woken);
+        self.shared.counters.calls.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        self.note(done.as_ref().err());
+        match done {
+            Ok(outcomes) => {
+                self.shared.counters.commits.fetch_add(1, Ordering::Relaxed);
+                for (job, outcome) in batch.into_iter().zip(outcomes) {
+                    job.answer(outcome);
+                }
+                self.shared.wake.wake(&woken);
+            }
+            Err(error) => {
+                for job in batch {
+                    job.answer(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// One outcome per job, after the commit; or the one error that undid them all.
+    fn transact(
+        &mut self,
+        batch: &mut [Box<dyn Job>],
+        woken: &mut BTreeSet<String>,
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let connection = self.connect()?;
+        let done = run_all(connection, batch, woken);
+        done.map_err(|error| {
+            self.recover(&error);
+            failure::explain(&error)
+        })
+    }
+
+    /// The connection, opened anew if an earlier failure made it unusable.
+    fn connect(&mut self) -> Result<&Connection, StoreError> {
+        // Writing on into a removed file would be a false acknowledgement: after a restart nobody finds it again.
+        // Opening its successor is no better: the old log beside it would be taken for its own.
+        if FileIdentity::of(&self.shared.path).ok() != Some(self.identity) {
+            return Err(StoreError::Unavailable {
+                reason: Reason::Replaced,
+                detail: format!(
+                    "`{}`: restart to use what is there now",
+                    self.shared.path.display()
+                ),
+            });
+        }
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect::writer(&self.shared.path).map_err(unavailable)?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// Undoes what is left of a failed transaction, so that the next one starts clean.
+    fn recover(&mut self, error: &rusqlite::Error) {
+        let Some(connection) = self.connection.take() else { return };
+        let rolled_back =
+            connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok();
+        // A full disk or a lock says nothing about the connection; after anything else a fresh one is safer.
+        let harmless = matches!(
+            failure::explain(error).reason(),
+            Some(Reason::DiskFull | Reason::Locked) | None
+        );
+        if rolled_back && harmless {
+            self.connection = Some(connection);
+        }
+    }
+
+    /// Logs when the store begins to fail, fails differently, or works again; not once per call.
+    fn note(&mut self, error: Option<&StoreError>) {
+        let store = self.shared.path.display();
+        let reason = error.map(|error| error.reason().unwrap_or(Reason::Io));
+        match (error, self.failing) {
+            (Some(error), _) if reason != self.failing => {
+                tracing::error!(%store, %error, "store cannot be written, nothing is acknowledged");
+            }
+            (None, Some(_)) => tracing::info!(%store, "store can be written again"),
+            _ => {}
+        }
+        self.failing = reason;
+    }
+
+    /// Copies the log back into the file once it has `pages_min` pages, and lets it start over.
+    fn checkpoint_at(&mut self, pages_min: i64) {
+        let Some(connection) = self.connection.as_ref() else { return };
+        let due = wal_pages(connection).is_ok_and(|pages| pages >= pages_min);
+        if !due {
+            return;
+        }
+        let store = self.shared.path.display();
+        // Passive: it never waits for a reader. What could not be copied is copied next time.
+        if let Err(error) = checkpoint(connection, "PASSIVE") {
+            // Every commit is safe in the log; only its size suffers.
+            tracing::warn!(%store, %error, "store log could not be copied into its file");
+        }
+    }
+
+    fn look_for_foreign_changes(&mut self) {
+        if self.looked_at.elapsed() < FOREIGN_CHANGES_EVERY {
+            return;
+        }
+        self.looked_at = Instant::now();
+        let Some(version) = self.connection.as_ref().and_then(|open| data_version(open).ok())
+        else {
+            return;
+        };
+        if version != self.data_version {
+            self.data_version = version;
+            self.shared.wake.wake_all();
+        }
+    }
+}
+
+fn run_all(
+    connection: &Connection,
+    batch: &mut [Box<dyn Job>],
+    woken: &mut BTreeSet<String>,
+) -> rusqlite::Result<Vec<Result<(), StoreError>>> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for job in batch {
+        outcomes.push(run_one(connection, job.as_mut(), woken)?);
+    }
+    execute(connection, "COMMIT")?;
+    Ok(outcomes)
+}
+
+/// Runs one job so that its own failure undoes only what it did itself.
+fn run_one(
+    connection: &Connection,
+    job: &mut dyn Job,
+    woken: &mut BTreeSet<String>,
+) -> rusqlite::Result<Result<(), StoreError>> {
+    execute(connection, "SAVEPOINT job")?;
+    let outcome = match job.run(&mut Work::new(connection, woken)) {
+        Ok(()) => Ok(()),
+        Err(error) if failure::concerns_everyone(&error) || connection.is_autocommit() => {
+            return Err(error);
+        }
+        Err(error) => {
+            execute(connection, "ROLLBACK TO job")?;
+            Err(failure::explain(&error))
+        }
+    };
+    execute(connection, "RELEASE job")?;
+    Ok(outcome)
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}
+
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+}
+
+/// Pages in the log that are not yet in the file.
+fn wal_pages(connection: &Connection) -> rusqlite::Result<i64> {
+    let (log, done) = checkpoint(connection, "NOOP")?;
+    Ok(log - done)
+}
+
+/// Pages in the log, and how many of them are in the file.
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64)> {
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
+    connection.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
+}
+
+/// The file could be opened at start, so failing to open it again is a state, not a mistake in the configuration.
+fn unavailable(error: StoreError) -> StoreError {
+    match error {
+        StoreError::CannotOpen { path, problem } => StoreError::Unavailable {
+            reason: Reason::Io,
+            detail: format!("`{}`: {problem}", Path::display(&path)),
+        },
+        other => other,
+    }
+}
