@@ -2,6 +2,8 @@
 //!
 //! Labels are configured account names, operations of the profile and closed enums; never ids, paths or error text.
 
+mod labels;
+
 use std::sync::Arc;
 
 use prometheus::{
@@ -9,78 +11,24 @@ use prometheus::{
     TextEncoder,
 };
 
+pub use labels::{AttemptResult, DeliveryResult, KeyUse, NotificationResult, Phase};
+
 /// Seconds from 1 ms (a query over loopback) to 60 s (the longest time-out that makes sense for a payment). Dense where
 /// providers usually answer (50 ms to 5 s), with an edge at the default total time-out of 30 s.
 const DURATION_BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0,
 ];
 
-/// A part of the time a request spends inside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Making the signature, queueing for a signing thread included.
-    Sign,
-    /// From connecting to the last byte of the provider's answer.
-    Upstream,
-}
+/// Seconds from 0.5 ms (verified and stored, alone) to 10 s, by when a provider has given up waiting.
+const NOTIFICATION_BUCKETS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
-impl Phase {
-    /// All phases, so that their series exist from the start.
-    pub const ALL: [Self; 2] = [Self::Sign, Self::Upstream];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Sign => "sign",
-            Self::Upstream => "upstream",
-        }
-    }
-}
-
-/// How one attempt towards the provider ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptResult {
-    /// The provider's envelope came back, whatever it says.
-    Answered,
-    /// An HTTP answer came back that is not the provider's envelope.
-    Unreadable,
-    /// No whole answer came back after sending had begun.
-    NoAnswer,
-    /// Nothing was sent.
-    NotSent,
-}
-
-impl AttemptResult {
-    /// All results, so that their series exist from the start.
-    pub const ALL: [Self; 4] = [Self::Answered, Self::Unreadable, Self::NoAnswer, Self::NotSent];
-
-    /// The label's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Answered => "answered",
-            Self::Unreadable => "unreadable",
-            Self::NoAnswer => "no_answer",
-            Self::NotSent => "not_sent",
-        }
-    }
-}
-
-/// What a key is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyUse {
-    /// Ours: signs requests.
-    Sign,
-    /// The provider's: verifies notifications.
-    Verify,
-}
-
-impl KeyUse {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Sign => "sign",
-            Self::Verify => "verify",
-        }
-    }
-}
+/// Seconds from 5 ms (the application stands nearby and takes everything) to the 72 hours after which an event is given
+/// up by default; the edges in between are where an operator would say seconds, minutes, hours, days.
+const LAG_BUCKETS: &[f64] = &[
+    0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 3600.0, 21_600.0, 86_400.0,
+    259_200.0,
+];
 
 /// The program's metrics. Field docs are the help texts' longer form.
 pub struct Metrics {
@@ -102,6 +50,32 @@ pub struct Metrics {
     key_not_after: GaugeVec,
     /// `countersign_key_last_used_timestamp_seconds{account,key_id}`: 0 until first used.
     pub key_last_used: GaugeVec,
+    /// `countersign_notifications_total{account,event,result}`: `event` is one of the profile's event names, or `other`.
+    pub notifications: IntCounterVec,
+    /// `countersign_notification_duration_seconds{account}`: from the whole notification to the finished answer.
+    pub notification_duration: HistogramVec,
+    /// `countersign_inbox_events{account,state}`: pending, retrying, dead.
+    inbox_events: IntGaugeVec,
+    /// `countersign_inbox_oldest_age_seconds{account}`: since the oldest event that is still to be delivered was
+    /// received; 0 when there is none.
+    inbox_oldest_age: GaugeVec,
+    /// `countersign_deliveries_total{account,result}`: attempts to deliver.
+    deliveries: IntCounterVec,
+    /// `countersign_delivery_lag_seconds{account}`: from received to delivered, replays left out.
+    delivery_lag: HistogramVec,
+}
+
+/// What is not delivered of one account.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct InboxFigures {
+    /// Events of which no attempt has failed.
+    pub pending: u64,
+    /// Events that wait for another attempt.
+    pub retrying: u64,
+    /// Dead letters.
+    pub dead: u64,
+    /// Since the oldest pending or retrying event was received; 0 when there is none.
+    pub oldest_age_seconds: f64,
 }
 
 impl Metrics {
@@ -191,6 +165,59 @@ impl Metrics {
                     &["account", "key_id"],
                 ),
             ),
+            notifications: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("countersign_notifications_total", "Notifications answered"),
+                    &["account", "event", "result"],
+                ),
+            ),
+            notification_duration: registered(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "countersign_notification_duration_seconds",
+                        "Time to answer a notification",
+                    )
+                    .buckets(NOTIFICATION_BUCKETS.to_vec()),
+                    &["account"],
+                ),
+            ),
+            inbox_events: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new("countersign_inbox_events", "Events that are not delivered"),
+                    &["account", "state"],
+                ),
+            ),
+            inbox_oldest_age: registered(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "countersign_inbox_oldest_age_seconds",
+                        "Age of the oldest event that is still to be delivered, 0 when there is none",
+                    ),
+                    &["account"],
+                ),
+            ),
+            deliveries: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("countersign_deliveries_total", "Attempts to deliver an event"),
+                    &["account", "result"],
+                ),
+            ),
+            delivery_lag: registered(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "countersign_delivery_lag_seconds",
+                        "Time from receiving a notification to its delivery",
+                    )
+                    .buckets(LAG_BUCKETS.to_vec()),
+                    &["account"],
+                ),
+            ),
             registry,
         };
         for phase in Phase::ALL {
@@ -202,6 +229,12 @@ impl Metrics {
     /// Makes an account's series exist from the start, so that rates and absences can be told apart.
     pub fn announce_account<'a>(&self, account: &str, operations: impl Iterator<Item = &'a str>) {
         self.requests_in_flight.with_label_values(&[account]);
+        self.notification_duration.with_label_values(&[account]);
+        self.delivery_lag.with_label_values(&[account]);
+        for result in DeliveryResult::ALL {
+            self.deliveries.with_label_values(&[account, result.as_str()]);
+        }
+        self.set_inbox(account, InboxFigures::default());
         for operation in operations {
             self.request_duration.with_label_values(&[account, operation]);
             for result in AttemptResult::ALL {
@@ -222,6 +255,26 @@ impl Metrics {
     /// Counts `seconds` spent in `phase`.
     pub fn observe_phase(&self, phase: Phase, seconds: f64) {
         self.request_phase.with_label_values(&[phase.as_str()]).observe(seconds);
+    }
+
+    /// Shows what is not delivered of an account.
+    pub fn set_inbox(&self, account: &str, figures: InboxFigures) {
+        let InboxFigures { pending, retrying, dead, oldest_age_seconds } = figures;
+        for (state, events) in [("pending", pending), ("retrying", retrying), ("dead", dead)] {
+            let events = i64::try_from(events).unwrap_or(i64::MAX);
+            self.inbox_events.with_label_values(&[account, state]).set(events);
+        }
+        self.inbox_oldest_age.with_label_values(&[account]).set(oldest_age_seconds);
+    }
+
+    /// Counts one attempt to deliver.
+    pub fn count_delivery(&self, account: &str, result: DeliveryResult) {
+        self.deliveries.with_label_values(&[account, result.as_str()]).inc();
+    }
+
+    /// Counts `seconds` from received to delivered.
+    pub fn observe_delivery_lag(&self, account: &str, seconds: f64) {
+        self.delivery_lag.with_label_values(&[account]).observe(seconds);
     }
 
     /// The Prometheus text exposition.
