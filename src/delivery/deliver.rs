@@ -1,0 +1,126 @@
+//! One claimed event from post to settlement.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use tokio::time::sleep;
+
+use super::held::Hold;
+use super::{Delivery, attempt, verdict};
+use crate::config::Account;
+use crate::metrics::DeliveryResult;
+use crate::store::{Claimed, Settlement, StoreError};
+
+/// How long to wait before a settlement is tried again that the store could not take.
+const SETTLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Posts the event once and settles what becomes of it.
+pub(super) async fn deliver(
+    parts: Arc<Delivery>,
+    account: Arc<Account>,
+    claimed: Claimed,
+    hold: Hold,
+) {
+    // The worker looked a moment ago and this snapshot is the same one.
+    let Some(settings) = &account.delivery else { return };
+    let tried = attempt::post(&parts.upstream, &parts.clock, settings, &claimed).await;
+    let now_ms = parts.clock.unix_ms();
+    let (settlement, result) =
+        verdict::decide(&claimed, tried, settings.retry_for, now_ms, random());
+    record(&parts, &claimed, &settlement, result, now_ms);
+    settle(&parts, &claimed, &hold, settlement).await;
+}
+
+/// Settles, however long the store takes: given up, the event would be delivered again. Meanwhile the claim is renewed
+/// and the attempt keeps its place, so an account whose deliveries cannot be recorded comes to a halt.
+async fn settle(parts: &Delivery, claimed: &Claimed, hold: &Hold, settlement: Settlement) {
+    let mut is_first = true;
+    loop {
+        let now_ms = parts.clock.unix_ms();
+        let settled = parts.store.settle(&hold.lease(), settlement.clone(), now_ms).await;
+        match settled {
+            Ok(_) => return,
+            Err(error @ StoreError::Unavailable { .. }) => {
+                if std::mem::take(&mut is_first) {
+                    let (account, event_id) = (claimed.account.as_str(), &claimed.lease.id);
+                    tracing::error!(account, %event_id, %error, "delivery not recorded yet");
+                }
+                sleep(SETTLE_PAUSE).await;
+            }
+            Err(error) => {
+                let (account, event_id) = (claimed.account.as_str(), &claimed.lease.id);
+                tracing::error!(account, %event_id, %error, "delivery not recorded");
+                return;
+            }
+        }
+    }
+}
+
+/// Counts and logs the attempt.
+fn record(
+    parts: &Delivery,
+    claimed: &Claimed,
+    settlement: &Settlement,
+    result: DeliveryResult,
+    now_ms: i64,
+) {
+    parts.metrics.count_delivery(&claimed.account, result);
+    let (account, event_id) = (claimed.account.as_str(), &claimed.lease.id);
+    let (event_type, reference) = (claimed.event_type.as_str(), claimed.reference.as_deref());
+    let (attempts, replays) = (claimed.attempts, claimed.replays);
+    match settlement {
+        Settlement::Delivered(attempt) => {
+            let lag_ms = now_ms.saturating_sub(claimed.received_at_ms).max(0);
+            // The lag of a replay would say when an operator had time.
+            if replays == 0 {
+                parts.metrics.observe_delivery_lag(account, lag_ms as f64 / 1000.0);
+            }
+            tracing::info!(
+                account,
+                %event_id,
+                event_type,
+                reference,
+                status = attempt.http_status,
+                attempts,
+                replays,
+                duration_ms = attempt.duration_ms,
+                lag_ms,
+                "event delivered"
+            );
+        }
+        Settlement::Retry { attempt, at_ms, error } => tracing::warn!(
+            account,
+            %event_id,
+            event_type,
+            reference,
+            status = attempt.http_status,
+            attempts,
+            replays,
+            duration_ms = attempt.duration_ms,
+            error,
+            pause_ms = at_ms.saturating_sub(now_ms),
+            "event not delivered, another attempt will follow"
+        ),
+        Settlement::Dead { attempt, error } => tracing::error!(
+            account,
+            %event_id,
+            event_type,
+            reference,
+            status = attempt.http_status,
+            attempts,
+            replays,
+            duration_ms = attempt.duration_ms,
+            error,
+            "event not delivered and given up: a dead letter"
+        ),
+        Settlement::Released => {}
+    }
+}
+
+/// A number from 0 up to 1. It spreads attempts and keeps no secret: without randomness the pause is simply the longest.
+fn random() -> f64 {
+    let mut bytes = [0; 4];
+    let _ = rand::fill(&mut bytes);
+    f64::from(u32::from_ne_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+}

@@ -1,0 +1,103 @@
+//! What the inbox needs beside deliveries: old events removed, and its figures shown.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Delivery, stopped};
+use crate::metrics::InboxFigures;
+use crate::store::{AccountCounts, Retention, StoreError};
+
+/// How often the figures are read: more often than they are commonly scraped.
+const FIGURES_EVERY: Duration = Duration::from_secs(5);
+
+/// How often old events are looked for. Each look removes what has become too old since the last one, so it is small.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// Shows figures and sweeps until `shutdown` turns true.
+pub(super) async fn run(parts: &Delivery, shutdown: watch::Receiver<bool>) {
+    tokio::join!(
+        every(FIGURES_EVERY, shutdown.clone(), "figures of the inbox not read", || {
+            show_figures(parts)
+        }),
+        every(SWEEP_EVERY, shutdown, "old events not removed", || sweep(parts)),
+    );
+}
+
+/// Does `work` now and then until `shutdown` turns true. The first of a row of failures is logged.
+async fn every<W>(
+    period: Duration,
+    mut shutdown: watch::Receiver<bool>,
+    failure: &'static str,
+    work: impl Fn() -> W,
+) where
+    W: Future<Output = Result<(), StoreError>>,
+{
+    let mut times = interval(period);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut has_failed = false;
+    loop {
+        tokio::select! {
+            () = stopped(&mut shutdown) => return,
+            _ = times.tick() => {}
+        }
+        // A sweep can take a while; a stop does not wait for it.
+        let done = tokio::select! {
+            () = stopped(&mut shutdown) => return,
+            done = work() => done,
+        };
+        if let Err(error) = &done
+            && !has_failed
+        {
+            tracing::error!(%error, "{failure}");
+        }
+        has_failed = done.is_err();
+    }
+}
+
+/// Reads the figures of every account, configured or only known to the store.
+pub(super) async fn show_figures(parts: &Delivery) -> Result<(), StoreError> {
+    let counts = parts.store.counts().await?;
+    let now_ms = parts.clock.unix_ms();
+    let snapshot = parts.live.load();
+    let mut figures: HashMap<&str, InboxFigures> =
+        snapshot.accounts.keys().map(|name| (name.as_str(), InboxFigures::default())).collect();
+    figures.extend(counts.iter().map(|counts| (counts.account.as_str(), shown(counts, now_ms))));
+    for (account, figures) in figures {
+        parts.metrics.set_inbox(account, figures);
+    }
+    Ok(())
+}
+
+fn shown(counts: &AccountCounts, now_ms: i64) -> InboxFigures {
+    let age_ms = counts.oldest_open_at_ms.map_or(0, |at_ms| now_ms.saturating_sub(at_ms).max(0));
+    InboxFigures {
+        pending: counts.pending,
+        retrying: counts.retrying,
+        dead: counts.dead,
+        oldest_age_seconds: age_ms as f64 / 1000.0,
+    }
+}
+
+/// Removes what is older than the configuration says.
+pub(super) async fn sweep(parts: &Delivery) -> Result<(), StoreError> {
+    let configured = parts.live.load().retention;
+    let milliseconds = |length: Duration| i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+    let retention = Retention {
+        delivered_ms: milliseconds(configured.delivered),
+        dead_ms: milliseconds(configured.dead_letters),
+        seen_ms: milliseconds(configured.duplicates),
+    };
+    let swept = parts.store.sweep(parts.clock.unix_ms(), retention).await?;
+    if swept.events > 0 || swept.keys > 0 {
+        tracing::info!(
+            events = swept.events,
+            keys = swept.keys,
+            freed_bytes = swept.freed_bytes,
+            "old events removed"
+        );
+    }
+    Ok(())
+}

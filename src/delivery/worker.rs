@@ -1,0 +1,213 @@
+//! The worker of one account: claims what is due, as much as may be under way at once, and starts an attempt for each.
+//!
+//! It waits for the store, for attempts and for time, never for the application: each attempt is a task of its own. What
+//! may be delivered, and in which order, is decided by the store alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout_at};
+
+use super::held::Held;
+use super::{Delivery, deliver, stopped};
+use crate::config::Account;
+use crate::store::{Settlement, StoreError};
+
+/// The shortest wait between two looks at the store, whatever the clock says.
+const WAIT_MIN: Duration = Duration::from_millis(10);
+
+/// How often a worker does what nothing tells it to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// The longest wait between two looks at the store. Also how long it takes to notice a clock that was set back and an
+    /// account that is no longer configured. An idle look costs the store some microseconds.
+    pub look: Duration,
+    /// How long a claim holds. After a crash, what was under way is delivered that much later.
+    pub lease: Duration,
+    /// How often claims of running attempts are made to hold on; well below `lease`, so that one slow write is survived.
+    pub renew: Duration,
+    /// How long a stop waits for running attempts. What is still running then is handed back and delivered once more
+    /// after the restart.
+    pub stop: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            look: Duration::from_secs(5),
+            lease: Duration::from_secs(15),
+            renew: Duration::from_secs(4),
+            stop: Duration::from_secs(10),
+        }
+    }
+}
+
+pub(super) struct Worker {
+    parts: Arc<Delivery>,
+    account: String,
+    pace: Pace,
+    held: Held,
+    attempts: JoinSet<()>,
+    /// Whether the last look at the store failed, so that a failure is logged once and not at every look.
+    is_store_failing: bool,
+}
+
+impl Worker {
+    pub fn new(parts: Arc<Delivery>, account: String, pace: Pace) -> Self {
+        Self {
+            parts,
+            account,
+            pace,
+            held: Held::default(),
+            attempts: JoinSet::new(),
+            is_store_failing: false,
+        }
+    }
+
+    /// Works until `shutdown` turns true or the account has no delivery any more.
+    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+        let mut changes = self.parts.store.changes(&self.account);
+        let mut renewal = renewal(self.pace.renew);
+        while let Some((account, concurrency)) = self.account() {
+            while let Some(ended) = self.attempts.try_join_next() {
+                self.report(ended);
+            }
+            // Whatever changes from here on is either seen by the claim or wakes the wait below.
+            changes.mark_unchanged();
+            let free = concurrency.saturating_sub(self.attempts.len());
+            let wait = match free {
+                0 => self.pace.look,
+                _ => self.claim(&account, free).await,
+            };
+            tokio::select! {
+                () = stopped(&mut shutdown) => break,
+                Some(ended) = self.attempts.join_next() => self.report(ended),
+                () = changed(&mut changes), if free > 0 => {}
+                _ = renewal.tick(), if free < concurrency => self.renew().await,
+                () = sleep(wait) => {}
+            }
+        }
+        self.finish(renewal).await;
+    }
+
+    /// The account as it is configured now, and how many deliveries it may have under way.
+    fn account(&self) -> Option<(Arc<Account>, usize)> {
+        let account = self.parts.live.load().accounts.get(&self.account)?.clone();
+        let concurrency = account.delivery.as_ref()?.concurrency;
+        Some((account, concurrency))
+    }
+
+    /// Claims at most `free` events and starts their attempts. Returns how long nothing else will be due.
+    async fn claim(&mut self, account: &Arc<Account>, free: usize) -> Duration {
+        let lease_ms = milliseconds(self.pace.lease);
+        let now_ms = self.parts.clock.unix_ms();
+        let claimed = self.parts.store.claim(&self.account, now_ms, free, lease_ms).await;
+        let due = match claimed {
+            Ok(claimed) => {
+                for claimed in claimed {
+                    let Some(hold) = self.held.hold(claimed.lease.clone()) else { continue };
+                    self.attempts.spawn(deliver::deliver(
+                        self.parts.clone(),
+                        account.clone(),
+                        claimed,
+                        hold,
+                    ));
+                }
+                self.parts.store.next_due(&self.account).await
+            }
+            Err(error) => Err(error),
+        };
+        self.note_store(due.as_ref().err());
+        match due {
+            Ok(Some(due_ms)) => {
+                let wait = due_ms.saturating_sub(self.parts.clock.unix_ms());
+                let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
+                wait.clamp(WAIT_MIN.min(self.pace.look), self.pace.look)
+            }
+            Ok(None) | Err(_) => self.pace.look,
+        }
+    }
+
+    async fn renew(&mut self) {
+        let leases = self.held.leases();
+        if leases.is_empty() {
+            return;
+        }
+        let (now_ms, lease_ms) = (self.parts.clock.unix_ms(), milliseconds(self.pace.lease));
+        let renewed = self.parts.store.renew(&leases, now_ms, lease_ms).await;
+        self.note_store(renewed.as_ref().err());
+    }
+
+    /// Lets running attempts end, for a while, and hands back what is left.
+    async fn finish(mut self, mut renewal: Interval) {
+        let deadline = Instant::now() + self.pace.stop;
+        loop {
+            tokio::select! {
+                ended = timeout_at(deadline, self.attempts.join_next()) => match ended {
+                    Ok(Some(ended)) => self.report(ended),
+                    Ok(None) | Err(_) => break,
+                },
+                _ = renewal.tick() => self.renew().await,
+            }
+        }
+        let left = self.held.leases();
+        self.attempts.shutdown().await;
+        for lease in left {
+            let now_ms = self.parts.clock.unix_ms();
+            let released = self.parts.store.settle(&lease, Settlement::Released, now_ms).await;
+            let account = self.account.as_str();
+            match released {
+                Ok(_) => tracing::warn!(
+                    account,
+                    event_id = %lease.id,
+                    "delivery given up by the stop: the event will be delivered again"
+                ),
+                Err(error) => {
+                    tracing::warn!(account, event_id = %lease.id, %error, "event not handed back");
+                }
+            }
+        }
+    }
+
+    fn report(&self, ended: Result<(), JoinError>) {
+        // The claim runs out and the event is delivered then.
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            tracing::error!(account = self.account, "a delivery failed unexpectedly");
+        }
+    }
+
+    fn note_store(&mut self, failure: Option<&StoreError>) {
+        let account = self.account.as_str();
+        match failure {
+            Some(error) if !self.is_store_failing => {
+                tracing::error!(account, %error, "deliveries wait: the store cannot be used");
+            }
+            None if self.is_store_failing => {
+                tracing::info!(account, "deliveries go on: the store can be used again");
+            }
+            _ => {}
+        }
+        self.is_store_failing = failure.is_some();
+    }
+}
+
+fn renewal(every: Duration) -> Interval {
+    let mut renewal = interval_at(Instant::now() + every, every);
+    renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    renewal
+}
+
+async fn changed(changes: &mut watch::Receiver<u64>) {
+    if changes.changed().await.is_err() {
+        // The store no longer tells; looking from time to time has to do.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn milliseconds(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
