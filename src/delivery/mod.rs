@@ -18,7 +18,6 @@ mod worker;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
@@ -31,9 +30,6 @@ use crate::store::Store;
 use crate::wire::Upstream;
 
 use worker::{Pace, Worker};
-
-/// How often the configuration is compared with the workers that are running.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What hands events to the applications.
 pub struct Delivery {
@@ -76,7 +72,7 @@ async fn work(parts: &Arc<Delivery>, pace: Pace, mut shutdown: watch::Receiver<b
         let ended = tokio::select! {
             () = stopped(&mut shutdown) => break,
             Some(ended) = workers.join_next_with_id() => ended,
-            () = sleep(LOOK_EVERY) => continue,
+            () = sleep(pace.accounts) => continue,
         };
         let id = match ended {
             Ok((id, ())) => id,
@@ -87,7 +83,7 @@ async fn work(parts: &Arc<Delivery>, pace: Pace, mut shutdown: watch::Receiver<b
         };
         accounts.remove(&id);
         // A worker that fails at once is not started in a tight loop.
-        sleep(LOOK_EVERY).await;
+        sleep(pace.accounts).await;
     }
     while workers.join_next().await.is_some() {}
 }

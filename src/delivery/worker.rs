@@ -31,6 +31,8 @@ pub(super) struct Pace {
     /// How long a stop waits for running attempts. What is still running then is handed back and delivered once more
     /// after the restart.
     pub stop: Duration,
+    /// How often the configuration is compared with the workers that are running.
+    pub accounts: Duration,
 }
 
 impl Default for Pace {
@@ -40,6 +42,7 @@ impl Default for Pace {
             lease: Duration::from_secs(15),
             renew: Duration::from_secs(4),
             stop: Duration::from_secs(10),
+            accounts: Duration::from_secs(1),
         }
     }
 }

@@ -1,0 +1,100 @@
+//! Stops, crashes, and clocks that jump.
+
+use super::world::{Say, World, snapshot};
+use crate::store::EventState;
+
+const HOUR: i64 = 3600;
+
+#[tokio::test]
+async fn what_a_dead_process_had_claimed_is_delivered_when_its_claim_runs_out() {
+    let mut world = World::stopped("");
+    let claimed = world.receive("R", &[]).await;
+    let second = world.receive("R", &[]).await;
+    let lost = world.store.claim("one", world.now_ms(), 8, 15_000).await.expect("a claim");
+    assert_eq!(lost.len(), 1, "the second one of the reference has to wait");
+    world.run();
+    world.expect_nothing().await;
+    world.move_clock(15);
+    world.expect(&[&claimed, &second]).await;
+    world.until(&second, EventState::Delivered).await;
+}
+
+#[tokio::test]
+async fn a_stop_hands_back_what_hangs_and_the_next_start_delivers_it_at_once() {
+    let mut world = World::start("");
+    let hanging = world.receive("R", &[Say::Hang]).await;
+    world.expect(&[&hanging]).await;
+    world.stop().await;
+    world.receive("S", &[]).await;
+    assert!(world.store.next_due("one").await.expect("readable") <= Some(world.now_ms()));
+    world.run();
+    world.expect(&[&hanging]).await;
+    world.until(&hanging, EventState::Delivered).await;
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_an_attempt_that_ends_soon() {
+    let mut world = World::start("");
+    let event = world.receive("R", &[Say::Hang]).await;
+    world.expect(&[&event]).await;
+    world.let_go();
+    world.stop().await;
+    let event = world.until(&event, EventState::Delivered).await;
+    assert_eq!(event.attempts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_pause_is_no_longer_than_it_was_when_the_clock_is_set_back() {
+    let mut world = World::start("");
+    let event = world.receive("R", &[Say::Status(503)]).await;
+    world.expect(&[&event]).await;
+    world.until(&event, EventState::Retrying).await;
+    world.move_clock(-HOUR);
+    world.expect_nothing().await;
+    world.move_clock(1);
+    world.expect(&[&event]).await;
+    world.until(&event, EventState::Delivered).await;
+}
+
+#[tokio::test]
+async fn an_event_under_way_is_not_posted_twice_when_the_clock_jumps_forward() {
+    let mut world = World::start("");
+    let event = world.receive("R", &[Say::Hang]).await;
+    world.expect(&[&event]).await;
+    world.move_clock(HOUR);
+    world.expect_nothing().await;
+    world.let_go();
+    let event = world.until(&event, EventState::Delivered).await;
+    assert_eq!(event.attempts.len(), 1, "one post, and it counted under the newest claim");
+}
+
+#[tokio::test]
+async fn a_delivery_that_fails_unexpectedly_is_made_again_and_stops_no_other() {
+    let mut world = World::start("");
+    let event = world.receive("R", &[Say::Panic]).await;
+    world.expect(&[&event]).await;
+    world.expect_nothing().await;
+    world.move_clock(15);
+    world.expect(&[&event]).await;
+    world.until(&event, EventState::Delivered).await;
+}
+
+#[tokio::test]
+async fn deliveries_begin_and_end_with_the_configuration() {
+    let mut world = World::stopped("");
+    world.live.swap(snapshot(""));
+    world.run();
+    let event = world.receive("R", &[]).await;
+    let configured = "url = \"http://127.0.0.1:9/later\"";
+    world.live.swap(snapshot(configured));
+    let posted = world.posted().await;
+    assert_eq!((posted.id.as_str(), posted.path.as_str()), (event.as_str(), "/later"));
+    world.until(&event, EventState::Delivered).await;
+    world.live.swap(snapshot("url = \"http://127.0.0.1:9/elsewhere\""));
+    world.receive("R", &[]).await;
+    assert_eq!(
+        world.posted().await.path,
+        "/elsewhere",
+        "a change takes effect with the next event"
+    );
+}
