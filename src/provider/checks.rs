@@ -10,7 +10,8 @@ use url::Url;
 
 use super::codes::{Code, CodeMeaning, CodeTable};
 use super::compile::Provider;
-use super::file::{CodeFile, OperationFile, ProfileFile, ResolutionFile};
+use super::event;
+use super::file::{CodeFile, OperationFile, ProfileFile, ResolutionFile, SigningFile};
 use super::members;
 use super::operation::{Fill, Kind, Member, Operation, Resolution};
 use super::schema;
@@ -57,6 +58,10 @@ pub fn provider(file: ProfileFile, mistakes: &mut Mistakes) -> Provider {
     for operation in &operations {
         resolution(operation, &operations, mistakes);
     }
+    recipes(&file.signing, mistakes);
+    event::acknowledgement(&file.notification.acknowledge, mistakes);
+    let acknowledgement = file.notification.acknowledge.clone();
+    let events = event::table(file.notification, file.events, &sources, mistakes);
     Provider {
         name: file.name,
         title: file.title,
@@ -65,6 +70,19 @@ pub fn provider(file: ProfileFile, mistakes: &mut Mistakes) -> Provider {
         notification: file.signing.notification,
         answer: file.answer,
         codes,
+        events,
+        acknowledgement,
+    }
+}
+
+/// That both recipes can be carried out: an impossible one is no reason to panic at the first message.
+fn recipes(signing: &SigningFile, mistakes: &mut Mistakes) {
+    let checked =
+        [("request", signing.request.check()), ("notification", signing.notification.check())];
+    for (direction, result) in checked {
+        if let Err(problem) = result {
+            mistakes.add(format!("signing.{direction}"), problem);
+        }
     }
 }
 
@@ -148,9 +166,9 @@ pub fn names_and_paths<'a>(
     }
 }
 
-const NAME: &str = "lower-case letters, digits, `_` and `-`, beginning with a letter";
+pub(super) const NAME: &str = "lower-case letters, digits, `_` and `-`, beginning with a letter";
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::checks::{self, Mistakes};
 use super::codes::{self, AnswerShape, CodeTable, ProviderAnswer};
+use super::event::{Acknowledgement, EventTable};
 use super::file::ProfileFile;
 use super::operation::{Operation, OperationOverride};
 use super::{openapi, overrides};
@@ -24,6 +25,8 @@ pub struct Provider {
     pub notification: VerifyRecipe,
     pub answer: AnswerShape,
     pub codes: CodeTable,
+    pub events: EventTable,
+    pub(super) acknowledgement: Acknowledgement,
 }
 
 static BLUEPAY: LazyLock<Provider> = LazyLock::new(|| {
@@ -83,6 +86,11 @@ impl Provider {
         codes::read(&self.answer, &self.codes, body)
     }
 
+    /// What the provider is answered once its notification is stored.
+    pub fn acknowledge(&self) -> &Acknowledgement {
+        &self.acknowledgement
+    }
+
     /// OpenAPI 3.1 document of the plain API that `account` offers.
     pub fn openapi(&self, account: &str) -> Value {
         openapi::document(self, account)
@@ -127,7 +135,10 @@ codes = "https://acme.example/codes"
 message = [{{ json_string_member = "param" }}]
 algorithm = {{ rsa_pkcs1v15 = "sha256" }}
 encoding = "base64"
-envelope = [{{ name = "param", value = "parameters_as_string" }}]
+envelope = [
+  {{ name = "sign", value = "signature" }},
+  {{ name = "param", value = "parameters_as_string" }},
+]
 [signing.notification]
 message = [{{ json_string_member = "param" }}]
 algorithm = {{ rsa_pkcs1v15 = "sha256" }}
@@ -137,6 +148,11 @@ placement = {{ json_member = "sign" }}
 code = "code"
 message = "message"
 data = "data"
+[notification]
+event = "eventName"
+time_formats = ["iso8601"]
+amount_unit = "minor"
+acknowledge = {{ status = 200, content_type = "text/plain", body = "ok" }}
 [codes]
 {codes}
 {operations}

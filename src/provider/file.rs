@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::codes::{AnswerShape, CodeMeaning};
+use super::event::{EventFile, NotificationFile};
 use super::operation::{Fill, Kind, MemberType};
 use crate::sign::{RequestRecipe, VerifyRecipe};
 
@@ -24,6 +25,9 @@ pub struct ProfileFile {
     /// A list, because the order of operations is shown to people.
     #[serde(rename = "operation")]
     pub operations: Vec<OperationFile>,
+    pub notification: NotificationFile,
+    #[serde(default, rename = "event")]
+    pub events: Vec<EventFile>,
 }
 
 /// How each direction is signed.

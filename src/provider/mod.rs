@@ -1,11 +1,12 @@
 //! Providers as data: a profile file compiled once into immutable values.
 //!
-//! Everything that differs between providers stands in the profile (operations, members, codes, signing recipe). Code
+//! Everything that differs between providers stands in the profile (operations, members, codes, events, signing recipe). Code
 //! knows no provider by name; the built-in profile is compiled in with `include_str!`.
 
 mod checks;
 mod codes;
 mod compile;
+mod event;
 mod file;
 mod members;
 mod openapi;
@@ -16,6 +17,11 @@ mod schema;
 
 pub use codes::{AnswerShape, Code, CodeMeaning, CodeTable, ProviderAnswer};
 pub use compile::{Provider, builtin_names};
+pub use event::{
+    Acknowledgement, Amount, AmountUnit, EventKind, EventMembers, EventRule, EventStatus,
+    EventTable, EventTime, Failure, Flag, NormaliseContext, Normalised, NotificationText,
+    TimeFormat, UNRECOGNISED, Unparsable, WithoutName,
+};
 pub use openapi::PROBLEMS;
 pub use operation::{
     Fill, FillContext, Kind, Member, MemberType, Operation, OperationOverride, ParameterError,

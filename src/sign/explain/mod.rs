@@ -132,7 +132,7 @@ pub fn explain(body: &[u8], recipe: &VerifyRecipe, candidates: &[Candidate<'_>])
         }
     };
     let Placement::JsonMember(placement) = &recipe.placement;
-    let signature = match string_member(&object, placement) {
+    let signature = match string_member(&object, &placement.as_str().into()) {
         Ok(signature) => signature,
         Err(error) => return unreadable(error.to_string(), candidates),
     };

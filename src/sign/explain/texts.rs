@@ -72,8 +72,9 @@ fn message(
         match source {
             Source::Literal(text) => message.extend_from_slice(text.as_bytes()),
             Source::BodyRaw => message.extend_from_slice(body),
-            Source::JsonStringMember(name) => {
-                message.extend_from_slice(change.apply(object.member(name)?.raw)?.as_bytes());
+            Source::JsonStringMember(names) => {
+                let member = names.find(object).ok()??;
+                message.extend_from_slice(change.apply(member.raw)?.as_bytes());
             }
         }
     }

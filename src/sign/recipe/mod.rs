@@ -11,6 +11,7 @@ mod verify;
 use serde::{Deserialize, Serialize};
 
 use super::key::Hash;
+use crate::json::MemberNames;
 
 pub use request::Unsigned;
 pub(super) use verify::string_member;
@@ -25,8 +26,9 @@ pub enum Source {
     /// The whole raw body.
     BodyRaw,
     /// The un-escaped value of the JSON string member of that name in the raw body, never re-serialised. In a request:
-    /// the text that the envelope's member of that name carries.
-    JsonStringMember(String),
+    /// the text that the envelope's member of that name carries. What is verified may go by several names, and must not
+    /// stand under two of them.
+    JsonStringMember(MemberNames),
 }
 
 /// How the message is signed.

@@ -88,7 +88,7 @@ impl RequestRecipe {
     }
 
     fn check_source(&self, source: &Source) -> Result<(), String> {
-        let Source::JsonStringMember(name) = source else {
+        let Source::JsonStringMember(names) = source else {
             return match source {
                 Source::BodyRaw => Err("`message` takes `body_raw`, but the body holds the signature itself, expected \
                      `json_string_member`"
@@ -96,6 +96,10 @@ impl RequestRecipe {
                 _ => Ok(()),
             };
         };
+        let name = names.preferred();
+        if names.iter().nth(1).is_some() {
+            return Err(format!("`message` takes `{name}` under several names, expected one"));
+        }
         match self.carries(source) {
             Some(EnvelopeValue::ClientId | EnvelopeValue::ParametersAsString) => Ok(()),
             Some(EnvelopeValue::Signature) => {
@@ -122,10 +126,13 @@ impl RequestRecipe {
 
     /// What the envelope member that `source` names carries.
     fn carries(&self, source: &Source) -> Option<EnvelopeValue> {
-        let Source::JsonStringMember(name) = source else {
+        let Source::JsonStringMember(names) = source else {
             return None;
         };
-        self.envelope.iter().find(|member| member.name == *name).map(|member| member.value)
+        self.envelope
+            .iter()
+            .find(|member| member.name == names.preferred())
+            .map(|member| member.value)
     }
 
     fn part<'a>(&self, source: &'a Source, client_id: &'a str, parameters: &'a str) -> &'a str {
@@ -201,6 +208,8 @@ mod tests {
     #[test]
     fn a_recipe_that_cannot_be_carried_out_is_refused() {
         let member_of = |name: &str| Source::JsonStringMember(name.into());
+        let several = ["param".to_owned(), "data".to_owned()].into_iter().collect();
+        let several = Source::JsonStringMember(several);
         for (problem, words) in [
             (refusal(|r| r.message.clear()), "nothing of the body"),
             (refusal(|r| r.message = vec![Source::Literal("x".into())]), "nothing of the body"),
@@ -208,6 +217,7 @@ mod tests {
             (refusal(|r| r.message = vec![Source::BodyRaw]), "the signature itself"),
             (refusal(|r| r.message = vec![member_of("sign")]), "the signature itself"),
             (refusal(|r| r.message = vec![member_of("data")]), "expected `appId` or `param`"),
+            (refusal(|r| r.message = vec![several]), "several names"),
             (refusal(|r| drop(r.envelope.remove(1))), "0 members of value `signature`"),
             (refusal(|r| drop(r.envelope.pop())), "0 members of value `parameters_as_string`"),
             (

@@ -4,7 +4,7 @@
 //! is told by `explain` to the operator, and to nobody else.
 
 use super::{Placement, Source, VerifyRecipe, check_message};
-use crate::json::{self, JsonError};
+use crate::json::{self, Ambiguous, JsonError, MemberNames};
 use crate::sign::key::{Hash, PublicKey};
 
 /// What a body says was signed, before any key has confirmed it.
@@ -26,6 +26,9 @@ pub enum Unreadable {
     /// A member that the recipe needs is there and is no string.
     #[error("member `{0}` is not a JSON string")]
     NotAString(String),
+    /// A member stands there under two of its names: two readers could take different texts for the signed one.
+    #[error("the body has both `{0}` and `{1}`, expected one of them")]
+    Ambiguous(String, String),
 }
 
 impl VerifyRecipe {
@@ -41,13 +44,13 @@ impl VerifyRecipe {
                 "`message` takes `body_raw`, but the body holds the signature itself in `{signature}`, expected \
                  `json_string_member`"
             )),
-            Source::JsonStringMember(name) if name == signature => {
-                Err(format!("`message` takes `{name}`, which is the signature itself"))
+            Source::JsonStringMember(names) if names.iter().any(|name| name == signature) => {
+                Err(format!("`message` takes `{signature}`, which is the signature itself"))
             }
-            Source::JsonStringMember(name) if name.is_empty() => {
-                Err("`message` takes a member with an empty name".into())
-            }
-            Source::JsonStringMember(_) | Source::Literal(_) => Ok(()),
+            Source::JsonStringMember(names) => names
+                .check()
+                .map_err(|problem| format!("`json_string_member` of `message` has {problem}")),
+            Source::Literal(_) => Ok(()),
         })
     }
 
@@ -69,13 +72,13 @@ impl VerifyRecipe {
             match source {
                 Source::Literal(text) => message.extend_from_slice(text.as_bytes()),
                 Source::BodyRaw => message.extend_from_slice(body),
-                Source::JsonStringMember(name) => {
-                    message.extend_from_slice(string_member(&object, name)?.as_bytes());
+                Source::JsonStringMember(names) => {
+                    message.extend_from_slice(string_member(&object, names)?.as_bytes());
                 }
             }
         }
         let Placement::JsonMember(name) = &self.placement;
-        Ok(Unverified { message, signature: string_member(&object, name)? })
+        Ok(Unverified { message, signature: string_member(&object, &name.as_str().into())? })
     }
 
     /// The hash the signature is made over.
@@ -113,15 +116,18 @@ impl Unverified {
 /// The value of a string member with its JSON escapes undone.
 pub(in crate::sign) fn string_member(
     object: &json::Object<'_>,
-    name: &str,
+    names: &MemberNames,
 ) -> Result<String, Unreadable> {
-    let member = object.member(name).ok_or_else(|| Unreadable::Missing(name.to_owned()))?;
+    let member = names
+        .find(object)
+        .map_err(|Ambiguous { first, second }| Unreadable::Ambiguous(first, second))?
+        .ok_or_else(|| Unreadable::Missing(names.preferred().to_owned()))?;
     member
         .raw
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'))
         .and_then(|inner| json::unescape(inner).ok())
-        .ok_or_else(|| Unreadable::NotAString(name.to_owned()))
+        .ok_or_else(|| Unreadable::NotAString(member.name.clone().into_owned()))
 }
 
 #[cfg(test)]
@@ -136,6 +142,10 @@ mod tests {
 
     const PARAM: &str =
         r#"{"amount":10000, "remark":"ก/é \"x\"","eventName":"disbursement.success"}"#;
+
+    fn named(names: &[&str]) -> Source {
+        Source::JsonStringMember(names.iter().map(|name| (*name).to_owned()).collect())
+    }
 
     fn signature(param: &str) -> String {
         STANDARD.encode(first().sign(Hash::Sha256, param.as_bytes()))
@@ -179,6 +189,26 @@ mod tests {
         assert_eq!(read(r#"{"param":"a"}"#), Unreadable::Missing("sign".into()));
         assert_eq!(read(r#"{"sign":"a","param":{}}"#), Unreadable::NotAString("param".into()));
         assert_eq!(read(r#"{"sign":null,"param":""}"#), Unreadable::NotAString("sign".into()));
+    }
+
+    #[test]
+    fn a_slip_in_the_member_s_name_is_accepted_and_both_at_once_are_not() {
+        let recipe = VerifyRecipe { message: vec![named(&["param", "params"])], ..verify_recipe() };
+        let keys = [first().public()];
+        let sign = signature(PARAM);
+        for name in ["param", "params"] {
+            let body = serde_json::json!({ "sign": sign, name: PARAM }).to_string();
+            assert_eq!(recipe.verify(body.as_bytes(), keys), Some(0), "`{name}` is accepted");
+        }
+        for (param, params) in [(PARAM, "{}"), ("{}", PARAM), (PARAM, PARAM)] {
+            let both = serde_json::json!({ "sign": sign, "params": params, "param": param });
+            let both = both.to_string();
+            assert_eq!(recipe.verify(both.as_bytes(), keys), None, "{both}");
+            let unreadable = recipe.read(both.as_bytes()).expect_err("unreadable");
+            assert_eq!(unreadable, Unreadable::Ambiguous("param".into(), "params".into()));
+        }
+        let neither = recipe.read(br#"{"sign":"x","Params":""}"#).expect_err("unreadable");
+        assert_eq!(neither, Unreadable::Missing("param".into()));
     }
 
     #[test]
@@ -231,7 +261,10 @@ mod tests {
             (vec![Source::Literal("x".into())], "nothing of the body"),
             (vec![Source::BodyRaw], "holds the signature itself in `sign`"),
             (vec![Source::JsonStringMember("sign".into())], "is the signature itself"),
-            (vec![Source::JsonStringMember(String::new())], "empty name"),
+            (vec![Source::JsonStringMember("".into())], "an empty name"),
+            (vec![named(&[])], "an empty list of names"),
+            (vec![named(&["param", "sign"])], "is the signature itself"),
+            (vec![named(&["param", "param"])], "`param` twice"),
         ] {
             let problem = refusal(message);
             assert!(problem.contains(words), "`{problem}` should say {words}");

@@ -1,0 +1,184 @@
+//! Checks the rows that describe notifications and builds the table, collecting every mistake with its key path.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::file::{EventFile, NotificationFile};
+use super::kind::{EventKind, EventStatus};
+use super::rule::{Acknowledgement, EventMembers, EventRule, EventTable, WithoutName};
+use crate::provider::checks::{Mistakes, NAME, Sources, is_name};
+
+/// Builds the event table of a profile.
+pub fn table(
+    shared: NotificationFile,
+    rows: Vec<EventFile>,
+    sources: &Sources,
+    mistakes: &mut Mistakes,
+) -> EventTable {
+    if let Err(problem) = shared.event.check() {
+        mistakes.add("notification.event", format!("has {problem}"));
+    }
+    if shared.time_formats.is_empty() {
+        mistakes.add("notification.time_formats", "is empty, expected at least one format");
+    }
+    members(&shared.unrecognised, "notification.unrecognised", mistakes);
+    row_names(&rows, mistakes);
+    event_names(&rows, mistakes);
+    prefixes(&rows, mistakes);
+    EventTable {
+        name_member: shared.event,
+        time_formats: shared.time_formats,
+        amount_unit: shared.amount_unit,
+        unrecognised: shared.unrecognised,
+        rules: rows.into_iter().map(|row| rule(row, sources, mistakes)).collect(),
+    }
+}
+
+/// Checks that the acknowledgement can be sent and is one.
+pub fn acknowledgement(given: &Acknowledgement, mistakes: &mut Mistakes) {
+    let path = "notification.acknowledge";
+    if !(200..300).contains(&given.status) {
+        let problem = format!("{} does not acknowledge, expected 200 to 299", given.status);
+        mistakes.add(format!("{path}.status"), problem);
+    }
+    let plain = given.content_type.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if given.content_type.is_empty() || !plain {
+        let problem = "is not a media type, expected one such as `application/json`";
+        mistakes.add(format!("{path}.content_type"), problem);
+    }
+}
+
+fn row_names(rows: &[EventFile], mistakes: &mut Mistakes) {
+    let mut seen = BTreeSet::new();
+    for (index, row) in rows.iter().enumerate() {
+        let path = format!("event[{index}].name");
+        if !is_name(&row.name) {
+            mistakes.add(path, format!("`{}` is not a name, expected {NAME}", row.name));
+        } else if !seen.insert(&row.name) {
+            mistakes.add(path, format!("`{}` names two events, expected another name", row.name));
+        }
+    }
+}
+
+/// That an event name means one thing only.
+fn event_names(rows: &[EventFile], mistakes: &mut Mistakes) {
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    for row in rows {
+        for event in row.names.keys() {
+            let path = format!("event.{}.names", row.name);
+            if event.is_empty() {
+                mistakes.add(path, "has an empty name, expected the event's name");
+            } else if let Some(owner) = owners.insert(event, &row.name) {
+                mistakes.add(path, format!("`{event}` is a name of `{owner}` already"));
+            }
+        }
+    }
+}
+
+fn prefixes(rows: &[EventFile], mistakes: &mut Mistakes) {
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for row in rows {
+        let Some(prefix) = row.prefix.as_deref() else { continue };
+        let path = format!("event.{}.prefix", row.name);
+        if prefix.is_empty() {
+            mistakes.add(path.as_str(), "is empty and would take every event");
+        } else if row.kind.only_status().is_none() {
+            let problem = format!(
+                "a name that is not listed does not say what became of a {}, expected `names` only",
+                row.kind
+            );
+            mistakes.add(path.as_str(), problem);
+        }
+        let other =
+            seen.iter().find(|(other, _)| other.starts_with(prefix) || prefix.starts_with(other));
+        if let Some((other, owner)) = other {
+            mistakes
+                .add(path, format!("`{prefix}` and `{other}` of `{owner}` take the same events"));
+        }
+        seen.push((prefix, &row.name));
+    }
+}
+
+fn rule(row: EventFile, sources: &Sources, mistakes: &mut Mistakes) -> EventRule {
+    let path = format!("event.{}", row.name);
+    if row.names.is_empty() && row.prefix.is_none() {
+        mistakes.add(format!("{path}.names"), "is empty, expected event names");
+    }
+    for (event, claimed) in &row.names {
+        status(row.kind, *claimed, &format!("{path}.names.{event}"), mistakes);
+    }
+    members(&row.members, &format!("{path}.members"), mistakes);
+    words(&row, &path, mistakes);
+    for (key, names) in [("required", &row.required), ("identity", &row.identity)] {
+        for name in names.iter().filter(|name| row.members.named(name).is_none()) {
+            mistakes.add(format!("{path}.{key}"), not_a_member(name, &row.members));
+        }
+    }
+    if let Some(WithoutName { member, values }) = &row.without_name {
+        let path = format!("{path}.without_name");
+        if row.members.named(member).is_none() {
+            mistakes.add(format!("{path}.member"), not_a_member(member, &row.members));
+        }
+        if values.is_empty() {
+            mistakes.add(format!("{path}.in"), "is empty, expected values");
+        }
+    }
+    EventRule {
+        source: sources.address(row.source, &path, mistakes),
+        name: row.name,
+        title: row.title,
+        kind: row.kind,
+        names: row.names,
+        prefix: row.prefix,
+        without_name: row.without_name,
+        members: row.members,
+        statuses: row.statuses,
+        required: row.required,
+        identity: row.identity,
+        confirmed: row.confirmed,
+        note: row.note,
+    }
+}
+
+/// The status words: each for a status the kind has, and a member to find them in.
+fn words(row: &EventFile, path: &str, mistakes: &mut Mistakes) {
+    let path = format!("{path}.statuses");
+    let has_several = row.kind.only_status().is_none();
+    match (&row.members.status, row.statuses.is_empty()) {
+        (None, false) => {
+            mistakes.add(path.as_str(), "there are words but no member, expected `members.status`");
+        }
+        (Some(_), true) if has_several => {
+            mistakes.add(path.as_str(), "is empty, expected the words of the status member");
+        }
+        _ => {}
+    }
+    for (meant, words) in &row.statuses {
+        let path = format!("{path}.{meant}");
+        status(row.kind, *meant, &path, mistakes);
+        if words.is_empty() || words.iter().any(String::is_empty) {
+            mistakes.add(path, "holds no word or an empty one, expected the provider's words");
+        }
+    }
+}
+
+fn status(kind: EventKind, found: EventStatus, path: &str, mistakes: &mut Mistakes) {
+    if !kind.statuses().contains(&found) {
+        let known: Vec<&str> = kind.statuses().iter().map(|status| status.word()).collect();
+        let problem =
+            format!("`{found}` is not a status of a {kind}, expected {}", known.join(", "));
+        mistakes.add(path, problem);
+    }
+}
+
+fn members(members: &EventMembers, path: &str, mistakes: &mut Mistakes) {
+    for (role, names) in members.roles() {
+        if let Err(problem) = names.check() {
+            mistakes.add(format!("{path}.{role}"), format!("has {problem}"));
+        }
+    }
+}
+
+fn not_a_member(name: &str, members: &EventMembers) -> String {
+    let known: Vec<&str> = members.roles().map(|(_, names)| names.preferred()).collect();
+    format!("`{name}` is not one of `members`, expected one of {}", known.join(", "))
+}

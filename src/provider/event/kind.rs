@@ -1,0 +1,126 @@
+//! The words of our events: what they are about, what became of it, and what an application should beware of.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The type of an event that no rule of the profile, or none of its status words, explains.
+pub const UNRECOGNISED: &str = "countersign.unrecognised";
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Money sent to somebody.
+    Payout,
+    /// Money received by QR code or on a payment page.
+    Collection,
+    /// Money given back.
+    Refund,
+    /// Leave to debit somebody's account.
+    Authorization,
+    /// Money taken under an authorization.
+    Debit,
+    /// The provider settled with the merchant.
+    Settlement,
+    /// A support case at the provider moved on.
+    Ticket,
+}
+
+/// What became of it. Which of these a kind knows is told by [`EventKind::statuses`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventStatus {
+    /// It happened; final.
+    Succeeded,
+    /// It can be used.
+    Active,
+    /// It did not happen; final.
+    Failed,
+    /// Somebody called it off; final.
+    Cancelled,
+    /// It may still go either way.
+    Pending,
+    /// The only status of settlements.
+    Reported,
+    /// The only status of tickets.
+    Updated,
+}
+
+/// What an application should beware of in an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flag {
+    /// The event's name says something else than its status member, which decided.
+    StatusMismatch,
+    /// An older state that arrived after a final one.
+    Stale,
+    /// The amount differs from what was sent.
+    AmountMismatch,
+    /// Found by asking the provider, not by a notification.
+    Synthesised,
+    /// The journal has no such reference.
+    Unexpected,
+}
+
+impl EventKind {
+    /// The statuses that events of this kind can have, in the order of preference for words that could mean several.
+    pub fn statuses(self) -> &'static [EventStatus] {
+        use EventStatus::{Active, Cancelled, Failed, Pending, Reported, Succeeded, Updated};
+        match self {
+            Self::Payout | Self::Collection | Self::Debit => &[Succeeded, Failed, Pending],
+            Self::Refund => &[Succeeded, Failed, Cancelled, Pending],
+            Self::Authorization => &[Active, Failed, Cancelled],
+            Self::Settlement => &[Reported],
+            Self::Ticket => &[Updated],
+        }
+    }
+
+    /// The status of every event of this kind, where there is but one.
+    pub fn only_status(self) -> Option<EventStatus> {
+        match self.statuses() {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+
+    /// The word for it, as in event types.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Payout => "payout",
+            Self::Collection => "collection",
+            Self::Refund => "refund",
+            Self::Authorization => "authorization",
+            Self::Debit => "debit",
+            Self::Settlement => "settlement",
+            Self::Ticket => "ticket",
+        }
+    }
+}
+
+impl EventStatus {
+    /// The word for it, as in event types.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Active => "active",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Pending => "pending",
+            Self::Reported => "reported",
+            Self::Updated => "updated",
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.word())
+    }
+}
+
+impl fmt::Display for EventStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.word())
+    }
+}

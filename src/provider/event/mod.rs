@@ -1,0 +1,24 @@
+//! Notifications turned into events: the vocabulary applications see, and the profile's rules that map to it.
+//!
+//! Text in, values out: a verified `param` and its circumstances become a [`Normalised`] event. Nothing here verifies,
+//! stores or delivers. A notification is never refused for what it says: what cannot be read is left out and noted.
+
+mod amount;
+mod checks;
+mod cloud_event;
+mod file;
+mod kind;
+mod normalise;
+mod reading;
+mod rule;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub use amount::{Amount, AmountUnit};
+pub use checks::{acknowledgement, table};
+pub use file::{EventFile, NotificationFile};
+pub use kind::{EventKind, EventStatus, Flag, UNRECOGNISED};
+pub use normalise::{Failure, NormaliseContext, Normalised, NotificationText, Unparsable};
+pub use rule::{Acknowledgement, EventMembers, EventRule, EventTable, WithoutName};
+pub use time::{EventTime, TimeFormat};

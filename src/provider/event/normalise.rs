@@ -1,0 +1,300 @@
+//! One notification made into one event, as the profile's rules say.
+//!
+//! The status member decides, and the event's name where there is no status member. What neither explains becomes an
+//! unrecognised event: to call a payment succeeded or failed on a word we do not know could make somebody pay twice.
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde::Serialize;
+
+use super::amount::Amount;
+use super::kind::{EventKind, EventStatus, Flag, UNRECOGNISED};
+use super::reading::{Found, Reading};
+use super::rule::{EventMembers, EventRule};
+use super::time::EventTime;
+use crate::json::{JsonError, MemberNames, Object, parse_object};
+use crate::provider::Provider;
+use crate::sign::Hash;
+
+/// The circumstances of a notification.
+#[derive(Clone, Copy, Debug)]
+pub struct NormaliseContext<'a> {
+    /// The account's name.
+    pub account: &'a str,
+    /// The account's currency, an ISO 4217 code.
+    pub currency: Option<&'a str>,
+    /// How the provider's zone-less times are read.
+    pub timezone: Offset,
+    pub received_at: Timestamp,
+    /// The event's id, the same on every repeat.
+    pub id: &'a str,
+}
+
+/// A notification in our own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Normalised {
+    pub id: String,
+    pub account: String,
+    /// The provider's name.
+    pub provider: String,
+    /// Missing when no rule names the event.
+    pub kind: Option<EventKind>,
+    /// One of the kind's; missing when the event is unrecognised.
+    pub status: Option<EventStatus>,
+    /// The merchant's own order id.
+    pub reference: Option<String>,
+    pub provider_reference: Option<String>,
+    /// The provider's id of the payment that a refund gives back. Not part of the event that is delivered.
+    pub original_reference: Option<String>,
+    pub amount: Option<Amount>,
+    /// Of a refund: the fee that is given back.
+    pub fee: Option<Amount>,
+    pub channel: Option<String>,
+    /// When it happened, as well as is known: completed, created or received.
+    pub time: EventTime,
+    pub created_at: Option<EventTime>,
+    pub completed_at: Option<EventTime>,
+    pub failure: Option<Failure>,
+    pub remark: Option<String>,
+    /// In the order they were raised; see [`Normalised::raise`].
+    pub flags: Vec<Flag>,
+    pub notification: NotificationText,
+    /// What was missing or odd, for one line in the log. Names of members, no values.
+    pub notes: Vec<String>,
+    is_listed: bool,
+    dedupe_key: String,
+}
+
+/// Why it failed, in the provider's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Always a text: providers send numbers and texts alike.
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+/// What the provider said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotificationText {
+    /// The event's name.
+    pub event: Option<String>,
+    /// The word in its status member.
+    pub status: Option<String>,
+    /// The exact text that was signed.
+    pub param: String,
+}
+
+/// A text that is not one JSON object, or that two readers could understand differently: a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the notification is not usable JSON: {error}")]
+pub struct Unparsable {
+    pub error: JsonError,
+    /// As [`Normalised::dedupe_key`].
+    pub dedupe_key: String,
+}
+
+impl Provider {
+    /// Makes a verified notification's exact text into an event.
+    pub fn normalise(
+        &self,
+        param: &str,
+        context: &NormaliseContext<'_>,
+    ) -> Result<Normalised, Unparsable> {
+        let object = parse_object(param.as_bytes())
+            .map_err(|error| Unparsable { error, dedupe_key: key_of_text(param) })?;
+        let mut reading = Reading::new(&object);
+        let (event, rule) = self.event(&mut reading);
+        if let Some(rule) = rule {
+            reading.require(&rule.required);
+        }
+        let members = rule.map_or(&self.events.unrecognised, |rule| &rule.members);
+        let word = members.status.as_ref().map_or(Found::Nothing, |names| reading.find(names));
+        let (status, flags) = rule.map_or_else(Default::default, |rule| {
+            judge(rule, event.as_deref(), &word, &mut reading)
+        });
+        let dedupe_key = rule
+            .and_then(|rule| key_of_identity(rule, event.as_deref(), &object))
+            .unwrap_or_else(|| key_of_text(param));
+        let mut texts = Texts { provider: self, members, context, reading };
+        let created_at = texts.time(members.created.as_ref());
+        let completed_at = texts.time(members.completed.as_ref());
+        let received_at = EventTime { timestamp: context.received_at, offset: context.timezone };
+        Ok(Normalised {
+            id: context.id.to_owned(),
+            account: context.account.to_owned(),
+            provider: self.name.clone(),
+            kind: rule.map(|rule| rule.kind),
+            status,
+            reference: texts.text(members.reference.as_ref()),
+            provider_reference: texts.text(members.provider_reference.as_ref()),
+            original_reference: texts.text(members.original_reference.as_ref()),
+            amount: texts.amount(members.amount.as_ref()),
+            fee: texts.amount(members.fee.as_ref()),
+            channel: texts.text(members.channel.as_ref()),
+            time: completed_at.or(created_at).unwrap_or(received_at),
+            created_at,
+            completed_at,
+            failure: texts.failure(),
+            remark: texts.text(members.remark.as_ref()),
+            flags,
+            is_listed: event.as_deref().is_some_and(|event| self.events.lists(event)),
+            notification: NotificationText {
+                event,
+                status: match word {
+                    Found::Text(word) => Some(word.into_owned()),
+                    Found::Nothing | Found::Odd => None,
+                },
+                param: param.to_owned(),
+            },
+            notes: texts.reading.into_notes(),
+            dedupe_key,
+        })
+    }
+
+    /// The event's name, and the rule that names it.
+    fn event(&self, reading: &mut Reading<'_, '_>) -> (Option<String>, Option<&EventRule>) {
+        let names = &self.events.name_member;
+        match reading.find(names) {
+            Found::Text(event) => {
+                let rule = self.events.find(&event);
+                if rule.is_none() {
+                    reading.note(names, "is an event that the profile does not know");
+                }
+                (Some(event.into_owned()), rule)
+            }
+            Found::Nothing => {
+                reading.note(names, "is missing");
+                (None, self.events.rules.iter().find(|rule| fits_without_name(rule, reading)))
+            }
+            Found::Odd => (None, None),
+        }
+    }
+}
+
+fn fits_without_name(rule: &EventRule, reading: &Reading<'_, '_>) -> bool {
+    let Some(without_name) = &rule.without_name else { return false };
+    let value = reading.peek(rule.members.named(&without_name.member));
+    value.is_some_and(|value| without_name.values.iter().any(|known| *known == value))
+}
+
+impl Normalised {
+    /// The event's type, as in `countersign.payout.succeeded`.
+    pub fn event_type(&self) -> String {
+        match (self.kind, self.status) {
+            (Some(kind), Some(status)) => format!("countersign.{kind}.{status}"),
+            _ => UNRECOGNISED.to_owned(),
+        }
+    }
+
+    /// The same for notifications of the same event, whatever their text; at one account only. 70 characters at most.
+    pub fn dedupe_key(&self) -> &str {
+        &self.dedupe_key
+    }
+
+    /// What deliveries are kept in order by: the reference, or the provider's where there is none.
+    pub fn order_key(&self) -> Option<&str> {
+        self.reference.as_deref().or(self.provider_reference.as_deref())
+    }
+
+    /// The event's name for a metric's label: one that the profile lists, or `other`.
+    pub fn event_label(&self) -> &str {
+        match &self.notification.event {
+            Some(event) if self.is_listed => event,
+            _ => "other",
+        }
+    }
+
+    /// Adds a flag, once.
+    pub fn raise(&mut self, flag: Flag) {
+        if !self.flags.contains(&flag) {
+            self.flags.push(flag);
+        }
+    }
+}
+
+/// What became of it, and whether name and status member agree about that.
+fn judge(
+    rule: &EventRule,
+    event: Option<&str>,
+    word: &Found<'_>,
+    reading: &mut Reading<'_, '_>,
+) -> (Option<EventStatus>, Vec<Flag>) {
+    let claimed = rule.claim(event);
+    let Some(names) = rule.members.status.as_ref().filter(|_| !rule.statuses.is_empty()) else {
+        return (claimed, Vec::new());
+    };
+    match word {
+        Found::Nothing => (claimed, Vec::new()),
+        Found::Odd => (None, Vec::new()),
+        Found::Text(word) => {
+            let status = rule.meaning(word, claimed);
+            if status.is_none() {
+                reading.note(names, "holds a word that the profile does not know");
+            }
+            let disagree = status.zip(claimed).is_some_and(|(status, claimed)| status != claimed);
+            (status, disagree.then_some(Flag::StatusMismatch).into_iter().collect())
+        }
+    }
+}
+
+/// A notification's members as the event wants them.
+struct Texts<'o, 'a> {
+    provider: &'o Provider,
+    members: &'o EventMembers,
+    context: &'o NormaliseContext<'o>,
+    reading: Reading<'o, 'a>,
+}
+
+impl Texts<'_, '_> {
+    fn text(&mut self, names: Option<&MemberNames>) -> Option<String> {
+        self.reading.text(names).map(Into::into)
+    }
+
+    fn amount(&mut self, names: Option<&MemberNames>) -> Option<Amount> {
+        let names = names?;
+        let text = self.reading.text(Some(names))?;
+        match Amount::read(&text, self.provider.events.amount_unit, self.context.currency) {
+            Ok(amount) => Some(amount),
+            Err(problem) => {
+                self.reading.note(names, problem);
+                None
+            }
+        }
+    }
+
+    fn time(&mut self, names: Option<&MemberNames>) -> Option<EventTime> {
+        let names = names?;
+        let text = self.reading.text(Some(names))?;
+        let formats = &self.provider.events.time_formats;
+        let time = EventTime::read(&text, formats, self.context.timezone);
+        if time.is_none() {
+            self.reading.note(names, "is not a time in a format of the profile");
+        }
+        time
+    }
+
+    fn failure(&mut self) -> Option<Failure> {
+        let code = self.text(self.members.failure_code.as_ref());
+        let message = self.text(self.members.failure_message.as_ref());
+        (code.is_some() || message.is_some()).then_some(Failure { code, message })
+    }
+}
+
+/// The key of the event itself, when the notification has all members that tell it from others.
+fn key_of_identity(rule: &EventRule, event: Option<&str>, object: &Object<'_>) -> Option<String> {
+    if rule.identity.is_empty() {
+        return None;
+    }
+    let reading = Reading::new(object);
+    let mut parts = vec![event.unwrap_or_default().to_owned()];
+    for name in &rule.identity {
+        parts.push(reading.peek(rule.members.named(name))?.into_owned());
+    }
+    // A JSON list keeps the parts apart, whatever stands in them.
+    let parts = serde_json::Value::from(parts).to_string();
+    Some(format!("event:{}", Hash::Sha256.digest_hex(parts.as_bytes())))
+}
+
+fn key_of_text(param: &str) -> String {
+    format!("text:{}", Hash::Sha256.digest_hex(param.as_bytes()))
+}

@@ -1,0 +1,112 @@
+//! Members of a notification taken out as texts, with a note on each that is missing or odd.
+//!
+//! Notes go to the log, so they name members and say what is wrong with them, and never hold a value.
+
+use std::borrow::Cow;
+
+use crate::json::{self, Ambiguous, Member, MemberNames, Object};
+
+/// A notification being read.
+pub struct Reading<'o, 'a> {
+    object: &'o Object<'a>,
+    /// Names of members whose absence is noted.
+    required: &'o [String],
+    notes: Vec<String>,
+}
+
+/// What stands in a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// No member, `null` or an empty text.
+    Nothing,
+    /// A text, or a number as it was written.
+    Text(Cow<'a, str>),
+    /// Something that is neither.
+    Odd,
+}
+
+impl<'o, 'a> Reading<'o, 'a> {
+    pub fn new(object: &'o Object<'a>) -> Self {
+        Self { object, required: &[], notes: Vec::new() }
+    }
+
+    /// Notes the absence of these members from now on.
+    pub fn require(&mut self, required: &'o [String]) {
+        self.required = required;
+    }
+
+    pub fn note(&mut self, names: &MemberNames, problem: &str) {
+        self.notes.push(format!("`{}` {problem}", names.preferred()));
+    }
+
+    pub fn into_notes(self) -> Vec<String> {
+        self.notes
+    }
+
+    /// The text of a member, where it has one.
+    pub fn text(&mut self, names: Option<&MemberNames>) -> Option<Cow<'a, str>> {
+        match self.find(names?) {
+            Found::Text(text) => Some(text),
+            Found::Nothing | Found::Odd => None,
+        }
+    }
+
+    /// The text of a member, nothing noted.
+    pub fn peek(&self, names: Option<&MemberNames>) -> Option<Cow<'a, str>> {
+        let member = names?.find(self.object).ok()??;
+        match content(member) {
+            Ok(Found::Text(text)) => Some(text),
+            Ok(Found::Nothing | Found::Odd) | Err(_) => None,
+        }
+    }
+
+    /// What stands in a member.
+    pub fn find(&mut self, names: &MemberNames) -> Found<'a> {
+        let found = match names.find(self.object) {
+            Ok(Some(member)) => content(member),
+            Ok(None) => Ok(Found::Nothing),
+            Err(Ambiguous { second, .. }) => Err(format!("stands there as `{second}` too")),
+        };
+        match found {
+            Ok(found) => {
+                let name = names.preferred();
+                if found == Found::Nothing && self.required.iter().any(|required| required == name)
+                {
+                    self.note(names, "is missing");
+                }
+                found
+            }
+            Err(problem) => {
+                self.note(names, &problem);
+                Found::Odd
+            }
+        }
+    }
+}
+
+/// The content of a member, or what is odd about it.
+fn content<'a>(member: &Member<'a>) -> Result<Found<'a>, String> {
+    let raw = member.raw;
+    let expected = |found: &str| Err(format!("is {found}, expected a text or a number"));
+    match raw.as_bytes().first() {
+        Some(b'"') => Ok(match string(raw) {
+            text if text.is_empty() => Found::Nothing,
+            text => Found::Text(text),
+        }),
+        Some(b'-' | b'0'..=b'9') => Ok(Found::Text(Cow::Borrowed(raw))),
+        Some(b'n') => Ok(Found::Nothing),
+        Some(b'{') => expected("an object"),
+        Some(b'[') => expected("a list"),
+        _ => expected("a truth value"),
+    }
+}
+
+/// The text that a JSON string stands for.
+fn string(raw: &str) -> Cow<'_, str> {
+    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
+    match inner.contains('\\') {
+        false => Cow::Borrowed(inner),
+        // The reader has undone these escapes once already, or there would be no object.
+        true => Cow::Owned(json::unescape(inner).unwrap_or_default()),
+    }
+}
