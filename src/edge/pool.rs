@@ -1,7 +1,7 @@
 //! Idle provider connections, the most recently used one first.
 //!
 //! A connection that dies while a payment is written to it leaves an unknown outcome, so a connection is only handed
-//! out when the kernel says that it is open and silent, and not after it has been idle for long. Connections stay with
+//! out when it is open and silent, and not after it has been idle for long. Connections stay with
 //! the runtime that opened them.
 
 use std::collections::HashMap;
@@ -46,8 +46,8 @@ impl Pool {
     pub(super) fn take(&self, fingerprint: &str) -> Option<Stream> {
         let runtime = Handle::current().id();
         loop {
-            let idle = self.shelves().idle.get_mut(&runtime)?.get_mut(fingerprint)?.pop()?;
-            if idle.until > Instant::now() && is_quiet(&idle.stream) {
+            let mut idle = self.shelves().idle.get_mut(&runtime)?.get_mut(fingerprint)?.pop()?;
+            if idle.until > Instant::now() && is_quiet(&mut idle.stream) {
                 return Some(idle.stream);
             }
         }

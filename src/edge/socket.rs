@@ -1,11 +1,13 @@
-//! Two questions to the kernel about the socket under a connection, which pingora does not ask: who is at the other
-//! end, and is it still there.
+//! Two questions about a connection that pingora does not ask: who is at the other end, and is it still there and silent.
 
 use std::os::fd::BorrowedFd;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
 use pingora_core::protocols::Stream;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv, sockopt::socket_peercred};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::wire::Peer;
 
@@ -22,15 +24,25 @@ pub(super) fn unix_peer(stream: &Stream) -> Peer {
     Peer::Unix { uid: credentials.map(|credentials| credentials.uid.as_raw()) }
 }
 
-/// Whether an idle connection is still open and silent.
-///
-/// Asks the kernel itself rather than the runtime, which may not yet have noticed that the other end closed. Bytes that
-/// wait on an idle connection (a farewell, an answer to nothing) also make it unusable.
-pub(super) fn is_quiet(stream: &Stream) -> bool {
+/// Whether an idle connection is still open and silent. Bytes that wait on it (a farewell, an answer to nothing) make it
+/// unusable: they would be taken for the answer to the next call.
+pub(super) fn is_quiet(stream: &mut Stream) -> bool {
+    kernel_holds_nothing(stream) && layers_hold_nothing(stream)
+}
+
+/// Asks the kernel itself rather than the runtime, which may not yet have noticed that the other end closed.
+fn kernel_holds_nothing(stream: &Stream) -> bool {
     let Some(socket) = socket_of(stream) else { return false };
     let mut byte = [0u8; 1];
     let peeked = recv(socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT);
     matches!(peeked, Err(Errno::AGAIN))
+}
+
+/// TLS decrypts whole records, so what followed an answer may have left the kernel and wait decrypted.
+fn layers_hold_nothing(stream: &mut Stream) -> bool {
+    let mut byte = [0u8; 1];
+    let mut context = Context::from_waker(Waker::noop());
+    Pin::new(stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_pending()
 }
 
 #[allow(unsafe_code)]

@@ -8,10 +8,11 @@ use countersign::edge::{PingoraUpstream, Serving, bind};
 use countersign::secret::Secret;
 use countersign::wire::{Call, ClientCertificate, NotSent, SendError, Target, TargetTls, Upstream};
 use pingora_rustls::TlsAcceptor;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::server::{WantsServerCert, WebPkiClientVerifier};
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::net::TcpListener;
 
 use crate::edge_support::{Authority, Caller, TestServer, content_length};
@@ -131,22 +132,57 @@ async fn a_client_certificate_is_presented_and_its_absence_is_no_answer() {
     }
 }
 
+#[tokio::test]
+async fn bytes_behind_an_answer_are_never_the_next_answer() {
+    const HEAD: usize = 41;
+    let authority = Authority::new();
+    let stale = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale";
+    // pingora reads heads 4096 bytes at a time: where an answer ends just there, it does not see what follows.
+    for bytes in [4095, 4096, 4097] {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", bytes - HEAD);
+        assert_eq!(head.len(), HEAD);
+        let answer = [head.as_bytes(), &vec![b'x'; bytes - HEAD], stale].concat();
+        let config = ServerConfig::builder_with_provider(crypto())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth();
+        let address = provider(&authority, config, answer).await;
+        let target = tls_target(address, &authority);
+        let upstream = PingoraUpstream::default();
+        for call_number in 1..=2 {
+            let answer = upstream.send(&target, call("{}"), patient()).await.unwrap();
+            assert_eq!(
+                answer.body.len(),
+                bytes - HEAD,
+                "call {call_number} got what came unasked behind an answer of {bytes} bytes"
+            );
+        }
+    }
+}
+
 async fn provider_asking_for_certificates(
     authority: &Authority,
     version: &'static SupportedProtocolVersion,
 ) -> SocketAddr {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let (chain, key) = authority.issue("provider");
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(&authority.ca_pem()).unwrap()).unwrap();
     let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .unwrap();
-    let config = ServerConfig::builder_with_provider(provider)
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto()).build().unwrap();
+    let config = ServerConfig::builder_with_provider(crypto())
         .with_protocol_versions(&[version])
         .unwrap()
-        .with_client_cert_verifier(verifier)
+        .with_client_cert_verifier(verifier);
+    provider(authority, config, OK.to_vec()).await
+}
+
+/// A provider that sends `answer` to the first request of every connection and leaves the connection open.
+async fn provider(
+    authority: &Authority,
+    config: ConfigBuilder<ServerConfig, WantsServerCert>,
+    answer: Vec<u8>,
+) -> SocketAddr {
+    let (chain, key) = authority.issue("provider");
+    let config = config
         .with_single_cert(
             vec![CertificateDer::from_pem_slice(&chain).unwrap()],
             PrivateKeyDer::from_pem_slice(&key).unwrap(),
@@ -156,6 +192,7 @@ async fn provider_asking_for_certificates(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
+        let mut open = Vec::new();
         while let Ok((stream, _)) = listener.accept().await {
             // A caller without a certificate ends here.
             let Ok(stream) = acceptor.accept(stream).await else { continue };
@@ -163,8 +200,13 @@ async fn provider_asking_for_certificates(
             let head = connection.head().await;
             let mut body = vec![0; content_length(&head)];
             tokio::io::AsyncReadExt::read_exact(&mut connection.0, &mut body).await.unwrap();
-            connection.send(OK).await;
+            connection.send(&answer).await;
+            open.push(connection);
         }
     });
     address
+}
+
+fn crypto() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
