@@ -3,13 +3,14 @@
 //! The report is made as JSON first; the text for people is written from the same values.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{CommandError, ConfigFile, Exit, print_json};
+use super::output::{print_json, stdout};
+use super::{CommandError, ConfigFile, Exit};
 use crate::clock::Clock;
 use crate::config::{self, Account, Environment, Loaded};
 use crate::mistake::Mistake;
@@ -30,7 +31,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let path = &args.file.config;
     let report = Report::new(path, config::load(path), &Clock::System);
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     match args.json {
         true => print_json(&report, &mut out)?,
         false => out.write_all(report.to_text().as_bytes())?,

@@ -4,13 +4,14 @@
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{CommandError, Exit, input, print_json};
+use super::output::{print_json, stdout};
+use super::{CommandError, Exit, input};
 use crate::secret::Secret;
 use crate::sign::{AnyKey, PrivateKey, PublicKey};
 
@@ -53,7 +54,7 @@ struct Show {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     match &args.command {
         Command::Generate(args) => generate(args, &mut out)?,
         Command::Show(args) => show(args, &mut out)?,
