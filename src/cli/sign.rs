@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use clap::ArgGroup;
 use serde::Serialize;
 
 use super::account::account;
@@ -22,6 +23,7 @@ use crate::sign::{Hash, PrivateKey, RequestRecipe, SigningKey};
 
 /// Prints the envelope alone, for `curl --data-binary @-`.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("signer").required(true).args(["account", "key"]))]
 #[command(after_help = "\
 Without `--operation` nothing is added to the parameters, no timestamp either.
 
@@ -37,12 +39,7 @@ pub struct Args {
     #[command(flatten)]
     config: ConfigFile,
     /// The private key that signs, where no account is named
-    #[arg(
-        long,
-        value_name = "FILE",
-        required_unless_present = "account",
-        conflicts_with = "account"
-    )]
+    #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// With `--key`: the application id that the provider gave
     #[arg(
@@ -98,7 +95,10 @@ struct Merchant {
 
 impl Merchant {
     fn of(args: &Args) -> Result<Self, CommandError> {
-        if let (Some(path), Some(app_id)) = (&args.key, &args.app_id) {
+        if let Some(path) = &args.key {
+            let app_id = args.app_id.as_ref().ok_or_else(|| {
+                CommandError::usage("`--key` needs `--app-id`, the id that the provider gave")
+            })?;
             let (id, key) = (path.display().to_string(), input::private_key(path)?);
             return Ok(Self {
                 app_id: app_id.clone(),
@@ -132,9 +132,9 @@ impl Merchant {
         let parameters = parse(input)?;
         operation.validate(&parameters, &context).map_err(|errors| {
             let first = format!("the parameters break the rules of `{}`", operation.name);
-            CommandError::failed(errors.iter().fold(first, |lines, error| {
-                format!("{lines}\n  {}: {}", error.pointer, error.message)
-            }))
+            CommandError::failed(
+                errors.iter().fold(first, |lines, error| format!("{lines}\n  {}", error.message)),
+            )
         })?;
         let additions = operation.additions(&parameters, &context);
         Ok(parameters.splice(additions.iter().map(|(name, value)| (*name, value.as_str()))))

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ArgGroup;
 use serde::Serialize;
 
 use super::account::account;
@@ -17,16 +18,12 @@ use crate::sign::{Candidate, PublicKey, RequestRecipe, Role, VerifyRecipe};
 
 /// Where a signed message and its keys come from.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("signers").required(true).args(["account", "keys"]))]
 pub struct Source {
     #[command(flatten)]
     message: MessageSource,
     /// A key that should have signed, private or public; may be given several times
-    #[arg(
-        long = "key",
-        value_name = "FILE",
-        required_unless_present = "account",
-        conflicts_with = "account"
-    )]
+    #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
     /// Use this account's keys and provider: its signing keys for requests, the provider's keys for notifications
     #[arg(long, value_name = "NAME")]

@@ -36,3 +36,4 @@ pub use compile::{Loaded, load, load_text};
 pub use live::Live;
 pub use schema::schema;
 pub use snapshot::*;
+pub use unconfirmed::NOT_CONFIRMED;
