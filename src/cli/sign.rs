@@ -42,12 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// With `--key`: the application id that the provider gave
-    #[arg(
-        long,
-        value_name = "ID",
-        required_unless_present = "account",
-        conflicts_with = "account"
-    )]
+    #[arg(long, value_name = "ID", conflicts_with = "account")]
     app_id: Option<String>,
     /// With `--key`: whose envelope to make
     #[arg(long, value_name = "NAME", default_value = "bluepay", conflicts_with = "account")]
