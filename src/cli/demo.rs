@@ -24,7 +24,7 @@ use story::Story;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Exit when the story is over: 0 when every step went as told
+    /// Exit when the story is over: 0 when every step went as told, 1 when one did not
     #[arg(long)]
     once: bool,
     /// Print the story as JSON

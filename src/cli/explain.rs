@@ -1,26 +1,28 @@
 //! `countersign explain`: everything about a message's signature, and what would have verified instead.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 
-use super::input::{self, MessageSource};
-use super::{CommandError, Exit, print_json};
-use crate::sign::{self, AnyKey, Candidate, Explanation, Role};
+use super::output::{print_json, stdout};
+use super::signed::{NamedKey, Source};
+use super::{CommandError, Exit};
+use crate::sign::{self, Candidate, Explanation, Role};
 
-/// Explain why a signature verifies or does not
+/// Exits 0 when the signature verifies, 1 when it does not.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+It shows the signed text byte for byte, its hash, and which key made the signature. Where it fails it tries the usual
+slips: another key, another hash, a line end too many, JSON that was printed again.
+
+Examples:
+  countersign explain --account shop-th --file notification.json
+  countersign explain --key provider.pub --other-key own.pem < notification.json")]
 pub struct Args {
     #[command(flatten)]
-    message: MessageSource,
-    /// A key that should have signed; may be given several times. Of a private key the public half is used
-    #[arg(long = "key", value_name = "FILE", required = true)]
-    keys: Vec<PathBuf>,
+    source: Source,
     /// A key that should not have signed, but may have by mistake; may be given several times
     #[arg(long = "other-key", value_name = "FILE")]
     other_keys: Vec<PathBuf>,
-    /// Whose message it is
-    #[arg(long, value_name = "NAME", default_value = "bluepay")]
-    provider: String,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -28,12 +30,14 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let provider = input::provider(&args.provider)?;
-    let keys = Keys::read(&args.keys, &args.other_keys)?;
-    let body = args.message.read()?;
-    let recipe = input::verification(&provider.request, &provider.notification, &body);
-    let explanation = sign::explain(&body, &recipe, &keys.candidates());
-    print(&explanation, args.json, &mut io::stdout().lock())
+    let others: Result<Vec<_>, _> =
+        args.other_keys.iter().map(|path| NamedKey::read(path, Role::Other)).collect();
+    let others = others?;
+    let message = args.source.read()?;
+    let candidates: Vec<Candidate<'_>> =
+        message.keys.iter().chain(&others).map(NamedKey::candidate).collect();
+    let explanation = sign::explain(&message.body, &message.recipe, &candidates);
+    print(&explanation, args.json, &mut stdout())
 }
 
 /// Prints an explanation; the exit says whether the signature verifies.
@@ -52,25 +56,6 @@ pub fn print(
     })
 }
 
-struct Keys(Vec<(String, AnyKey, Role)>);
-
-impl Keys {
-    fn read(expected: &[PathBuf], others: &[PathBuf]) -> Result<Self, CommandError> {
-        let read =
-            |path: &Path, role| Ok((path.display().to_string(), input::any_key(path)?, role));
-        let expected = expected.iter().map(|path| read(path, Role::Expected));
-        let others = others.iter().map(|path| read(path, Role::Other));
-        expected.chain(others).collect::<Result<_, _>>().map(Self)
-    }
-
-    fn candidates(&self) -> Vec<Candidate<'_>> {
-        self.0
-            .iter()
-            .map(|(name, key, role)| Candidate { name, key: key.public(), role: *role })
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,8 +70,12 @@ mod tests {
         };
         let provider = file("provider.pub", first().public().to_base64().as_bytes());
         let own = file("own.pem", second().to_pkcs8_pem().expose());
-        let keys = Keys::read(&[provider], &[own]).expect("two keys");
-        let explanation = sign::explain(body, &verify_recipe(), &keys.candidates());
+        let keys = [
+            NamedKey::read(&provider, Role::Expected).expect("a public key"),
+            NamedKey::read(&own, Role::Other).expect("a private key"),
+        ];
+        let explanation =
+            sign::explain(body, &verify_recipe(), &keys.each_ref().map(NamedKey::candidate));
         let mut printed = Vec::new();
         let exit = print(&explanation, json, &mut printed).expect("printed");
         (exit, String::from_utf8(printed).expect("text"))

@@ -1,14 +1,14 @@
 //! What the message commands read: a message, keys, and the recipe that goes with them.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use super::CommandError;
-use crate::json;
+use super::output::tell;
 use crate::provider::{Provider, builtin_names};
 use crate::secret::Secret;
-use crate::sign::{AnyKey, PrivateKey, RequestRecipe, VerifyRecipe};
+use crate::sign::{AnyKey, PrivateKey};
 use crate::wire::APP_BODY_BYTES_MAX;
 
 /// The largest key file that is read, in bytes. An 8192-bit private key is 6.5 KB of PEM.
@@ -17,7 +17,7 @@ const KEY_FILE_BYTES_MAX: usize = 64 * 1024;
 /// Where the message comes from.
 #[derive(Debug, clap::Args)]
 pub struct MessageSource {
-    /// Read the message from FILE instead of standard input
+    /// Read the message from FILE; standard input without it, or with `-`
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
@@ -25,8 +25,10 @@ pub struct MessageSource {
 impl MessageSource {
     pub(super) fn read(&self) -> Result<Vec<u8>, CommandError> {
         match &self.file {
-            Some(path) => read_file(path, APP_BODY_BYTES_MAX),
-            None => read_bounded(io::stdin().lock(), "standard input", APP_BODY_BYTES_MAX),
+            Some(path) if path.as_os_str() != "-" => {
+                read_file("message file", path, APP_BODY_BYTES_MAX)
+            }
+            _ => read_standard_input(),
         }
     }
 }
@@ -47,34 +49,27 @@ pub(super) fn provider(name: &str) -> Result<Provider, CommandError> {
     })
 }
 
-/// The recipe that `body` should verify with: a request's when it has every member of the provider's request envelope,
-/// and a notification's otherwise.
-pub(super) fn verification(
-    request: &RequestRecipe,
-    notification: &VerifyRecipe,
-    body: &[u8],
-) -> VerifyRecipe {
-    let is_request = json::parse_object(body).is_ok_and(|object| {
-        request.envelope.iter().all(|member| object.member(&member.name).is_some())
-    });
-    match request.verification() {
-        Some(recipe) if is_request => recipe,
-        _ => notification.clone(),
-    }
-}
-
 fn key_text(path: &Path) -> Result<Secret, CommandError> {
-    read_file(path, KEY_FILE_BYTES_MAX).map(Secret::new)
+    read_file("key file", path, KEY_FILE_BYTES_MAX).map(Secret::new)
 }
 
 fn key_file_error(path: &Path, error: &impl std::fmt::Display) -> CommandError {
     CommandError::failed(format!("key file `{}`: {error}", path.display()))
 }
 
-fn read_file(path: &Path, bytes_max: usize) -> Result<Vec<u8>, CommandError> {
-    let file = File::open(path)
-        .map_err(|error| CommandError::failed(format!("`{}`: {error}", path.display())))?;
-    read_bounded(file, &path.display().to_string(), bytes_max)
+fn read_file(what: &str, path: &Path, bytes_max: usize) -> Result<Vec<u8>, CommandError> {
+    let name = format!("{what} `{}`", path.display());
+    let file =
+        File::open(path).map_err(|error| CommandError::failed(format!("{name}: {error}")))?;
+    read_bounded(file, &name, bytes_max)
+}
+
+fn read_standard_input() -> Result<Vec<u8>, CommandError> {
+    let input = io::stdin().lock();
+    if input.is_terminal() {
+        tell("reading the message from the terminal: end it with Ctrl-D, or use `--file FILE`");
+    }
+    read_bounded(input, "standard input", APP_BODY_BYTES_MAX)
 }
 
 fn read_bounded(from: impl Read, name: &str, bytes_max: usize) -> Result<Vec<u8>, CommandError> {
@@ -83,9 +78,9 @@ fn read_bounded(from: impl Read, name: &str, bytes_max: usize) -> Result<Vec<u8>
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
     from.take(limit)
         .read_to_end(&mut bytes)
-        .map_err(|error| CommandError::failed(format!("`{name}`: {error}")))?;
+        .map_err(|error| CommandError::failed(format!("{name}: {error}")))?;
     match bytes.len() > bytes_max {
-        true => Err(CommandError::failed(format!("`{name}` is longer than {bytes_max} bytes"))),
+        true => Err(CommandError::failed(format!("{name}: longer than {bytes_max} bytes"))),
         false => Ok(bytes),
     }
 }
@@ -93,13 +88,11 @@ fn read_bounded(from: impl Read, name: &str, bytes_max: usize) -> Result<Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sign::Placement;
-    use crate::sign::fixture::{request_recipe, verify_recipe};
 
     #[test]
     fn an_input_without_end_is_not_read_to_the_end() {
         let error = read_bounded(io::repeat(b'x'), "stdin", 10).expect_err("too long").message;
-        assert_eq!(error, "`stdin` is longer than 10 bytes");
+        assert_eq!(error, "stdin: longer than 10 bytes");
         assert_eq!(read_bounded(&b"1234567890"[..], "stdin", 10).expect("fits").len(), 10);
     }
 
@@ -123,17 +116,5 @@ mod tests {
         }
         let error = provider("blupay").map(drop).expect_err("no such provider");
         assert!(error.message.contains("expected `bluepay`"), "{}", error.message);
-    }
-
-    #[test]
-    fn a_request_and_a_notification_are_told_apart_by_their_members() {
-        let notification = VerifyRecipe {
-            placement: Placement::JsonMember("signature".into()),
-            ..verify_recipe()
-        };
-        let chosen = |body: &[u8]| verification(&request_recipe(), &notification, body);
-        assert_eq!(chosen(br#"{"appId":"1","sign":"","param":""}"#), verify_recipe());
-        assert_eq!(chosen(br#"{"signature":"","param":""}"#), notification);
-        assert_eq!(chosen(b"not JSON"), notification);
     }
 }

@@ -3,14 +3,15 @@
 //! The private half is printed only when it has just been made and no file was asked for; `show` never prints it.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{CommandError, Exit, input, print_json};
+use super::output::{print_json, stdout};
+use super::{CommandError, Exit, input};
 use crate::secret::Secret;
 use crate::sign::{AnyKey, PrivateKey, PublicKey};
 
@@ -30,11 +31,15 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  countersign keys generate --out keys/shop-th    # keys/shop-th.pem and keys/shop-th.pub")]
 struct Generate {
     /// Size of the key in bits: 2048, 3072, 4096 or 8192
-    #[arg(long, default_value_t = 4096)]
+    #[arg(long, value_name = "N", default_value_t = 4096)]
     bits: usize,
     /// Write PREFIX.pem (private, readable by you alone) and PREFIX.pub (one line, for the provider) instead of printing
+    /// both. Neither may exist yet; a missing folder is made
     #[arg(long, value_name = "PREFIX")]
     out: Option<PathBuf>,
     /// Print JSON
@@ -44,7 +49,8 @@ struct Generate {
 
 #[derive(Debug, clap::Args)]
 struct Show {
-    /// A key as PEM or as one-line base64
+    /// A private or public key, as PEM or as one-line base64; of a private one only the public half is shown
+    #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -53,7 +59,7 @@ struct Show {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     match &args.command {
         Command::Generate(args) => generate(args, &mut out)?,
         Command::Show(args) => show(args, &mut out)?,
@@ -81,8 +87,24 @@ fn generate(args: &Generate, out: &mut impl Write) -> Result<(), CommandError> {
     }
     writeln!(out, "RSA key of {} bits", report.bits)?;
     writeln!(out, "fingerprint  {}", report.fingerprint)?;
-    writeln!(out, "private key  {}  (keep it to yourself)", report.private_file)?;
-    writeln!(out, "public key   {}  (hand it to the provider)", report.public_file)?;
+    writeln!(out, "private key  {}", report.private_file)?;
+    writeln!(out, "public key   {}", report.public_file)?;
+    print_next_steps(&report, prefix, out)
+}
+
+fn print_next_steps(
+    report: &Written,
+    prefix: &Path,
+    out: &mut impl Write,
+) -> Result<(), CommandError> {
+    let id = prefix.file_name().unwrap_or_default().to_string_lossy();
+    writeln!(out, "\nnext")?;
+    writeln!(out, "  1. give the line in {} to the provider", report.public_file)?;
+    writeln!(out, "  2. keep {} to yourself, and name it in the account:", report.private_file)?;
+    writeln!(out, "       [[account.signing_key]]")?;
+    writeln!(out, "       id          = {id:?}")?;
+    writeln!(out, "       private_key = {{ file = {:?} }}", report.private_file)?;
+    writeln!(out, "  3. run `countersign check`")?;
     Ok(())
 }
 
@@ -205,6 +227,14 @@ impl PairFiles {
 
     /// Writes both files or none.
     fn write(&self, key: &PrivateKey) -> Result<(), CommandError> {
+        if let Some(folder) = self.private.parent() {
+            // One that is there already stays as it is.
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(|error| file_error(folder, &error.to_string()))?;
+        }
         create(&self.private, 0o600, key.to_pkcs8_pem().expose())?;
         let line = format!("{}\n", key.public().to_base64());
         create(&self.public, 0o644, line.as_bytes()).inspect_err(|_| {
@@ -274,11 +304,13 @@ mod tests {
     #[test]
     fn a_pair_of_files_can_be_read_back_and_the_private_one_only_by_its_owner() {
         let folder = tempfile::tempdir().expect("a folder");
-        let prefix = folder.path().join("shop-th.2026");
+        let prefix = folder.path().join("keys/shop-th.2026");
         let printed = generated(Some(prefix.clone()), false).expect("written");
         let files = PairFiles::at(&prefix);
         let mode = fs::metadata(&files.private).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        let folder = fs::metadata(folder.path().join("keys")).expect("made").permissions().mode();
+        assert_eq!(folder & 0o777, 0o700, "the folder that was made is its owner's alone");
         let key = input::private_key(&files.private).expect("a private key");
         let line = fs::read(&files.public).expect("there");
         assert_eq!(&PublicKey::from_text(&line).expect("a public key"), key.public());

@@ -2,6 +2,11 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. Data goes to standard output, everything else to standard error.
 
+// First, because its `println!` is the one that every command below uses.
+#[macro_use]
+mod output;
+
+mod account;
 mod check;
 mod demo;
 mod explain;
@@ -12,15 +17,14 @@ mod run;
 mod sandbox;
 mod schema;
 mod sign;
+mod signed;
 mod verify;
 mod version;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use serde::Serialize;
 
 use crate::mistake::Mistake;
 
@@ -43,15 +47,15 @@ enum Command {
     Run(run::Args),
     /// Run the provider emulator alone
     Sandbox(sandbox::Args),
-    /// Make or show key pairs
+    /// Make key pairs, or show what a key file holds
     Keys(keys::Args),
-    /// Sign one message
+    /// Sign one request and print the envelope that would be sent
     Sign(sign::Args),
-    /// Verify one message
+    /// Tell whether a request or a notification is signed by the right key
     Verify(verify::Args),
-    /// Show what was signed, and why a signature fails
+    /// Show what exactly was signed, and what is wrong with a signature that fails
     Explain(explain::Args),
-    /// Print the OpenAPI document of the plain API
+    /// Print the OpenAPI document of the plain API that an account offers
     Openapi(openapi::Args),
     /// Print the JSON Schema of the configuration file
     Schema(schema::Args),
@@ -103,7 +107,14 @@ impl CommandError {
 
     /// A configuration with mistakes, a line each.
     fn mistakes(mistakes: &[Mistake]) -> Self {
-        Self::failed(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        match mistakes {
+            [only] => Self::failed(only.to_string()),
+            several => Self::failed(
+                several.iter().fold(format!("{} mistakes", several.len()), |lines, mistake| {
+                    format!("{lines}\n  {mistake}")
+                }),
+            ),
+        }
     }
 }
 
@@ -142,16 +153,10 @@ pub fn main() -> ExitCode {
         Command::Version(args) => version::run(&args),
     };
     let exit = done.unwrap_or_else(|error| {
-        eprintln!("{error}");
+        output::tell(format_args!("error: {error}"));
         error.exit
     });
     exit.into()
-}
-
-/// Prints `value` as JSON on lines of its own.
-fn print_json(value: &impl Serialize, out: &mut impl Write) -> Result<(), CommandError> {
-    serde_json::to_writer_pretty(&mut *out, value).map_err(std::io::Error::from)?;
-    Ok(writeln!(out)?)
 }
 
 /// A runtime for commands that talk over sockets.

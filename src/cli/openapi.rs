@@ -1,22 +1,21 @@
 //! `countersign openapi`: the plain API of an account, or of a built-in profile.
 
-use serde_json::Value;
-
+use super::account::account;
 use super::input::provider;
-use super::{CommandError, ConfigFile, Exit, print_json};
-use crate::config;
+use super::output::{print_json, stdout};
+use super::{CommandError, ConfigFile, Exit};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// The account to describe; not needed when the configuration has only one
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
     #[command(flatten)]
     file: ConfigFile,
-    /// The account to describe; not needed when the configuration has only one
-    #[arg(long)]
-    account: Option<String>,
-    /// Describe a built-in profile instead, without a configuration file
-    #[arg(long, conflicts_with_all = ["account", "config"])]
+    /// Describe a built-in provider instead; needs no configuration file
+    #[arg(long, value_name = "NAME", conflicts_with = "account")]
     provider: Option<String>,
-    /// Accepted on every command that prints data; the document is JSON anyway
+    /// Accepted because every command that prints data takes it; the document is JSON anyway
     #[arg(long)]
     json: bool,
 }
@@ -24,24 +23,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let document = match &args.provider {
         Some(name) => provider(name)?.openapi("{account}"),
-        None => of_account(args)?,
+        None => {
+            let account = account(&args.file, args.account.as_deref())?;
+            account.provider.openapi(&account.name)
+        }
     };
-    print_json(&document, &mut std::io::stdout().lock())?;
+    print_json(&document, &mut stdout())?;
     Ok(Exit::Done)
-}
-
-fn of_account(args: &Args) -> Result<Value, CommandError> {
-    let loaded =
-        config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
-    let accounts = loaded.snapshot.accounts;
-    let account = match &args.account {
-        Some(name) => accounts.get(name),
-        None if accounts.len() == 1 => accounts.values().next(),
-        None => None,
-    };
-    let account = account.ok_or_else(|| {
-        let names: Vec<&str> = accounts.keys().map(String::as_str).collect();
-        CommandError::usage(format!("`--account`: expected one of {}", names.join(", ")))
-    })?;
-    Ok(account.provider.openapi(&account.name))
 }

@@ -10,11 +10,13 @@ use super::{CommandError, Exit, runtime};
 use crate::sandbox::{Running, Sandbox, load};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+It is the provider that config/countersign.toml talks to. Its control interface and its faults: docs/sandbox.md")]
 pub struct Args {
-    /// Where to listen, as ADDRESS:PORT; port 0 takes a free one [default: 127.0.0.1:8700]
+    /// Where to listen, as ADDRESS:PORT; port 0 takes a free one [default: that of the file, else 127.0.0.1:8700]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Merchants, keys and settings; the demo merchant without it
+    /// The sandbox's own configuration: merchants, keys and settings; the demo merchant without it
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print where it listens as one line of JSON

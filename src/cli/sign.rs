@@ -1,51 +1,155 @@
 //! `countersign sign`: turns plain parameters into a provider's signed envelope, without sending it.
 //!
-//! It signs what it is given: nothing is added to the parameters, no timestamp either.
+//! Without `--operation` it signs what it is given and adds nothing, no timestamp either. With it the parameters are
+//! checked and completed as the sidecar would do it, so that the envelope can be posted as it is.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use clap::ArgGroup;
 use serde::Serialize;
 
+use super::account::account;
 use super::input::{self, MessageSource};
-use super::{CommandError, Exit, print_json};
-use crate::json;
-use crate::sign::{Hash, PrivateKey, RequestRecipe};
+use super::output::{print_json, stdout, tell};
+use super::{CommandError, ConfigFile, Exit};
+use crate::clock::Clock;
+use crate::config::Account;
+use crate::json::{self, Object};
+use crate::provider::{FillContext, Operation, Provider};
+use crate::sign::{Hash, PrivateKey, RequestRecipe, SigningKey};
 
-/// Sign plain parameters and print the envelope
+/// Prints the envelope alone, for `curl --data-binary @-`.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("signer").required(true).args(["account", "key"]))]
+#[command(after_help = "\
+Without `--operation` nothing is added to the parameters, no timestamp either.
+
+Examples:
+  countersign sign --account shop-th --operation payout_create --file payout.json
+  countersign sign --key own.pem --app-id 4711 < parameters.json")]
 pub struct Args {
     #[command(flatten)]
     message: MessageSource,
-    /// The private key that signs
+    /// Sign for this account: with its application id, its first usable key and its provider
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The private key that signs, where no account is named
     #[arg(long, value_name = "FILE")]
-    key: PathBuf,
-    /// The application id the provider gave
-    #[arg(long, value_name = "ID")]
-    app_id: String,
-    /// Whose envelope to make
-    #[arg(long, value_name = "NAME", default_value = "bluepay")]
+    key: Option<PathBuf>,
+    /// With `--key`: the application id that the provider gave
+    #[arg(long, value_name = "ID", conflicts_with = "account")]
+    app_id: Option<String>,
+    /// With `--key`: whose envelope to make
+    #[arg(long, value_name = "NAME", default_value = "bluepay", conflicts_with = "account")]
     provider: String,
+    /// Check the parameters as those of this operation and add what the sidecar would add, such as the timestamp
+    #[arg(long, value_name = "NAME", conflicts_with = "raw")]
+    operation: Option<String>,
     /// Sign every byte of the input as it stands, blanks and line ends around the object included
     #[arg(long)]
     raw: bool,
-    /// Print JSON: the envelope as a string, the signed text, its hash and the key's fingerprint
+    /// Print JSON: the envelope as a string, the signed text, its hash, the key's fingerprint and where it would be posted
     #[arg(long)]
     json: bool,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let provider = input::provider(&args.provider)?;
-    let key = input::private_key(&args.key)?;
-    let parameters = match args.raw {
-        true => raw_text(args.message.read()?)?,
-        false => object_text(&args.message.read()?)?,
+    let merchant = Merchant::of(args)?;
+    let operation = args.operation.as_deref().map(|name| operation(&merchant.provider, name));
+    let operation = operation.transpose()?;
+    let input = args.message.read()?;
+    let parameters = match &operation {
+        Some(operation) => merchant.parameters(operation, &input, &Clock::System)?,
+        None if args.raw => raw_text(input)?,
+        None => object_text(&input)?,
     };
-    let signed = sign_parameters(&provider.request, &key, &args.app_id, parameters);
-    print(&signed, args.json, &mut io::stdout().lock())?;
+    let recipe = &merchant.provider.request;
+    let signed = sign_parameters(recipe, &merchant.key.key, &merchant.app_id, parameters);
+    let url = merchant.url(operation.as_deref());
+    if let (Some(url), false) = (&url, args.json) {
+        tell(format_args!("to be posted to {url}"));
+    }
+    print(&signed, url, args.json, &mut stdout())?;
     Ok(Exit::Done)
+}
+
+/// For whom a request is signed.
+struct Merchant {
+    app_id: String,
+    key: Arc<SigningKey>,
+    provider: Arc<Provider>,
+    /// Where the notify URL and the base URL come from.
+    account: Option<Arc<Account>>,
+}
+
+impl Merchant {
+    fn of(args: &Args) -> Result<Self, CommandError> {
+        if let Some(path) = &args.key {
+            let app_id = args.app_id.as_ref().ok_or_else(|| {
+                CommandError::usage("`--key` needs `--app-id`, the id that the provider gave")
+            })?;
+            let (id, key) = (path.display().to_string(), input::private_key(path)?);
+            return Ok(Self {
+                app_id: app_id.clone(),
+                key: Arc::new(SigningKey { id, key, not_before: None, not_after: None }),
+                provider: Arc::new(input::provider(&args.provider)?),
+                account: None,
+            });
+        }
+        let account = account(&args.config, args.account.as_deref())?;
+        let key = account.signing_keys.usable_at(Clock::System.now()).ok_or_else(|| {
+            let name = &account.name;
+            CommandError::failed(format!("account `{name}`: no `signing_key` is valid now"))
+        })?;
+        Ok(Self {
+            app_id: account.app_id.clone(),
+            key: key.clone(),
+            provider: account.provider.clone(),
+            account: Some(account.clone()),
+        })
+    }
+
+    /// The parameters as the sidecar would sign them: checked, and with what the profile adds.
+    fn parameters(
+        &self,
+        operation: &Operation,
+        input: &[u8],
+        clock: &Clock,
+    ) -> Result<String, CommandError> {
+        let notify_url = self.account.as_ref().and_then(|account| account.notify_url.as_deref());
+        let context = FillContext { unix_ms: clock.unix_ms(), notify_url };
+        let parameters = parse(input)?;
+        operation.validate(&parameters, &context).map_err(|errors| {
+            let first = format!("the parameters break the rules of `{}`", operation.name);
+            CommandError::failed(
+                errors.iter().fold(first, |lines, error| format!("{lines}\n  {}", error.message)),
+            )
+        })?;
+        let additions = operation.additions(&parameters, &context);
+        Ok(parameters.splice(additions.iter().map(|(name, value)| (*name, value.as_str()))))
+    }
+
+    fn url(&self, operation: Option<&Operation>) -> Option<String> {
+        Some(format!("{}{}", self.account.as_ref()?.base_url, operation?.path))
+    }
+}
+
+fn operation(provider: &Provider, name: &str) -> Result<Arc<Operation>, CommandError> {
+    let found = provider.find(name.strip_prefix('/').unwrap_or(name));
+    found.cloned().ok_or_else(|| {
+        let names: Vec<&str> = provider.operations.iter().map(|it| it.name.as_str()).collect();
+        let names = names.join(", ");
+        CommandError::usage(format!(
+            "provider `{}` has no operation `{name}`, expected one of {names}",
+            provider.name
+        ))
+    })
 }
 
 /// A signed request, and what was signed for it.
@@ -81,9 +185,12 @@ pub fn sign_parameters(
 
 /// The one JSON object in `input`, without what stands around it.
 pub fn object_text(input: &[u8]) -> Result<String, CommandError> {
-    json::parse_object(input).map(|object| object.text().to_owned()).map_err(|error| {
-        CommandError::failed(format!("the parameters are no JSON object: {error}"))
-    })
+    Ok(parse(input)?.text().to_owned())
+}
+
+fn parse(input: &[u8]) -> Result<Object<'_>, CommandError> {
+    json::parse_object(input)
+        .map_err(|error| CommandError::failed(format!("the parameters: {error}")))
 }
 
 fn raw_text(input: Vec<u8>) -> Result<String, CommandError> {
@@ -91,7 +198,12 @@ fn raw_text(input: Vec<u8>) -> Result<String, CommandError> {
 }
 
 /// Prints a signed request: the envelope alone, or everything as JSON.
-pub fn print(signed: &Signed, json: bool, out: &mut impl Write) -> Result<(), CommandError> {
+pub fn print(
+    signed: &Signed,
+    url: Option<String>,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<(), CommandError> {
     #[derive(Serialize)]
     struct Report<'a> {
         envelope: &'a str,
@@ -100,6 +212,7 @@ pub fn print(signed: &Signed, json: bool, out: &mut impl Write) -> Result<(), Co
         sha256: String,
         hash: Hash,
         key: &'a str,
+        url: Option<String>,
     }
     if !json {
         out.write_all(&signed.envelope)?;
@@ -114,6 +227,7 @@ pub fn print(signed: &Signed, json: bool, out: &mut impl Write) -> Result<(), Co
         sha256: Hash::Sha256.digest_hex(&signed.message),
         hash: signed.hash,
         key: &signed.key,
+        url,
     };
     print_json(&report, out)
 }
@@ -147,11 +261,11 @@ mod tests {
     fn the_envelope_is_printed_alone_and_verifies() {
         let signed = sign_parameters(&request_recipe(), first(), "app-1", "{\"a\":1.0}".into());
         let mut printed = Vec::new();
-        print(&signed, false, &mut printed).expect("printed");
+        print(&signed, None, false, &mut printed).expect("printed");
         assert_eq!(printed.last(), Some(&b'\n'));
         assert_eq!(verify_recipe().verify(&printed, [first().public()]), Some(0));
         let mut printed = Vec::new();
-        print(&signed, true, &mut printed).expect("printed");
+        print(&signed, None, true, &mut printed).expect("printed");
         let report: serde_json::Value = serde_json::from_slice(&printed).expect("JSON");
         assert_eq!(report["envelope"].as_str().map(str::as_bytes), Some(&signed.envelope[..]));
         assert_eq!((&report["text"], &report["bytes"]), (&"{\"a\":1.0}".into(), &9.into()));

@@ -1,25 +1,22 @@
-//! `countersign verify`: whether any of the given keys signed a message. Says nothing about why not; `explain` does.
+//! `countersign verify`: whether any of the keys signed a message. Says nothing about why not; `explain` does.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::Write;
 
 use serde::Serialize;
 
-use super::input::{self, MessageSource};
-use super::{CommandError, Exit, print_json};
-use crate::sign::{AnyKey, VerifyRecipe};
+use super::output::{print_json, stdout};
+use super::signed::{MessageKind, SignedMessage, Source};
+use super::{CommandError, Exit};
 
-/// Verify a request's or a notification's signature
+/// Exits 0 when one of the keys signed the message, 1 when none did.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  countersign verify --account shop-th --file notification.json
+  countersign verify --key provider.pub < notification.json")]
 pub struct Args {
     #[command(flatten)]
-    message: MessageSource,
-    /// A key that may have signed; may be given several times
-    #[arg(long = "key", value_name = "FILE", required = true)]
-    keys: Vec<PathBuf>,
-    /// Whose message it is
-    #[arg(long, value_name = "NAME", default_value = "bluepay")]
-    provider: String,
+    source: Source,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -27,29 +24,28 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let provider = input::provider(&args.provider)?;
-    let keys = args.keys.iter().map(|path| input::any_key(path)).collect::<Result<Vec<_>, _>>()?;
-    let body = args.message.read()?;
-    let recipe = input::verification(&provider.request, &provider.notification, &body);
-    let verdict = judge(&recipe, &body, &args.keys, &keys);
-    verdict.print(args.json, &mut io::stdout().lock())?;
+    let verdict = judge(&args.source.read()?);
+    verdict.print(args.json, &mut stdout())?;
     Ok(verdict.exit())
 }
 
 #[derive(Debug, Serialize)]
 struct Verdict {
     verified: bool,
-    /// The file of the key that signed.
+    message: MessageKind,
+    /// The file or the key path of the key that signed.
     key: Option<String>,
     fingerprint: Option<String>,
 }
 
-fn judge(recipe: &VerifyRecipe, body: &[u8], files: &[PathBuf], keys: &[AnyKey]) -> Verdict {
-    let signer = recipe.verify(body, keys.iter().map(AnyKey::public));
+fn judge(message: &SignedMessage) -> Verdict {
+    let index = message.recipe.verify(&message.body, message.expected().map(|key| &key.key));
+    let signer = index.and_then(|index| message.expected().nth(index));
     Verdict {
         verified: signer.is_some(),
-        key: signer.map(|index| files[index].display().to_string()),
-        fingerprint: signer.map(|index| keys[index].public().fingerprint()),
+        message: message.kind,
+        key: signer.map(|key| key.name.clone()),
+        fingerprint: signer.map(|key| key.key.fingerprint()),
     }
 }
 
@@ -75,17 +71,43 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
     use super::*;
-    use crate::sign::fixture::{another_copy_of_first, first, second, signed_body, verify_recipe};
+    use crate::cli::signed::NamedKey;
+    use crate::sign::fixture::{first, second, signed_body, verify_recipe};
+    use crate::sign::{PrivateKey, Role};
 
     fn judged(body: &[u8]) -> (Verdict, String) {
-        let files = [PathBuf::from("old.pub"), PathBuf::from("new.pem")];
-        let keys =
-            [AnyKey::Public(second().public().clone()), AnyKey::Private(another_copy_of_first())];
-        let verdict = judge(&verify_recipe(), body, &files, &keys);
+        let named = |name: &str, key: &PrivateKey, role| NamedKey {
+            name: name.into(),
+            key: key.public().clone(),
+            role,
+        };
+        let verdict = judge(&SignedMessage {
+            kind: MessageKind::Notification,
+            body: body.to_vec(),
+            recipe: verify_recipe(),
+            keys: vec![
+                named("own.pem", third(), Role::Other),
+                named("old.pub", second(), Role::Expected),
+                named("new.pem", first(), Role::Expected),
+            ],
+        });
         let mut printed = Vec::new();
         verdict.print(false, &mut printed).expect("printed");
         (verdict, String::from_utf8(printed).expect("text"))
+    }
+
+    fn third() -> &'static PrivateKey {
+        static KEY: OnceLock<PrivateKey> = OnceLock::new();
+        KEY.get_or_init(|| PrivateKey::generate(2048).expect("a key"))
+    }
+
+    #[test]
+    fn a_key_of_the_wrong_side_does_not_count() {
+        let (verdict, _) = judged(&signed_body(third(), "{\"a\":1}"));
+        assert_eq!(verdict.exit(), Exit::Failed, "our own key must not vouch for the provider");
     }
 
     #[test]

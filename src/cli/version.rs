@@ -1,10 +1,11 @@
 //! `countersign version`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use serde_json::json;
 
-use super::{CommandError, Exit, print_json};
+use super::output::{print_json, stdout};
+use super::{CommandError, Exit};
 
 /// The crate's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -21,7 +22,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     match args.json {
         true => {
             let version = json!({ "version": VERSION, "commit": COMMIT, "build_date": BUILD_DATE });

@@ -15,7 +15,7 @@ use super::mixups::Facts;
 use super::section::{Keyed, Section, join};
 use super::snapshot::{Account, Address, AppAuth, Limits, Listener, Retry};
 use super::target::Place;
-use super::unconfirmed::unconfirmed_names;
+use super::unconfirmed::{NOT_CONFIRMED, unconfirmed_names};
 use super::walk::Walk;
 use super::{delivery, target};
 use crate::mistake::Mistake;
@@ -133,7 +133,7 @@ fn provider(walk: &mut Walk<'_>, path: &str, file: &AccountFile) -> Option<Arc<P
     let unconfirmed = unconfirmed_names(&provider);
     if !unconfirmed.is_empty() {
         let names = unconfirmed.join(", ");
-        walk.warn(path, format!("not confirmed by the provider's documentation: {names}"));
+        walk.warn(path, format!("{NOT_CONFIRMED}: {names}"));
     }
     Some(Arc::new(provider))
 }

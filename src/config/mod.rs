@@ -37,3 +37,4 @@ pub use compile::{Loaded, load, load_text};
 pub use live::Live;
 pub use schema::schema;
 pub use snapshot::*;
+pub use unconfirmed::NOT_CONFIRMED;

@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod commands;
 mod edge_process;
 mod edge_server;
 mod edge_support;

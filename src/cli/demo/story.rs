@@ -12,6 +12,7 @@ const SHOWN_CHARACTERS: usize = 24;
 
 /// The story so far.
 pub(super) struct Story {
+    as_json: bool,
     json: Option<Vec<Value>>,
     colour: bool,
 }
@@ -19,7 +20,7 @@ pub(super) struct Story {
 impl Story {
     pub fn new(json: bool) -> Self {
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { json: json.then(Vec::new), colour }
+        Self { as_json: json, json: json.then(Vec::new), colour }
     }
 
     pub fn application_posts(&mut self, path: &str, body: &str) {
@@ -100,6 +101,10 @@ impl Story {
     }
 
     pub fn stay_up(&self, stage: &Stage, sandbox: &str) {
+        if self.as_json {
+            println!("{}", json!({ "app": stage.app, "admin": stage.admin, "sandbox": sandbox }));
+            return;
+        }
         println!("\nEverything stays up until Ctrl-C:");
         println!("  application side  {}/shop-th/{{operation}}", stage.app);
         println!("  admin side        {}/metrics", stage.admin);

@@ -1,0 +1,236 @@
+//! What a check found, as data. Its member names are what `countersign check --json` prints: none is renamed or removed.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::clock::Clock;
+use crate::config::{Account, Address, Boot, Environment, Listener, Loaded};
+use crate::edge::tls::{CertificateSlot, client_config};
+use crate::mistake::Mistake;
+use crate::provider::Operation;
+use crate::sign::PublicKey;
+
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub config: String,
+    pub ok: bool,
+    pub mistakes: Vec<Mistake>,
+    /// Of the configuration and every file it names; nothing when there are mistakes.
+    pub hash: Option<String>,
+    pub listen: Option<ListenReport>,
+    pub accounts: Vec<AccountReport>,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ListenReport {
+    pub app: String,
+    pub notify: Option<String>,
+    pub admin: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct AccountReport {
+    pub name: String,
+    pub provider: String,
+    pub base_url: String,
+    pub app_id: String,
+    pub environment: Option<&'static str>,
+    pub callers: CallersReport,
+    pub operations: Vec<String>,
+    pub signing_keys: Vec<KeyReport>,
+    pub provider_keys: Vec<KeyReport>,
+    pub unconfirmed: Vec<Unconfirmed>,
+}
+
+/// Who may call. Neither: whoever reaches the listener.
+#[derive(Serialize)]
+pub(super) struct CallersReport {
+    /// How many bearer tokens there are.
+    pub tokens: usize,
+    pub uids: Vec<u32>,
+}
+
+#[derive(Serialize)]
+pub(super) struct KeyReport {
+    pub id: String,
+    pub bits: usize,
+    pub fingerprint: String,
+    pub not_before: Option<Timestamp>,
+    pub not_after: Option<Timestamp>,
+    /// Whether the key may be used now.
+    pub usable: bool,
+    /// Whether it is the key that signs now.
+    #[serde(skip)]
+    pub signs_now: bool,
+}
+
+/// An operation that the provider's documentation does not confirm, wholly or in some members.
+#[derive(PartialEq, Serialize)]
+pub(super) struct Unconfirmed {
+    pub operation: String,
+    pub path: String,
+    /// The unconfirmed members of a confirmed operation; empty when the operation itself is unconfirmed.
+    pub members: Vec<String>,
+    /// What the profile says about it.
+    pub note: Option<String>,
+}
+
+impl Report {
+    pub fn new(path: &Path, loaded: Result<Loaded, Vec<Mistake>>, clock: &Clock) -> Self {
+        let config = path.display().to_string();
+        let loaded = loaded.and_then(|loaded| match unusable_tls(&loaded) {
+            mistakes if mistakes.is_empty() => Ok(loaded),
+            mistakes => Err(mistakes),
+        });
+        let wrong = |mistakes| Self {
+            config: config.clone(),
+            ok: false,
+            mistakes,
+            hash: None,
+            listen: None,
+            accounts: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let Loaded { boot, snapshot, warnings } = match loaded {
+            Ok(loaded) => loaded,
+            Err(mistakes) => return wrong(mistakes),
+        };
+        let accounts = snapshot.accounts.values();
+        Self {
+            ok: true,
+            hash: Some(snapshot.hash.clone()),
+            listen: Some(ListenReport::new(&boot)),
+            accounts: accounts.map(|account| AccountReport::new(account, clock.now())).collect(),
+            warnings,
+            ..wrong(Vec::new())
+        }
+    }
+}
+
+/// TLS material that was read and that TLS cannot use after all, by key path.
+fn unusable_tls(loaded: &Loaded) -> Vec<Mistake> {
+    let towards_providers = loaded.snapshot.accounts.values().filter_map(|account| {
+        let error = client_config(account.target.tls.as_ref()?).err()?;
+        Some(Mistake::new(format!("account.{}.tls", account.name), error.to_string()))
+    });
+    let boot = &loaded.boot;
+    let listeners = [
+        ("listen.app", Some(&boot.app)),
+        ("listen.notify", boot.notify.as_ref()),
+        ("listen.admin", Some(&boot.admin)),
+    ];
+    let listening = listeners.into_iter().filter_map(|(path, listener)| {
+        let tls = listener?.tls.as_ref()?;
+        let error = CertificateSlot::new(&tls.cert_pem, tls.key_pem.expose()).err()?;
+        Some(Mistake::new(path, error.to_string()))
+    });
+    towards_providers.chain(listening).collect()
+}
+
+impl ListenReport {
+    fn new(boot: &Boot) -> Self {
+        Self {
+            app: address(&boot.app),
+            notify: boot.notify.as_ref().map(address),
+            admin: address(&boot.admin),
+        }
+    }
+}
+
+fn address(listener: &Listener) -> String {
+    let tls = if listener.tls.is_some() { " (TLS)" } else { "" };
+    match &listener.address {
+        Address::Tcp(address) => format!("{address}{tls}"),
+        Address::Unix(path) => format!("unix:{}{tls}", path.display()),
+    }
+}
+
+impl AccountReport {
+    fn new(account: &Account, now: Timestamp) -> Self {
+        let signer = account.signing_keys.usable_at(now).map(|key| &key.id);
+        let signing_keys = account.signing_keys.keys().iter().map(|key| KeyReport {
+            not_before: key.not_before,
+            not_after: key.not_after,
+            usable: key.usable_at(now),
+            signs_now: signer == Some(&key.id),
+            ..KeyReport::new(&key.id, key.key.public())
+        });
+        let provider_keys =
+            account.provider_keys.iter().map(|key| KeyReport::new(&key.id, &key.key));
+        let operations = &account.provider.operations;
+        Self {
+            name: account.name.clone(),
+            provider: account.provider.name.clone(),
+            base_url: account.base_url.clone(),
+            app_id: account.app_id.clone(),
+            environment: account.environment.map(|environment| match environment {
+                Environment::Live => "live",
+                Environment::Test => "test",
+            }),
+            callers: CallersReport {
+                tokens: account.app.tokens.len(),
+                uids: account.app.uids.clone(),
+            },
+            operations: operations.iter().map(|operation| operation.name.clone()).collect(),
+            signing_keys: signing_keys.collect(),
+            provider_keys: provider_keys.collect(),
+            unconfirmed: operations.iter().filter_map(|it| Unconfirmed::new(it)).collect(),
+        }
+    }
+}
+
+impl KeyReport {
+    fn new(id: &str, key: &PublicKey) -> Self {
+        Self {
+            id: id.to_owned(),
+            bits: key.bits(),
+            fingerprint: key.fingerprint(),
+            not_before: None,
+            not_after: None,
+            usable: true,
+            signs_now: false,
+        }
+    }
+}
+
+impl Unconfirmed {
+    fn new(operation: &Operation) -> Option<Self> {
+        let members = operation.members.iter().filter(|member| !member.confirmed);
+        let members: Vec<String> = match operation.confirmed {
+            true => members.map(|member| member.name.clone()).collect(),
+            false => Vec::new(),
+        };
+        (!operation.confirmed || !members.is_empty()).then(|| Self {
+            operation: operation.name.clone(),
+            path: operation.path.clone(),
+            note: operation.note.clone(),
+            members,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config;
+    use crate::wire::TargetTls;
+
+    #[test]
+    fn tls_material_that_tls_cannot_use_is_a_mistake_of_its_account() {
+        let path = Path::new("config/countersign.toml");
+        let mut loaded = config::load(path).map_err(|it| format!("{it:?}")).expect("a right file");
+        let account = loaded.snapshot.accounts.get_mut("demo").expect("the demo account");
+        let account = Arc::get_mut(account).expect("nobody else holds it");
+        let roots = Some(Arc::new(b"no certificate".to_vec()));
+        account.target.tls = Some(TargetTls { ca_pem: roots, client: None });
+        let report = Report::new(path, Ok(loaded), &Clock::System);
+        assert!(!report.ok);
+        assert_eq!(report.mistakes[0].path, "account.demo.tls");
+        assert!(report.mistakes[0].problem.contains("expected PEM certificates"));
+    }
+}
