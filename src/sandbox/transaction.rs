@@ -51,7 +51,7 @@ impl Status {
     pub fn word(self, product: Product) -> &'static str {
         match (product, self) {
             (Product::Authorization, Self::Completed) => "ACTIVED",
-            (Product::Authorization, Self::Cancelled) => "INACTIVE",
+            (Product::Authorization, Self::Cancelled) => "INACTIVED",
             (Product::Refund, Self::Completed) => "COMPLETE",
             (_, Self::Completed) => "COMPLETED",
             (_, Self::Pending) => "PENDING",
