@@ -11,8 +11,9 @@ use std::time::Duration;
 use jiff::tz::Offset;
 use serde::Deserialize;
 
-use super::config::{App, LISTEN_DEFAULT, Sandbox, demo_provider_key};
+use super::config::{App, LISTEN_DEFAULT, Sandbox, demo_next_provider_key, demo_provider_key};
 use super::keys::{MerchantKey, ProviderKey};
+use super::notify::NotifySettings;
 use crate::mistake::Mistake;
 use crate::provider::{OperationOverride, Provider, builtin_names};
 use crate::secret::Secret;
@@ -55,6 +56,12 @@ struct File {
     seed: Option<u64>,
     hash: Option<Hash>,
     provider_key: Option<Text>,
+    next_provider_key: Option<Text>,
+    /// The pauses before a notification's repeats.
+    notify_repeat: Option<Vec<String>>,
+    notify_timeout: Option<String>,
+    /// For every app that does not say its own.
+    payout_notify_url: Option<String>,
     #[serde(default)]
     app: Vec<AppFile>,
     #[serde(default)]
@@ -66,6 +73,7 @@ struct File {
 struct AppFile {
     app_id: Text,
     public_key: Text,
+    payout_notify_url: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -107,7 +115,11 @@ impl File {
             .filter_map(|(at, app)| app.compile(hash, &format!("app[{at}]"), &mut mistakes))
             .collect();
         let provider = mistakes.all(self.provider());
-        let provider_key = mistakes.take("provider_key", self.provider_key());
+        let provider_key =
+            mistakes.take("provider_key", key(&self.provider_key, demo_provider_key));
+        let next_key = key(&self.next_provider_key, demo_next_provider_key);
+        let next_provider_key = mistakes.take("next_provider_key", next_key);
+        let notify = self.notify(&mut mistakes);
         let listen = mistakes.take("listen", optional(&self.listen, address));
         let window = mistakes.take("timestamp_window", optional(&self.timestamp_window, duration));
         let settle = mistakes.take("settle_after", optional(&self.settle_after, duration));
@@ -123,9 +135,16 @@ impl File {
             true => Sandbox::demo(provider).map_err(|problem| vec![Mistake::new("", problem)])?,
             false => Sandbox::new(provider, apps),
         };
+        let apps = defaults.apps.into_iter().map(|app| App {
+            payout_notify_url: app.payout_notify_url.or(self.payout_notify_url.clone()),
+            ..app
+        });
         Ok(Sandbox {
+            apps: apps.collect(),
             listen: listen.flatten().unwrap_or(LISTEN_DEFAULT),
             provider_key,
+            next_provider_key,
+            notify,
             balance: self.balance.unwrap_or(defaults.balance),
             timestamp_window: window.flatten().unwrap_or(defaults.timestamp_window),
             settle_after: settle.flatten().unwrap_or(defaults.settle_after),
@@ -158,10 +177,20 @@ impl File {
         }
     }
 
-    fn provider_key(&self) -> Result<ProviderKey, String> {
-        match &self.provider_key {
-            None => demo_provider_key(),
-            Some(text) => ProviderKey::from_text(&Secret::new(text.read()?.into_bytes())),
+    fn notify(&self, mistakes: &mut Mistakes) -> NotifySettings {
+        let defaults = NotifySettings::default();
+        let timeout = mistakes.take("notify_timeout", optional(&self.notify_timeout, duration));
+        let repeat = self.notify_repeat.as_ref().map(|pauses| {
+            let pauses = pauses.iter().enumerate();
+            pauses
+                .filter_map(|(at, pause)| {
+                    mistakes.take(&format!("notify_repeat[{at}]"), duration(pause))
+                })
+                .collect()
+        });
+        NotifySettings {
+            repeat: repeat.unwrap_or(defaults.repeat),
+            timeout: timeout.flatten().unwrap_or(defaults.timeout),
         }
     }
 }
@@ -171,7 +200,11 @@ impl AppFile {
         let app_id = mistakes.take(&format!("{path}.app_id"), self.app_id.read());
         let key = self.public_key.read().and_then(|text| MerchantKey::from_text(&text, hash));
         let public_key = mistakes.take(&format!("{path}.public_key"), key);
-        Some(App { app_id: app_id?.trim().to_string(), public_key: public_key? })
+        Some(App {
+            app_id: app_id?.trim().to_string(),
+            public_key: public_key?,
+            payout_notify_url: self.payout_notify_url.clone(),
+        })
     }
 }
 
@@ -210,6 +243,16 @@ fn optional<T>(
     read: fn(&str) -> Result<T, String>,
 ) -> Result<Option<T>, String> {
     given.as_deref().map(read).transpose()
+}
+
+fn key(
+    given: &Option<Text>,
+    default: fn() -> Result<ProviderKey, String>,
+) -> Result<ProviderKey, String> {
+    match given {
+        None => default(),
+        Some(text) => ProviderKey::from_text(&Secret::new(text.read()?.into_bytes())),
+    }
 }
 
 fn builtin(name: &str) -> Result<Provider, Vec<Mistake>> {

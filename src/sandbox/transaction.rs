@@ -165,6 +165,14 @@ impl Transaction {
         self.history.iter().find(|change| change.status != Status::Pending).map(|c| c.at_ms)
     }
 
+    /// Where the request that made it wants to be told; a payout's cannot say.
+    pub(super) fn notify_url(&self) -> Option<&str> {
+        self.text(match self.product {
+            Product::Refund => "refundCallbackUrl",
+            _ => "notifyUrl",
+        })
+    }
+
     /// When its status last changed, in Unix milliseconds.
     pub(super) fn updated_at_ms(&self) -> i64 {
         self.history.last().map_or(self.created_at_ms, |change| change.at_ms)
