@@ -370,7 +370,7 @@ mod tests {
     fn every_kind_can_be_given_by_name_alone() {
         for kind in Kind::all() {
             let rule = json!({"kind": kind.name(), "operation": null});
-            let rules = parse(&rule, &[]).expect(kind.name());
+            let rules = parse(&rule, &[]).unwrap_or_else(|it| panic!("{}: {it}", kind.name()));
             assert_eq!(rules[0].count, Some(1));
         }
     }

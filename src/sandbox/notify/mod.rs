@@ -130,10 +130,16 @@ impl Notifications {
         Signer::Provider(self.active_key.load(Ordering::Relaxed))
     }
 
+    /// Where `transaction` is told about.
     fn url_for(&self, transaction: &Transaction) -> Option<String> {
         match transaction.product {
             Product::Payout => locked(&self.payout_urls).get(&transaction.app_id).cloned(),
             _ => transaction.notify_url().map(str::to_string),
         }
     }
+}
+
+/// Whether notifications are posted to `url`, or why not.
+pub(super) fn check_url(url: &str) -> Result<(), String> {
+    target::Target::from_url(url).map(drop)
 }

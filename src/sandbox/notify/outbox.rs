@@ -236,3 +236,100 @@ impl Entry {
 fn target(url: Option<&str>) -> Result<Target, String> {
     Target::from_url(url.ok_or("no notify URL is known")?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::envelope::Signer;
+    use super::super::queue::{blank, made};
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(1);
+
+    fn draft(app_id: &str, first: First) -> Draft {
+        let url = Some("http://127.0.0.1:1/".to_string());
+        let row =
+            Notification { app_id: Some(app_id.to_string()), url, ..blank("{}".to_string(), 0) };
+        Draft { row, envelope: made(Signer::Nobody, "param"), first, repeats: true }
+    }
+
+    fn at_once(app_id: &str) -> Draft {
+        draft(app_id, First::After(Duration::ZERO))
+    }
+
+    fn due(outbox: &mut Outbox, now: Instant) -> Vec<u64> {
+        outbox.take_due(now, usize::MAX).iter().map(|job| job.number).collect()
+    }
+
+    fn fail(outbox: &mut Outbox, number: u64, now: Instant) {
+        outbox.attempted(number, Err("nobody there".into()), &[PAUSE], now, 0);
+    }
+
+    fn acknowledge(outbox: &mut Outbox, number: u64, now: Instant) {
+        let body = br#"{"code":10000,"message":"Success"}"#.to_vec();
+        outbox.attempted(number, Ok(Answered { status: 200, body }), &[PAUSE], now, 0);
+    }
+
+    #[test]
+    fn a_failed_attempt_is_repeated_after_the_pause_and_then_given_up() {
+        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let number = outbox.push(at_once("a"), now);
+        assert_eq!(due(&mut outbox, now), [number]);
+        assert!(due(&mut outbox, now).is_empty(), "an attempt under way is not due again");
+        fail(&mut outbox, number, now);
+        assert!(due(&mut outbox, now).is_empty(), "the pause is not over");
+        assert_eq!(outbox.next_due(), Some(now + PAUSE));
+        assert_eq!(due(&mut outbox, now + PAUSE), [number]);
+        fail(&mut outbox, number, now);
+        assert_eq!(outbox.get(number).map(|row| row.state), Some(NotificationState::GivenUp));
+        assert_eq!(outbox.next_due(), None);
+    }
+
+    #[test]
+    fn what_is_not_to_be_repeated_is_given_up_at_once() {
+        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let number = outbox.push(Draft { repeats: false, ..at_once("a") }, now);
+        fail(&mut outbox, number, now);
+        assert_eq!(outbox.get(number).map(|row| row.state), Some(NotificationState::GivenUp));
+    }
+
+    #[test]
+    fn what_is_held_back_waits_for_the_same_merchants_next() {
+        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let held = outbox.push(draft("a", First::BehindNext), now);
+        let others = outbox.push(at_once("b"), now);
+        let next = outbox.push(at_once("a"), now);
+        assert_eq!(due(&mut outbox, now), [others, next]);
+        acknowledge(&mut outbox, others, now);
+        fail(&mut outbox, next, now);
+        assert!(due(&mut outbox, now).is_empty(), "the next one is not over yet");
+        acknowledge(&mut outbox, next, now);
+        assert_eq!(due(&mut outbox, now)[0], held);
+    }
+
+    #[test]
+    fn notifications_do_not_pile_up_without_bound() {
+        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let waiting = outbox.push(at_once("a"), now);
+        let over = outbox.push(at_once("a"), now);
+        acknowledge(&mut outbox, over, now);
+        for _ in 0..NOTIFICATIONS_MAX {
+            outbox.push(at_once("a"), now);
+        }
+        assert_eq!(outbox.list().len(), NOTIFICATIONS_MAX);
+        assert!(outbox.get(over).is_none(), "what is over makes room first");
+        assert!(outbox.get(waiting).is_none(), "then the oldest");
+        assert!(outbox.get(waiting + 2).is_some());
+        assert_eq!(due(&mut outbox, now).len(), NOTIFICATIONS_MAX, "what is gone is not posted");
+    }
+
+    #[test]
+    fn a_late_result_of_a_forgotten_notification_changes_nothing() {
+        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let forgotten = outbox.push(at_once("a"), now);
+        outbox.clear();
+        let number = outbox.push(at_once("a"), now);
+        acknowledge(&mut outbox, forgotten, now);
+        assert_ne!(number, forgotten);
+        assert_eq!(outbox.get(number).map(|row| row.state), Some(NotificationState::Waiting));
+    }
+}
