@@ -59,6 +59,7 @@ fn introduce(running: &Running, as_json: bool) {
     println!("  what it is and knows      curl {url}/_sandbox");
     println!("  what it believes happened curl {url}/_sandbox/transactions");
     println!("  what came over the wire   curl {url}/_sandbox/requests");
+    println!("  what it told merchants    curl {url}/_sandbox/notifications");
     println!(
         "  ask for a fault           curl {url}/_sandbox/faults -d '{{\"kind\":\"reset_after_commit\"}}'"
     );

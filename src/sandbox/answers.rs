@@ -160,6 +160,12 @@ pub(super) fn time(unix_ms: i64, zone: Offset) -> String {
     zone.to_datetime(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// The same instant as ISO 8601 with its offset, as a direct debit's notification has it.
+pub(super) fn zoned_time(unix_ms: i64, zone: Offset) -> String {
+    let at = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::MAX);
+    at.to_zoned(zone.to_time_zone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
 /// `yyyy-MM-dd` in the provider's zone.
 pub(super) fn date(unix_ms: i64, zone: Offset) -> String {
     let at = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::MAX);

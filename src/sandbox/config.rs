@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use super::faults::Faults;
 use super::keys::{MerchantKey, ProviderKey};
+use super::notify::{Notifications, NotifySettings};
 use super::requests::Requests;
 use super::running::Running;
 use super::shared::Shared;
@@ -28,6 +29,8 @@ pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr
 pub struct App {
     pub app_id: String,
     pub public_key: MerchantKey,
+    /// Where it is told about payouts, whose requests cannot say.
+    pub payout_notify_url: Option<String>,
 }
 
 /// A sandbox that has not been started.
@@ -35,8 +38,12 @@ pub struct Sandbox {
     pub listen: SocketAddr,
     pub apps: Vec<App>,
     pub provider: Arc<Provider>,
-    /// The provider's own key pair, for the notifications it will sign; its public half is shown on `GET /_sandbox`.
+    /// The provider's own key pair, which signs notifications; its public half is shown on `GET /_sandbox`.
     pub provider_key: Option<ProviderKey>,
+    /// The one it changes over to when a fault asks for it.
+    pub next_provider_key: Option<ProviderKey>,
+    /// How notifications are posted.
+    pub notify: NotifySettings,
     pub clock: Clock,
     /// What every merchant has at the start, in minor units.
     pub balance: i64,
@@ -58,6 +65,8 @@ impl Sandbox {
             apps,
             provider,
             provider_key: None,
+            next_provider_key: None,
+            notify: NotifySettings::default(),
             clock: Clock::System,
             balance: 10_000_000_000,
             timestamp_window: Duration::from_secs(300),
@@ -73,8 +82,13 @@ impl Sandbox {
     /// When a built-in demo key cannot be used.
     pub fn demo(provider: Arc<Provider>) -> Result<Self, String> {
         let public_key = MerchantKey::from_text(demo::MERCHANT_PUBLIC_KEY, Hash::Sha256)?;
-        let app = App { app_id: demo::APP_ID.to_string(), public_key };
-        Ok(Self { provider_key: Some(demo_provider_key()?), ..Self::new(provider, vec![app]) })
+        let app_id = demo::APP_ID.to_string();
+        let app = App { app_id, public_key, payout_notify_url: None };
+        Ok(Self {
+            provider_key: Some(demo_provider_key()?),
+            next_provider_key: Some(demo_next_provider_key()?),
+            ..Self::new(provider, vec![app])
+        })
     }
 
     /// Starts listening; requests are served from when this returns until the handle is dropped.
@@ -83,7 +97,9 @@ impl Sandbox {
     /// When the address cannot be listened on, or two apps have the same id.
     pub async fn start(self) -> io::Result<Running> {
         let mut merchants = BTreeMap::new();
+        let mut payout_urls = BTreeMap::new();
         for app in self.apps {
+            payout_urls.extend(app.payout_notify_url.map(|url| (app.app_id.clone(), url)));
             if let Some(_same) = merchants.insert(app.app_id.clone(), app.public_key) {
                 let problem = format!("app id `{}` is given twice", app.app_id);
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
@@ -91,11 +107,11 @@ impl Sandbox {
         }
         let listener = TcpListener::bind(self.listen).await?;
         let address = listener.local_addr()?;
+        let keys = self.provider_key.into_iter().chain(self.next_provider_key);
         let state = State::new(merchants.keys(), self.balance);
         let shared = Shared {
             provider: self.provider,
             merchants,
-            provider_key: self.provider_key,
             clock: self.clock,
             timestamp_window_ms: milliseconds(self.timestamp_window),
             settle_after_ms: milliseconds(self.settle_after),
@@ -104,6 +120,7 @@ impl Sandbox {
             state: Mutex::new(state),
             faults: Mutex::new(Faults::new(self.seed)),
             requests: Mutex::new(Requests::default()),
+            notifications: Notifications::new(keys, self.notify, payout_urls),
         };
         Ok(Running::start(listener, address, shared))
     }
@@ -112,6 +129,11 @@ impl Sandbox {
 /// The provider's demo key pair.
 pub(super) fn demo_provider_key() -> Result<ProviderKey, String> {
     ProviderKey::from_text(&Secret::new(demo::PROVIDER_PRIVATE_KEY.as_bytes().to_vec()))
+}
+
+/// The one it changes over to.
+pub(super) fn demo_next_provider_key() -> Result<ProviderKey, String> {
+    ProviderKey::from_text(&Secret::new(demo::NEXT_PROVIDER_PRIVATE_KEY.as_bytes().to_vec()))
 }
 
 fn milliseconds(duration: Duration) -> i64 {

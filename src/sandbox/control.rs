@@ -1,4 +1,5 @@
-//! The sandbox's own pages below `/_sandbox`: what happened, what came in, which faults are in force.
+//! The sandbox's own pages below `/_sandbox`: what happened, what came in and what went out, which faults
+//! are in force.
 //!
 //! Not part of the provider's API, so answers here are plain JSON and problems.
 
@@ -11,7 +12,8 @@ use super::shared::{Shared, locked};
 use crate::wire::Reply;
 
 /// The pages there are, for whoever asks for another one.
-const PAGES: &str = "`/_sandbox`, `/_sandbox/transactions`, `/_sandbox/requests`, `/_sandbox/faults`, `/_sandbox/reset`";
+const PAGES: &str = "`/_sandbox`, `/_sandbox/transactions`, `/_sandbox/requests`, `/_sandbox/notifications`, \
+    `/_sandbox/payout_notify_url`, `/_sandbox/faults`, `/_sandbox/reset`";
 
 /// The part of `path` behind `/_sandbox`, when it is one of the sandbox's own.
 pub(super) fn page(path: &str) -> Option<&str> {
@@ -25,6 +27,9 @@ pub(super) fn answer(shared: &Shared, method: &str, page: &str, body: &[u8]) -> 
         ("", "GET") => ok(about(shared)),
         ("transactions", "GET") => ok(json!(shared.transactions())),
         ("requests", "GET") => ok(json!(locked(&shared.requests).list())),
+        ("notifications", "GET") => ok(json!(shared.notifications())),
+        ("notifications", "POST") => notify(shared, body),
+        ("payout_notify_url", "POST") => set_payout_notify_url(shared, body),
         ("faults", "GET") => ok(faults(shared)),
         ("faults", "POST") => add_faults(shared, body),
         ("faults", "DELETE") => {
@@ -37,7 +42,8 @@ pub(super) fn answer(shared: &Shared, method: &str, page: &str, body: &[u8]) -> 
         }
         ("" | "transactions" | "requests", _) => wrong_method("GET"),
         ("faults", _) => wrong_method("GET, POST, DELETE"),
-        ("reset", _) => wrong_method("POST"),
+        ("notifications", _) => wrong_method("GET, POST"),
+        ("reset" | "payout_notify_url", _) => wrong_method("POST"),
         _ => problem(StatusCode::NOT_FOUND, &format!("no such page; there are {PAGES}")),
     }
 }
@@ -54,7 +60,8 @@ fn about(shared: &Shared) -> Value {
     json!({
         "provider": shared.provider.name,
         "app_ids": shared.merchants.keys().collect::<Vec<_>>(),
-        "provider_public_key": shared.provider_key.as_ref().map(|key| key.public_base64()),
+        "provider_public_key": shared.notifications.public_key(),
+        "provider_public_keys": shared.notifications.public_keys(),
         "seed": shared.seed,
         "timezone": shared.zone.to_string(),
         "timestamp_window_ms": shared.timestamp_window_ms,
@@ -68,13 +75,33 @@ fn faults(shared: &Shared) -> Value {
 }
 
 fn add_faults(shared: &Shared, body: &[u8]) -> Reply {
-    let added = serde_json::from_slice(body)
-        .map_err(|_| "the body is not JSON".to_string())
-        .and_then(|rules| shared.add_faults(&rules));
-    match added {
+    match read(body).and_then(|rules| shared.add_faults(&rules)) {
         Ok(()) => answers::json(StatusCode::CREATED, faults(shared).to_string()),
         Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
     }
+}
+
+fn notify(shared: &Shared, body: &[u8]) -> Reply {
+    match read(body).and_then(|wish| shared.notify(&wish)) {
+        Ok(notification) => answers::json(StatusCode::CREATED, json!(notification).to_string()),
+        Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
+    }
+}
+
+fn set_payout_notify_url(shared: &Shared, body: &[u8]) -> Reply {
+    let set =
+        read(body).and_then(|given| match (given["app_id"].as_str(), given["url"].as_str()) {
+            (Some(app_id), Some(url)) => shared.set_payout_notify_url(app_id, url),
+            _ => Err("the strings `app_id` and `url` are required".into()),
+        });
+    match set {
+        Ok(()) => answers::bare(StatusCode::NO_CONTENT),
+        Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
+    }
+}
+
+fn read(body: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(body).map_err(|_| "the body is not JSON".to_string())
 }
 
 fn ok(body: Value) -> Reply {

@@ -154,17 +154,17 @@ fn perform(shared: &Shared, operation: &Operation, body: &[u8]) -> operations::O
     // The signature is checked outside the lock: it is the slow part.
     let verified =
         envelope::verify(body, operation, &shared.merchants, now_ms, shared.timestamp_window_ms)?;
-    let mut state = locked(&shared.state);
-    state.settle(now_ms);
-    let (ledger, serial) = state.ledger(&verified.app_id).ok_or(answers::Code::AppIdError)?;
-    operations::perform(&mut Call {
-        operation: &operation.name,
-        parameters: &verified.parameters,
-        ledger,
-        serial,
-        now_ms,
-        settle_after_ms: shared.settle_after_ms,
-        zone: shared.zone,
+    shared.with_state(|state| {
+        let (ledger, serial) = state.ledger(&verified.app_id).ok_or(answers::Code::AppIdError)?;
+        operations::perform(&mut Call {
+            operation: &operation.name,
+            parameters: &verified.parameters,
+            ledger,
+            serial,
+            now_ms,
+            settle_after_ms: shared.settle_after_ms,
+            zone: shared.zone,
+        })
     })
 }
 

@@ -1,19 +1,27 @@
-//! Faults on demand: which rules are in force, and which of them hits a request.
+//! Faults on demand: which rules are in force, and which of them hits a request or a notification.
 //!
-//! At most one rule hits a request: the first that matches. What a fault does on the wire stands in `misbehave.rs`; how
+//! At most one rule hits: the first that matches. What a fault does on the wire stands in `misbehave.rs`; how
 //! a rule is written in `rule.rs`.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::notify::NotificationFault;
 use super::random::Random;
 use super::rule::Rule;
 
 /// The most rules in force at once; used-up ones make room first.
 pub const RULES_MAX: usize = 100;
 
-/// One way to misbehave, with everything it needs.
+/// What a rule does to what it hits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Request(Fault),
+    Notification(NotificationFault),
+}
+
+/// One way to misbehave towards a request, with everything it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Does the work, then answers after `delay`.
@@ -72,7 +80,9 @@ impl Fault {
 /// The rules in force.
 pub(super) struct Faults {
     rules: Vec<Active>,
-    random: Random,
+    /// Two sequences, so that what happens to requests does not depend on when notifications are due.
+    request_random: Random,
+    notification_random: Random,
     seed: u64,
 }
 
@@ -81,16 +91,17 @@ struct Active {
     hits: u64,
 }
 
-/// A fault that hit a request, with the name of its kind.
+/// A fault that hit, with the name of its kind.
 #[derive(Clone, Debug)]
-pub(super) struct Hit {
+pub(super) struct Hit<F = Fault> {
     pub(super) kind: &'static str,
-    pub(super) fault: Fault,
+    pub(super) fault: F,
 }
 
 impl Faults {
     pub(super) fn new(seed: u64) -> Self {
-        Self { rules: Vec::new(), random: Random::seeded(seed), seed }
+        let (request_random, notification_random) = (Random::seeded(seed), Random::seeded(!seed));
+        Self { rules: Vec::new(), request_random, notification_random, seed }
     }
 
     /// Puts `rules` in force, all or none of them.
@@ -110,10 +121,21 @@ impl Faults {
 
     /// The fault for a request to `operation`, if a rule hits it.
     pub(super) fn choose(&mut self, operation: &str) -> Option<Hit> {
-        let Self { rules, random, .. } = self;
-        let hit = rules.iter_mut().find(|active| active.hits(operation, random))?;
-        hit.hits += 1;
-        Some(Hit { kind: hit.rule.kind, fault: hit.rule.fault.clone() })
+        choose(&mut self.rules, &mut self.request_random, operation, |effect| match effect {
+            Effect::Request(fault) => Some(fault),
+            Effect::Notification(_) => None,
+        })
+    }
+
+    /// The fault for a notification about a transaction that `operation` made, if a rule hits it.
+    pub(super) fn choose_for_notification(
+        &mut self,
+        operation: &str,
+    ) -> Option<Hit<NotificationFault>> {
+        choose(&mut self.rules, &mut self.notification_random, operation, |effect| match effect {
+            Effect::Notification(fault) => Some(fault),
+            Effect::Request(_) => None,
+        })
     }
 
     /// Every rule as it was given, with `hits` and, for counted ones, `left`.
@@ -136,12 +158,28 @@ impl Faults {
     }
 }
 
+fn choose<F: Clone>(
+    rules: &mut [Active],
+    random: &mut Random,
+    operation: &str,
+    concerned: fn(&Effect) -> Option<&F>,
+) -> Option<Hit<F>> {
+    rules.iter_mut().find_map(|active| {
+        let fault = concerned(&active.rule.effect).cloned()?;
+        if !active.is_hit(operation, random) {
+            return None;
+        }
+        active.hits += 1;
+        Some(Hit { kind: active.rule.kind, fault })
+    })
+}
+
 impl Active {
     fn used_up(&self) -> bool {
         self.rule.count.is_some_and(|count| self.hits >= count)
     }
 
-    fn hits(&self, operation: &str, random: &mut Random) -> bool {
+    fn is_hit(&self, operation: &str, random: &mut Random) -> bool {
         let concerned = self.rule.operation.as_deref().is_none_or(|wanted| wanted == operation);
         concerned
             && !self.used_up()
@@ -187,6 +225,15 @@ mod tests {
         let mut faults = faults(json!({"kind": "stall", "operation": "payout_create"}));
         assert_eq!(kinds(&mut faults, "balance", 1), [None]);
         assert_eq!(kinds(&mut faults, "payout_create", 1), [Some("stall")]);
+    }
+
+    #[test]
+    fn rules_for_notifications_and_for_requests_do_not_meet() {
+        let mut faults = faults(json!([{"kind": "key_roll"}, {"kind": "stall"}]));
+        assert_eq!(kinds(&mut faults, "balance", 2), [Some("stall"), None]);
+        let hit = faults.choose_for_notification("payout_create");
+        assert_eq!(hit.map(|hit| hit.kind), Some("key_roll"));
+        assert!(faults.choose_for_notification("payout_create").is_none());
     }
 
     #[test]

@@ -11,8 +11,9 @@ use std::time::Duration;
 use jiff::tz::Offset;
 use serde::Deserialize;
 
-use super::config::{App, LISTEN_DEFAULT, Sandbox, demo_provider_key};
+use super::config::{App, LISTEN_DEFAULT, Sandbox, demo_next_provider_key, demo_provider_key};
 use super::keys::{MerchantKey, ProviderKey};
+use super::notify::{NotifySettings, check_url};
 use crate::mistake::Mistake;
 use crate::provider::{OperationOverride, Provider, builtin_names};
 use crate::secret::Secret;
@@ -55,6 +56,12 @@ struct File {
     seed: Option<u64>,
     hash: Option<Hash>,
     provider_key: Option<Text>,
+    next_provider_key: Option<Text>,
+    /// The pauses before a notification's repeats.
+    notify_repeat: Option<Vec<String>>,
+    notify_timeout: Option<String>,
+    /// For every app that does not say its own.
+    payout_notify_url: Option<String>,
     #[serde(default)]
     app: Vec<AppFile>,
     #[serde(default)]
@@ -66,6 +73,7 @@ struct File {
 struct AppFile {
     app_id: Text,
     public_key: Text,
+    payout_notify_url: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -107,7 +115,13 @@ impl File {
             .filter_map(|(at, app)| app.compile(hash, &format!("app[{at}]"), &mut mistakes))
             .collect();
         let provider = mistakes.all(self.provider());
-        let provider_key = mistakes.take("provider_key", self.provider_key());
+        let provider_key =
+            mistakes.take("provider_key", key(&self.provider_key, demo_provider_key));
+        let next_key = key(&self.next_provider_key, demo_next_provider_key);
+        let next_provider_key = mistakes.take("next_provider_key", next_key);
+        let notify = self.notify(&mut mistakes);
+        let payout_url = optional(&self.payout_notify_url, notify_url);
+        let payout_url = mistakes.take("payout_notify_url", payout_url).flatten();
         let listen = mistakes.take("listen", optional(&self.listen, address));
         let window = mistakes.take("timestamp_window", optional(&self.timestamp_window, duration));
         let settle = mistakes.take("settle_after", optional(&self.settle_after, duration));
@@ -123,9 +137,16 @@ impl File {
             true => Sandbox::demo(provider).map_err(|problem| vec![Mistake::new("", problem)])?,
             false => Sandbox::new(provider, apps),
         };
+        let apps = defaults.apps.into_iter().map(|app| App {
+            payout_notify_url: app.payout_notify_url.or(payout_url.clone()),
+            ..app
+        });
         Ok(Sandbox {
+            apps: apps.collect(),
             listen: listen.flatten().unwrap_or(LISTEN_DEFAULT),
             provider_key,
+            next_provider_key,
+            notify,
             balance: self.balance.unwrap_or(defaults.balance),
             timestamp_window: window.flatten().unwrap_or(defaults.timestamp_window),
             settle_after: settle.flatten().unwrap_or(defaults.settle_after),
@@ -158,10 +179,20 @@ impl File {
         }
     }
 
-    fn provider_key(&self) -> Result<ProviderKey, String> {
-        match &self.provider_key {
-            None => demo_provider_key(),
-            Some(text) => ProviderKey::from_text(&Secret::new(text.read()?.into_bytes())),
+    fn notify(&self, mistakes: &mut Mistakes) -> NotifySettings {
+        let defaults = NotifySettings::default();
+        let timeout = mistakes.take("notify_timeout", optional(&self.notify_timeout, duration));
+        let repeat = self.notify_repeat.as_ref().map(|pauses| {
+            let pauses = pauses.iter().enumerate();
+            pauses
+                .filter_map(|(at, pause)| {
+                    mistakes.take(&format!("notify_repeat[{at}]"), duration(pause))
+                })
+                .collect()
+        });
+        NotifySettings {
+            repeat: repeat.unwrap_or(defaults.repeat),
+            timeout: timeout.flatten().unwrap_or(defaults.timeout),
         }
     }
 }
@@ -171,7 +202,9 @@ impl AppFile {
         let app_id = mistakes.take(&format!("{path}.app_id"), self.app_id.read());
         let key = self.public_key.read().and_then(|text| MerchantKey::from_text(&text, hash));
         let public_key = mistakes.take(&format!("{path}.public_key"), key);
-        Some(App { app_id: app_id?.trim().to_string(), public_key: public_key? })
+        let url = optional(&self.payout_notify_url, notify_url);
+        let payout_notify_url = mistakes.take(&format!("{path}.payout_notify_url"), url)?;
+        Some(App { app_id: app_id?.trim().to_string(), public_key: public_key?, payout_notify_url })
     }
 }
 
@@ -212,6 +245,16 @@ fn optional<T>(
     given.as_deref().map(read).transpose()
 }
 
+fn key(
+    given: &Option<Text>,
+    default: fn() -> Result<ProviderKey, String>,
+) -> Result<ProviderKey, String> {
+    match given {
+        None => default(),
+        Some(text) => ProviderKey::from_text(&Secret::new(text.read()?.into_bytes())),
+    }
+}
+
 fn builtin(name: &str) -> Result<Provider, Vec<Mistake>> {
     Provider::builtin(name).ok_or_else(|| {
         let names = builtin_names().join("`, `");
@@ -221,6 +264,10 @@ fn builtin(name: &str) -> Result<Provider, Vec<Mistake>> {
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "expected an address like `127.0.0.1:8700`".to_string())
+}
+
+fn notify_url(text: &str) -> Result<String, String> {
+    check_url(text).map(|()| text.to_string())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -270,11 +317,22 @@ mod tests {
     fn every_mistake_is_reported_at_once() {
         let found = problems(
             "listen = \"here\"\nbalance = -1\ntimezone = \"Bangkok\"\nsettle_after = \"5\"\n\
+             notify_repeat = [\"1s\", \"soon\"]\nnotify_timeout = \"1\"\nnext_provider_key = \"no\"\n\
+             payout_notify_url = \"https://example.com/\"\n\
              [[app]]\napp_id = \"\"\npublic_key = \"not a key\"\n",
         );
-        for path in
-            ["listen", "balance", "timezone", "settle_after", "app[0].app_id", "app[0].public_key"]
-        {
+        for path in [
+            "listen",
+            "balance",
+            "timezone",
+            "settle_after",
+            "notify_repeat[1]",
+            "notify_timeout",
+            "next_provider_key",
+            "payout_notify_url",
+            "app[0].app_id",
+            "app[0].public_key",
+        ] {
             let told = found.iter().any(|problem| problem.starts_with(&format!("{path}: ")));
             assert!(told, "`{path}` should be reported in {found:#?}");
         }
@@ -305,6 +363,8 @@ mod tests {
         let sandbox = load_text(
             "listen = \"127.0.0.1:0\"\nbalance = 5\ntimezone = \"-03:30\"\nseed = 9\n\
              settle_after = \"0ms\"\ntimestamp_window = \"2m\"\n\
+             notify_repeat = [\"1s\", \"0ms\"]\nnotify_timeout = \"3s\"\n\
+             payout_notify_url = \"http://127.0.0.1:1/\"\n\
              [operation.payment_void]\npath = \"/open-api/other/void\"\n",
         )
         .expect("valid");
@@ -312,6 +372,9 @@ mod tests {
         assert_eq!(sandbox.timezone.seconds(), -12_600);
         assert_eq!(sandbox.settle_after, Duration::ZERO);
         assert_eq!(sandbox.timestamp_window, Duration::from_secs(120));
+        assert_eq!(sandbox.notify.repeat, [Duration::from_secs(1), Duration::ZERO]);
+        assert_eq!(sandbox.notify.timeout, Duration::from_secs(3));
+        assert_eq!(sandbox.apps[0].payout_notify_url.as_deref(), Some("http://127.0.0.1:1/"));
         let void = sandbox.provider.find("open-api/other/void").expect("the new path");
         assert_eq!(void.name, "payment_void");
     }

@@ -4,10 +4,11 @@
 //! who signs.
 
 use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{
     KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512, RsaParameters,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256, RsaParameters,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -32,7 +33,7 @@ impl MerchantKey {
     }
 }
 
-/// The provider's key pair. Merchants get its public half; it will sign notifications.
+/// The provider's key pair. Merchants get its public half; it signs notifications.
 pub struct ProviderKey(KeyPair);
 
 impl ProviderKey {
@@ -43,6 +44,30 @@ impl ProviderKey {
         KeyPair::from_pkcs8(der.expose())
             .map(Self)
             .map_err(|_| "the private key is not an RSA key in PKCS#8".to_string())
+    }
+
+    /// A new pair whose signatures have `signature_bytes` bytes, or the next size there is.
+    pub(super) fn generate(signature_bytes: usize) -> Result<Self, String> {
+        let size = match signature_bytes {
+            0..=256 => KeySize::Rsa2048,
+            257..=384 => KeySize::Rsa3072,
+            385..=512 => KeySize::Rsa4096,
+            _ => KeySize::Rsa8192,
+        };
+        KeyPair::generate(size).map(Self).map_err(|_| "no key could be made".to_string())
+    }
+
+    /// The standard base64 of the signature (RSA PKCS#1 v1.5 with SHA-256) over the UTF-8 bytes of `text`.
+    pub(super) fn sign(&self, text: &str) -> Result<String, String> {
+        let mut signature = vec![0; self.signature_bytes()];
+        self.0
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
+            .map_err(|_| "the notification could not be signed".to_string())?;
+        Ok(STANDARD.encode(signature))
+    }
+
+    pub(super) fn signature_bytes(&self) -> usize {
+        self.0.public_modulus_len()
     }
 
     /// The public half the way the provider hands it out: one line of base64.

@@ -2,7 +2,7 @@
 //!
 //! It answers every operation of the profile as the provider documents it, keeps state, and misbehaves on demand. It is
 //! on purpose a second opinion: it checks signatures and reads bodies without any of the sidecar's own code for that.
-//! Notifications will hang on `state.rs`'s one place where a status changes. Never for real money.
+//! Notifications hang on `state.rs`'s one place where a status changes; see `notify/`. Never for real money.
 //!
 //! A request crosses `exchange.rs` → `envelope.rs` → `operations/` → `state.rs`, and goes back through `misbehave.rs`
 //! when a fault of `faults.rs` hits it.
@@ -17,6 +17,7 @@ mod file;
 mod http;
 mod keys;
 mod misbehave;
+mod notify;
 mod operations;
 mod random;
 mod requests;
@@ -29,6 +30,7 @@ mod transaction;
 pub use config::{App, LISTEN_DEFAULT, Sandbox};
 pub use file::load;
 pub use keys::{MerchantKey, ProviderKey};
+pub use notify::{Notification, NotificationState, NotifySettings};
 pub use requests::SeenRequest;
 pub use running::Running;
 pub use transaction::{Change, Product, Status, Transaction};

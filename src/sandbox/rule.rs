@@ -1,12 +1,13 @@
 //! Reads fault rules from JSON: every kind with the parameters it takes, and exact messages for everything else.
 //!
-//! Kinds about notifications have their place in [`KINDS`] once the sandbox posts notifications.
+//! The kinds about requests stand here, in [`KINDS`]; those about notifications in `notify/fault.rs`.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::faults::Fault;
+use super::faults::{Effect, Fault};
+use super::notify::{NOTIFICATION_KINDS, NotificationFault};
 
 /// The longest a fault may hold a connection, in milliseconds: a forgotten stall must not pile up connections for ever.
 pub const HOLD_MS_MAX: u64 = 600_000;
@@ -21,7 +22,7 @@ const COMMON: [&str; 4] = ["kind", "operation", "count", "probability"];
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub(super) kind: &'static str,
-    pub(super) fault: Fault,
+    pub(super) effect: Effect,
     pub(super) operation: Option<String>,
     pub(super) count: Option<u64>,
     pub(super) probability: Option<f64>,
@@ -29,15 +30,22 @@ pub struct Rule {
     pub(super) text: Map<String, Value>,
 }
 
-/// One kind of fault as a rule names it.
-struct KindRow {
-    name: &'static str,
-    parameters: &'static [&'static str],
-    build: fn(&Parameters<'_>) -> Result<Fault, String>,
+impl Rule {
+    /// Whether it makes the provider change its key.
+    pub(super) fn rolls_key(&self) -> bool {
+        self.effect == Effect::Notification(NotificationFault::KeyRoll)
+    }
 }
 
-/// Every kind, in the order of the documentation.
-const KINDS: &[KindRow] = &[
+/// One kind of fault as a rule names it.
+pub(super) struct KindRow<F: 'static> {
+    pub(super) name: &'static str,
+    pub(super) parameters: &'static [&'static str],
+    pub(super) build: fn(&Parameters<'_>) -> Result<F, String>,
+}
+
+/// Every kind that hits a request, in the order of the documentation.
+const KINDS: &[KindRow<Fault>] = &[
     KindRow {
         name: "late_answer",
         parameters: &["delay_ms"],
@@ -148,12 +156,12 @@ fn parse_one(value: &Value, operations: &[&str]) -> Result<Rule, String> {
     let Value::Object(text) = value else {
         return Err("a rule is a JSON object with a `kind`".into());
     };
-    let row = kind_row(text.get("kind"))?;
-    if let Some(unknown) = text.keys().find(|name| !allows(row, name)) {
-        let allowed = [&COMMON, row.parameters].concat();
+    let kind = kind(text.get("kind"))?;
+    if let Some(unknown) = text.keys().find(|name| !kind.allows(name)) {
+        let allowed = [&COMMON, kind.parameters()].concat();
         return Err(format!(
             "`{unknown}` is not a member of a `{}` rule; allowed: {}",
-            row.name,
+            kind.name(),
             listed(&allowed)
         ));
     }
@@ -164,8 +172,8 @@ fn parse_one(value: &Value, operations: &[&str]) -> Result<Rule, String> {
         _ => Some(parameters.number("count", 1, 1, u64::MAX)?),
     };
     Ok(Rule {
-        kind: row.name,
-        fault: (row.build)(&parameters)?,
+        kind: kind.name(),
+        effect: kind.build(&parameters)?,
         operation: operation(text.get("operation"), operations)?,
         count,
         probability,
@@ -173,19 +181,53 @@ fn parse_one(value: &Value, operations: &[&str]) -> Result<Rule, String> {
     })
 }
 
-fn allows(row: &KindRow, name: &str) -> bool {
-    COMMON.contains(&name) || row.parameters.contains(&name)
+/// A row of one of the two lists.
+#[derive(Clone, Copy)]
+enum Kind {
+    Request(&'static KindRow<Fault>),
+    Notification(&'static KindRow<NotificationFault>),
 }
 
-fn kind_row(kind: Option<&Value>) -> Result<&'static KindRow, String> {
-    let names = || listed(&KINDS.iter().map(|row| row.name).collect::<Vec<_>>());
-    let Some(kind) = kind.and_then(Value::as_str) else {
+impl Kind {
+    fn all() -> impl Iterator<Item = Self> {
+        let requests = KINDS.iter().map(Self::Request);
+        requests.chain(NOTIFICATION_KINDS.iter().map(Self::Notification))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Request(row) => row.name,
+            Self::Notification(row) => row.name,
+        }
+    }
+
+    fn parameters(self) -> &'static [&'static str] {
+        match self {
+            Self::Request(row) => row.parameters,
+            Self::Notification(row) => row.parameters,
+        }
+    }
+
+    fn allows(self, name: &str) -> bool {
+        COMMON.contains(&name) || self.parameters().contains(&name)
+    }
+
+    fn build(self, parameters: &Parameters<'_>) -> Result<Effect, String> {
+        match self {
+            Self::Request(row) => (row.build)(parameters).map(Effect::Request),
+            Self::Notification(row) => (row.build)(parameters).map(Effect::Notification),
+        }
+    }
+}
+
+fn kind(name: Option<&Value>) -> Result<Kind, String> {
+    let names = || listed(&Kind::all().map(Kind::name).collect::<Vec<_>>());
+    let Some(name) = name.and_then(Value::as_str) else {
         return Err(format!("`kind` is missing or not a string; one of {}", names()));
     };
-    KINDS
-        .iter()
-        .find(|row| row.name == kind)
-        .ok_or_else(|| format!("unknown kind `{}`; one of {}", shortened(kind), names()))
+    Kind::all()
+        .find(|kind| kind.name() == name)
+        .ok_or_else(|| format!("unknown kind `{}`; one of {}", shortened(name), names()))
 }
 
 fn operation(value: Option<&Value>, operations: &[&str]) -> Result<Option<String>, String> {
@@ -216,14 +258,20 @@ fn shortened(text: &str) -> String {
 }
 
 /// A rule's parameters, read with their defaults. A null counts as left out.
-struct Parameters<'a>(&'a Map<String, Value>);
+pub(super) struct Parameters<'a>(&'a Map<String, Value>);
 
 impl Parameters<'_> {
     fn given(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
-    fn number(&self, name: &str, default: u64, min: u64, max: u64) -> Result<u64, String> {
+    pub(super) fn number(
+        &self,
+        name: &str,
+        default: u64,
+        min: u64,
+        max: u64,
+    ) -> Result<u64, String> {
         let Some(value) = self.given(name) else { return Ok(default) };
         match value.as_u64() {
             Some(number) if (min..=max).contains(&number) => Ok(number),
@@ -231,7 +279,7 @@ impl Parameters<'_> {
         }
     }
 
-    fn milliseconds(&self, name: &str, default: u64) -> Result<Duration, String> {
+    pub(super) fn milliseconds(&self, name: &str, default: u64) -> Result<Duration, String> {
         self.number(name, default, 0, HOLD_MS_MAX).map(Duration::from_millis)
     }
 
@@ -245,7 +293,7 @@ impl Parameters<'_> {
         value.as_i64().ok_or_else(|| "`code` must be a whole number".to_string())
     }
 
-    fn text(&self, name: &str, default: &str) -> Result<String, String> {
+    pub(super) fn text(&self, name: &str, default: &str) -> Result<String, String> {
         let Some(value) = self.given(name) else { return Ok(default.to_string()) };
         value.as_str().map(str::to_string).ok_or_else(|| format!("`{name}` must be a string"))
     }
@@ -268,10 +316,10 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_refused_with_the_kinds_that_exist() {
-        let text = problem(json!({"kind": "duplicate_notification"}));
-        assert!(text.contains("unknown kind `duplicate_notification`"), "{text}");
-        for row in KINDS {
-            assert!(text.contains(row.name), "`{}` should be offered in: {text}", row.name);
+        let text = problem(json!({"kind": "carrier_pigeon"}));
+        assert!(text.contains("unknown kind `carrier_pigeon`"), "{text}");
+        for kind in Kind::all() {
+            assert!(text.contains(kind.name()), "`{}` should be offered in: {text}", kind.name());
         }
     }
 
@@ -303,6 +351,9 @@ mod tests {
             (json!({"kind": "status_with_body", "status": 200}), "status"),
             (json!({"kind": "oversized", "bytes": u64::MAX}), "bytes"),
             (json!({"kind": "error_code", "code": "21000"}), "code"),
+            (json!({"kind": "duplicate_notification", "times": 0}), "times"),
+            (json!({"kind": "late_notification", "delay_ms": -1}), "delay_ms"),
+            (json!({"kind": "out_of_order_notifications", "order": "any"}), "after_next"),
         ] {
             let text = problem(rule.clone());
             assert!(text.contains(member), "{rule} was refused with: {text}");
@@ -317,8 +368,9 @@ mod tests {
 
     #[test]
     fn every_kind_can_be_given_by_name_alone() {
-        for row in KINDS {
-            let rules = parse(&json!({"kind": row.name, "operation": null}), &[]).expect(row.name);
+        for kind in Kind::all() {
+            let rule = json!({"kind": kind.name(), "operation": null});
+            let rules = parse(&rule, &[]).unwrap_or_else(|it| panic!("{}: {it}", kind.name()));
             assert_eq!(rules[0].count, Some(1));
         }
     }

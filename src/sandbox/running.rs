@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::exchange;
+use super::notify::{self, Notification};
 use super::requests::SeenRequest;
 use super::shared::{Shared, locked};
 use super::transaction::Transaction;
@@ -16,18 +17,20 @@ use super::transaction::Transaction;
 /// The most connections at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
 
-/// A running sandbox. Dropping it closes the listener and every connection.
+/// A running sandbox. Dropping it closes the listener and every connection, and ends the notifications.
 pub struct Running {
     address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
+    sending: JoinHandle<()>,
 }
 
 impl Running {
     pub(super) fn start(listener: TcpListener, address: SocketAddr, shared: Shared) -> Self {
         let shared = Arc::new(shared);
         let accepting = tokio::spawn(accept(listener, shared.clone()));
-        Self { address, shared, accepting }
+        let sending = tokio::spawn(notify::run(shared.clone()));
+        Self { address, shared, accepting, sending }
     }
 
     /// Where it listens.
@@ -60,6 +63,37 @@ impl Running {
         locked(&self.shared.requests).list()
     }
 
+    /// The notifications that were or are to be posted, oldest first.
+    pub fn notifications(&self) -> Vec<Notification> {
+        self.shared.notifications()
+    }
+
+    /// Posts a notification on demand, written as for `POST /_sandbox/notifications`.
+    ///
+    /// # Errors
+    /// What is wrong with what is asked for.
+    pub fn notify(&self, wish: &Value) -> Result<Notification, String> {
+        self.shared.notify(wish)
+    }
+
+    /// Says where a merchant is told about payouts, whose requests cannot say.
+    ///
+    /// # Errors
+    /// When the sandbox does not know `app_id`.
+    pub fn set_payout_notify_url(&self, app_id: &str, url: &str) -> Result<(), String> {
+        self.shared.set_payout_notify_url(app_id, url)
+    }
+
+    /// The public half of the key that signs notifications now, as one line of base64. `None` without a key.
+    pub fn provider_public_key(&self) -> Option<String> {
+        self.shared.notifications.public_key()
+    }
+
+    /// The public halves of all the provider's keys: those that sign, or may after a key roll.
+    pub fn provider_public_keys(&self) -> Vec<String> {
+        self.shared.notifications.public_keys()
+    }
+
     /// Puts one fault rule or a list of them in force, written as for `POST /_sandbox/faults`.
     ///
     /// # Errors
@@ -78,7 +112,13 @@ impl Running {
         locked(&self.shared.faults).clear();
     }
 
-    /// Forgets transactions, requests and faults, as if it had just been started.
+    /// Lets a test see when everything that ran has ended.
+    #[cfg(test)]
+    pub(super) fn watch(&self) -> std::sync::Weak<Shared> {
+        Arc::downgrade(&self.shared)
+    }
+
+    /// Forgets transactions, requests, notifications and faults, as if it had just been started.
     pub fn reset(&self) {
         self.shared.reset();
     }
@@ -87,6 +127,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.accepting.abort();
+        self.sending.abort();
     }
 }
 

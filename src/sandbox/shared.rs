@@ -1,13 +1,17 @@
-//! What all connections share: the merchants, the settings, and the three things that change, each behind a short lock.
+//! What all connections share: the merchants, the settings, and what changes, each behind a short lock.
+//!
+//! Where several locks are held at once they are taken in the order state, faults, notifications.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::tz::Offset;
 use serde_json::Value;
 
 use super::faults::Faults;
-use super::keys::{MerchantKey, ProviderKey};
+use super::keys::MerchantKey;
+use super::notify::{Notification, Notifications, Wish};
 use super::requests::Requests;
 use super::rule;
 use super::state::State;
@@ -19,7 +23,6 @@ pub(super) struct Shared {
     pub(super) provider: Arc<Provider>,
     /// By app id.
     pub(super) merchants: BTreeMap<String, MerchantKey>,
-    pub(super) provider_key: Option<ProviderKey>,
     pub(super) clock: Clock,
     pub(super) timestamp_window_ms: i64,
     pub(super) settle_after_ms: i64,
@@ -28,6 +31,7 @@ pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     pub(super) faults: Mutex<Faults>,
     pub(super) requests: Mutex<Requests>,
+    pub(super) notifications: Notifications,
 }
 
 impl Shared {
@@ -39,15 +43,65 @@ impl Shared {
 
     /// Everything that happened up to now, oldest first.
     pub(super) fn transactions(&self) -> Vec<Transaction> {
+        self.with_state(|state| state.transactions())
+    }
+
+    /// Does `work` with what is due settled, and queues the notifications of everything that changed.
+    pub(super) fn with_state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        let now_ms = self.clock.unix_ms();
         let mut state = locked(&self.state);
-        state.settle(self.clock.unix_ms());
-        state.transactions()
+        let due_before = state.next_due_ms();
+        state.settle(now_ms);
+        let result = work(&mut state);
+        let mut faults = locked(&self.faults);
+        let mut told = false;
+        state.tell_changes(|transaction, change| {
+            self.notifications.tell(transaction, change, self.zone, &mut faults, now_ms);
+            told = true;
+        });
+        if told || state.next_due_ms() != due_before {
+            self.notifications.wake();
+        }
+        result
+    }
+
+    /// Settles what is due. How long until more is.
+    pub(super) fn settle(&self) -> Option<Duration> {
+        let due_ms = self.with_state(|state| state.next_due_ms())?;
+        let in_ms = due_ms.saturating_sub(self.clock.unix_ms()).max(1);
+        Some(Duration::from_millis(in_ms.unsigned_abs()))
+    }
+
+    /// The notifications that were or are to be posted, oldest first.
+    pub(super) fn notifications(&self) -> Vec<Notification> {
+        self.settle();
+        self.notifications.list()
+    }
+
+    /// Queues a notification that is asked for.
+    pub(super) fn notify(&self, wish: &Value) -> Result<Notification, String> {
+        let wish = Wish::read(wish)?;
+        let transaction = wish.transaction(&self.transactions())?;
+        self.notifications.grant(wish, transaction.as_ref(), self.zone, self.clock.unix_ms())
+    }
+
+    /// Where `app_id` is told about payouts from now on.
+    pub(super) fn set_payout_notify_url(&self, app_id: &str, url: &str) -> Result<(), String> {
+        if !self.merchants.contains_key(app_id) {
+            return Err("no merchant has this `app_id`".into());
+        }
+        self.notifications.set_payout_url(app_id, url);
+        Ok(())
     }
 
     pub(super) fn add_faults(&self, rules: &Value) -> Result<(), String> {
         let names: Vec<&str> =
             self.provider.operations.iter().map(|operation| operation.name.as_str()).collect();
         let rules = rule::parse(rules, &names)?;
+        let rolls = rules.iter().any(|rule| rule.rolls_key());
+        if rolls && !self.notifications.can_roll() {
+            return Err("there is no second provider key to change over to".into());
+        }
         locked(&self.faults).add(rules)
     }
 
@@ -56,6 +110,7 @@ impl Shared {
         locked(&self.state).reset();
         locked(&self.faults).clear();
         *locked(&self.requests) = Requests::default();
+        self.notifications.reset();
     }
 }
 

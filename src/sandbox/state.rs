@@ -1,8 +1,8 @@
 //! What the sandbox believes happened: every merchant's transactions and balance.
 //!
 //! One [`Ledger`] per merchant application. A status changes in one place only, [`Ledger::change`]: money moves there,
-//! and there a notification is queued once the sandbox posts them. Time comes in as an argument; a transaction whose
-//! time has come settles before the next request is looked at.
+//! and from there it is told on, which becomes a notification. Time comes in as an argument; a transaction whose time has
+//! come settles before the next request is looked at.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -31,6 +31,8 @@ pub(super) struct Ledger {
     transaction_ids: HashMap<String, usize>,
     /// (Unix ms, place): what settles when.
     due: BTreeSet<(i64, usize)>,
+    /// What changed, by place, and was not told yet.
+    changes: Vec<(usize, Change)>,
 }
 
 impl State {
@@ -48,6 +50,20 @@ impl State {
     pub(super) fn settle(&mut self, now_ms: i64) {
         for ledger in self.ledgers.values_mut() {
             ledger.settle(now_ms);
+        }
+    }
+
+    /// When (Unix milliseconds) the next transaction settles.
+    pub(super) fn next_due_ms(&self) -> Option<i64> {
+        self.ledgers.values().filter_map(|ledger| ledger.due.first().map(|(at, _)| *at)).min()
+    }
+
+    /// Tells of every change since the last time.
+    pub(super) fn tell_changes(&mut self, mut tell: impl FnMut(&Transaction, Change)) {
+        for ledger in self.ledgers.values_mut() {
+            for (place, change) in std::mem::take(&mut ledger.changes) {
+                tell(&ledger.transactions[place], change);
+            }
         }
     }
 
@@ -75,6 +91,7 @@ impl Ledger {
             idempotency_ids: HashMap::new(),
             transaction_ids: HashMap::new(),
             due: BTreeSet::new(),
+            changes: Vec::new(),
         }
     }
 
@@ -179,6 +196,7 @@ impl Ledger {
         let transaction = &mut self.transactions[place];
         transaction.status = status;
         transaction.history.push(Change { status, at_ms });
+        self.changes.push((place, Change { status, at_ms }));
         let amount = transaction.amount.unwrap_or(0);
         self.balance = self.balance.saturating_add(match (transaction.product.spends(), status) {
             // Money that leaves is held back from the start and given back when nothing came of it.

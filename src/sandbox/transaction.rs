@@ -51,7 +51,7 @@ impl Status {
     pub fn word(self, product: Product) -> &'static str {
         match (product, self) {
             (Product::Authorization, Self::Completed) => "ACTIVED",
-            (Product::Authorization, Self::Cancelled) => "INACTIVE",
+            (Product::Authorization, Self::Cancelled) => "INACTIVED",
             (Product::Refund, Self::Completed) => "COMPLETE",
             (_, Self::Completed) => "COMPLETED",
             (_, Self::Pending) => "PENDING",
@@ -163,6 +163,14 @@ impl Transaction {
     /// When it left `PENDING`, in Unix milliseconds.
     pub fn returned_at_ms(&self) -> Option<i64> {
         self.history.iter().find(|change| change.status != Status::Pending).map(|c| c.at_ms)
+    }
+
+    /// Where the request that made it wants to be told; a payout's cannot say.
+    pub(super) fn notify_url(&self) -> Option<&str> {
+        self.text(match self.product {
+            Product::Refund => "refundCallbackUrl",
+            _ => "notifyUrl",
+        })
     }
 
     /// When its status last changed, in Unix milliseconds.

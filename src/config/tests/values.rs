@@ -208,6 +208,7 @@ fn demo_keys_belong_together() {
     for (private, public) in [
         (demo::MERCHANT_PRIVATE_KEY, demo::MERCHANT_PUBLIC_KEY),
         (demo::PROVIDER_PRIVATE_KEY, demo::PROVIDER_PUBLIC_KEY),
+        (demo::NEXT_PROVIDER_PRIVATE_KEY, demo::NEXT_PROVIDER_PUBLIC_KEY),
     ] {
         let secret = crate::secret::Secret::new(private.into());
         let private = PrivateKey::from_text(&secret).expect("a private key");

@@ -7,7 +7,7 @@ use crate::sandbox::answers::{Code, Refusal};
 use crate::sandbox::transaction::{Draft, Product, Status, Transaction};
 
 /// How long a token is good for, in milliseconds: the provider's example shows ten years.
-const TOKEN_LIFE_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1_000;
+pub(in crate::sandbox) const TOKEN_LIFE_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1_000;
 
 /// The user agrees by itself after a while, unless its id asks for something else.
 pub(super) fn authorize(call: &mut Call<'_>) -> Outcome {

@@ -15,6 +15,8 @@ use super::answers::{self, Code, Refusal};
 use super::state::Ledger;
 use super::transaction::{Draft, Product, Status, Transaction};
 
+pub(super) use debit::TOKEN_LIFE_MS;
+
 /// The `data` of an accepted call, or why it is refused.
 pub(super) type Outcome = Result<Value, Refusal>;
 

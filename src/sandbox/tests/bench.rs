@@ -95,6 +95,7 @@ impl Bench {
                 Hash::Sha256,
             )
             .expect("a public key"),
+            payout_notify_url: None,
         };
         let apps = vec![app(APP, merchant()), app(OTHER_APP, other_merchant())];
         let sandbox = Sandbox { clock: clock.clone(), ..Sandbox::new(provider.clone(), apps) };

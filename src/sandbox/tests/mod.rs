@@ -4,5 +4,8 @@ mod bench;
 mod connections;
 mod control;
 mod faults;
+mod notification_faults;
+mod notifications;
 mod operations;
+mod receiver;
 mod refusals;

@@ -207,7 +207,7 @@ async fn an_authorization_becomes_a_token_that_debits_until_it_is_cancelled() {
     assert_eq!((&paid["amount"], &paid["totalAmount"]), (&json!(700), &json!(700)));
 
     let cancelled = bench.accepted("authorization_cancel", json!({"payToken": pay_token})).await;
-    assert_eq!(cancelled["tokenList"][0]["tokenStatus"], "INACTIVE");
+    assert_eq!(cancelled["tokenList"][0]["tokenStatus"], "INACTIVED");
     assert_eq!(tokens().await["tokenList"][0]["inactiveType"], "MCH_CANCEL");
     assert_eq!(bench.refused("debit_create", debit("debit2", &pay_token)).await, 21002);
     bench.accepted("authorization_cancel", json!({"userId": "u1"})).await;
