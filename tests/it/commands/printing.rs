@@ -41,6 +41,35 @@ fn check_passes_every_shipped_configuration() {
 }
 
 #[test]
+fn what_the_main_configuration_shows_in_comments_are_settings_that_exist() {
+    let text = std::fs::read_to_string("config/countersign.toml").expect("text");
+    let is_setting = |line: &str| {
+        let name = line.split(" =").next().unwrap_or_default().trim_end();
+        let is_key = |name: &str| name.chars().all(|it| it.is_ascii_lowercase() || it == '_');
+        line.starts_with("[account.") || (line.contains(" = ") && is_key(name))
+    };
+    let uncommented: Vec<&str> = text
+        .lines()
+        .map(|line| match line.trim_start().strip_prefix("# ") {
+            Some(setting) if is_setting(setting) => setting,
+            _ => line,
+        })
+        .collect();
+    assert!(uncommented.contains(&"[account.tls]"), "settings in comments should be found");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("uncommented.toml");
+    std::fs::write(&file, uncommented.join("\n")).expect("written");
+    let ran = run(&["check", "--json", "--config", file.to_str().expect("a plain name")]);
+    let report = json(&ran.stdout);
+    let mistakes = report["mistakes"].as_array().expect("a list");
+    assert!(!mistakes.is_empty(), "the files it names are yours to make");
+    for mistake in mistakes {
+        let problem = mistake["problem"].as_str().expect("text");
+        assert!(problem.contains("does not exist"), "only files may be missing: {mistake}");
+    }
+}
+
+#[test]
 fn check_lists_all_mistakes_with_their_paths() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("mine.toml");
