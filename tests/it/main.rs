@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod delivery;
 mod edge_process;
 mod edge_server;
 mod edge_support;
