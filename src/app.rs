@@ -1,22 +1,30 @@
 //! The table of contents: builds every part from a loaded configuration and wires them together.
 //!
-//! [`Sidecar::open`] binds the listeners and builds the parts; [`Sidecar::run`] gives them to a pingora server with its
-//! signals, [`Sidecar::serve`] runs them on the runtime at hand, for the demonstration and for embedding.
+//! [`Sidecar::open`] binds the listeners, opens the store and builds the parts; [`Sidecar::run`] gives them to a pingora
+//! server with its signals, [`Sidecar::serve`] runs them on the runtime at hand, for the demonstration and for embedding.
+
+mod delivering;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pingora_core::server::{RunArgs, ShutdownWatch};
+use pingora_core::services::background::background_service;
 
 use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::{Address, Live, Loaded, Snapshot};
+use crate::delivery::Delivery;
 use crate::edge::{self, BindError, Bound, PingoraUpstream, Serving};
+use crate::inbound::Inbound;
 use crate::limits::InFlight;
 use crate::metrics::{KeyUse, Metrics};
 use crate::outbound::Outbound;
 use crate::sign::SignPool;
+use crate::store::{self, Store, StoreError, StoreUrl};
+
+use delivering::{Delivering, close};
 
 /// Signatures that may wait per signing thread. At 1.5 ms each (4096 bits) the last of them waits about 200 ms, which a
 /// caller still accepts; more than that is refused as overloaded.
@@ -34,29 +42,63 @@ pub struct Build {
     pub commit: &'static str,
 }
 
+/// Why a sidecar could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A listener cannot be opened; it names its configuration key.
+    #[error(transparent)]
+    Listener(#[from] BindError),
+    /// The store cannot be opened.
+    #[error("`store.url`: {0}")]
+    Store(#[from] StoreError),
+    /// The store's URL is not one.
+    #[error("`store.url`: {0}")]
+    StoreUrl(String),
+}
+
 /// A sidecar whose listeners are open: callers may connect already and are answered once it runs.
 pub struct Sidecar {
     app: Bound,
     admin: Bound,
     outbound: Arc<Outbound>,
     admin_side: Arc<Admin>,
+    /// The provider's side, when notifications are listened for.
+    provider_side: Option<ProviderSide>,
     serving: Serving,
     drain_max: Duration,
 }
 
+/// What there is only when notifications are listened for.
+struct ProviderSide {
+    notify: Bound,
+    inbound: Arc<Inbound>,
+    delivery: Delivery,
+    store: Arc<dyn Store>,
+}
+
 impl Sidecar {
-    /// Opens the listeners and builds the parts.
+    /// Opens the listeners and the store and builds the parts.
     ///
     /// # Errors
-    /// When a listener cannot be opened; the error names its configuration key.
-    pub fn open(loaded: Loaded, clock: Clock, build: Build) -> Result<Self, BindError> {
+    /// When a listener or the store cannot be opened; the error names its configuration key.
+    pub fn open(loaded: Loaded, clock: Clock, build: Build) -> Result<Self, OpenError> {
         edge::install_crypto_provider();
-        let app = edge::bind("listen.app", &loaded.boot.app)?;
-        let admin = edge::bind("listen.admin", &loaded.boot.admin)?;
+        let boot = loaded.boot;
+        let app = edge::bind("listen.app", &boot.app)?;
+        let admin = edge::bind("listen.admin", &boot.admin)?;
+        let notify = boot.notify.map(|notify| edge::bind("listen.notify", &notify)).transpose()?;
         let metrics = Metrics::new(build.version, build.commit);
         announce(&metrics, &loaded.snapshot);
         let drain_max = drain_max(&loaded.snapshot);
         let live = Live::new(loaded.snapshot);
+        let provider_side = match notify {
+            Some(notify) => {
+                let url: StoreUrl = boot.store.0.parse().map_err(OpenError::StoreUrl)?;
+                let store = store::open(&url)?;
+                Some(provider_side(notify, store, &live, &metrics, &clock))
+            }
+            None => None,
+        };
         let outbound = Arc::new(Outbound {
             live: live.clone(),
             upstream: Arc::new(PingoraUpstream::default()),
@@ -66,7 +108,8 @@ impl Sidecar {
             clock: clock.clone(),
         });
         let admin_side = Arc::new(Admin { live, metrics, clock });
-        Ok(Self { app, admin, outbound, admin_side, serving: Serving::default(), drain_max })
+        let serving = Serving::default();
+        Ok(Self { app, admin, outbound, admin_side, provider_side, serving, drain_max })
     }
 
     /// Where applications post; a configured port 0 has become the one the kernel chose.
@@ -74,40 +117,90 @@ impl Sidecar {
         self.app.address()
     }
 
+    /// Where the provider's notifications are taken, if they are.
+    pub fn notify_address(&self) -> Option<&Address> {
+        self.provider_side.as_ref().map(|side| side.notify.address())
+    }
+
     /// Where metrics and health are.
     pub fn admin_address(&self) -> &Address {
         self.admin.address()
     }
 
-    /// Runs until a signal ends the process: SIGTERM lets every call under way finish first, SIGINT does not.
+    /// Runs until a signal ends the process: SIGTERM lets everything under way finish first, SIGINT does not.
     ///
     /// # Errors
     /// When the thread that watches over the orderly stop cannot be started.
     pub fn run(self) -> std::io::Result<()> {
         let mut server = edge::drain::server(cores(), self.drain_max);
+        let store = self.provider_side.as_ref().map(|side| side.store.clone());
         edge::drain::exit_when_drained(
             &server,
             self.serving.in_flight.clone(),
             self.serving.deadlines.linger,
             self.drain_max,
-            |_| tracing::info!("stopped"),
+            move |_| {
+                close(store);
+                tracing::info!("stopped");
+            },
         )?;
         server.add_service(self.app.service(self.outbound, self.serving.clone()));
+        if let Some(side) = self.provider_side {
+            let delivering = Delivering::new(side.delivery, self.serving.in_flight.clone());
+            server.add_service(side.notify.service(side.inbound, self.serving.clone()));
+            server.add_service(background_service("delivery", delivering));
+        }
         // Health and metrics have a thread of their own, so that they are answered when calls keep the others busy.
         server.add_service(self.admin.service(self.admin_side, self.serving).with_threads(1));
         server.run(RunArgs::default());
         Ok(())
     }
 
-    /// Runs on the current runtime until `shutdown` turns true and every call under way is finished.
+    /// Runs on the current runtime until `shutdown` turns true and everything under way is finished.
     pub async fn serve(self, shutdown: ShutdownWatch) {
+        let drain_max = self.drain_max;
         let app = self.app.service(self.outbound, self.serving.clone());
-        let admin = self.admin.service(self.admin_side, self.serving);
+        let admin = self.admin.service(self.admin_side, self.serving.clone());
+        let provider_side = async {
+            let Some(side) = self.provider_side else { return };
+            let notify = side.notify.service(side.inbound, self.serving);
+            tokio::join!(
+                edge::serve(notify, shutdown.clone(), drain_max),
+                side.delivery.run(shutdown.clone()),
+            );
+            if let Err(error) = side.store.close().await {
+                tracing::error!("the store could not be closed: {error}");
+            }
+        };
         tokio::join!(
-            edge::serve(app, shutdown.clone(), self.drain_max),
-            edge::serve(admin, shutdown, self.drain_max),
+            edge::serve(app, shutdown.clone(), drain_max),
+            edge::serve(admin, shutdown.clone(), drain_max),
+            provider_side,
         );
     }
+}
+
+fn provider_side(
+    notify: Bound,
+    store: Arc<dyn Store>,
+    live: &Live,
+    metrics: &Arc<Metrics>,
+    clock: &Clock,
+) -> ProviderSide {
+    let inbound = Arc::new(Inbound {
+        live: live.clone(),
+        store: store.clone(),
+        metrics: metrics.clone(),
+        clock: clock.clone(),
+    });
+    let delivery = Delivery {
+        live: live.clone(),
+        store: store.clone(),
+        upstream: Arc::new(PingoraUpstream::default()),
+        metrics: metrics.clone(),
+        clock: clock.clone(),
+    };
+    ProviderSide { notify, inbound, delivery, store }
 }
 
 /// Makes the series of every account and key exist from the start.

@@ -49,6 +49,10 @@ pub enum Code {
     OutcomeUnknown,
     /// No signing key is valid at this moment.
     KeyUnavailable,
+    /// What must be durable could not be stored; nothing was done.
+    StoreUnavailable,
+    /// Notifications are not taken from this address.
+    Forbidden,
     /// The process is stopping and takes no new work.
     ShuttingDown,
     /// The request is not valid HTTP.
@@ -67,7 +71,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the reference.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::MalformedJson,
         Self::InvalidParameters,
         Self::Unauthorized,
@@ -81,6 +85,8 @@ impl Code {
         Self::ProviderError,
         Self::OutcomeUnknown,
         Self::KeyUnavailable,
+        Self::StoreUnavailable,
+        Self::Forbidden,
         Self::ShuttingDown,
         Self::BadRequest,
         Self::HeadTooLarge,
@@ -138,6 +144,10 @@ impl Code {
             Self::KeyUnavailable => {
                 ("key-unavailable", S::SERVICE_UNAVAILABLE, "No signing key is usable")
             }
+            Self::StoreUnavailable => {
+                ("store-unavailable", S::SERVICE_UNAVAILABLE, "The store cannot be written")
+            }
+            Self::Forbidden => ("forbidden", S::FORBIDDEN, "This address is not admitted"),
             Self::ShuttingDown => {
                 ("shutting-down", S::SERVICE_UNAVAILABLE, "The service is shutting down")
             }

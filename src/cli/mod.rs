@@ -10,6 +10,7 @@ mod account;
 mod check;
 mod demo;
 mod explain;
+mod inbox;
 mod input;
 mod keys;
 mod openapi;
@@ -55,6 +56,8 @@ enum Command {
     Verify(verify::Args),
     /// Show what exactly was signed, and what is wrong with a signature that fails
     Explain(explain::Args),
+    /// Look at and act on the notifications that were received
+    Inbox(inbox::Args),
     /// Print the OpenAPI document of the plain API that an account offers
     Openapi(openapi::Args),
     /// Print the JSON Schema of the configuration file
@@ -148,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Inbox(args) => inbox::run(args),
         Command::Openapi(args) => openapi::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Version(args) => version::run(&args),

@@ -28,6 +28,9 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let sidecar = Sidecar::open(loaded, Clock::System, build)
         .map_err(|error| CommandError::failed(error.to_string()))?;
     tracing::info!(listener = "admin", address = %text(sidecar.admin_address()), "listening");
+    if let Some(notify) = sidecar.notify_address() {
+        tracing::info!(listener = "notify", address = %text(notify), "listening");
+    }
     tracing::info!(listener = "app", address = %text(sidecar.app_address()), "listening");
     tracing::info!(version = VERSION, commit = COMMIT, accounts, configuration = hash, "started");
     sidecar

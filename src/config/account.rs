@@ -52,6 +52,7 @@ pub(super) fn compile(
     let timezone = walk.or(&file.timezone, AccountFile::TIMEZONE);
     let answer = walk.or(&file.answer, AccountFile::ANSWER);
     let notify_url = walk.optional(&file.notify_url);
+    let notify_from = notify_from(walk, file);
     let signing_keys = keys::signing(walk, file, surroundings.now);
     let provider_keys = keys::verifying(walk, file);
     let tokens = app_tokens(walk, &file.app);
@@ -93,6 +94,7 @@ pub(super) fn compile(
             timezone: timezone.0,
             answer,
             notify_url: notify_url.map(|url| url.0),
+            notify_from,
             signing_keys: KeyRing::new(signing_keys.into_iter().map(|key| key.value).collect()),
             provider_keys: provider_keys.into_iter().map(|key| key.value).collect(),
             app: AppAuth {
@@ -181,6 +183,11 @@ fn app_tokens(walk: &mut Walk<'_>, section: &Section<AppFile>) -> Vec<At<Secret>
             Some(At { path: leaf.path.clone(), value: token.0 })
         })
         .collect()
+}
+
+fn notify_from(walk: &mut Walk<'_>, file: &AccountFile) -> Vec<ipnet::IpNet> {
+    let leaves = walk.list(&file.notify_from);
+    leaves.iter().filter_map(|leaf| walk.optional(leaf)).map(|network| network.0).collect()
 }
 
 fn app_uids(walk: &mut Walk<'_>, section: &Section<AppFile>) -> Vec<u32> {

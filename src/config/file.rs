@@ -17,7 +17,7 @@ use super::section::{Keyed, List, Section};
 use super::setting::Whole;
 use super::snapshot::{AnswerMode, DeliveryFormat, Environment, LogFormat, OnExcess, Rate};
 use super::texts::{
-    AccountName, AppId, CurrencyCode, KeyId, MemberName, ProviderPath, StoreText, Zone,
+    AccountName, AppId, CurrencyCode, KeyId, MemberName, Network, ProviderPath, StoreText, Zone,
 };
 use super::units::Span;
 use super::urls::{BaseUrl, DeliveryUrl, NotifyUrl};
@@ -138,6 +138,8 @@ pub(super) struct AccountFile {
     pub answer: Leaf<AnswerMode>,
     /// The URL that the provider is told to post notifications to, where the application left it out.
     pub notify_url: Leaf<NotifyUrl>,
+    /// Networks that notifications may come from, as `192.0.2.0/24`. From anywhere by default: the signature is what counts.
+    pub notify_from: List<Leaf<Network>>,
     /// The account's own keys; the first usable one signs. At least one.
     pub signing_key: Required<List<Section<SigningKeyFile>>>,
     /// The provider's public keys; any of them may verify.

@@ -57,6 +57,8 @@ pub struct Account {
     pub answer: AnswerMode,
     /// Put into calls where the application left it out.
     pub notify_url: Option<String>,
+    /// Networks that notifications may come from; empty for anywhere.
+    pub notify_from: Vec<ipnet::IpNet>,
     pub signing_keys: KeyRing,
     pub provider_keys: Vec<VerifyingKey>,
     pub app: AppAuth,

@@ -1,5 +1,7 @@
 //! Values that are names, codes or times: each a type that only holds what passed its rule.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Value, json};
@@ -42,6 +44,27 @@ impl Setting for AccountName {
 
     fn schema() -> Value {
         json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$" })
+    }
+}
+
+/// A network of an allow-list; a bare address is a network of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Network(pub ipnet::IpNet);
+
+impl Setting for Network {
+    const SECRET: bool = false;
+
+    fn expected() -> String {
+        "an IP network such as `192.0.2.0/24` or `2001:db8::/32`, or one address".to_owned()
+    }
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(ipnet::IpNet::from));
+        network.map(|network| Self(network.trunc())).map_err(|_| Self::wrong())
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string" })
     }
 }
 

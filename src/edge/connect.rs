@@ -44,7 +44,7 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, NotSent> {
             if addresses.is_empty() { Err(NotSent::Resolve) } else { Ok(addresses) }
         }
         Err(error) => {
-            tracing::warn!(host, %error, "the provider's name could not be resolved");
+            tracing::warn!(host, %error, "the host name could not be resolved");
             Err(NotSent::Resolve)
         }
     }
@@ -60,7 +60,7 @@ async fn dial(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, 
         failure = match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => {
-                tracing::warn!(%address, %error, "no connection to the provider");
+                tracing::warn!(%address, %error, "no connection");
                 NotSent::Connect
             }
             Err(_) => NotSent::ConnectTimeout,
@@ -83,7 +83,7 @@ async fn secure(
     match catching(handshake(&connector, host, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(error)) => {
-            tracing::warn!(host, %error, "the TLS handshake with the provider failed");
+            tracing::warn!(host, %error, "the TLS handshake failed");
             Err(NotSent::Tls)
         }
         Err(_panicked) => Err(NotSent::Tls),

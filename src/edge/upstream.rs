@@ -54,7 +54,7 @@ impl PingoraUpstream {
             return Ok(stream);
         }
         let tls = self.client_configs.of(target).map_err(|error| {
-            tracing::error!(host = target.host, %error, "TLS towards the provider cannot be set up");
+            tracing::error!(host = target.host, %error, "TLS cannot be set up");
             NotSent::Tls
         })?;
         open(target, tls, limit).await

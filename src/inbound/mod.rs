@@ -1,4 +1,171 @@
 //! The inbound path: find the account, verify over the exact bytes, store, acknowledge.
 //!
-//! Notifications are not received yet. `handle` will list those four steps as [`crate::outbound`] lists its own; the
-//! two paths meet in the store only. Verification itself is in place: see [`crate::sign::VerifyRecipe`].
+//! [`Inbound::handle`] lists the steps in order. A notification is acknowledged when it is on disk and never before; what
+//! cannot be verified is refused without a word about why. Delivery to the application is somebody else's work: the two
+//! share nothing but the store.
+
+mod event;
+mod record;
+mod source;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Method, StatusCode};
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::config::{Account, Live, Snapshot};
+use crate::metrics::Metrics;
+use crate::problem::{Code, Problem};
+use crate::sign::Unreadable;
+use crate::store::{EventId, Received, Store, StoreError};
+use crate::wire::{Handler, NOTIFICATION_BYTES_MAX, Refusal, Reply, Request, RequestId};
+
+use record::{Record, Seen};
+
+/// What answers the provider's notifications.
+pub struct Inbound {
+    /// The current configuration; loaded once per notification.
+    pub live: Live,
+    /// Where verified notifications are kept.
+    pub store: Arc<dyn Store>,
+    /// Where everything is counted.
+    pub metrics: Arc<Metrics>,
+    /// Says when a notification was received.
+    pub clock: Clock,
+}
+
+#[async_trait]
+impl Handler for Inbound {
+    fn body_bytes_max(&self) -> usize {
+        NOTIFICATION_BYTES_MAX
+    }
+
+    async fn handle(&self, request: Request) -> Reply {
+        let mut record = Record::begin(request.received_at);
+        let result = self.receive(&request, &mut record).await;
+        record.finish(result, &self.metrics)
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Reply {
+        Problem::from(refusal).reply(&RequestId::random())
+    }
+}
+
+impl Inbound {
+    /// One notification, step by step. Fills `record` with what it learns on the way.
+    async fn receive(&self, request: &Request, record: &mut Record) -> Result<Reply, Problem> {
+        let snapshot = self.live.load();
+        let account = account(&snapshot, request)?;
+        record.account = Some(account.name.clone());
+        require_post(request)?;
+        source::admit(&account.notify_from, request.peer)?;
+        let verified = verify(account, &request.body).inspect_err(|problem| {
+            record.seen = Some(match problem.code() {
+                Code::Unauthorized => Seen::BadSignature,
+                _ => Seen::Malformed,
+            });
+        })?;
+        let received_at = self.clock.now();
+        self.note_use(account, &verified, received_at);
+        let received = self.keep(account, verified, &request.body, received_at, record).await;
+        record.seen = match received.map_err(|error| not_stored(account, &error))? {
+            Received::Stored => Some(Seen::Accepted),
+            Received::Duplicate { id, same_text } => {
+                if !same_text {
+                    tracing::warn!(
+                        account = account.name,
+                        event_id = %id,
+                        "a notification of an event already known has another text: the first one counts"
+                    );
+                }
+                Some(Seen::Duplicate)
+            }
+        };
+        Ok(acknowledge(account))
+    }
+
+    /// Stores the notification; it is on disk when this returns `Ok`.
+    async fn keep(
+        &self,
+        account: &Account,
+        verified: Verified,
+        body: &Bytes,
+        received_at: Timestamp,
+        record: &mut Record,
+    ) -> Result<Received, StoreError> {
+        let id = EventId::generate(received_at.as_millisecond()).ok_or_else(|| {
+            StoreError::Refused("the system has no randomness to give".to_owned())
+        })?;
+        let store = self.store.as_ref();
+        let (event, label) =
+            event::compose(account, store, id, verified, body, received_at).await?;
+        record.learn(&event, label);
+        self.store.receive(event).await
+    }
+
+    fn note_use(&self, account: &Account, verified: &Verified, now: Timestamp) {
+        self.metrics
+            .key_last_used
+            .with_label_values(&[&account.name, &verified.key_id])
+            .set(now.as_second() as f64);
+    }
+}
+
+/// Everything that fails here is the store's; the provider repeats what is answered like this.
+fn not_stored(account: &Account, error: &StoreError) -> Problem {
+    tracing::error!(account = account.name, "a notification could not be stored: {error}");
+    Problem::not_sent(Code::StoreUnavailable, "it could not be stored; send it again")
+}
+
+/// A notification that a provider key signed.
+struct Verified {
+    /// The exact text that was signed.
+    pub param: String,
+    /// The id of the key that signed it.
+    pub key_id: String,
+}
+
+/// The account that the first path segment names; providers may add to the path what they like.
+fn account<'s>(snapshot: &'s Snapshot, request: &Request) -> Result<&'s Account, Problem> {
+    let path = request.path.strip_prefix('/').unwrap_or(&request.path);
+    let name = path.split('/').next().unwrap_or_default();
+    let account = snapshot.accounts.get(name);
+    account.map(Arc::as_ref).ok_or_else(|| Problem::not_found("no such account"))
+}
+
+fn require_post(request: &Request) -> Result<(), Problem> {
+    match request.method == Method::POST {
+        true => Ok(()),
+        false => Err(Problem::not_sent(Code::MethodNotAllowed, "expected POST")),
+    }
+}
+
+/// Cuts the signed text out of the body and finds the key that signed it.
+fn verify(account: &Account, body: &[u8]) -> Result<Verified, Problem> {
+    let recipe = &account.provider.notification;
+    let unverified = recipe.read(body).map_err(|unreadable: Unreadable| {
+        Problem::not_sent(Code::MalformedJson, unreadable.to_string())
+    })?;
+    let keys = account.provider_keys.iter().map(|key| &key.key);
+    let signer = recipe.signer(&unverified, keys);
+    let param = String::from_utf8(unverified.into_message()).ok();
+    match (signer, param) {
+        (Some(signer), Some(param)) => {
+            Ok(Verified { param, key_id: account.provider_keys[signer].id.clone() })
+        }
+        // Deliberately nothing more: why a signature fails is for `countersign explain` to tell, to the operator.
+        _ => Err(Problem::not_sent(Code::Unauthorized, "the signature does not verify")),
+    }
+}
+
+/// What the provider takes for an acknowledgement.
+fn acknowledge(account: &Account) -> Reply {
+    let known = account.provider.acknowledge();
+    let status = StatusCode::from_u16(known.status).unwrap_or(StatusCode::OK);
+    Reply::new(status, "application/json", known.body.clone())
+        .with_header(CONTENT_TYPE, &known.content_type)
+}

@@ -20,6 +20,9 @@ pub use request_id::RequestId;
 /// The largest body an application may post, in bytes. Parameters are a few hundred bytes; the room is for lists.
 pub const APP_BODY_BYTES_MAX: usize = 1024 * 1024;
 
+/// The largest notification taken, in bytes.
+pub const NOTIFICATION_BYTES_MAX: usize = 1024 * 1024;
+
 /// The largest answer read from a provider, in bytes. A longer one is treated as unreadable.
 pub const PROVIDER_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 

@@ -3,7 +3,11 @@
 mod support;
 
 mod architecture;
+<<<<<<< HEAD
 mod commands;
+=======
+mod delivery;
+>>>>>>> delivery
 mod edge_process;
 mod edge_server;
 mod edge_support;

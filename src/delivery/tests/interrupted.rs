@@ -1,7 +1,9 @@
 //! Stops, crashes, and clocks that jump.
 
+use std::sync::atomic::Ordering;
+
 use super::world::{Say, World, snapshot};
-use crate::store::EventState;
+use crate::store::{EventState, Inbox};
 
 const HOUR: i64 = 3600;
 
@@ -66,6 +68,21 @@ async fn an_event_under_way_is_not_posted_twice_when_the_clock_jumps_forward() {
     world.let_go();
     let event = world.until(&event, EventState::Delivered).await;
     assert_eq!(event.attempts.len(), 1, "one post, and it counted under the newest claim");
+}
+
+#[tokio::test]
+async fn a_delivery_that_cannot_be_recorded_for_a_moment_is_recorded_later_and_not_made_again() {
+    let mut world = World::stopped("");
+    world.store.claims.store(3, Ordering::SeqCst);
+    world.store.settlements.store(1, Ordering::SeqCst);
+    let event = world.receive("R", &[]).await;
+    let next = world.receive("R", &[]).await;
+    world.run();
+    world.expect(&[&event]).await;
+    world.move_clock(HOUR);
+    world.expect(&[&next]).await;
+    let event = world.until(&event, EventState::Delivered).await;
+    assert_eq!(event.attempts.len(), 1);
 }
 
 #[tokio::test]

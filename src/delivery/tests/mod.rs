@@ -1,6 +1,7 @@
 //! Deliveries in process: the real store in a folder of its own, a clock that stands still until it is moved, and an
 //! application that does what the test says.
 
+mod flaky;
 mod interrupted;
 mod operated;
 mod refused;

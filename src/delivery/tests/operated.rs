@@ -2,7 +2,7 @@
 
 use super::world::{START_MS, Say, World};
 use crate::delivery::housekeeping;
-use crate::store::{EventState, Selection};
+use crate::store::{EventState, Inbox, Selection};
 
 #[tokio::test]
 async fn an_event_is_posted_as_a_signed_structured_cloud_event() {

@@ -11,13 +11,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::flaky::Flaky;
 use crate::clock::Clock;
 use crate::config::{self, Live};
 use crate::delivery::worker::Pace;
 use crate::delivery::{Delivery, work};
 use crate::metrics::Metrics;
 use crate::store::{
-    self, EventDetail, EventId, EventState, Intake, NewEvent, Received, Store, StoreUrl,
+    self, EventDetail, EventId, EventState, Inbox, Intake, NewEvent, Received, StoreUrl,
 };
 use crate::wire::{Answer, Call, NoAnswer, SendError, Target, Timeouts, Upstream};
 
@@ -108,7 +109,7 @@ impl Upstream for Application {
 
 /// A store, a clock, an application, and deliveries between them.
 pub struct World {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<Flaky>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     pub live: Live,
@@ -136,7 +137,7 @@ impl World {
         let (sender, posted) = mpsc::unbounded_channel();
         let application = Application { posted: sender, script: Mutex::default(), let_go: going };
         Self {
-            store,
+            store: Arc::new(Flaky::around(store)),
             clock: Clock::fixed(START_MS),
             metrics: Metrics::new("0", "0"),
             live: Live::new(snapshot(&format!(

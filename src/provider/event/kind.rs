@@ -47,6 +47,13 @@ pub enum EventStatus {
     Updated,
 }
 
+impl EventStatus {
+    /// Whether nothing else can become of it.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Pending)
+    }
+}
+
 /// What an application should beware of in an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -7,6 +7,9 @@ use super::{Placement, Source, VerifyRecipe, check_message};
 use crate::json::{self, Ambiguous, JsonError, MemberNames};
 use crate::sign::key::{Hash, PublicKey};
 
+/// The length of what is tried in place of a signature that cannot be decoded: that of the commonest key.
+const NO_SIGNATURE_BYTES: usize = 256;
+
 /// What a body says was signed, before any key has confirmed it.
 #[derive(Debug)]
 pub struct Unverified {
@@ -61,10 +64,11 @@ impl VerifyRecipe {
         keys: impl IntoIterator<Item = &'k PublicKey>,
     ) -> Option<usize> {
         let unverified = self.read(body).ok()?;
-        self.first_signer(&unverified, keys)
+        self.signer(&unverified, keys)
     }
 
-    /// Cuts the signed bytes and the signature's text out of `body`.
+    /// Cuts the signed bytes and the signature's text out of `body`. A signature that is missing or no string is no reason
+    /// to refuse here: it reads as an empty one, which never verifies.
     pub fn read(&self, body: &[u8]) -> Result<Unverified, Unreadable> {
         let object = json::parse_object(body).map_err(Unreadable::NotJson)?;
         let mut message = Vec::new();
@@ -78,7 +82,8 @@ impl VerifyRecipe {
             }
         }
         let Placement::JsonMember(name) = &self.placement;
-        Ok(Unverified { message, signature: string_member(&object, &name.as_str().into())? })
+        let signature = string_member(&object, &name.as_str().into()).unwrap_or_default();
+        Ok(Unverified { message, signature })
     }
 
     /// The hash the signature is made over.
@@ -86,17 +91,22 @@ impl VerifyRecipe {
         self.algorithm.hash()
     }
 
-    /// Tries every key, also after one has matched, so that the time taken does not tell which of them signs.
-    fn first_signer<'k>(
+    /// The index of the first of `keys` that signed `unverified`.
+    ///
+    /// Tries every key, also after one has matched, so that the time taken does not tell which of them signs; and tries
+    /// them on a signature that cannot be decoded too, so that it does not tell how far a forgery came.
+    pub fn signer<'k>(
         &self,
         unverified: &Unverified,
         keys: impl IntoIterator<Item = &'k PublicKey>,
     ) -> Option<usize> {
-        let signature = self.encoding.decode(&unverified.signature)?;
+        let decoded = self.encoding.decode(&unverified.signature);
+        let decodable = decoded.is_some();
+        let signature = decoded.unwrap_or_else(|| vec![0; NO_SIGNATURE_BYTES]);
         let hash = self.hash();
         keys.into_iter().enumerate().fold(None, |first, (index, key)| {
             let matches = key.verify(hash, &unverified.message, &signature);
-            first.or(matches.then_some(index))
+            first.or((matches && decodable).then_some(index))
         })
     }
 }
@@ -105,6 +115,11 @@ impl Unverified {
     /// The exact bytes that the signature should be over.
     pub fn message(&self) -> &[u8] {
         &self.message
+    }
+
+    /// The same bytes, to keep.
+    pub fn into_message(self) -> Vec<u8> {
+        self.message
     }
 
     /// The signature as it was written, not yet decoded.

@@ -1,0 +1,211 @@
+//! `countersign inbox`: look at and act on the notifications of a running or a stopped sidecar.
+//!
+//! It opens the store of the configuration itself. A sidecar that runs on the same store notices what changed and goes
+//! on from there.
+
+mod show;
+mod table;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::output::{print_json, stdout};
+use super::{CommandError, ConfigFile, Exit, runtime};
+use crate::clock::Clock;
+use crate::config;
+use crate::store::{
+    self, Cursor, EventId, EventState, Filter, Selection, Store, StoreError, StoreUrl, Tally,
+};
+
+/// Events printed by `list` unless said otherwise.
+const LIMIT_DEFAULT: usize = 50;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List events, newest first
+    List {
+        #[command(flatten)]
+        filter: FilterArgs,
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT)]
+        limit: usize,
+        /// Go on where an earlier list ended
+        #[arg(long, value_name = "CURSOR")]
+        after: Option<i64>,
+    },
+    /// Show everything about one event
+    Show {
+        /// The event's id, `evt_…`
+        id: EventId,
+    },
+    /// Deliver events once more, under their old ids
+    Replay {
+        #[command(flatten)]
+        which: WhichArgs,
+    },
+    /// Give up open events and dead letters
+    Discard {
+        #[command(flatten)]
+        which: WhichArgs,
+        /// Why; kept with the event
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct FilterArgs {
+    /// Only of this account
+    #[arg(long)]
+    account: Option<String>,
+    /// Only in this state; may be given several times
+    #[arg(long, value_parser = state, value_name = "STATE")]
+    state: Vec<EventState>,
+    /// Only about this reference
+    #[arg(long)]
+    reference: Option<String>,
+    /// Only received at or after this time, as 2026-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+    /// Only received before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
+}
+
+#[derive(Debug, clap::Args)]
+struct WhichArgs {
+    /// Events by id
+    #[arg(value_name = "ID")]
+    ids: Vec<EventId>,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+impl From<FilterArgs> for Filter {
+    fn from(args: FilterArgs) -> Self {
+        Self {
+            account: args.account,
+            states: args.state,
+            reference: args.reference,
+            from_ms: args.from.map(Timestamp::as_millisecond),
+            until_ms: args.until.map(Timestamp::as_millisecond),
+        }
+    }
+}
+
+impl WhichArgs {
+    /// Ids or a filter, never both and never neither: "everything" must be asked for by saying what everything is.
+    fn selection(self) -> Result<Selection, CommandError> {
+        let filter = Filter::from(self.filter);
+        match (self.ids.is_empty(), filter == Filter::default()) {
+            (false, true) => Ok(Selection::Ids(self.ids)),
+            (true, false) => Ok(Selection::Matching(filter)),
+            (true, true) => {
+                Err(CommandError::usage("expected event ids, or a filter such as `--state dead`"))
+            }
+            (false, false) => Err(CommandError::usage("expected event ids or a filter, not both")),
+        }
+    }
+}
+
+pub fn run(args: Args) -> Result<Exit, CommandError> {
+    let loaded =
+        config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+    let url = loaded.boot.store.0.parse::<StoreUrl>();
+    let url = url.map_err(|error| CommandError::failed(format!("`store.url`: {error}")))?;
+    let store = store::open(&url).map_err(failed)?;
+    runtime()?.block_on(async {
+        let done = act(args.action, args.json, &store).await;
+        store.close().await.map_err(failed)?;
+        done
+    })
+}
+
+async fn act(action: Action, as_json: bool, store: &Arc<dyn Store>) -> Result<Exit, CommandError> {
+    let now_ms = Clock::System.unix_ms();
+    let mut out = stdout();
+    match action {
+        Action::List { filter, limit, after } => {
+            let listing =
+                store.list(&filter.into(), after.map(Cursor), limit).await.map_err(failed)?;
+            match as_json {
+                true => print_json(&table::as_json(&listing), &mut out)?,
+                false => out.write_all(table::as_text(&listing).as_bytes())?,
+            }
+            Ok(Exit::Done)
+        }
+        Action::Show { id } => {
+            let Some(event) = store.show(&id).await.map_err(failed)? else {
+                return Err(CommandError::failed(format!("no event `{id}` in the inbox")));
+            };
+            match as_json {
+                true => print_json(&show::as_json(&event), &mut out)?,
+                false => out.write_all(show::as_text(&event).as_bytes())?,
+            }
+            Ok(Exit::Done)
+        }
+        Action::Replay { which } => {
+            let tally = store.replay(&which.selection()?, now_ms).await.map_err(failed)?;
+            report("replayed", tally, as_json, &mut out)
+        }
+        Action::Discard { which, reason } => {
+            let tally =
+                store.discard(&which.selection()?, &reason, now_ms).await.map_err(failed)?;
+            report("discarded", tally, as_json, &mut out)
+        }
+    }
+}
+
+/// Fails when something that was asked for by id was not there.
+fn report(
+    what: &str,
+    tally: Tally,
+    as_json: bool,
+    out: &mut impl Write,
+) -> Result<Exit, CommandError> {
+    let Tally { changed, in_flight, unchanged, unknown } = tally;
+    match as_json {
+        true => print_json(
+            &json!({ what: changed, "in_flight": in_flight, "unchanged": unchanged, "unknown": unknown }),
+            out,
+        )?,
+        false => {
+            writeln!(out, "{changed} {what}")?;
+            for (count, remark) in [
+                (in_flight, "being delivered right now and left alone: ask again in a moment"),
+                (unchanged, "already so"),
+                (unknown, "not in the inbox"),
+            ] {
+                if count > 0 {
+                    writeln!(out, "{count} {remark}")?;
+                }
+            }
+        }
+    }
+    Ok(if unknown == 0 { Exit::Done } else { Exit::Failed })
+}
+
+fn state(word: &str) -> Result<EventState, String> {
+    EventState::from_word(word).ok_or_else(|| {
+        let words: Vec<&str> = EventState::ALL.iter().map(|state| state.as_str()).collect();
+        format!("expected one of {}", words.join(", "))
+    })
+}
+
+fn failed(error: StoreError) -> CommandError {
+    CommandError::failed(error.to_string())
+}

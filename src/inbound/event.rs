@@ -1,0 +1,101 @@
+//! From a verified notification to what the inbox keeps.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::Verified;
+use crate::config::Account;
+use crate::provider::{Flag, NormaliseContext, Normalised};
+use crate::store::{EventId, EventState, Filter, Intake, NewEvent, Store, StoreError};
+
+/// The type of a parked notification; nothing of that type is ever delivered.
+const UNPARSABLE: &str = "countersign.unparsable";
+
+/// How many earlier events of a reference are looked at to tell whether a state is stale. A payment has a handful.
+const EARLIER_MAX: usize = 50;
+
+/// What is to be stored for a verified notification. One that is no JSON object is kept as a dead letter, for a person.
+pub(super) async fn compose(
+    account: &Account,
+    store: &dyn Store,
+    id: EventId,
+    verified: Verified,
+    body: &Bytes,
+    received_at: Timestamp,
+) -> Result<(NewEvent, String), StoreError> {
+    let context = NormaliseContext {
+        account: &account.name,
+        currency: account.currency.as_deref(),
+        timezone: account.timezone,
+        received_at,
+        id: id.as_str(),
+    };
+    let normalised = account.provider.normalise(&verified.param, &context);
+    let mut new = NewEvent {
+        id: id.clone(),
+        account: account.name.clone(),
+        provider: account.provider.name.clone(),
+        dedupe_key: String::new(),
+        event_name: None,
+        kind: None,
+        event_type: UNPARSABLE.to_owned(),
+        status: None,
+        reference: None,
+        provider_reference: None,
+        body: body.clone(),
+        param: verified.param,
+        event: None,
+        verified_by: Some(verified.key_id),
+        received_at_ms: received_at.as_millisecond(),
+        intake: Intake::Deliver,
+    };
+    match normalised {
+        Err(unparsable) => {
+            tracing::warn!(account = account.name, event_id = %id, "a verified notification is no JSON object: kept as a dead letter");
+            new.dedupe_key = unparsable.dedupe_key;
+            new.intake = Intake::Park {
+                reason: format!("the param is not usable JSON: {}", unparsable.error),
+            };
+            Ok((new, "other".to_owned()))
+        }
+        Ok(mut event) => {
+            if !event.notes.is_empty() {
+                tracing::warn!(account = account.name, event_id = %id, notes = event.notes.join("; "), "a notification is not as documented");
+            }
+            if is_stale(store, &event).await? {
+                event.raise(Flag::Stale);
+            }
+            new.dedupe_key = event.dedupe_key().to_owned();
+            new.event_name.clone_from(&event.notification.event);
+            new.kind = event.kind.map(|kind| kind.word().to_owned());
+            new.event_type = event.event_type();
+            new.status = event.status.map(|status| status.word().to_owned());
+            new.reference = event.order_key().map(str::to_owned);
+            new.provider_reference.clone_from(&event.provider_reference);
+            new.event = Some(event.to_cloud_event());
+            let label = event.event_label().to_owned();
+            Ok((new, label))
+        }
+    }
+}
+
+/// Whether `event` tells an older state of a payment whose final state was received already.
+async fn is_stale(store: &dyn Store, event: &Normalised) -> Result<bool, StoreError> {
+    let (Some(status), Some(reference)) = (event.status, event.order_key()) else {
+        return Ok(false);
+    };
+    if status.is_final() {
+        return Ok(false);
+    }
+    let filter = Filter {
+        account: Some(event.account.clone()),
+        reference: Some(reference.to_owned()),
+        states: EventState::ALL.to_vec(),
+        ..Filter::default()
+    };
+    let kind = event.kind.map(|kind| kind.word());
+    let earlier = store.list(&filter, None, EARLIER_MAX).await?;
+    let mut same_payment = earlier.events.iter().filter(|row| row.kind.as_deref() == kind);
+    // Of the states of one kind only the pending one is not final.
+    Ok(same_payment.any(|row| row.status.as_deref().is_some_and(|known| known != status.word())))
+}

@@ -1,0 +1,78 @@
+//! What is known about one notification, and the one place where it is counted, logged and answered.
+
+use std::time::Instant;
+
+use crate::metrics::{Metrics, NotificationResult};
+use crate::problem::Problem;
+use crate::store::NewEvent;
+use crate::wire::{Reply, RequestId};
+
+/// The label of an event whose name the profile does not list; what a stranger sends is never a label.
+const OTHER: &str = "other";
+
+/// How a notification ended, as far as it is counted.
+pub(super) use crate::metrics::NotificationResult as Seen;
+
+/// One notification, as far as it is known.
+pub(super) struct Record {
+    id: RequestId,
+    started: Instant,
+    pub account: Option<String>,
+    /// Counted as this; `None` for requests that were no notification of an account.
+    pub seen: Option<NotificationResult>,
+    event_label: String,
+    event_id: Option<String>,
+    event_type: Option<String>,
+    reference: Option<String>,
+}
+
+impl Record {
+    /// Begins with a fresh request id.
+    pub fn begin(started: Instant) -> Self {
+        Self {
+            id: RequestId::random(),
+            started,
+            account: None,
+            seen: None,
+            event_label: OTHER.to_owned(),
+            event_id: None,
+            event_type: None,
+            reference: None,
+        }
+    }
+
+    /// Takes over what the log and the metrics say of a verified notification; `label` is from the profile's closed set.
+    pub fn learn(&mut self, event: &NewEvent, label: String) {
+        self.event_label = label;
+        self.event_id = Some(event.id.to_string());
+        self.event_type = Some(event.event_type.clone());
+        self.reference.clone_from(&event.reference);
+    }
+
+    /// Counts and logs the notification and completes its answer.
+    pub fn finish(self, result: Result<Reply, Problem>, metrics: &Metrics) -> Reply {
+        let account = self.account.as_deref().unwrap_or("-");
+        if let Some(seen) = self.seen {
+            let labels = [account, self.event_label.as_str(), seen.as_str()];
+            metrics.notifications.with_label_values(&labels).inc();
+            let seconds = self.started.elapsed().as_secs_f64();
+            metrics.notification_duration.with_label_values(&[account]).observe(seconds);
+        }
+        let (reply, code) = match result {
+            Ok(reply) => (reply, "acknowledged"),
+            Err(problem) => (problem.reply(&self.id), problem.code().as_str()),
+        };
+        tracing::info!(
+            request_id = %self.id,
+            account,
+            event_id = self.event_id,
+            event_type = self.event_type,
+            reference = self.reference,
+            code,
+            result = self.seen.map(NotificationResult::as_str),
+            status = reply.status.as_u16(),
+            "notification answered"
+        );
+        reply
+    }
+}
