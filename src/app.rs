@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pingora_core::server::{RunArgs, ShutdownWatch};
+use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::background_service;
 
 use crate::admin::Admin;
@@ -130,8 +130,9 @@ impl Sidecar {
     /// Runs until a signal ends the process: SIGTERM lets everything under way finish first, SIGINT does not.
     ///
     /// # Errors
-    /// When the thread that watches over the orderly stop cannot be started.
+    /// When signals cannot be listened for, or the thread that watches over the orderly stop cannot be started.
     pub fn run(self) -> std::io::Result<()> {
+        let signals = edge::signals::listen()?;
         let mut server = edge::drain::server(cores(), self.drain_max);
         let store = self.provider_side.as_ref().map(|side| side.store.clone());
         edge::drain::exit_when_drained(
@@ -152,7 +153,7 @@ impl Sidecar {
         }
         // Health and metrics have a thread of their own, so that they are answered when calls keep the others busy.
         server.add_service(self.admin.service(self.admin_side, self.serving).with_threads(1));
-        server.run(RunArgs::default());
+        server.run(signals);
         Ok(())
     }
 

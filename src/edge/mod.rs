@@ -8,6 +8,7 @@ pub mod drain;
 pub mod in_flight;
 pub mod listen;
 pub mod server;
+pub mod signals;
 pub mod tls;
 pub mod upstream;
 

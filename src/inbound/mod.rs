@@ -72,6 +72,7 @@ impl Inbound {
         let received_at = self.clock.now();
         self.note_use(account, &verified, received_at);
         let received = self.keep(account, verified, &request.body, received_at, record).await;
+        record.seen = Some(Seen::Unavailable);
         record.seen = match received.map_err(|error| not_stored(account, &error))? {
             Received::Stored => Some(Seen::Accepted),
             Received::Duplicate { id, same_text } => {

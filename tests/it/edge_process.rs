@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign::config::Address;
-use countersign::edge::{Deadlines, Serving, bind, drain};
+use countersign::edge::{Deadlines, Serving, bind, drain, signals};
 use countersign::wire::{Handler, Refusal, Reply, Request};
 use http::StatusCode;
-use pingora_core::server::RunArgs;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::edge_support::loopback;
@@ -54,12 +53,13 @@ fn process() {
     };
     let bound = bind("listen.app", &loopback()).unwrap();
     let Address::Tcp(address) = *bound.address() else { panic!("a TCP listener") };
+    let told = signals::listen().unwrap();
     let mut server = drain::server(1, DRAIN_MAX);
     server.add_service(bound.service(Arc::new(OnCue), serving.clone()));
     let say_how = |outcome| eprintln!("{outcome:?}");
     drain::exit_when_drained(&server, serving.in_flight, LINGER, DRAIN_MAX, say_how).unwrap();
     eprintln!("address={address}");
-    server.run(RunArgs::default());
+    server.run(told);
 }
 
 struct Process {

@@ -7,20 +7,10 @@ use std::time::Duration;
 use crate::support::http::{self, connect, post, read_answer, render};
 use crate::support::provider::ACCEPTED;
 use crate::support::sidecar::command;
-use crate::support::{Action, ConfigBuilder, Provider, Sidecar};
+use crate::support::{Action, ConfigBuilder, Provider, Sidecar, wait_until};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const STATUS: &str = r#"{"mchOrderId":"A1"}"#;
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..2000 {
-        if done() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    panic!("{what} did not happen");
-}
 
 #[test]
 fn the_exchange_goes_on_when_the_caller_hangs_up() {

@@ -3,17 +3,15 @@
 mod support;
 
 mod architecture;
-<<<<<<< HEAD
 mod commands;
-=======
 mod delivery;
->>>>>>> delivery
 mod edge_process;
 mod edge_server;
 mod edge_support;
 mod edge_tls;
 mod edge_upstream;
 mod lifecycle;
+mod notifications;
 mod outbound;
 mod outcomes;
 mod refusals;

@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod http;
+pub mod notification;
 pub mod openssl;
 pub mod provider;
 pub mod sidecar;
@@ -10,3 +11,15 @@ pub mod sidecar;
 pub use config::ConfigBuilder;
 pub use provider::{Action, Provider};
 pub use sidecar::Sidecar;
+
+/// Looks every few milliseconds until `done`, twenty seconds long.
+#[track_caller]
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    for _ in 0..2000 {
+        if done() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("{what} did not happen");
+}

@@ -19,6 +19,12 @@ impl KeyPair {
         PAIR.get_or_init(|| Self::generate(2048))
     }
 
+    /// The provider's 2048-bit pair, for notifications.
+    pub fn provider() -> &'static Self {
+        static PAIR: OnceLock<KeyPair> = OnceLock::new();
+        PAIR.get_or_init(|| Self::generate(2048))
+    }
+
     pub fn generate(bits: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let pair = Self { folder };

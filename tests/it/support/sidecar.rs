@@ -1,8 +1,8 @@
 //! The real program, as a process of its own.
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,43 +12,86 @@ use super::ConfigBuilder;
 /// Longer than any orderly start or stop takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The configuration's name in the sidecar's folder.
+const FILE: &str = "countersign.toml";
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
 /// A running `countersign run`; ended when dropped.
 pub struct Sidecar {
     child: Child,
     /// Removed when the sidecar is dropped.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     log: Arc<Mutex<Vec<String>>>,
     /// Where applications post, when that is TCP.
     pub app: SocketAddr,
     pub admin: SocketAddr,
+    /// Where the provider posts, when that is listened for.
+    pub notify: SocketAddr,
 }
 
 impl Sidecar {
     pub fn start(config: &ConfigBuilder) -> Self {
+        Self::start_by(config, |_| {})
+    }
+
+    /// Starts it so that no file of its own can grow over `kib` KiB, as on a full disk.
+    pub fn start_with_file_limit(config: &ConfigBuilder, kib: u64) -> Self {
+        Self::start_by(config, |command| {
+            let bytes = kib * 1024;
+            let limit = rustix::process::Rlimit { current: Some(bytes), maximum: Some(bytes) };
+            let limited = move || {
+                rustix::process::setrlimit(rustix::process::Resource::Fsize, limit.clone())?;
+                Ok(())
+            };
+            // SAFETY: `setrlimit` is async-signal-safe and nothing else is called between fork and exec.
+            unsafe { std::os::unix::process::CommandExt::pre_exec(command, limited) };
+        })
+    }
+
+    fn start_by(config: &ConfigBuilder, prepare: impl FnOnce(&mut Command)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("countersign.toml");
-        std::fs::write(&file, config.text()).expect("a configuration file");
-        let mut child = command(&["run", "--config"])
-            .arg(&file)
-            .current_dir(folder.path())
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the program starts");
+        std::fs::write(folder.path().join(FILE), config.text()).expect("a configuration file");
         let log = Arc::new(Mutex::new(Vec::new()));
-        let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let collected = log.clone();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                collected.lock().expect("no panic while held").push(line);
-            }
-        });
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
-        let mut sidecar = Self { child, _folder: folder, log, app: nowhere, admin: nowhere };
-        sidecar.admin = sidecar.wait_for_listener("admin").parse().expect("a TCP address");
-        sidecar.app = sidecar.wait_for_listener("app").parse().unwrap_or(nowhere);
-        sidecar.wait_until_ready();
+        let child = spawn(folder.path(), &log, prepare);
+        let mut sidecar =
+            Self { child, folder, log, app: NOWHERE, admin: NOWHERE, notify: NOWHERE };
+        sidecar.learn_addresses();
         sidecar
+    }
+
+    /// Starts it again in the same folder, with a new log and new ports, after it ended.
+    pub fn restart(&mut self) {
+        self.log = Arc::new(Mutex::new(Vec::new()));
+        self.child = spawn(self.folder.path(), &self.log, |_| {});
+        self.learn_addresses();
+    }
+
+    /// Ends it without a chance to do anything.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the process is there");
+        self.child.wait().expect("a child");
+    }
+
+    /// Runs `countersign inbox` beside it and returns what it prints; `--json` is among the arguments.
+    #[track_caller]
+    pub fn inbox(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = command(&["inbox", "--config", FILE])
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .output()
+            .expect("the program runs");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!("inbox {arguments:?} ({error}): {}", String::from_utf8_lossy(&output.stderr))
+        })
+    }
+
+    fn learn_addresses(&mut self) {
+        self.admin = self.wait_for_listener("admin").parse().expect("a TCP address");
+        self.app = self.wait_for_listener("app").parse().unwrap_or(NOWHERE);
+        // It is logged before the application's listener, if there is one.
+        let notify = self.listener("notify");
+        self.notify = notify.map_or(NOWHERE, |address| address.parse().expect("a TCP address"));
+        self.wait_until_ready();
     }
 
     /// Everything it logged so far.
@@ -80,11 +123,13 @@ impl Sidecar {
     }
 
     fn wait_for_listener(&mut self, name: &str) -> String {
-        self.wait_for(&format!("a listener `{name}`"), |sidecar| {
-            sidecar.log().iter().find_map(|line| {
-                let entry: serde_json::Value = serde_json::from_str(line).ok()?;
-                (entry["listener"] == name).then(|| entry["address"].as_str().map(str::to_owned))?
-            })
+        self.wait_for(&format!("a listener `{name}`"), |sidecar| sidecar.listener(name))
+    }
+
+    fn listener(&self, name: &str) -> Option<String> {
+        self.log().iter().find_map(|line| {
+            let entry: serde_json::Value = serde_json::from_str(line).ok()?;
+            (entry["listener"] == name).then(|| entry["address"].as_str().map(str::to_owned))?
         })
     }
 
@@ -119,6 +164,25 @@ impl Drop for Sidecar {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(
+    folder: &Path,
+    log: &Arc<Mutex<Vec<String>>>,
+    prepare: impl FnOnce(&mut Command),
+) -> Child {
+    let mut command = command(&["run", "--config", FILE]);
+    command.current_dir(folder).stderr(Stdio::piped()).stdout(Stdio::null());
+    prepare(&mut command);
+    let mut child = command.spawn().expect("the program starts");
+    let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let collected = log.clone();
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            collected.lock().expect("no panic while held").push(line);
+        }
+    });
+    child
 }
 
 /// The program with arguments.

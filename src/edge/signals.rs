@@ -1,0 +1,60 @@
+//! The signals that end the process, listened for from before the first request.
+//!
+//! pingora starts its services first and listens for signals after that. In between, a SIGTERM would end the process the
+//! way the system does it: at once, with requests under way.
+
+use std::io;
+use std::thread;
+
+use async_trait::async_trait;
+use pingora_core::server::{RunArgs, ShutdownSignal, ShutdownSignalWatch};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// How the process was told to stop.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    /// SIGTERM or SIGQUIT: finish first.
+    Gracefully,
+    /// SIGINT: a person at the terminal does not want to wait.
+    AtOnce,
+}
+
+/// Listens from now on; hands what comes to the server that is run with the result.
+///
+/// # Errors
+/// When the signals cannot be listened for.
+pub fn listen() -> io::Result<RunArgs> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let inside = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut quit = signal(SignalKind::quit())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    drop(inside);
+    let (tell, told) = watch::channel(None);
+    let wait = async move {
+        let stop = tokio::select! {
+            _ = terminate.recv() => Stop::Gracefully,
+            _ = quit.recv() => Stop::Gracefully,
+            _ = interrupt.recv() => Stop::AtOnce,
+        };
+        let _ = tell.send(Some(stop));
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(wait))?;
+    Ok(RunArgs { shutdown_signal: Box::new(Told(told)) })
+}
+
+struct Told(watch::Receiver<Option<Stop>>);
+
+#[async_trait]
+impl ShutdownSignalWatch for Told {
+    async fn recv(&self) -> ShutdownSignal {
+        let mut told = self.0.clone();
+        let stop = told.wait_for(Option::is_some).await.map(|stop| *stop);
+        match stop {
+            Ok(Some(Stop::AtOnce)) => ShutdownSignal::FastShutdown,
+            Ok(Some(Stop::Gracefully) | None) | Err(_) => ShutdownSignal::GracefulTerminate,
+        }
+    }
+}
