@@ -8,6 +8,7 @@ use std::thread;
 
 use async_trait::async_trait;
 use pingora_core::server::{RunArgs, ShutdownSignal, ShutdownSignalWatch};
+use rustix::process::Signal;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -31,6 +32,8 @@ pub fn listen() -> io::Result<RunArgs> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut quit = signal(SignalKind::quit())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // A file at the size limit is then an error of one write, as on a full disk, and not the end of the process.
+    let _over_file_size_limit = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     drop(inside);
     let (tell, told) = watch::channel(None);
     let wait = async move {

@@ -201,9 +201,17 @@ mod tests {
         assert!(matches!(read("not JSON"), Unreadable::NotJson(_)));
         assert!(matches!(read(r#"{"sign":"a","param":"1","param":"2"}"#), Unreadable::NotJson(_)));
         assert_eq!(read(r#"{"sign":"a"}"#), Unreadable::Missing("param".into()));
-        assert_eq!(read(r#"{"param":"a"}"#), Unreadable::Missing("sign".into()));
         assert_eq!(read(r#"{"sign":"a","param":{}}"#), Unreadable::NotAString("param".into()));
-        assert_eq!(read(r#"{"sign":null,"param":""}"#), Unreadable::NotAString("sign".into()));
+    }
+
+    #[test]
+    fn a_missing_signature_is_a_bad_signature_like_any_other() {
+        let keys = [first().public()];
+        for body in [r#"{"param":"a"}"#, r#"{"sign":null,"param":"a"}"#, r#"{"sign":7,"param":"a"}"#] {
+            let recipe = verify_recipe();
+            let unverified = recipe.read(body.as_bytes()).expect("the text is there");
+            assert_eq!(recipe.signer(&unverified, keys), None, "{body}");
+        }
     }
 
     #[test]
