@@ -4,6 +4,7 @@
 //! steps and every deadline. Nothing here watches for a caller hanging up: a connection's work is never dropped before
 //! it is done, so what a handler began it finishes, and a caller that closed only its sending side gets its answer.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v1::server::HttpSession;
 use pingora_core::server::ShutdownWatch;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::body::read_body;
 use super::guard::catching;
@@ -43,7 +44,7 @@ pub struct Deadlines {
     pub reply: Duration,
     /// Throwing away what a refused caller still sends, so that it can read the refusal.
     pub discard: Duration,
-    /// How long idle connections stay usable after the process was told to stop.
+    /// How long connections stay usable after the process was told to stop; what is not whole by then is refused.
     pub linger: Duration,
 }
 
@@ -155,18 +156,19 @@ impl HttpServer {
         shutdown: &ShutdownWatch,
     ) -> Option<Connection> {
         let Connection { mut stream, mut unread, peer } = connection;
-        let linger = self.deadlines.linger;
-        if !await_request(&mut stream, &mut unread, patience, shutdown, linger).await {
+        let mut stop = pin!(lingered(shutdown.clone(), self.deadlines.linger));
+        if !await_request(&mut stream, &mut unread, patience, stop.as_mut()).await {
             return None;
         }
         let _counted = self.in_flight.enter();
-        let head = read_head(&mut stream, &mut unread, self.deadlines.head).await;
+        let head = read_head(&mut stream, &mut unread, self.deadlines.head);
+        let head = whole_before(stop.as_mut(), head).await;
 
         let mut session = HttpSession::new(stream);
         session.set_read_timeout(None);
         session.set_pipelining_enabled(true);
         let received = match head {
-            Ok(()) => self.receive(&mut session, unread, peer).await,
+            Ok(()) => whole_before(stop, self.receive(&mut session, unread, peer)).await,
             Err(refusal) => Err(refusal),
         };
         let request = match received {
@@ -232,5 +234,28 @@ impl HttpServer {
     async fn write(&self, session: &mut HttpSession, reply: &Reply, with_body: bool) -> Option<()> {
         let written = timeout(self.deadlines.reply, write_reply(session, reply, with_body)).await;
         written.ok()?.ok()
+    }
+}
+
+/// Returns `linger` after the process was told to stop.
+///
+/// An idle connection is not closed at once: a request may already be on its way, and its caller could not tell whether
+/// it was executed.
+async fn lingered(mut shutdown: ShutdownWatch, linger: Duration) {
+    // An error means that the sender is gone, which is also an end.
+    let _ = shutdown.wait_for(|stopping| *stopping).await;
+    sleep(linger).await;
+}
+
+/// What is `arriving`, unless `stop` comes first. A request that trickled in long after the process was told to stop would
+/// be begun when there is no time left to finish it.
+async fn whole_before<T>(
+    stop: impl Future<Output = ()>,
+    arriving: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::select! {
+        biased;
+        arrived = arriving => arrived,
+        () = stop => Err(Refusal::ShuttingDown),
     }
 }
