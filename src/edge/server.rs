@@ -27,9 +27,13 @@ use super::request::{check_head, refusal_of_unparsed, request_of};
 use super::socket::{tcp_peer, unix_peer};
 use crate::wire::{Handler, Peer, Refusal, Reply, Request};
 
-/// Connections one listener holds open. An idle one costs some 40 KiB, so this is 160 MiB at worst; an application and
-/// its pool need a few dozen.
+/// Connections one listener holds open. An idle one costs some 40 KiB, so this is 160 MiB of them; an application and its
+/// pool need a few dozen.
 pub const CONNECTIONS_MAX: usize = 4096;
+
+/// Bodies over 64 KiB that one listener reads at the same time; more wait. Without this limit strangers could make a
+/// listener hold a whole body for each of its connections, 4 GiB.
+pub const LARGE_BODIES_MAX: usize = 64;
 
 /// How long a connection may take for each step.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +78,8 @@ pub struct Serving {
     pub in_flight: InFlight,
     /// Connections held open per listener; more are closed unanswered.
     pub connections_max: usize,
+    /// Bodies over 64 KiB being read per listener; more wait, within their deadline.
+    pub large_bodies_max: usize,
 }
 
 impl Default for Serving {
@@ -82,6 +88,7 @@ impl Default for Serving {
             deadlines: Deadlines::default(),
             in_flight: InFlight::default(),
             connections_max: CONNECTIONS_MAX,
+            large_bodies_max: LARGE_BODIES_MAX,
         }
     }
 }
@@ -100,6 +107,7 @@ pub(super) struct HttpServer {
     deadlines: Deadlines,
     in_flight: InFlight,
     connections: Semaphore,
+    large_bodies: Semaphore,
 }
 
 impl HttpServer {
@@ -110,6 +118,7 @@ impl HttpServer {
             deadlines: serving.deadlines,
             in_flight: serving.in_flight.clone(),
             connections: Semaphore::new(serving.connections_max),
+            large_bodies: Semaphore::new(serving.large_bodies_max),
         }
     }
 }
@@ -205,7 +214,8 @@ impl HttpServer {
         check_head(session)?;
         let received_at = Instant::now();
         let body_bytes_max = self.handler.body_bytes_max();
-        let body = read_body(session, body_bytes_max, self.deadlines.body).await?;
+        let body =
+            read_body(session, body_bytes_max, self.deadlines.body, &self.large_bodies).await?;
         Ok(request_of(session, body, peer, received_at))
     }
 
