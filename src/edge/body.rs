@@ -6,15 +6,21 @@ use bytes::{Bytes, BytesMut};
 use http::Version;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use pingora_core::protocols::http::v1::server::HttpSession;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::wire::Refusal;
 
-/// The body that follows the head just read, unchunked.
+/// Up to here a body needs no room among the large ones, in bytes. Parameters are a few hundred bytes.
+const SMALL_BODY_BYTES: usize = 64 * 1024;
+
+/// The body that follows the head just read, unchunked. A large one waits for a permit of `large_bodies`: before a body is
+/// whole nobody has looked at who sends it.
 pub(super) async fn read_body(
     session: &mut HttpSession,
     bytes_max: usize,
     deadline: Duration,
+    large_bodies: &Semaphore,
 ) -> Result<Bytes, Refusal> {
     if announced_bytes(session).is_some_and(|announced| announced > bytes_max as u64) {
         return Err(Refusal::BodyTooLarge);
@@ -24,7 +30,7 @@ pub(super) async fn read_body(
     }
     let reading = async {
         invite(session).await?;
-        collect(session, bytes_max).await
+        collect(session, bytes_max, large_bodies).await
     };
     timeout(deadline, reading).await.unwrap_or(Err(Refusal::TooSlow))
 }
@@ -45,12 +51,20 @@ async fn invite(session: &mut HttpSession) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn collect(session: &mut HttpSession, bytes_max: usize) -> Result<Bytes, Refusal> {
+async fn collect(
+    session: &mut HttpSession,
+    bytes_max: usize,
+    large_bodies: &Semaphore,
+) -> Result<Bytes, Refusal> {
     let mut whole = BytesMut::new();
+    let mut room = None;
     // An error is a broken chunk or a caller that left in the middle: either way there is no whole request.
     while let Some(piece) = session.read_body_bytes().await.map_err(|_| Refusal::BadRequest)? {
         if whole.len() + piece.len() > bytes_max {
             return Err(Refusal::BodyTooLarge);
+        }
+        if room.is_none() && whole.len() + piece.len() > SMALL_BODY_BYTES {
+            room = Some(large_bodies.acquire().await.expect("nobody closes it"));
         }
         if whole.is_empty() && session.is_body_done() {
             return Ok(piece);

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use pingora_core::protocols::Stream;
-use pingora_core::server::ShutdownWatch;
 use tokio::io::AsyncReadExt;
 use tokio::time::{sleep, timeout};
 
@@ -21,13 +20,12 @@ pub(super) const HEAD_BYTES_MAX: usize = 32 * 1024;
 const FIRST_READ_BYTES: usize = 4 * 1024;
 
 /// Waits for the first byte of a request. `false` when there will be none: the caller left, stayed silent for
-/// `patience`, or the process is shutting down and has lingered long enough.
+/// `patience`, or `stop` has come.
 pub(super) async fn await_request(
     stream: &mut Stream,
     buffer: &mut BytesMut,
     patience: Duration,
-    shutdown: &ShutdownWatch,
-    linger: Duration,
+    stop: impl Future<Output = ()>,
 ) -> bool {
     if !buffer.is_empty() {
         return true;
@@ -37,7 +35,7 @@ pub(super) async fn await_request(
         biased;
         read = stream.read_buf(buffer) => matches!(read, Ok(count) if count > 0),
         () = sleep(patience) => false,
-        () = lingered(shutdown.clone(), linger) => false,
+        () = stop => false,
     }
 }
 
@@ -59,16 +57,6 @@ pub(super) async fn read_head(
         Ok(())
     };
     timeout(deadline, reading).await.unwrap_or(Err(Refusal::TooSlow))
-}
-
-/// Returns `linger` after the process was told to stop.
-///
-/// An idle connection is not closed at once: a request may already be on its way, and its caller could not tell whether
-/// it was executed.
-async fn lingered(mut shutdown: ShutdownWatch, linger: Duration) {
-    // An error means that the sender is gone, which is also an end.
-    let _ = shutdown.wait_for(|stopping| *stopping).await;
-    sleep(linger).await;
 }
 
 /// Looks at every byte of a head once, however it is cut into packets.

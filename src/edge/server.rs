@@ -4,6 +4,7 @@
 //! steps and every deadline. Nothing here watches for a caller hanging up: a connection's work is never dropped before
 //! it is done, so what a handler began it finishes, and a caller that closed only its sending side gets its answer.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v1::server::HttpSession;
 use pingora_core::server::ShutdownWatch;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::body::read_body;
 use super::guard::catching;
@@ -26,9 +27,13 @@ use super::request::{check_head, refusal_of_unparsed, request_of};
 use super::socket::{tcp_peer, unix_peer};
 use crate::wire::{Handler, Peer, Refusal, Reply, Request};
 
-/// Connections one listener holds open. An idle one costs some 40 KiB, so this is 160 MiB at worst; an application and
-/// its pool need a few dozen.
+/// Connections one listener holds open. An idle one costs some 40 KiB, so this is 160 MiB of them; an application and its
+/// pool need a few dozen.
 pub const CONNECTIONS_MAX: usize = 4096;
+
+/// Bodies over 64 KiB that one listener reads at the same time; more wait. Without this limit strangers could make a
+/// listener hold a whole body for each of its connections, 4 GiB.
+pub const LARGE_BODIES_MAX: usize = 64;
 
 /// How long a connection may take for each step.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +48,7 @@ pub struct Deadlines {
     pub reply: Duration,
     /// Throwing away what a refused caller still sends, so that it can read the refusal.
     pub discard: Duration,
-    /// How long idle connections stay usable after the process was told to stop.
+    /// How long connections stay usable after the process was told to stop; what is not whole by then is refused.
     pub linger: Duration,
 }
 
@@ -73,6 +78,8 @@ pub struct Serving {
     pub in_flight: InFlight,
     /// Connections held open per listener; more are closed unanswered.
     pub connections_max: usize,
+    /// Bodies over 64 KiB being read per listener; more wait, within their deadline.
+    pub large_bodies_max: usize,
 }
 
 impl Default for Serving {
@@ -81,6 +88,7 @@ impl Default for Serving {
             deadlines: Deadlines::default(),
             in_flight: InFlight::default(),
             connections_max: CONNECTIONS_MAX,
+            large_bodies_max: LARGE_BODIES_MAX,
         }
     }
 }
@@ -99,6 +107,7 @@ pub(super) struct HttpServer {
     deadlines: Deadlines,
     in_flight: InFlight,
     connections: Semaphore,
+    large_bodies: Semaphore,
 }
 
 impl HttpServer {
@@ -109,6 +118,7 @@ impl HttpServer {
             deadlines: serving.deadlines,
             in_flight: serving.in_flight.clone(),
             connections: Semaphore::new(serving.connections_max),
+            large_bodies: Semaphore::new(serving.large_bodies_max),
         }
     }
 }
@@ -155,18 +165,19 @@ impl HttpServer {
         shutdown: &ShutdownWatch,
     ) -> Option<Connection> {
         let Connection { mut stream, mut unread, peer } = connection;
-        let linger = self.deadlines.linger;
-        if !await_request(&mut stream, &mut unread, patience, shutdown, linger).await {
+        let mut stop = pin!(lingered(shutdown.clone(), self.deadlines.linger));
+        if !await_request(&mut stream, &mut unread, patience, stop.as_mut()).await {
             return None;
         }
         let _counted = self.in_flight.enter();
-        let head = read_head(&mut stream, &mut unread, self.deadlines.head).await;
+        let head = read_head(&mut stream, &mut unread, self.deadlines.head);
+        let head = whole_before(stop.as_mut(), head).await;
 
         let mut session = HttpSession::new(stream);
         session.set_read_timeout(None);
         session.set_pipelining_enabled(true);
         let received = match head {
-            Ok(()) => self.receive(&mut session, unread, peer).await,
+            Ok(()) => whole_before(stop, self.receive(&mut session, unread, peer)).await,
             Err(refusal) => Err(refusal),
         };
         let request = match received {
@@ -203,7 +214,8 @@ impl HttpServer {
         check_head(session)?;
         let received_at = Instant::now();
         let body_bytes_max = self.handler.body_bytes_max();
-        let body = read_body(session, body_bytes_max, self.deadlines.body).await?;
+        let body =
+            read_body(session, body_bytes_max, self.deadlines.body, &self.large_bodies).await?;
         Ok(request_of(session, body, peer, received_at))
     }
 
@@ -232,5 +244,28 @@ impl HttpServer {
     async fn write(&self, session: &mut HttpSession, reply: &Reply, with_body: bool) -> Option<()> {
         let written = timeout(self.deadlines.reply, write_reply(session, reply, with_body)).await;
         written.ok()?.ok()
+    }
+}
+
+/// Returns `linger` after the process was told to stop.
+///
+/// An idle connection is not closed at once: a request may already be on its way, and its caller could not tell whether
+/// it was executed.
+async fn lingered(mut shutdown: ShutdownWatch, linger: Duration) {
+    // An error means that the sender is gone, which is also an end.
+    let _ = shutdown.wait_for(|stopping| *stopping).await;
+    sleep(linger).await;
+}
+
+/// What is `arriving`, unless `stop` comes first. A request that trickled in long after the process was told to stop would
+/// be begun when there is no time left to finish it.
+async fn whole_before<T>(
+    stop: impl Future<Output = ()>,
+    arriving: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::select! {
+        biased;
+        arrived = arriving => arrived,
+        () = stop => Err(Refusal::ShuttingDown),
     }
 }

@@ -166,7 +166,7 @@ impl<'a> Scanner<'a> {
             if map.insert(name.clone().into_owned(), value).is_some() {
                 return Err(JsonError {
                     offset: name_at,
-                    kind: JsonErrorKind::DuplicateMember(name.into_owned()),
+                    kind: JsonErrorKind::DuplicateMember(shortened(&name)),
                 });
             }
             members.push(Member { name, raw: &self.text[value_at..self.at] });
@@ -343,6 +343,17 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The longest member name that a message repeats, in characters.
+const NAME_CHARACTERS_MAX: usize = 64;
+
+/// A name as far as a message repeats it.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(NAME_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
 /// The nearest value that validation can compare with. Beyond the range of a double the largest double stands in: it is
 /// still a number and still over any maximum, and nothing is ever sent from it.
 fn number_value(lexeme: &str) -> Value {
@@ -386,6 +397,14 @@ mod tests {
     fn duplicates_are_found_at_any_level_and_behind_escapes() {
         assert_eq!(kind_of(r#"{"a":1,"\u0061":2}"#), JsonErrorKind::DuplicateMember("a".into()));
         assert_eq!(kind_of(r#"{"l":[{"b":1,"b":1}]}"#), JsonErrorKind::DuplicateMember("b".into()));
+    }
+
+    #[test]
+    fn a_long_name_is_not_repeated_whole() {
+        let name = "ก".repeat(10_000);
+        let message = kind_of(&format!("{{\"{name}\":1,\"{name}\":2}}")).to_string();
+        assert!(message.chars().count() < 100, "{} characters", message.chars().count());
+        assert!(message.starts_with("member `กกก") && message.ends_with("…` appears twice"));
     }
 
     #[test]

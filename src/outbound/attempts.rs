@@ -25,7 +25,8 @@ pub(super) struct PreparedCall<'a> {
     pub parameters: &'a Object<'a>,
 }
 
-/// What came of a call, and how many attempts it took. An attempt counts once something may have been sent.
+/// What came of a call, and how many attempts it took. An attempt is a try to reach the provider, also one that finds no
+/// connection; without a signature there is none.
 pub(super) struct Exchange {
     pub attempts: u32,
     pub verdict: Verdict,

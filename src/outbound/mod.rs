@@ -21,7 +21,7 @@ use crate::limits::InFlight;
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::sign::SignPool;
-use crate::wire::{APP_BODY_BYTES_MAX, Handler, Refusal, Reply, Request, RequestId, Upstream};
+use crate::wire::{APP_BODY_BYTES_MAX, Handler, Refusal, Reply, Request, Upstream};
 
 use record::Record;
 
@@ -80,8 +80,8 @@ impl Outbound {
                 )
                 .with_retry_after(std::time::Duration::from_secs(1))
             })?;
-        let parameters = parameters::read(account, operation, request)?;
-        record.reference = operation.reference(&parameters).map(str::to_owned);
+        let parameters = parameters::read(operation, request)?;
+        record.reference = parameters::reference(operation, &parameters).map(str::to_owned);
         parameters::check(account, operation, &parameters, record.reference.as_deref())?;
         let call = attempts::PreparedCall { account, operation, parameters: &parameters };
         let exchange = attempts::run(self, &call).await;
@@ -89,6 +89,3 @@ impl Outbound {
         answer::answer(account, operation, exchange, record.reference.as_deref())
     }
 }
-
-/// The id of a request, made when it begins.
-type Id = RequestId;

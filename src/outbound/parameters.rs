@@ -8,12 +8,12 @@ use crate::problem::{Code, Problem};
 use crate::provider::{FillContext, Operation};
 use crate::wire::Request;
 
+/// The longest reference repeated in answers and logs, in bytes: documented ones have at most 32 characters, and what is
+/// posted there by mistake can be as long as the body.
+const REFERENCE_BYTES_MAX: usize = 512;
+
 /// The body as one JSON object, with every member's exact text.
-pub(super) fn read<'r>(
-    _account: &Account,
-    operation: &Operation,
-    request: &'r Request,
-) -> Result<Object<'r>, Problem> {
+pub(super) fn read<'r>(operation: &Operation, request: &'r Request) -> Result<Object<'r>, Problem> {
     require_json(request)?;
     json::parse_object(&request.body).map_err(|error| {
         Problem::not_sent(
@@ -42,6 +42,11 @@ pub(super) fn check(
         };
         Problem::not_sent(Code::InvalidParameters, detail).with_errors(errors).about(reference)
     })
+}
+
+/// The merchant's own order id, for answers and logs.
+pub(super) fn reference<'p>(operation: &Operation, parameters: &'p Object<'_>) -> Option<&'p str> {
+    operation.reference(parameters).filter(|reference| reference.len() <= REFERENCE_BYTES_MAX)
 }
 
 /// An application that still builds the provider's envelope itself, the commonest slip when moving over.

@@ -2,19 +2,18 @@
 
 use std::time::Instant;
 
-use super::Id;
 use super::answer::Answered;
 use crate::metrics::Metrics;
 use crate::outcome::Outcome;
 use crate::problem::{Problem, stamp};
-use crate::wire::Reply;
+use crate::wire::{Reply, RequestId};
 
 /// The label of requests that named no account or operation; the path they asked for is never a label.
 const NONE: &str = "-";
 
 /// One request, as far as it is known.
 pub(super) struct Record {
-    id: Id,
+    id: RequestId,
     started: Instant,
     pub account: Option<String>,
     pub operation: Option<String>,
@@ -26,7 +25,7 @@ impl Record {
     /// Begins with a fresh request id.
     pub fn begin(started: Instant) -> Self {
         Self {
-            id: Id::random(),
+            id: RequestId::random(),
             started,
             account: None,
             operation: None,

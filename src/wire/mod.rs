@@ -84,8 +84,8 @@ impl Reply {
     }
 }
 
-/// What answers requests on one listener. Implementations are pure of sockets; the edge runs each call in a task of its
-/// own, so a caller who hangs up does not stop it.
+/// What answers requests on one listener. Implementations are pure of sockets; the edge lets each call run to its end, also
+/// when its caller hangs up.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
     /// The largest body this handler takes, in bytes; the edge refuses longer ones by asking [`Handler::refuse`].

@@ -144,6 +144,32 @@ async fn connections_beyond_the_limit_are_closed() {
 }
 
 #[tokio::test]
+async fn large_bodies_wait_for_room_and_small_ones_do_not() {
+    let server = TestServer::start_on(
+        crate::edge_support::loopback(),
+        Serving {
+            large_bodies_max: 0,
+            deadlines: crate::edge_support::impatient(),
+            ..Serving::default()
+        },
+    );
+    for chunked in [false, true] {
+        let large = "x".repeat(200_000);
+        let (fields, body) = match chunked {
+            true => {
+                ("Transfer-Encoding: chunked\r\n".into(), format!("30D40\r\n{large}\r\n0\r\n\r\n"))
+            }
+            false => ("Content-Length: 200000\r\n".to_owned(), large),
+        };
+        let answer = server.exchange(&post("/", &fields, &body)).await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "chunked {chunked}: {answer}");
+    }
+    let mut caller = server.connect().await;
+    caller.send(&post("/", "Content-Length: 60000\r\n", &"x".repeat(60_000))).await;
+    assert_eq!(caller.answer().await.1.len(), 60_000);
+}
+
+#[tokio::test]
 async fn three_requests_sent_at_once_are_answered_in_order() {
     let server = TestServer::start();
     let mut caller = server.connect().await;

@@ -1,6 +1,6 @@
 //! Starting, hanging up and stopping.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -60,6 +60,27 @@ fn a_stop_waits_for_calls_whose_caller_is_gone() {
         log.contains("\"outcome\":\"accepted\""),
         "the exchange should have been finished: {log}"
     );
+}
+
+#[test]
+fn a_request_that_is_not_whole_when_the_process_stops_is_not_begun() {
+    let provider = Provider::start();
+    let mut sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
+    let mut caller = connect(sidecar.app);
+    let mut head =
+        render("POST", "/shop/payout_status", &[JSON, ("Expect", "100-continue")], b"{}");
+    head.truncate(head.len() - b"{}".len());
+    caller.write_all(&head).expect("written");
+    let mut invitation = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    caller.read_exact(&mut invitation).expect("the head was read, the body may come");
+    sidecar.signal_term();
+    let problem = read_answer(&mut caller).expect("an answer").problem("shutting-down", 503);
+    assert_eq!(
+        (&problem["outcome"], &problem["safe_to_retry"]),
+        (&"not_sent".into(), &true.into())
+    );
+    assert!(sidecar.wait().success(), "nothing is left to wait for");
+    assert!(provider.received().is_empty());
 }
 
 #[test]

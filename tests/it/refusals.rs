@@ -44,6 +44,19 @@ fn bad_json_is_refused_with_the_place_where_it_is_bad() {
 }
 
 #[test]
+fn a_reference_of_absurd_length_is_neither_repeated_nor_logged() {
+    let provider = Provider::start();
+    let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
+    let body = format!("{{\"mchOrderId\":\"{}\"}}", "A".repeat(900_000));
+    let answer = post(sidecar.app, "/shop/payout_status", &body);
+    let problem = answer.problem("invalid-parameters", 422);
+    assert!(problem["reference"].is_null());
+    assert!(answer.body.len() < 2000, "the answer has {} bytes", answer.body.len());
+    let longest = sidecar.log().iter().map(String::len).max().unwrap_or_default();
+    assert!(longest < 2000, "a log line has {longest} bytes");
+}
+
+#[test]
 fn parameters_that_break_the_rules_are_all_reported_at_once() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));

@@ -59,7 +59,10 @@ fn every_usual_mistake_has_its_own_message() {
         (base64.as_bytes()[..base64.len() / 8 * 4].to_vec(), "cut off"),
         (base64.as_bytes()[..base64.len() / 8 * 4 + 1].to_vec(), "cut off"),
         // Padding before the end is damage; a key whose base64 happens to need none reads as a key and four bytes more.
-        (format!("{base64}AAAA").into_bytes(), if base64.ends_with('=') { "damaged" } else { "followed by" }),
+        (
+            format!("{base64}AAAA").into_bytes(),
+            if base64.ends_with('=') { "damaged" } else { "followed by" },
+        ),
         (base64.replacen('M', "-", 1).into_bytes(), "URL-safe"),
         (base64.replacen('M', "\u{1}", 1).into_bytes(), "a character that base64 does not have"),
         (format!("\"{base64}\"").into_bytes(), "a character that base64 does not have"),

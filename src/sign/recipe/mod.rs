@@ -2,7 +2,7 @@
 //!
 //! Closed enums with the primitives the built-in profiles need; a profile that names another primitive is refused with
 //! the list of those that exist. `request` applies a recipe to what is sent, `verify` to what came in. See
-//! docs/ARCHITECTURE.md, "Adding a signing primitive".
+//! docs/ARCHITECTURE.md, "Providers are data", for adding a primitive.
 
 mod encoding;
 mod request;

@@ -207,7 +207,9 @@ mod tests {
     #[test]
     fn a_missing_signature_is_a_bad_signature_like_any_other() {
         let keys = [first().public()];
-        for body in [r#"{"param":"a"}"#, r#"{"sign":null,"param":"a"}"#, r#"{"sign":7,"param":"a"}"#] {
+        for body in
+            [r#"{"param":"a"}"#, r#"{"sign":null,"param":"a"}"#, r#"{"sign":7,"param":"a"}"#]
+        {
             let recipe = verify_recipe();
             let unverified = recipe.read(body.as_bytes()).expect("the text is there");
             assert_eq!(recipe.signer(&unverified, keys), None, "{body}");
