@@ -40,7 +40,7 @@ impl Sidecar {
             let bytes = kib * 1024;
             let limit = rustix::process::Rlimit { current: Some(bytes), maximum: Some(bytes) };
             let limited = move || {
-                rustix::process::setrlimit(rustix::process::Resource::Fsize, limit.clone())?;
+                rustix::process::setrlimit(rustix::process::Resource::Fsize, limit)?;
                 Ok(())
             };
             // SAFETY: `setrlimit` is async-signal-safe and nothing else is called between fork and exec.
