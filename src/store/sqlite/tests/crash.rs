@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::*;
 use crate::store::conformance::event;
-use crate::store::{Filter, Inbox, Reason};
+use crate::store::{Filter, Reason};
 
 /// Tells a child where its store is. Without it the children's tests do nothing.
 const STORE: &str = "COUNTERSIGN_TEST_STORE";
