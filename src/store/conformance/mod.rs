@@ -1,1 +1,174 @@
+//! What every store must do, written against `dyn Store`. A store runs all of it with `conformance_tests!`.
 
+mod delivering;
+mod interleavings;
+mod operating;
+mod receiving;
+mod tidying;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    Attempt, Claimed, EventId, EventRow, EventState, Filter, Intake, NewEvent, Settlement, Store,
+};
+
+pub(super) use delivering::*;
+pub(super) use interleavings::*;
+pub(super) use operating::*;
+pub(super) use receiving::*;
+pub(super) use tidying::*;
+
+/// A place for one store, empty at first. Opening it again finds what was stored; opening it twice is two processes.
+pub(super) trait Place {
+    fn open(&self) -> Arc<dyn Store>;
+}
+
+/// One test per case; `$place` is an expression that makes a [`Place`].
+macro_rules! conformance_tests {
+    ($place:expr; $($case:ident),+ $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let place = $place;
+                crate::store::conformance::$case(&place).await;
+            }
+        )+
+    };
+    ($place:expr) => {
+        conformance_tests!($place;
+            a_repeated_notification_is_stored_once_and_counted,
+            the_same_key_with_another_text_is_told_apart,
+            two_accounts_do_not_share_their_keys,
+            a_hundred_copies_at_once_are_one_event,
+            a_parked_event_is_a_dead_letter_and_is_not_delivered,
+            everything_received_is_shown_as_it_came,
+            acknowledged_events_are_there_after_a_restart,
+            events_of_one_reference_are_handed_out_one_by_one_in_order,
+            events_without_a_reference_wait_for_nobody,
+            other_references_and_accounts_are_not_held_up,
+            a_dead_letter_lets_the_next_event_go,
+            the_longest_due_event_is_handed_out_first,
+            a_claimed_event_is_not_handed_out_twice_before_its_lease_ends,
+            a_claim_of_a_dead_process_becomes_due_again,
+            a_claim_of_a_living_process_is_respected_by_another_one,
+            a_late_answer_under_an_old_lease_changes_nothing,
+            a_renewed_lease_holds_longer,
+            a_released_claim_does_not_count_as_an_attempt,
+            the_next_due_time_is_known,
+            workers_are_woken_when_something_becomes_due,
+            a_clock_set_back_by_an_hour_holds_up_nothing_for_an_hour,
+            a_clock_set_back_before_a_restart_holds_up_nothing,
+            a_clock_set_back_with_hundreds_of_retries_holds_up_none,
+            absurd_times_and_texts_are_survived,
+            events_are_listed_newest_first_in_pages,
+            events_are_found_by_account_state_reference_and_time,
+            an_unknown_id_is_not_an_error,
+            a_replay_keeps_the_id_and_says_that_it_is_one,
+            a_replayed_event_goes_before_later_ones_of_its_reference,
+            a_replay_does_not_interrupt_a_delivery,
+            a_replay_makes_a_waiting_event_due_at_once,
+            hundreds_of_dead_letters_are_replayed_by_filter,
+            a_discarded_event_lets_the_next_one_go,
+            an_event_being_delivered_is_not_discarded,
+            an_operator_in_another_process_is_seen_by_the_worker,
+            every_attempt_is_on_record,
+            counts_follow_every_change,
+            a_sweep_removes_only_what_is_old_and_closed,
+            a_removed_event_is_still_a_duplicate_until_its_key_is_forgotten,
+            a_closed_store_says_so,
+            a_probe_says_that_the_store_can_be_written,
+            any_interleaving_delivers_in_order_and_loses_nothing,
+            any_interleaving_with_replays_loses_nothing,
+        );
+    };
+}
+pub(super) use conformance_tests;
+
+/// A quarter past some hour in 2023; tests count from here.
+pub(super) const T0: i64 = 1_700_000_000_000;
+pub(super) const LEASE_MS: i64 = 10_000;
+pub(super) const HOUR_MS: i64 = 3_600_000;
+
+/// An event of account `shop` whose dedupe key is `key`.
+pub(super) fn event(key: &str, reference: Option<&str>) -> NewEvent {
+    event_at(key, reference, T0)
+}
+
+pub(super) fn event_at(key: &str, reference: Option<&str>, received_at_ms: i64) -> NewEvent {
+    let param = format!(r#"{{"mchOrderId": "{key}","amount":100}}"#);
+    NewEvent {
+        id: EventId::generate(received_at_ms).expect("randomness"),
+        account: "shop".into(),
+        provider: "bluepay".into(),
+        dedupe_key: key.into(),
+        event_name: Some("disbursement.success".into()),
+        kind: Some("payout".into()),
+        event_type: "countersign.payout.succeeded".into(),
+        status: Some("succeeded".into()),
+        reference: reference.map(str::to_owned),
+        provider_reference: Some(format!("D-{key}")),
+        body: Bytes::from(format!(r#"{{"sign":"AA==","param":{param:?}}}"#)),
+        event: Some(format!(r#"{{"specversion":"1.0","subject":"{key}"}}"#)),
+        param,
+        verified_by: Some("2025".into()),
+        received_at_ms,
+        intake: Intake::Deliver,
+    }
+}
+
+/// Stores an event and returns its id.
+pub(super) async fn stored(store: &dyn Store, key: &str, reference: Option<&str>) -> EventId {
+    let event = event(key, reference);
+    let id = event.id.clone();
+    let received = store.receive(event).await.expect("the event is stored");
+    assert_eq!(received, super::Received::Stored, "`{key}` was new");
+    id
+}
+
+pub(super) async fn claim(store: &dyn Store, now_ms: i64) -> Vec<Claimed> {
+    store.claim("shop", now_ms, 100, LEASE_MS).await.expect("a claim")
+}
+
+/// The ids a claim hands out.
+pub(super) async fn claim_ids(store: &dyn Store, now_ms: i64) -> Vec<EventId> {
+    claim(store, now_ms).await.into_iter().map(|claimed| claimed.lease.id).collect()
+}
+
+/// The one event a claim hands out.
+pub(super) async fn claim_one(store: &dyn Store, now_ms: i64) -> Claimed {
+    let mut claimed = claim(store, now_ms).await;
+    assert_eq!(claimed.len(), 1, "exactly one event is due: {claimed:?}");
+    claimed.remove(0)
+}
+
+pub(super) fn attempt(http_status: Option<u16>) -> Attempt {
+    Attempt { started_at_ms: T0, duration_ms: 12, http_status }
+}
+
+pub(super) fn delivered() -> Settlement {
+    Settlement::Delivered(attempt(Some(204)))
+}
+
+pub(super) fn retry(at_ms: i64) -> Settlement {
+    Settlement::Retry { attempt: attempt(Some(503)), at_ms, error: "status 503".into() }
+}
+
+pub(super) fn dead() -> Settlement {
+    Settlement::Dead { attempt: attempt(None), error: "connection refused".into() }
+}
+
+pub(super) async fn row(store: &dyn Store, id: &EventId) -> EventRow {
+    store.show(id).await.expect("a read").expect("the event is there").row
+}
+
+/// Ids in the order of a listing.
+pub(super) async fn listed(store: &dyn Store, filter: &Filter) -> Vec<EventId> {
+    let listing = store.list(filter, None, 1000).await.expect("a listing");
+    listing.events.into_iter().map(|row| row.id).collect()
+}
+
+pub(super) fn in_state(state: EventState) -> Filter {
+    Filter { states: vec![state], ..Filter::default() }
+}

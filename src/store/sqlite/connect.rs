@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure;
-use super::migrate::{MIGRATIONS, migrate};
+use super::migrate::{MIGRATIONS, inspect, migrate};
 use crate::store::{Reason, StoreError};
 
 /// How long a connection waits for another process that is writing. An operator's commands write in steps far
@@ -34,6 +34,8 @@ impl FileIdentity {
 /// Opens the file for writing, creating it and its directory, and brings its schema up to date.
 pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
     prepare(path)?;
+    // Setting a connection up for writing alters the file, so first see whose it is.
+    inspect(&reader(path)?, path, MIGRATIONS).map_err(|error| name_the_file(error, path))?;
     let mut connection = writer(path)?;
     migrate(&mut connection, path, MIGRATIONS).map_err(|error| name_the_file(error, path))?;
     Ok(connection)

@@ -16,45 +16,55 @@ pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_inbox.sql
 /// "CSgn".
 const APPLICATION_ID: i64 = 0x4353_676e;
 
+/// Refuses a file that is another program's or a later version's, by looking only.
+pub(super) fn inspect(
+    connection: &Connection,
+    path: &Path,
+    migrations: &[&str],
+) -> Result<(), StoreError> {
+    version(connection, path, migrations).map(|_| ())
+}
+
 /// Applies what is missing of `migrations`. Two processes may do this at the same time.
 pub(super) fn migrate(
     connection: &mut Connection,
     path: &Path,
     migrations: &[&str],
 ) -> Result<(), StoreError> {
-    let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
     loop {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| failure::explain(&error))?;
-        let version = version(&transaction, path).map_err(|error| failure::explain(&error))??;
-        if version > known {
-            return Err(StoreError::Newer { path: path.to_owned(), found: version, known });
-        }
-        let next = usize::try_from(version).ok().and_then(|version| migrations.get(version));
-        let Some(sql) = next else { return Ok(()) };
+        let version = version(&transaction, path, migrations)?;
+        let Some(sql) = migrations.get(version) else { return Ok(()) };
         apply(transaction, sql, version + 1).map_err(|error| failure::explain(&error))?;
-        tracing::info!(store = %path.display(), version = version + 1, "store schema brought up to date");
+        let store = path.display();
+        tracing::info!(%store, version = version + 1, "store schema brought up to date");
     }
 }
 
-/// The file's version, 0 for an empty file; an error if the file is another program's.
-fn version(
-    transaction: &Transaction<'_>,
-    path: &Path,
-) -> rusqlite::Result<Result<i64, StoreError>> {
-    let number = |sql| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
+/// The file's version, 0 for an empty file, at most the number of `migrations`.
+fn version(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<usize, StoreError> {
+    let number = |sql| {
+        let read = connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        read.map_err(|error| failure::explain(&error))
+    };
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
     if tables > 0 && number("PRAGMA application_id")? != APPLICATION_ID {
         let problem = "is a database of another program, expected a store of countersign".into();
-        return Ok(Err(StoreError::CannotOpen { path: path.to_owned(), problem }));
+        return Err(StoreError::CannotOpen { path: path.to_owned(), problem });
     }
-    Ok(Ok(number("PRAGMA user_version")?))
+    let found = number("PRAGMA user_version")?;
+    let version = usize::try_from(found).ok().filter(|version| *version <= migrations.len());
+    version.ok_or_else(|| {
+        let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+        StoreError::Newer { path: path.to_owned(), found, known }
+    })
 }
 
-fn apply(transaction: Transaction<'_>, sql: &str, version: i64) -> rusqlite::Result<()> {
+fn apply(transaction: Transaction<'_>, sql: &str, version: usize) -> rusqlite::Result<()> {
     transaction.execute_batch(sql)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", version)?;
+    transaction.pragma_update(None, "user_version", i64::try_from(version).unwrap_or(i64::MAX))?;
     transaction.commit()
 }

@@ -15,11 +15,11 @@ mod tests;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
-use crossbeam_channel::{Sender, TrySendError, bounded};
 
 use super::{Reason, Store, StoreError};
 use connect::FileIdentity;
@@ -34,7 +34,9 @@ const WAITING_MAX: usize = 4096;
 
 /// A store in one SQLite file. Dropping it writes what is queued; [`Store::close`] also waits for that.
 pub struct SqliteStore {
-    calls: Sender<Box<dyn Job>>,
+    /// The standard library's channel, because it drops what is queued when its receiver goes: everyone who still
+    /// waits when the writer dies is told so.
+    calls: SyncSender<Box<dyn Job>>,
     readers: Mutex<Option<Arc<Readers>>>,
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -45,10 +47,12 @@ pub struct SqliteStore {
 /// How much the writer has done since the store was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activity {
-    /// Transactions, each with one sync.
-    pub commits: u64,
-    /// Calls that were part of them.
+    /// Calls that were queued.
+    pub queued: u64,
+    /// Calls that were answered.
     pub calls: u64,
+    /// Transactions they shared, each with one sync.
+    pub commits: u64,
 }
 
 impl SqliteStore {
@@ -63,7 +67,7 @@ impl SqliteStore {
             counters: Counters::default(),
             closing: AtomicBool::new(false),
         });
-        let (calls, waiting) = bounded(WAITING_MAX);
+        let (calls, waiting) = sync_channel(WAITING_MAX);
         let writer = Writer::new(shared.clone(), connection, identity);
         let thread = thread::Builder::new()
             .name("store-write".into())
@@ -82,8 +86,9 @@ impl SqliteStore {
     pub fn activity(&self) -> Activity {
         let counters = &self.shared.counters;
         Activity {
-            commits: counters.commits.load(Ordering::Relaxed),
+            queued: counters.queued.load(Ordering::Relaxed),
             calls: counters.calls.load(Ordering::Relaxed),
+            commits: counters.commits.load(Ordering::Relaxed),
         }
     }
 
@@ -104,6 +109,7 @@ impl SqliteStore {
             },
             TrySendError::Disconnected(_) => self.unanswered(),
         })?;
+        self.shared.counters.queued.fetch_add(1, Ordering::Relaxed);
         answer.await.unwrap_or_else(|_| Err(self.unanswered()))
     }
 

@@ -1,9 +1,10 @@
 //! Reads happen on their own threads and connections, so that they block neither the async runtime nor a commit.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -25,11 +26,12 @@ enum Connected {
 }
 
 /// The reading side of a store. Its threads end when it is dropped.
-pub(super) struct Readers(Sender<Read>);
+pub(super) struct Readers(SyncSender<Read>);
 
 impl Readers {
     pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
-        let (sender, receiver) = bounded(WAITING_MAX);
+        let (sender, receiver) = sync_channel(WAITING_MAX);
+        let receiver = Arc::new(Mutex::new(receiver));
         for number in 0..THREADS {
             let connection = connect::reader(path)?;
             let (receiver, path) = (receiver.clone(), path.to_owned());
@@ -83,9 +85,11 @@ fn consistent<T>(
     Ok(value)
 }
 
-fn serve(reads: &Receiver<Read>, path: &Path, connection: Connection) {
+fn serve(reads: &Mutex<Receiver<Read>>, path: &Path, connection: Connection) {
     let mut connection = Some(connection);
-    while let Ok(read) = reads.recv() {
+    // One thread waits for a call while holding the lock, the other for the lock.
+    let next = || reads.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    while let Ok(read) = next() {
         let connected = match connection.as_ref() {
             Some(connection) => read(Ok(connection)),
             None => match connect::reader(path) {

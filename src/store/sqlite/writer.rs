@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rusqlite::Connection;
 
 use super::connect::{self, FileIdentity};
@@ -34,8 +34,9 @@ const CHECKPOINT_PAGES_MAX: i64 = 8192;
 /// What the writer did so far, for benchmarks and metrics.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    pub(super) commits: AtomicU64,
+    pub(super) queued: AtomicU64,
     pub(super) calls: AtomicU64,
+    pub(super) commits: AtomicU64,
 }
 
 /// What the writer shares with the rest of the store.
@@ -73,16 +74,17 @@ impl Writer {
                     let batch = std::iter::once(first).chain(calls.try_iter());
                     self.commit(batch.take(BATCH_MAX).collect());
                     self.checkpoint_at(CHECKPOINT_PAGES_MAX);
-                    wait = QUIET;
+                    let closing = self.shared.closing.load(Ordering::Acquire);
+                    wait = if closing { Duration::ZERO } else { QUIET };
                 }
                 Err(RecvTimeoutError::Timeout) => {
+                    if self.shared.closing.load(Ordering::Acquire) {
+                        break;
+                    }
                     self.checkpoint_at(CHECKPOINT_PAGES);
                     wait = FOREIGN_CHANGES_EVERY;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
-            }
-            if calls.is_empty() && self.shared.closing.load(Ordering::Acquire) {
-                break;
             }
             self.look_for_foreign_changes();
         }
@@ -268,5 +270,21 @@ fn unavailable(error: StoreError) -> StoreError {
             detail: format!("`{}`: {problem}", Path::display(&path)),
         },
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_wait_in_the_log_until_a_checkpoint() {
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let connection = connect::create(&place.path().join("store.db")).expect("opened");
+        connection.execute("UPDATE store_probe SET probes = 1", []).expect("written");
+        let pages = wal_pages(&connection).expect("counted");
+        assert!(pages > 0, "a commit goes to the log and stays there");
+        checkpoint(&connection, "PASSIVE").expect("copied");
+        assert_eq!(wal_pages(&connection).expect("counted"), 0);
     }
 }

@@ -88,16 +88,51 @@ pub(super) fn renew(
     Ok(held)
 }
 
-/// After the clock was set back: what lies in the future keeps its pause, counted from now.
-pub(super) fn reschedule(work: &mut Work<'_>, account: &str, now_ms: i64) -> rusqlite::Result<()> {
-    work.connection.prepare_cached(RESCHEDULE)?.execute(params![account, now_ms]).map(|_| ())
+/// A place in the order in which events are due.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) next_attempt_at: i64,
+    pub(super) sequence: i64,
 }
 
-/// What was scheduled at a time that is still to come was scheduled by another clock.
-pub(super) const RESCHEDULE: &str = "
-    UPDATE inbox INDEXED BY inbox_due
-    SET next_attempt_at = ?2 + max(0, next_attempt_at - scheduled_at), scheduled_at = ?2
-    WHERE account = ?1 AND next_attempt_at > ?2 AND scheduled_at > ?2";
+/// After the clock was set back: what lies in the future keeps its pause, counted from now. Looks at some events after
+/// `from` and says where to go on. An event that moves ahead may be looked at again, which changes nothing.
+pub(super) fn reschedule(
+    work: &mut Work<'_>,
+    account: &str,
+    now_ms: i64,
+    from: Place,
+) -> rusqlite::Result<Option<Place>> {
+    let later: Vec<(Place, i64)> = work
+        .connection
+        .prepare_cached(LATER)?
+        .query_map(params![account, from.next_attempt_at, from.sequence, STEP as i64], later)?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut update = work.connection.prepare_cached(RESCHEDULE)?;
+    for (Place { next_attempt_at, sequence }, scheduled_at) in &later {
+        // What was scheduled at a time that is still to come was scheduled by another clock.
+        if *scheduled_at > now_ms {
+            let pause_ms = next_attempt_at.saturating_sub(*scheduled_at).max(0);
+            update.execute(params![sequence, now_ms, now_ms.saturating_add(pause_ms)])?;
+        }
+    }
+    Ok(later.last().filter(|_| later.len() == STEP).map(|(place, _)| *place))
+}
+
+/// Events looked at in one call.
+const STEP: usize = 500;
+
+pub(super) const LATER: &str = "
+    SELECT next_attempt_at, sequence, scheduled_at FROM inbox INDEXED BY inbox_due
+    WHERE account = ?1 AND next_attempt_at >= ?2 AND (next_attempt_at, sequence) > (?2, ?3)
+    ORDER BY next_attempt_at, sequence LIMIT ?4";
+
+const RESCHEDULE: &str =
+    "UPDATE inbox SET scheduled_at = ?2, next_attempt_at = ?3 WHERE sequence = ?1";
+
+fn later(row: &Row<'_>) -> rusqlite::Result<(Place, i64)> {
+    Ok((Place { next_attempt_at: row.get(0)?, sequence: row.get(1)? }, row.get(2)?))
+}
 
 pub(super) fn next_due(connection: &Connection, account: &str) -> rusqlite::Result<Option<i64>> {
     connection.prepare_cached(NEXT_DUE)?.query_row([account], |row| row.get(0)).optional()

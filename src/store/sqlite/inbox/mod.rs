@@ -45,14 +45,12 @@ impl Inbox for SqliteStore {
         lease_ms: i64,
     ) -> Result<Vec<Claimed>, StoreError> {
         let account = account.to_owned();
-        let set_back = self.clock_was_set_back(&account, now_ms);
-        self.write(move |work| {
-            if set_back {
-                claim::reschedule(work, &account, now_ms)?;
-            }
-            claim::claim(work, &account, now_ms, limit.min(CLAIM_MAX), lease_ms)
-        })
-        .await
+        if self.clock_was_set_back(&account, now_ms) {
+            self.reschedule(&account, now_ms).await?;
+        }
+        self.remember_claim(&account, now_ms);
+        let limit = limit.min(CLAIM_MAX);
+        self.write(move |work| claim::claim(work, &account, now_ms, limit, lease_ms)).await
     }
 
     async fn renew(
@@ -172,20 +170,26 @@ impl SqliteStore {
 
     /// Also true for the first claim after a start: nobody knows what the clock did meanwhile.
     fn clock_was_set_back(&self, account: &str, now_ms: i64) -> bool {
+        let latest = lock(&self.claimed_at).get(account).copied();
+        latest.is_none_or(|latest| now_ms < latest.saturating_sub(CLOCK_STEP_MS))
+    }
+
+    fn remember_claim(&self, account: &str, now_ms: i64) {
         let mut claimed_at = lock(&self.claimed_at);
-        match claimed_at.get_mut(account) {
-            Some(latest) if now_ms < latest.saturating_sub(CLOCK_STEP_MS) => {
-                *latest = now_ms;
-                true
-            }
-            Some(latest) => {
-                *latest = (*latest).max(now_ms);
-                false
-            }
-            None => {
-                claimed_at.insert(account.to_owned(), now_ms);
-                true
-            }
+        let latest = claimed_at.entry(account.to_owned()).or_insert(now_ms);
+        // A claim that is only a little behind came from another thread.
+        if now_ms > *latest || now_ms < latest.saturating_sub(CLOCK_STEP_MS) {
+            *latest = now_ms;
         }
+    }
+
+    /// Small steps again: a million events may be waiting for a retry.
+    async fn reschedule(&self, account: &str, now_ms: i64) -> Result<(), StoreError> {
+        let mut from = Some(claim::Place { next_attempt_at: now_ms, sequence: i64::MAX });
+        while let Some(place) = from {
+            let account = account.to_owned();
+            from = self.write(move |work| claim::reschedule(work, &account, now_ms, place)).await?;
+        }
+        Ok(())
     }
 }

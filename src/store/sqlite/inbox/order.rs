@@ -85,7 +85,7 @@ pub(super) fn take_the_lead(
     Ok(true)
 }
 
-const HEAD: &str = "
+pub(super) const HEAD: &str = "
     SELECT sequence, next_attempt_at, lease IS NOT NULL FROM inbox INDEXED BY inbox_reference
     WHERE account = ?1 AND reference = ?2 AND state IN ('pending', 'retrying')
         AND next_attempt_at IS NOT NULL

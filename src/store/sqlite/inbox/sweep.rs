@@ -77,7 +77,7 @@ pub(super) fn remove_keys(
     Ok(Step { removed: removed as u64, last: removed < STEP })
 }
 
-const REMOVE_KEYS: &str = "
+pub(super) const REMOVE_KEYS: &str = "
     DELETE FROM inbox_seen WHERE (account, dedupe_key) IN (
         SELECT account, dedupe_key FROM inbox_seen INDEXED BY inbox_seen_age
         WHERE last_seen_at < ?1 LIMIT ?2)";
