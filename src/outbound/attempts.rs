@@ -16,7 +16,7 @@ use crate::json::Object;
 use crate::metrics::Phase;
 use crate::provider::{FillContext, Operation};
 use crate::sign::SignError;
-use crate::wire::Call;
+use crate::wire::{AnswerBody, Call};
 
 /// A call that passed every check and waits to be signed.
 pub(super) struct PreparedCall<'a> {
@@ -85,6 +85,7 @@ async fn send(outbound: &Outbound, call: &PreparedCall<'_>, body: Bytes) -> Verd
         path: call.operation.path.clone(),
         headers: vec![(CONTENT_TYPE, json.clone()), (ACCEPT, json)],
         body,
+        answer_body: AnswerBody::Needed,
     };
     let account = call.account;
     let started = Instant::now();

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
 use crate::edge::PingoraUpstream;
-use crate::wire::{Answer, Call, Target, Timeouts, Upstream};
+use crate::wire::{Answer, AnswerBody, Call, Target, Timeouts, Upstream};
 
 /// An application that knows the sidecar's address and nothing about signatures.
 pub(super) struct Application {
@@ -40,6 +40,7 @@ impl Application {
             path: path.to_owned(),
             headers: vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))],
             body: Bytes::from(body.to_owned()),
+            answer_body: AnswerBody::Needed,
         };
         let seconds = Duration::from_secs;
         let timeouts = Timeouts { connect: seconds(2), send: seconds(2), total: seconds(10) };
