@@ -2,6 +2,7 @@
 
 mod connect;
 mod failure;
+mod files;
 mod inbox;
 mod job;
 mod migrate;

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 
 use super::connect::{self, FileIdentity};
 use super::failure;
+use super::files::{Files, Found};
 use super::job::{Job, Work};
 use super::wake::Wake;
 use crate::store::{Reason, StoreError};
@@ -49,7 +50,7 @@ pub(super) struct Shared {
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    identity: FileIdentity,
+    files: Files,
     connection: Option<Connection>,
     /// The last failure that was logged, until a commit succeeds again.
     failing: Option<Reason>,
@@ -61,8 +62,9 @@ impl Writer {
     pub(super) fn new(shared: Arc<Shared>, connection: Connection, identity: FileIdentity) -> Self {
         let data_version = data_version(&connection).unwrap_or_default();
         let looked_at = Instant::now();
+        let files = Files::new(&shared.path, identity);
         let connection = Some(connection);
-        Self { shared, identity, connection, failing: None, data_version, looked_at }
+        Self { shared, files, connection, failing: None, data_version, looked_at }
     }
 
     /// Serves calls until the store is closed or dropped. What was queued before that is still written.
@@ -129,20 +131,31 @@ impl Writer {
 
     /// The connection, opened anew if an earlier failure made it unusable.
     fn connect(&mut self) -> Result<&Connection, StoreError> {
-        // Writing on into a removed file would be a false acknowledgement: after a restart nobody finds it again.
-        // Opening its successor is no better: the old log beside it would be taken for its own.
-        if FileIdentity::of(&self.shared.path).ok() != Some(self.identity) {
-            return Err(StoreError::Unavailable {
-                reason: Reason::Replaced,
-                detail: format!(
-                    "`{}`: restart to use what is there now",
-                    self.shared.path.display()
-                ),
-            });
+        match self.files.look() {
+            Found::AsLeft => {}
+            // The pages in memory would hide what the file holds now. Another process of ours copies its log now and then
+            // too, and a new connection costs little.
+            Found::Written => self.disconnect(),
+            // Writing on into a removed file would be a false acknowledgement: after a restart nobody finds it again.
+            // Opening its successor is no better: the old log beside it would be taken for its own.
+            Found::Replaced(path) => return Err(replaced(&path)),
+            Found::BesideReplaced { path, is_file_as_left } => {
+                if is_file_as_left {
+                    self.checkpoint_at(1);
+                }
+                return Err(replaced(&path));
+            }
         }
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => connect::writer(&self.shared.path).map_err(unavailable)?,
+            None => {
+                let connection = connect::writer(&self.shared.path).map_err(unavailable)?;
+                // Reading is what opens the files beside it.
+                self.data_version = data_version(&connection).map_err(|e| failure::explain(&e))?;
+                self.files.remember();
+                self.shared.wake.wake_all();
+                connection
+            }
         };
         Ok(self.connection.insert(connection))
     }
@@ -159,7 +172,17 @@ impl Writer {
         );
         if rolled_back && harmless {
             self.connection = Some(connection);
+        } else {
+            drop(connection);
+            self.disconnect();
         }
+    }
+
+    /// The next call opens the file anew.
+    fn disconnect(&mut self) {
+        self.connection = None;
+        // Whoever closes the file as the last one removes them.
+        self.files.forget_beside();
     }
 
     /// Logs when the store begins to fail, fails differently, or works again; not once per call.
@@ -189,6 +212,7 @@ impl Writer {
             // Every commit is safe in the log; only its size suffers.
             tracing::warn!(%store, %error, "store log could not be copied into its file");
         }
+        self.files.remember_written();
     }
 
     fn look_for_foreign_changes(&mut self) {
@@ -260,6 +284,13 @@ fn wal_pages(connection: &Connection) -> rusqlite::Result<i64> {
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64)> {
     let sql = format!("PRAGMA wal_checkpoint({mode})");
     connection.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
+}
+
+fn replaced(path: &Path) -> StoreError {
+    StoreError::Unavailable {
+        reason: Reason::Replaced,
+        detail: format!("`{}`: restart to use what is there now", path.display()),
+    }
 }
 
 /// The file could be opened at start, so failing to open it again is a state, not a mistake in the configuration.

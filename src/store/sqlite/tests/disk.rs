@@ -1,6 +1,7 @@
 //! Files that are damaged, missing, foreign, or out of reach.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -91,6 +92,48 @@ async fn a_file_removed_while_in_use_is_not_written_into_the_void() {
     let error = store.receive(event("k2", None)).await.expect_err("nobody would find it again");
     assert_eq!(error.reason(), Some(Reason::Replaced), "{error}");
     assert!(store.probe().await.is_err());
+}
+
+#[tokio::test]
+async fn a_file_overwritten_while_in_use_is_noticed_before_anything_is_acknowledged() {
+    for from in [0, 8 * 4096] {
+        let place = Directory::new();
+        let store = place.open();
+        for n in 0..50 {
+            stored(&*store, &format!("k{n}"), Some("A")).await;
+        }
+        // Another process copies the log into the file when it ends.
+        place.open().close().await.expect("closed");
+        stored(&*store, "unharmed", Some("A")).await;
+        let mut bytes = fs::read(place.file()).expect("read");
+        bytes[from..].fill(0xa5);
+        let file = fs::OpenOptions::new().write(true).open(place.file()).expect("opened");
+        file.write_all_at(&bytes, 0).expect("overwritten");
+        for n in 0..3 {
+            let error = store.receive(event(&format!("new{n}"), Some("B"))).await;
+            let error = error.expect_err("pages in memory must not hide what is on the disk");
+            assert_eq!(error.reason(), Some(Reason::Corrupt), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_removed_while_in_use_takes_nothing_with_it() {
+    for end in ["-wal", "-shm"] {
+        let place = Directory::new();
+        let store = place.open();
+        let known = stored(&*store, "k", None).await;
+        let mut beside = place.file().into_os_string();
+        beside.push(end);
+        fs::remove_file(&beside).expect("removed");
+        let error = store.receive(event("k2", None)).await.expect_err("nobody would find it again");
+        assert_eq!(error.reason(), Some(Reason::Replaced), "{error}");
+        assert!(error.to_string().contains(end), "{error}");
+        // As after kill -9: nothing is closed in an orderly way.
+        std::mem::forget(store);
+        let found = place.open().show(&known).await.expect("readable");
+        assert!(found.is_some(), "{end}: what was acknowledged before is there after a restart");
+    }
 }
 
 #[tokio::test]
