@@ -21,7 +21,10 @@ use crate::store::{
 };
 
 /// Events printed by `list` unless said otherwise.
-const LIMIT_DEFAULT: usize = 50;
+const LIMIT_DEFAULT: u16 = 50;
+
+/// Events on one page at most; more are on the next one.
+const LIMIT_MAX: i64 = 1_000;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -40,9 +43,9 @@ enum Action {
     List {
         #[command(flatten)]
         filter: FilterArgs,
-        /// At most this many
-        #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT)]
-        limit: usize,
+        /// At most this many, up to 1000
+        #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=LIMIT_MAX))]
+        limit: u16,
         /// Go on where an earlier list ended
         #[arg(long, value_name = "CURSOR")]
         after: Option<i64>,
@@ -127,7 +130,7 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
         config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
     let url = loaded.boot.store.0.parse::<StoreUrl>();
     let url = url.map_err(|error| CommandError::failed(format!("`store.url`: {error}")))?;
-    let store = store::open(&url).map_err(failed)?;
+    let store = store::open_existing(&url).map_err(failed)?;
     runtime()?.block_on(async {
         let done = act(args.action, args.json, &store).await;
         store.close().await.map_err(failed)?;
@@ -140,8 +143,8 @@ async fn act(action: Action, as_json: bool, store: &Arc<dyn Store>) -> Result<Ex
     let mut out = stdout();
     match action {
         Action::List { filter, limit, after } => {
-            let listing =
-                store.list(&filter.into(), after.map(Cursor), limit).await.map_err(failed)?;
+            let listing = store.list(&filter.into(), after.map(Cursor), limit.into()).await;
+            let listing = listing.map_err(failed)?;
             match as_json {
                 true => print_json(&table::as_json(&listing), &mut out)?,
                 false => out.write_all(table::as_text(&listing).as_bytes())?,

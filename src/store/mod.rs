@@ -50,3 +50,17 @@ pub fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
         StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
     }
 }
+
+/// As [`open`], for commands that look at what a sidecar has stored: a store that is not there is an error and is not made.
+pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
+    let StoreUrl::Sqlite(path) = url;
+    match path.try_exists() {
+        Ok(false) => Err(StoreError::CannotOpen {
+            path: path.clone(),
+            problem: "does not exist: nothing was stored yet, or a relative path starts elsewhere"
+                .into(),
+        }),
+        // What else is wrong with it is told by opening it.
+        Ok(true) | Err(_) => open(url),
+    }
+}

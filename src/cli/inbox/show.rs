@@ -4,8 +4,11 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::table::{row, time};
+use super::table::{printable, row, time};
 use crate::store::{AttemptRecord, EventDetail};
+
+/// What may stand in a text that is shown as it came.
+const LINES: &str = "\n\t";
 
 /// A line each for what is known, then the attempts, then the texts as they came.
 pub(super) fn as_text(detail: &EventDetail) -> String {
@@ -13,7 +16,7 @@ pub(super) fn as_text(detail: &EventDetail) -> String {
     if let Value::Object(members) = row(&detail.row) {
         for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let _ = writeln!(out, "{name:<20} {text}");
+            let _ = writeln!(out, "{name:<20} {}", printable(&text, ""));
         }
     }
     for record in &detail.attempts {
@@ -26,13 +29,15 @@ pub(super) fn as_text(detail: &EventDetail) -> String {
             result(record)
         );
     }
-    let _ = writeln!(out, "\nparam\n{}", detail.param);
-    if let Some(event) = &detail.event {
-        let _ = writeln!(out, "\nevent\n{event}");
-    }
-    if !detail.body.is_empty() {
-        let _ =
-            writeln!(out, "\nnotification as it came\n{}", String::from_utf8_lossy(&detail.body));
+    let body = String::from_utf8_lossy(&detail.body);
+    let texts = [
+        ("param", Some(detail.param.as_str())),
+        ("event", detail.event.as_deref()),
+        ("notification as it came", Some(body.as_ref()).filter(|body| !body.is_empty())),
+    ];
+    for (name, text) in texts {
+        let Some(text) = text else { continue };
+        let _ = writeln!(out, "\n{name}\n{}", printable(text, LINES));
     }
     out
 }
@@ -59,10 +64,7 @@ pub(super) fn as_json(detail: &EventDetail) -> Value {
     value
 }
 
-fn result(record: &AttemptRecord) -> String {
-    match (&record.error, record.attempt.http_status) {
-        (None, _) => "delivered".to_owned(),
-        (Some(error), Some(status)) => format!("HTTP {status}: {error}"),
-        (Some(error), None) => error.clone(),
-    }
+/// The error names the status where there was one.
+fn result(record: &AttemptRecord) -> &str {
+    record.error.as_deref().unwrap_or("delivered")
 }

@@ -26,6 +26,7 @@ pub(super) fn as_text(listing: &Listing) -> String {
             event.reference.clone().unwrap_or_else(|| "-".to_owned()),
             event.last_error.clone().unwrap_or_default(),
         ]
+        .map(|cell| printable(&cell, ""))
     }));
     let mut out = String::new();
     for row in &rows {
@@ -86,8 +87,32 @@ fn state(event: &EventRow) -> String {
     }
 }
 
+/// `text` for a terminal: control characters other than `kept` are escaped. What a payer wrote must not be able to move the
+/// cursor or to forge a line.
+pub(super) fn printable(text: &str, kept: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() && !kept.contains(character) {
+            true => out.extend(character.escape_default()),
+            false => out.push(character),
+        }
+    }
+    out
+}
+
 /// RFC 3339 in UTC, to the millisecond.
 pub(super) fn time(unix_ms: i64) -> String {
     Timestamp::from_millisecond(unix_ms)
         .map_or_else(|_| unix_ms.to_string(), |time| format!("{time:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_stranger_wrote_cannot_steer_the_terminal() {
+        assert_eq!(printable("ก\u{1b}[2J\r\nb\u{9b}", ""), "ก\\u{1b}[2J\\r\\nb\\u{9b}");
+        assert_eq!(printable("a\n\tb\u{7}", "\n\t"), "a\n\tb\\u{7}");
+    }
 }

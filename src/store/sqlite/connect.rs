@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure;
-use super::migrate::{MIGRATIONS, inspect, migrate};
+use super::migrate::{MIGRATIONS, is_behind, migrate};
 use crate::store::{Reason, StoreError};
 
 /// How long a connection waits for another process that is writing. An operator's commands write in steps far
@@ -19,6 +19,9 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// Prepared statements kept per connection: more than there are different ones.
 const STATEMENTS_KEPT: usize = 96;
+
+/// SQLite's number for giving back free pages on request.
+const AUTO_VACUUM_INCREMENTAL: i64 = 2;
 
 /// Which file is meant, whatever its name: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +38,13 @@ impl FileIdentity {
 pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
     prepare(path)?;
     // Setting a connection up for writing alters the file, so first see whose it is.
-    inspect(&reader(path)?, path, MIGRATIONS).map_err(|error| name_the_file(error, path))?;
+    let is_behind = is_behind(&reader(path)?, path, MIGRATIONS);
+    let is_behind = is_behind.map_err(|error| name_the_file(error, path))?;
     let mut connection = writer(path)?;
-    migrate(&mut connection, path, MIGRATIONS).map_err(|error| name_the_file(error, path))?;
+    // Not to be written unless it must be: an operator can look while another process keeps it locked.
+    if is_behind {
+        migrate(&mut connection, path, MIGRATIONS).map_err(|error| name_the_file(error, path))?;
+    }
     Ok(connection)
 }
 
@@ -77,8 +84,12 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
-    // Before anything is written to a new file: later it would need a full VACUUM to take effect.
-    connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    // Before anything is written to a new file: later it would need a full VACUUM to take effect. Setting it writes to the
+    // file each time, for which another process may keep us waiting.
+    let auto_vacuum: i64 = connection.query_row("PRAGMA auto_vacuum", [], |row| row.get(0))?;
+    if auto_vacuum != AUTO_VACUUM_INCREMENTAL {
+        connection.pragma_update(None, "auto_vacuum", AUTO_VACUUM_INCREMENTAL)?;
+    }
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {

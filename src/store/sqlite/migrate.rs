@@ -16,13 +16,13 @@ pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_inbox.sql
 /// "CSgn".
 const APPLICATION_ID: i64 = 0x4353_676e;
 
-/// Refuses a file that is another program's or a later version's, by looking only.
-pub(super) fn inspect(
+/// Whether the file lacks any of `migrations`. Refuses one that is another program's or a later version's. Only looks.
+pub(super) fn is_behind(
     connection: &Connection,
     path: &Path,
     migrations: &[&str],
-) -> Result<(), StoreError> {
-    version(connection, path, migrations).map(|_| ())
+) -> Result<bool, StoreError> {
+    version(connection, path, migrations).map(|version| version < migrations.len())
 }
 
 /// Applies what is missing of `migrations`. Two processes may do this at the same time.

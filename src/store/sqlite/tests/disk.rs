@@ -151,3 +151,14 @@ async fn another_process_that_keeps_the_file_locked_is_named_as_the_reason() {
     other.execute_batch("ROLLBACK").expect("unlocked");
     store.receive(event("k", None)).await.expect("it goes on by itself");
 }
+
+#[tokio::test]
+async fn what_another_process_keeps_locked_can_be_opened_and_read() {
+    let place = Directory::new();
+    let store = place.open();
+    let id = stored(&*store, "k", None).await;
+    let other = Connection::open(place.file()).expect("opened");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    let operator = SqliteStore::open(&place.file()).expect("opening writes nothing");
+    assert!(operator.show(&id).await.expect("read").is_some());
+}
