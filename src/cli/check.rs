@@ -78,6 +78,20 @@ no/such/file.toml: 1 mistake
     }
 
     #[test]
+    fn a_store_that_run_would_not_open_is_a_mistake() {
+        let account = "[[account]]\nname = \"shop\"\nprovider = \"bluepay\"\napp_id = \"a\"\n\
+                       base_url = \"http://127.0.0.1:9\"\n\
+                       signing_key = [{ id = \"k\", private_key = { file = \"config/demo/merchant.pem\" } }]\n";
+        for url in ["sqlite::memory:", "sqlite:data/", "sqlite://host/x", "sqlite:x.db?mode=ro"] {
+            let text = format!("store.url = \"{url}\"\n{account}");
+            let loaded = config::load_text(&text);
+            let report = Report::new(Path::new("mine.toml"), loaded, &Clock::System);
+            let paths: Vec<_> = report.mistakes.iter().map(|mistake| &mistake.path).collect();
+            assert_eq!(paths, ["store.url"], "{url}: {}", text::of(&report));
+        }
+    }
+
+    #[test]
     fn a_right_configuration_is_summed_up() {
         let report = report("config/examples/full.toml");
         assert!(report.ok);

@@ -66,6 +66,15 @@ pub(super) fn compile(
     if surroundings.listens_for_notifications && file.provider_key.is_empty() {
         walk.warn(path, "no `provider_key`: every notification will be refused");
     }
+    match (surroundings.listens_for_notifications, file.delivery.is_given) {
+        (true, false) => {
+            walk.warn(path, "no `delivery`: notifications are stored and wait there for good");
+        }
+        (false, true) => {
+            walk.warn(path, "`delivery` has no effect without `listen.notify`");
+        }
+        (true, true) | (false, false) => {}
+    }
     if delivery.is_some() && !file.timezone.is_given() {
         walk.warn(path, "no `timezone`: times in notifications are read as UTC");
     }

@@ -84,8 +84,8 @@ pub(super) struct StoreFile {
     /// How long dead letters are kept. Events that are still to be delivered are kept in any case.
     #[schemars(extend("default" = StoreFile::DEAD_LETTER_RETENTION))]
     pub dead_letter_retention: Leaf<Keeping>,
-    /// How long a notification is still known as a duplicate after its event was removed. The provider's signature does
-    /// not age, so a notification that is recorded and posted again after this time is taken for a new one.
+    /// How long a notification is known as a duplicate after it was last seen, at least as long as its event is kept. The
+    /// provider's signature does not age, so one that is recorded and posted again after this time is taken for a new one.
     #[schemars(extend("default" = StoreFile::DUPLICATE_RETENTION))]
     pub duplicate_retention: Leaf<Keeping>,
 }

@@ -11,6 +11,7 @@ use crate::edge::tls::{CertificateSlot, client_config};
 use crate::mistake::Mistake;
 use crate::provider::Operation;
 use crate::sign::PublicKey;
+use crate::store::StoreUrl;
 
 #[derive(Serialize)]
 pub(super) struct Report {
@@ -81,7 +82,7 @@ pub(super) struct Unconfirmed {
 impl Report {
     pub fn new(path: &Path, loaded: Result<Loaded, Vec<Mistake>>, clock: &Clock) -> Self {
         let config = path.display().to_string();
-        let loaded = loaded.and_then(|loaded| match unusable_tls(&loaded) {
+        let loaded = loaded.and_then(|loaded| match unusable(&loaded) {
             mistakes if mistakes.is_empty() => Ok(loaded),
             mistakes => Err(mistakes),
         });
@@ -110,11 +111,21 @@ impl Report {
     }
 }
 
-/// TLS material that was read and that TLS cannot use after all, by key path.
+/// What could be read and what `run` could not use after all, by key path.
+fn unusable(loaded: &Loaded) -> Vec<Mistake> {
+    let store = loaded.boot.store.0.parse::<StoreUrl>().err();
+    let store = store.map(|problem| Mistake::new("store.url", problem));
+    store.into_iter().chain(unusable_tls(loaded)).collect()
+}
+
 fn unusable_tls(loaded: &Loaded) -> Vec<Mistake> {
-    let towards_providers = loaded.snapshot.accounts.values().filter_map(|account| {
-        let error = client_config(account.target.tls.as_ref()?).err()?;
-        Some(Mistake::new(format!("account.{}.tls", account.name), error.to_string()))
+    let outwards = loaded.snapshot.accounts.values().flat_map(|account| {
+        let application = account.delivery.as_ref().map(|delivery| &delivery.target);
+        let targets = [("tls", Some(&account.target)), ("delivery.tls", application)];
+        targets.into_iter().filter_map(|(key, target)| {
+            let error = client_config(target?.tls.as_ref()?).err()?;
+            Some(Mistake::new(format!("account.{}.{key}", account.name), error.to_string()))
+        })
     });
     let boot = &loaded.boot;
     let listeners = [
@@ -127,7 +138,7 @@ fn unusable_tls(loaded: &Loaded) -> Vec<Mistake> {
         let error = CertificateSlot::new(&tls.cert_pem, tls.key_pem.expose()).err()?;
         Some(Mistake::new(path, error.to_string()))
     });
-    towards_providers.chain(listening).collect()
+    outwards.chain(listening).collect()
 }
 
 impl ListenReport {

@@ -217,3 +217,22 @@ fn demo_keys_belong_together() {
         assert!(demo::is_demo_key(&public.to_base64()), "the key should be known");
     }
 }
+
+#[test]
+fn notifications_that_go_nowhere_and_deliveries_of_nothing_are_warned_about() {
+    let listen = "listen.notify = \"127.0.0.1:0\"";
+    let delivery = "delivery = { url = \"http://127.0.0.1:9/\" }";
+    let warned = |text: &str, about: &str| {
+        loaded(text).warnings.iter().any(|warning| warning.contains(about))
+    };
+    let (stays, without) = ("wait there for good", "no effect without `listen.notify`");
+    let cases = [
+        (ACCOUNT.to_owned(), [false, false]),
+        (format!("{listen}\n{ACCOUNT}"), [true, false]),
+        (format!("{ACCOUNT}\n{delivery}"), [false, true]),
+        (format!("{listen}\n{ACCOUNT}\n{delivery}"), [false, false]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!([warned(&text, stays), warned(&text, without)], expected, "{text}");
+    }
+}
