@@ -7,8 +7,9 @@ use super::{Placement, Source, VerifyRecipe, check_message};
 use crate::json::{self, Ambiguous, JsonError, MemberNames};
 use crate::sign::key::{Hash, PublicKey};
 
-/// The length of what is tried in place of a signature that cannot be decoded: that of the commonest key.
-const NO_SIGNATURE_BYTES: usize = 256;
+/// Tried in place of a signature that a key cannot have made, so that it takes as long: as many of them as the key's
+/// modulus has bytes. Keys have 8192 bits at most.
+const NO_SIGNATURE: [u8; 8192 / 8] = [0; 8192 / 8];
 
 /// What a body says was signed, before any key has confirmed it.
 #[derive(Debug)]
@@ -94,19 +95,24 @@ impl VerifyRecipe {
     /// The index of the first of `keys` that signed `unverified`.
     ///
     /// Tries every key, also after one has matched, so that the time taken does not tell which of them signs; and tries
-    /// them on a signature that cannot be decoded too, so that it does not tell how far a forgery came.
+    /// them on a signature that is missing, cannot be decoded or is too short too, so that it does not tell how far a
+    /// forgery came.
     pub fn signer<'k>(
         &self,
         unverified: &Unverified,
         keys: impl IntoIterator<Item = &'k PublicKey>,
     ) -> Option<usize> {
-        let decoded = self.encoding.decode(&unverified.signature);
-        let decodable = decoded.is_some();
-        let signature = decoded.unwrap_or_else(|| vec![0; NO_SIGNATURE_BYTES]);
-        let hash = self.hash();
+        let signature = self.encoding.decode(&unverified.signature).unwrap_or_default();
         keys.into_iter().enumerate().fold(None, |first, (index, key)| {
-            let matches = key.verify(hash, &unverified.message, &signature);
-            first.or((matches && decodable).then_some(index))
+            let size = key.bits().div_ceil(8);
+            let possible = signature.len() == size;
+            let tried = if possible {
+                &signature[..]
+            } else {
+                &NO_SIGNATURE[..size.min(NO_SIGNATURE.len())]
+            };
+            let matches = key.verify(self.hash(), &unverified.message, tried);
+            first.or((matches && possible).then_some(index))
         })
     }
 }
