@@ -12,7 +12,7 @@ use std::time::Duration;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::background_service;
 
-use crate::admin::Admin;
+use crate::admin::{Admin, StoreHealth};
 use crate::clock::Clock;
 use crate::config::{Address, Live, Loaded, Snapshot};
 use crate::delivery::{self, Delivery};
@@ -107,7 +107,8 @@ impl Sidecar {
             metrics: metrics.clone(),
             clock: clock.clone(),
         });
-        let admin_side = Arc::new(Admin { live, metrics, clock });
+        let store = provider_side.as_ref().map(|side| StoreHealth::new(side.store.clone()));
+        let admin_side = Arc::new(Admin { live, metrics, clock, store });
         let serving = Serving::default();
         Ok(Self { app, admin, outbound, admin_side, provider_side, serving, drain_max })
     }

@@ -1,16 +1,21 @@
-//! The admin side: metrics, health, the redacted configuration and the API description. Reads only.
+//! The admin side: metrics, health, the redacted configuration and the API description. Reads only,
+//! but for finding out whether the store can be written.
+
+mod readiness;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::clock::Clock;
 use crate::config::Live;
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::wire::{Handler, Refusal, Reply, Request, RequestId};
+
+pub use readiness::StoreHealth;
 
 /// The largest body taken, in bytes: nothing here needs one.
 const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -27,6 +32,8 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     /// Decides which keys are usable now.
     pub clock: Clock,
+    /// Whether the store can be written, where there is one.
+    pub store: Option<StoreHealth>,
 }
 
 #[async_trait]
@@ -36,7 +43,7 @@ impl Handler for Admin {
     }
 
     async fn handle(&self, request: Request) -> Reply {
-        let answer = self.route(&request);
+        let answer = self.answer(&request).await;
         let reply = answer.unwrap_or_else(|problem| problem.reply(&RequestId::random()));
         reply.with_header(http::header::CACHE_CONTROL, "no-store")
     }
@@ -46,51 +53,49 @@ impl Handler for Admin {
     }
 }
 
-impl Admin {
-    fn route(&self, request: &Request) -> Result<Reply, Problem> {
-        let read: fn(&Self, &Request) -> Result<Reply, Problem> = match request.path.as_str() {
-            "/metrics" => {
-                |admin, _| Ok(Reply::new(StatusCode::OK, EXPOSITION, admin.metrics.render()))
-            }
-            "/livez" => |_, _| Ok(Reply::new(StatusCode::OK, TEXT, "ok\n")),
-            "/readyz" | "/healthz" => |admin, _| Ok(admin.readiness()),
-            "/config" => |admin, _| Ok(admin.configuration()),
-            "/openapi.json" => Self::openapi,
-            _ => {
-                return Err(Problem::not_found(
-                    "expected /metrics, /livez, /readyz, /healthz, /config or /openapi.json",
-                ));
-            }
-        };
-        match request.method {
-            Method::GET | Method::HEAD => read(self, request),
-            _ => {
-                Err(Problem::not_sent(Code::MethodNotAllowed, "expected GET").allowing("GET, HEAD"))
-            }
+/// What can be asked for.
+enum Page {
+    Metrics,
+    Liveness,
+    Readiness,
+    Configuration,
+    OpenApi,
+}
+
+impl Page {
+    fn at(path: &str) -> Option<Self> {
+        match path {
+            "/metrics" => Some(Self::Metrics),
+            "/livez" => Some(Self::Liveness),
+            "/readyz" | "/healthz" => Some(Self::Readiness),
+            "/config" => Some(Self::Configuration),
+            "/openapi.json" => Some(Self::OpenApi),
+            _ => None,
         }
     }
+}
 
-    /// Ready when every account has a key to sign with. The provider's reachability is not asked: an instance that is
-    /// taken out of service because the provider is down cannot report honest outcomes any more.
-    fn readiness(&self) -> Reply {
-        let now = self.clock.now();
-        let snapshot = self.live.load();
-        let accounts: serde_json::Map<String, Value> = snapshot
-            .accounts
-            .values()
-            .map(|account| {
-                let key = account.signing_keys.usable_at(now);
-                let state = match key {
-                    Some(key) => json!({ "ready": true, "signing_key": key.id }),
-                    None => json!({ "ready": false, "reason": "no signing key is valid now" }),
-                };
-                (account.name.clone(), state)
-            })
-            .collect();
-        let ready = accounts.values().all(|state| state["ready"] == json!(true));
-        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let body = json!({ "ready": ready, "configuration": snapshot.hash, "accounts": accounts });
-        Reply::new(status, JSON, body.to_string())
+impl Admin {
+    async fn answer(&self, request: &Request) -> Result<Reply, Problem> {
+        let page = Page::at(&request.path).ok_or_else(|| {
+            Problem::not_found(
+                "expected /metrics, /livez, /readyz, /healthz, /config or /openapi.json",
+            )
+        })?;
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            let problem = Problem::not_sent(Code::MethodNotAllowed, "expected GET");
+            return Err(problem.allowing("GET, HEAD"));
+        }
+        match page {
+            Page::Metrics => Ok(Reply::new(StatusCode::OK, EXPOSITION, self.metrics.render())),
+            Page::Liveness => Ok(Reply::new(StatusCode::OK, TEXT, "ok\n")),
+            Page::Readiness => {
+                let snapshot = self.live.load();
+                Ok(readiness::answer(&snapshot, self.store.as_ref(), self.clock.now()).await)
+            }
+            Page::Configuration => Ok(self.configuration()),
+            Page::OpenApi => self.openapi(request),
+        }
     }
 
     fn configuration(&self) -> Reply {

@@ -440,6 +440,21 @@ fn a_full_disk_is_a_503_and_never_a_false_acknowledgement() {
 }
 
 #[test]
+fn a_sidecar_whose_store_cannot_be_written_is_not_ready_and_acknowledges_nothing() {
+    let application = Provider::start();
+    let sidecar = Sidecar::start(&config(&application));
+    std::fs::remove_file(sidecar.store()).expect("removed");
+    let body = Signer::provider().body(&payout("P1", "COMPLETED", "success"));
+    notify(&sidecar, &body).problem("store-unavailable", 503);
+    let readiness = crate::support::http::get(sidecar.admin, "/readyz");
+    assert_eq!(readiness.status, 503, "{}", readiness.text());
+    let store = &readiness.json()["store"];
+    assert_eq!(store["ready"], false);
+    let reason = store["reason"].as_str().expect("a reason");
+    assert!(reason.contains("removed or replaced"), "{reason}");
+}
+
+#[test]
 fn only_listed_sources_are_admitted_when_a_list_is_given() {
     let application = Provider::start();
     let elsewhere = config(&application).account("notify_from = [\"192.0.2.0/24\"]");

@@ -85,6 +85,11 @@ impl Sidecar {
         })
     }
 
+    /// The file of its store.
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("data/countersign.db")
+    }
+
     fn learn_addresses(&mut self) {
         self.admin = self.wait_for_listener("admin").parse().expect("a TCP address");
         self.app = self.wait_for_listener("app").parse().unwrap_or(NOWHERE);

@@ -1,0 +1,111 @@
+//! Whether this instance can do its work now: a configuration, keys to sign with, a store that takes what it is given.
+//!
+//! The provider's reachability is not asked: an instance that is taken out of service because the provider is down cannot
+//! report honest outcomes any more.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+
+use super::JSON;
+use crate::config::{Account, Snapshot};
+use crate::store::Store;
+use crate::wire::Reply;
+
+/// How long an answer of the store is passed on. To ask it is to write to it, and whoever asks us may ask often.
+const HOLDS: Duration = Duration::from_secs(3);
+
+/// How long the store may take: less than those who ask about readiness commonly wait.
+const PATIENCE: Duration = Duration::from_millis(800);
+
+/// What the store said when it was last asked to write something.
+pub struct StoreHealth {
+    store: Arc<dyn Store>,
+    last: Mutex<Option<(Instant, Result<(), String>)>>,
+}
+
+impl StoreHealth {
+    /// Of a store that has not been asked yet.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, last: Mutex::default() }
+    }
+
+    /// Whether it can be written, or why not.
+    async fn check(&self) -> Result<(), String> {
+        if let Some((asked_at, said)) = self.last()
+            && asked_at.elapsed() < HOLDS
+        {
+            return said;
+        }
+        let said = match timeout(PATIENCE, self.store.probe()).await {
+            Ok(said) => said.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("the store did not take a write within {PATIENCE:?}")),
+        };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((Instant::now(), said.clone()));
+        said
+    }
+
+    fn last(&self) -> Option<(Instant, Result<(), String>)> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// 200 when everything is ready, else 503; the body says what is not and why.
+pub(super) async fn answer(
+    snapshot: &Snapshot,
+    store: Option<&StoreHealth>,
+    now: Timestamp,
+) -> Reply {
+    let mut parts = Map::new();
+    let accounts: Map<String, Value> = snapshot
+        .accounts
+        .values()
+        .map(|account| (account.name.clone(), account_state(account, now)))
+        .collect();
+    let mut is_ready = accounts.values().all(|state| state["ready"] == json!(true));
+    if let Some(store) = store {
+        let said = store.check().await;
+        is_ready &= said.is_ok();
+        parts.insert("store".to_owned(), store_state(said));
+    }
+    parts.insert("ready".to_owned(), json!(is_ready));
+    parts.insert("configuration".to_owned(), json!(snapshot.hash));
+    parts.insert("accounts".to_owned(), Value::Object(accounts));
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Reply::new(status, JSON, Value::Object(parts).to_string())
+}
+
+fn account_state(account: &Account, now: Timestamp) -> Value {
+    match account.signing_keys.usable_at(now) {
+        Some(key) => json!({ "ready": true, "signing_key": key.id }),
+        None => json!({ "ready": false, "reason": "no signing key is valid now" }),
+    }
+}
+
+fn store_state(said: Result<(), String>) -> Value {
+    match said {
+        Ok(()) => json!({ "ready": true }),
+        Err(reason) => json!({ "ready": false, "reason": reason }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{StoreUrl, open};
+
+    #[tokio::test]
+    async fn the_store_is_not_written_to_by_every_question() {
+        let place = tempfile::tempdir().expect("a folder");
+        let file = place.path().join("store.db");
+        let health = StoreHealth::new(open(&StoreUrl::Sqlite(file.clone())).expect("a store"));
+        assert_eq!(health.check().await, Ok(()));
+        std::fs::remove_file(&file).expect("removed");
+        assert_eq!(health.check().await, Ok(()), "what was said a moment ago still holds");
+    }
+}
