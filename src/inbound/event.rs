@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::Verified;
 use crate::config::Account;
+use crate::metrics::OTHER_EVENT;
 use crate::provider::{Flag, NormaliseContext, Normalised};
 use crate::store::{EventId, EventState, Filter, Intake, NewEvent, Store, StoreError};
 
@@ -56,7 +57,7 @@ pub(super) async fn compose(
             new.intake = Intake::Park {
                 reason: format!("the param is not usable JSON: {}", unparsable.error),
             };
-            Ok((new, "other".to_owned()))
+            Ok((new, OTHER_EVENT.to_owned()))
         }
         Ok(mut event) => {
             if !event.notes.is_empty() {

@@ -2,13 +2,10 @@
 
 use std::time::Instant;
 
-use crate::metrics::{Metrics, NotificationResult};
+use crate::metrics::{Metrics, NotificationResult, OTHER_EVENT};
 use crate::problem::Problem;
 use crate::store::{EventId, NewEvent};
 use crate::wire::{Reply, RequestId};
-
-/// The label of an event whose name the profile does not list; what a stranger sends is never a label.
-const OTHER: &str = "other";
 
 /// How a notification ended, as far as it is counted.
 pub(super) use crate::metrics::NotificationResult as Seen;
@@ -34,7 +31,7 @@ impl Record {
             started,
             account: None,
             seen: None,
-            event_label: OTHER.to_owned(),
+            event_label: OTHER_EVENT.to_owned(),
             event_id: None,
             event_type: None,
             reference: None,

@@ -83,6 +83,10 @@ pub enum NotificationResult {
 }
 
 impl NotificationResult {
+    /// All results, so that their series exist from the start.
+    pub const ALL: [Self; 5] =
+        [Self::Accepted, Self::Duplicate, Self::BadSignature, Self::Malformed, Self::Unavailable];
+
     /// The label's value.
     pub fn as_str(self) -> &'static str {
         match self {

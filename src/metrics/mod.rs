@@ -30,6 +30,10 @@ const LAG_BUCKETS: &[f64] = &[
     259_200.0,
 ];
 
+/// The label of an event that the profile does not list, and of what could not be verified: what a stranger sends is never
+/// a label.
+pub const OTHER_EVENT: &str = "other";
+
 /// The program's metrics. Field docs are the help texts' longer form.
 pub struct Metrics {
     registry: Registry,
@@ -230,6 +234,9 @@ impl Metrics {
     pub fn announce_account<'a>(&self, account: &str, operations: impl Iterator<Item = &'a str>) {
         self.requests_in_flight.with_label_values(&[account]);
         self.notification_duration.with_label_values(&[account]);
+        for result in NotificationResult::ALL {
+            self.notifications.with_label_values(&[account, OTHER_EVENT, result.as_str()]);
+        }
         self.delivery_lag.with_label_values(&[account]);
         for result in DeliveryResult::ALL {
             self.deliveries.with_label_values(&[account, result.as_str()]);
@@ -297,4 +304,26 @@ where
     let collector = collector.expect("metric names and labels are constants");
     registry.register(Box::new(collector.clone())).expect("every metric is registered once");
     collector
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_forged_notification_is_a_step_and_not_a_new_series() {
+        let metrics = Metrics::new("0", "0");
+        metrics.announce_account("shop", std::iter::empty());
+        let text = String::from_utf8(metrics.render()).expect("text");
+        for result in NotificationResult::ALL {
+            let series = format!(
+                "countersign_notifications_total{{account=\"shop\",event=\"other\",result=\"{}\"}} 0",
+                result.as_str()
+            );
+            assert!(
+                text.contains(&series),
+                "`{series}` is missing: an increase from nothing is not seen"
+            );
+        }
+    }
 }
