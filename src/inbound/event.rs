@@ -7,23 +7,19 @@ use super::Verified;
 use crate::config::Account;
 use crate::metrics::OTHER_EVENT;
 use crate::provider::{Flag, NormaliseContext, Normalised};
-use crate::store::{EventId, EventState, Filter, Intake, NewEvent, Store, StoreError};
+use crate::store::{EventId, Intake, NewEvent};
 
 /// The type of a parked notification; nothing of that type is ever delivered.
 const UNPARSABLE: &str = "countersign.unparsable";
 
-/// How many earlier events of a reference are looked at to tell whether a state is stale. A payment has a handful.
-const EARLIER_MAX: usize = 50;
-
 /// What is to be stored for a verified notification. One that is no JSON object is kept as a dead letter, for a person.
-pub(super) async fn compose(
+pub(super) fn compose(
     account: &Account,
-    store: &dyn Store,
     id: EventId,
     verified: Verified,
     body: &Bytes,
     received_at: Timestamp,
-) -> Result<(NewEvent, String), StoreError> {
+) -> (NewEvent, String) {
     let context = NormaliseContext {
         account: &account.name,
         currency: account.currency.as_deref(),
@@ -57,14 +53,11 @@ pub(super) async fn compose(
             new.intake = Intake::Park {
                 reason: format!("the param is not usable JSON: {}", unparsable.error),
             };
-            Ok((new, OTHER_EVENT.to_owned()))
+            (new, OTHER_EVENT.to_owned())
         }
-        Ok(mut event) => {
+        Ok(event) => {
             if !event.notes.is_empty() {
                 tracing::warn!(account = account.name, event_id = %id, notes = event.notes.join("; "), "a notification is not as documented");
-            }
-            if is_stale(store, &event).await? {
-                event.raise(Flag::Stale);
             }
             new.dedupe_key = event.dedupe_key().to_owned();
             new.event_name.clone_from(&event.notification.event);
@@ -74,29 +67,21 @@ pub(super) async fn compose(
             new.reference = event.order_key().map(str::to_owned);
             new.provider_reference.clone_from(&event.provider_reference);
             new.event = Some(event.to_cloud_event());
+            new.intake = intake(&event);
             let label = event.event_label().to_owned();
-            Ok((new, label))
+            (new, label)
         }
     }
 }
 
-/// Whether `event` tells an older state of a payment whose final state was received already.
-async fn is_stale(store: &dyn Store, event: &Normalised) -> Result<bool, StoreError> {
-    let (Some(status), Some(reference)) = (event.status, event.order_key()) else {
-        return Ok(false);
-    };
-    if status.is_final() {
-        return Ok(false);
+/// Of a state that is not final, two forms: the store knows whether the final one was there first.
+fn intake(event: &Normalised) -> Intake {
+    match event.status {
+        Some(status) if !status.is_final() => {
+            let mut late = event.clone();
+            late.raise(Flag::Stale);
+            Intake::DeliverInterim { if_late: late.to_cloud_event() }
+        }
+        Some(_) | None => Intake::Deliver,
     }
-    let filter = Filter {
-        account: Some(event.account.clone()),
-        reference: Some(reference.to_owned()),
-        states: EventState::ALL.to_vec(),
-        ..Filter::default()
-    };
-    let kind = event.kind.map(|kind| kind.word());
-    let earlier = store.list(&filter, None, EARLIER_MAX).await?;
-    let mut same_payment = earlier.events.iter().filter(|row| row.kind.as_deref() == kind);
-    // Of the states of one kind only the pending one is not final.
-    Ok(same_payment.any(|row| row.status.as_deref().is_some_and(|known| known != status.word())))
 }

@@ -103,9 +103,7 @@ impl Inbound {
         let id = EventId::generate(received_at.as_millisecond()).ok_or_else(|| {
             StoreError::Refused("the system has no randomness to give".to_owned())
         })?;
-        let store = self.store.as_ref();
-        let (event, label) =
-            event::compose(account, store, id, verified, body, received_at).await?;
+        let (event, label) = event::compose(account, id, verified, body, received_at);
         record.learn(&event, label);
         self.store.receive(event).await
     }

@@ -40,6 +40,9 @@ pub struct NewEvent {
 pub enum Intake {
     /// It is to be delivered.
     Deliver,
+    /// The same, but it tells a state that may not be the last one: with an event of the same account, reference and kind
+    /// in the inbox that has another status, `if_late` is stored in place of [`NewEvent::event`].
+    DeliverInterim { if_late: String },
     /// It is kept as a dead letter, for a person to look at.
     Park { reason: String },
 }

@@ -308,6 +308,27 @@ fn events_of_a_reference_wait_for_each_other_and_others_do_not() {
 }
 
 #[test]
+fn an_older_state_after_a_final_one_says_that_it_is_stale() {
+    let application = Provider::start();
+    let sidecar = Sidecar::start(&config(&application));
+    for (reference, status) in
+        [("P1", "PENDING"), ("P1", "COMPLETED"), ("P2", "COMPLETED"), ("P2", "PENDING")]
+    {
+        assert_acknowledged(&notify(
+            &sidecar,
+            &Signer::provider().body(&payout(reference, status, "success")),
+        ));
+    }
+    let stale = |event: &Value| {
+        event["data"]["flags"].as_array().is_some_and(|flags| flags.contains(&json!("stale")))
+    };
+    for event in wait_for_events(&application, 4) {
+        let expected = event["subject"] == "P2" && event["data"]["status"] == "pending";
+        assert_eq!(stale(&event), expected, "{event:#}");
+    }
+}
+
+#[test]
 fn an_operator_sees_replays_and_discards_events() {
     let application = Provider::start();
     application.will(Action::Status(410, String::new()));

@@ -43,6 +43,7 @@ macro_rules! conformance_tests {
             two_accounts_do_not_share_their_keys,
             a_hundred_copies_at_once_are_one_event,
             a_parked_event_is_a_dead_letter_and_is_not_delivered,
+            a_state_that_comes_after_a_final_one_is_stored_as_late,
             everything_received_is_shown_as_it_came,
             acknowledged_events_are_there_after_a_restart,
             events_of_one_reference_are_handed_out_one_by_one_in_order,

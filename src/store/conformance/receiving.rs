@@ -105,3 +105,36 @@ pub(in crate::store) async fn acknowledged_events_are_there_after_a_restart(plac
     let again = store.receive(event("k1", Some("A"))).await.expect("a repetition");
     assert!(matches!(again, Received::Duplicate { .. }), "and the keys are");
 }
+
+pub(in crate::store) async fn a_state_that_comes_after_a_final_one_is_stored_as_late(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let interim = |key: &str| {
+        let mut event = event(key, Some("A"));
+        event.status = Some("pending".into());
+        event.intake = Intake::DeliverInterim { if_late: "late".into() };
+        event
+    };
+    let mut other_kind = event("other kind", Some("A"));
+    other_kind.kind = Some("refund".into());
+    let mut other_account = event("other account", Some("A"));
+    other_account.account = "shop-2".into();
+    let not_late = interim("before");
+    let still_pending = interim("pending again");
+    let late = interim("after");
+    let expected = [
+        (not_late.id.clone(), not_late.event.clone()),
+        (still_pending.id.clone(), still_pending.event.clone()),
+        (late.id.clone(), Some("late".to_owned())),
+    ];
+    for event in
+        [other_kind, other_account, not_late, still_pending, event("final", Some("A")), late]
+    {
+        store.receive(event).await.expect("stored");
+    }
+    for (id, text) in expected {
+        let shown = store.show(&id).await.expect("a read").expect("it is there");
+        assert_eq!(shown.event, text, "{}", shown.row.provider_reference.unwrap_or_default());
+    }
+}

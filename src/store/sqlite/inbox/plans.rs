@@ -4,7 +4,7 @@
 use rusqlite::{Connection, params_from_iter};
 
 use super::super::migrate::{MIGRATIONS, migrate};
-use super::{claim, order, rows, sweep};
+use super::{claim, order, receive, rows, sweep};
 
 #[test]
 fn no_statement_of_traffic_reads_a_whole_table() {
@@ -16,6 +16,7 @@ fn no_statement_of_traffic_reads_a_whole_table() {
         claim::LATER,
         order::EARLIEST_OPEN,
         order::HEAD,
+        receive::IS_LATE,
         rows::OLDEST_OPEN,
         sweep::OLD,
         sweep::REMOVE_KEYS,

@@ -53,7 +53,7 @@ fn count_repetition(
 fn insert(work: &mut Work<'_>, event: &NewEvent, text_hash: &[u8]) -> rusqlite::Result<bool> {
     let now_ms = event.received_at_ms;
     let (state, closed_at, error) = match &event.intake {
-        Intake::Deliver => (EventState::Pending, None, None),
+        Intake::Deliver | Intake::DeliverInterim { .. } => (EventState::Pending, None, None),
         Intake::Park { reason } => (EventState::Dead, Some(now_ms), Some(reason)),
     };
     let behind = match &event.reference {
@@ -88,12 +88,32 @@ fn insert(work: &mut Work<'_>, event: &NewEvent, text_hash: &[u8]) -> rusqlite::
         .prepare_cached(
             "INSERT INTO inbox_text (sequence, body, param, event) VALUES (?, ?, ?, ?)",
         )?
-        .execute(params![sequence, event.body.as_ref(), event.param, event.event])?;
+        .execute(params![sequence, event.body.as_ref(), event.param, text(work, event)?])?;
     if next_attempt_at.is_some() {
         work.wake(&event.account);
     }
     Ok(true)
 }
+
+/// The event as it is to be delivered. Looked up in the transaction that stores it: of two states that come at the same
+/// moment the one that is stored later is late.
+fn text<'e>(work: &Work<'_>, event: &'e NewEvent) -> rusqlite::Result<Option<&'e str>> {
+    let as_is = event.event.as_deref();
+    let (Intake::DeliverInterim { if_late }, Some(_)) = (&event.intake, &event.reference) else {
+        return Ok(as_is);
+    };
+    let is_late = work.connection.prepare_cached(IS_LATE)?.exists(params![
+        event.account,
+        event.reference,
+        event.kind,
+        event.status
+    ])?;
+    Ok(if is_late { Some(if_late) } else { as_is })
+}
+
+pub(super) const IS_LATE: &str = "
+    SELECT 1 FROM inbox INDEXED BY inbox_reference
+    WHERE account = ?1 AND reference = ?2 AND kind = ?3 AND status <> ?4 LIMIT 1";
 
 const INSERT: &str = "
     INSERT INTO inbox (id, account, provider, reference, provider_reference, event_name, kind, type,
