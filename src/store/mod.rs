@@ -37,7 +37,8 @@ pub use url::StoreUrl;
 /// Everything durable. One value per process, shared as `Arc<dyn Store>`.
 #[async_trait]
 pub trait Store: Inbox {
-    /// Makes one small durable write: `Ok` means that a notification or a journal entry could be stored now.
+    /// Makes one small durable write: `Ok` means that a notification or a journal entry could be stored now, and that none
+    /// failed to be in the last seconds.
     async fn probe(&self) -> Result<(), StoreError>;
 
     /// Writes what is queued, closes the files and waits for both. Later calls answer [`StoreError::Closed`].

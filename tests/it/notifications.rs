@@ -455,6 +455,8 @@ fn a_full_disk_is_a_503_and_never_a_false_acknowledgement() {
     }
     let refused = refused.expect("4 MB do not fit into files of 1 MiB");
     refused.problem("store-unavailable", 503);
+    let readiness = crate::support::http::get(sidecar.admin, "/readyz");
+    assert_eq!(readiness.status, 503, "a small write may still fit: {}", readiness.text());
     let listed = sidecar.inbox(&["list", "--limit", "1000", "--json"]);
     let stored = listed["events"].as_array().expect("a list").len();
     assert!(stored >= acknowledged, "{acknowledged} were acknowledged, {stored} are stored");

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -32,6 +33,10 @@ use writer::{Counters, Shared, Writer};
 /// Calls waiting for the writer at most. Each has a caller that waits for it, so this is more than there can be
 /// requests at once; beyond it the answer is "overloaded" at once instead of too late.
 const WAITING_MAX: usize = 4096;
+
+/// How long a failed commit speaks against the store although a probe succeeds: on a full disk a small write may still
+/// find room where a notification does not.
+const FAILURE_COUNTS: Duration = Duration::from_secs(10);
 
 /// A store in one SQLite file. Dropping it writes what is queued; [`Store::close`] also waits for that.
 pub struct SqliteStore {
@@ -67,6 +72,7 @@ impl SqliteStore {
             wake: Wake::default(),
             counters: Counters::default(),
             closing: AtomicBool::new(false),
+            failed: Mutex::default(),
         });
         let (calls, waiting) = sync_channel(WAITING_MAX);
         let writer = Writer::new(shared.clone(), connection, identity);
@@ -142,7 +148,11 @@ impl Store for SqliteStore {
             let sql = "UPDATE store_probe SET probes = probes + 1";
             work.connection.prepare_cached(sql)?.execute([]).map(|_| ())
         })
-        .await
+        .await?;
+        match lock(&self.shared.failed).as_ref() {
+            Some((at, error)) if at.elapsed() < FAILURE_COUNTS => Err(error.clone()),
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn close(&self) -> Result<(), StoreError> {

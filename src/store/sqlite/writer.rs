@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) wake: Wake,
     pub(super) counters: Counters,
     pub(super) closing: AtomicBool,
+    /// When a commit failed last, and why.
+    pub(super) failed: Mutex<Option<(Instant, StoreError)>>,
 }
 
 pub(super) struct Writer {
@@ -54,6 +56,8 @@ pub(super) struct Writer {
     connection: Option<Connection>,
     /// The last failure that was logged, until a commit succeeds again.
     failing: Option<Reason>,
+    /// Whether the last attempt to copy the log failed, so that a failure is logged once and not twice a second.
+    is_checkpoint_failing: bool,
     data_version: i64,
     looked_at: Instant,
 }
@@ -64,7 +68,15 @@ impl Writer {
         let looked_at = Instant::now();
         let files = Files::new(&shared.path, identity);
         let connection = Some(connection);
-        Self { shared, files, connection, failing: None, data_version, looked_at }
+        Self {
+            shared,
+            files,
+            connection,
+            failing: None,
+            is_checkpoint_failing: false,
+            data_version,
+            looked_at,
+        }
     }
 
     /// Serves calls until the store is closed or dropped. What was queued before that is still written.
@@ -197,6 +209,10 @@ impl Writer {
             _ => {}
         }
         self.failing = reason;
+        if let Some(error) = error {
+            let mut failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            *failed = Some((Instant::now(), error.clone()));
+        }
     }
 
     /// Copies the log back into the file once it has `pages_min` pages, and lets it start over.
@@ -208,10 +224,14 @@ impl Writer {
         }
         let store = self.shared.path.display();
         // Passive: it never waits for a reader. What could not be copied is copied next time.
-        if let Err(error) = checkpoint(connection, "PASSIVE") {
+        let copied = checkpoint(connection, "PASSIVE");
+        if let Err(error) = &copied
+            && !self.is_checkpoint_failing
+        {
             // Every commit is safe in the log; only its size suffers.
             tracing::warn!(%store, %error, "store log could not be copied into its file");
         }
+        self.is_checkpoint_failing = copied.is_err();
         self.files.remember_written();
     }
 
