@@ -26,6 +26,8 @@ pub struct Operation {
     pub requires_one_of: Vec<String>,
     /// The query that tells what became of a lost call of this operation.
     pub resolved_by: Option<Resolution>,
+    /// The name of the event rule by which a query's answer about a call is read.
+    pub event: Option<String>,
     /// Whether the provider's own documentation confirms path and members.
     pub confirmed: bool,
     /// Address of the page the row comes from.
