@@ -60,6 +60,8 @@ pub struct OperationFile {
     pub kind: Kind,
     #[serde(default)]
     pub money_moving: bool,
+    #[serde(default)]
+    pub gives_back: bool,
     pub reference: Option<String>,
     pub resolved_by: Option<ResolutionFile>,
     #[serde(default = "confirmed")]
