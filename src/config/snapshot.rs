@@ -63,6 +63,9 @@ pub struct Account {
     pub provider_keys: Vec<VerifyingKey>,
     pub app: AppAuth,
     pub limits: Limits,
+    pub circuit: CircuitLimits,
+    /// Whether timestamps in calls follow the provider's clock.
+    pub correct_clock: bool,
     pub timeouts: Timeouts,
     pub retry: Retry,
     pub delivery: Option<Delivery>,
@@ -129,6 +132,33 @@ pub struct Limits {
     pub on_excess: OnExcess,
     pub max_wait: Duration,
     pub in_flight: usize,
+    /// Further rates, by operation name.
+    pub operations: BTreeMap<String, OperationLimit>,
+    pub money_per_hour: Option<Money>,
+}
+
+/// The rate of one operation, beside the account's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperationLimit {
+    pub rate: Rate,
+    pub burst: Option<u32>,
+}
+
+/// An amount of money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Money {
+    /// Minor units, such as satang.
+    pub minor: u64,
+    /// ISO 4217 code.
+    pub currency: String,
+}
+
+/// When calls are held back from a provider that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CircuitLimits {
+    /// Failures in a row that open a circuit; 0 for never.
+    pub failures: u32,
+    pub open_for: Duration,
 }
 
 /// `count` calls per `per`.

@@ -126,3 +126,53 @@ impl DeliveryResult {
         }
     }
 }
+
+/// A limit that refuses calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LimitKind {
+    /// The account's rate.
+    Account,
+    /// The rate of one operation.
+    Operation,
+    /// The provider said that it is called too often.
+    Provider,
+    /// The account's money per hour.
+    Money,
+}
+
+impl LimitKind {
+    /// All limits, so that their series exist from the start.
+    pub const ALL: [Self; 4] = [Self::Account, Self::Operation, Self::Provider, Self::Money];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Operation => "operation",
+            Self::Provider => "provider",
+            Self::Money => "money",
+        }
+    }
+}
+
+/// Calls that fail together, and so share a circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallClass {
+    /// What changes something: creates and cancellations.
+    Create,
+    /// What only reads.
+    Query,
+}
+
+impl CallClass {
+    /// Both classes, so that their series exist from the start.
+    pub const ALL: [Self; 2] = [Self::Create, Self::Query];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Query => "query",
+        }
+    }
+}

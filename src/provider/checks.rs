@@ -263,6 +263,7 @@ fn operation(row: OperationFile, sources: &Sources, mistakes: &mut Mistakes) -> 
         path: row.path,
         kind: row.kind,
         money_moving: row.money_moving,
+        gives_back: row.gives_back,
         reference: row.reference,
         members,
         requires_one_of: row.requires_one_of,

@@ -80,6 +80,8 @@ pub struct OperationFile {
     pub kind: Kind,
     #[serde(default)]
     pub money_moving: bool,
+    #[serde(default)]
+    pub gives_back: bool,
     pub reference: Option<String>,
     pub resolved_by: Option<ResolutionFile>,
     /// The name of the event rule that says how a query's answer about a call reads.

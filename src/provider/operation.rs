@@ -19,6 +19,8 @@ pub struct Operation {
     pub kind: Kind,
     /// Whether it moves money (payout, refund, void, debit).
     pub money_moving: bool,
+    /// Whether it gives a payer's money back (refund, void): it goes before what starts something new.
+    pub gives_back: bool,
     /// The member that carries the merchant's own order id.
     pub reference: Option<String>,
     pub members: Vec<Member>,
