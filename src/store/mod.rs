@@ -10,8 +10,13 @@ mod error;
 mod event;
 mod event_id;
 mod inbox;
+mod journal;
 mod operate;
+mod payment;
+mod payment_id;
+mod payments;
 mod sqlite;
+mod ulid;
 mod url;
 
 #[cfg(test)]
@@ -27,10 +32,18 @@ pub use event::{
 };
 pub use event_id::{EventId, UnknownEventId};
 pub use inbox::Inbox;
+pub use journal::Journal;
 pub use operate::{
     AccountCounts, AttemptRecord, Cursor, EventDetail, EventRow, Filter, Listing, Retention,
     Selection, Swept, Tally,
 };
+pub use payment::{
+    ANSWER_BYTES_MAX, AskedAnswer, Begun, Conclusion, Expectation, Freeze, HistoryEntry,
+    JournalError, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered,
+    StoredAnswer,
+};
+pub use payment_id::{PaymentId, UnknownPaymentId};
+pub use payments::{PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing};
 pub use sqlite::{Activity, SqliteStore};
 pub use url::StoreUrl;
 
