@@ -25,6 +25,9 @@ pub const RATE_LIMIT_HEADER: HeaderName = HeaderName::from_static("ratelimit");
 /// Tells which rate limits there are.
 pub const RATE_LIMIT_POLICY_HEADER: HeaderName = HeaderName::from_static("ratelimit-policy");
 
+/// Says that the answer is that of an earlier call with the same reference.
+pub const REPLAYED_HEADER: HeaderName = HeaderName::from_static("countersign-replayed");
+
 /// The stable codes of everything Countersign itself refuses or cannot do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
@@ -66,6 +69,8 @@ pub enum Code {
     StoreUnavailable,
     /// Notifications are not taken from this address.
     Forbidden,
+    /// An operator froze what moves money.
+    Frozen,
     /// The process is stopping and takes no new work.
     ShuttingDown,
     /// The request is not valid HTTP.
@@ -84,7 +89,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the reference.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::MalformedJson,
         Self::InvalidParameters,
         Self::Unauthorized,
@@ -104,6 +109,7 @@ impl Code {
         Self::KeyUnavailable,
         Self::StoreUnavailable,
         Self::Forbidden,
+        Self::Frozen,
         Self::ShuttingDown,
         Self::BadRequest,
         Self::HeadTooLarge,
@@ -177,6 +183,7 @@ impl Code {
                 ("store-unavailable", S::SERVICE_UNAVAILABLE, "The store cannot be written")
             }
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "This address is not admitted"),
+            Self::Frozen => ("frozen", S::SERVICE_UNAVAILABLE, "The account is frozen"),
             Self::ShuttingDown => {
                 ("shutting-down", S::SERVICE_UNAVAILABLE, "The service is shutting down")
             }

@@ -3,6 +3,10 @@
 /// A part of the time a request spends inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// Waiting for the rate limit.
+    Wait,
+    /// Writing the journal.
+    Journal,
     /// Making the signature, queueing for a signing thread included.
     Sign,
     /// From connecting to the last byte of the provider's answer.
@@ -11,10 +15,12 @@ pub enum Phase {
 
 impl Phase {
     /// All phases, so that their series exist from the start.
-    pub const ALL: [Self; 2] = [Self::Sign, Self::Upstream];
+    pub const ALL: [Self; 4] = [Self::Wait, Self::Journal, Self::Sign, Self::Upstream];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            Self::Wait => "wait",
+            Self::Journal => "journal",
             Self::Sign => "sign",
             Self::Upstream => "upstream",
         }

@@ -44,6 +44,8 @@ pub struct Metrics {
     request_phase: HistogramVec,
     /// `countersign_requests_in_flight{account}`.
     pub requests_in_flight: IntGaugeVec,
+    /// `countersign_resolved_total{account,final}`: unknown outcomes that became known.
+    pub resolved: IntCounterVec,
     /// `countersign_upstream_attempts_total{account,operation,result}`.
     pub upstream_attempts: IntCounterVec,
     /// `countersign_rate_limited_total{account,limit}`: calls refused by a rate, by the provider's own word, or by the
@@ -136,6 +138,13 @@ impl Metrics {
                 IntGaugeVec::new(
                     Opts::new("countersign_requests_in_flight", "Application requests under way"),
                     &["account"],
+                ),
+            ),
+            resolved: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("countersign_resolved_total", "Unknown outcomes that became known"),
+                    &["account", "final"],
                 ),
             ),
             upstream_attempts: registered(

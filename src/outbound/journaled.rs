@@ -1,0 +1,366 @@
+//! A money-moving call: written down before it leaves, settled when it is known what became of it.
+//!
+//! The journal decides what may be sent; this asks it before every attempt and tells it after every one. What a caller is
+//! told and what the journal says never differ: where writing down fails, nothing is sent.
+
+use std::time::{Duration, Instant};
+
+use super::Outbound;
+use super::asking::{Asked, ask};
+use super::attempts::{Exchange, PreparedCall, attempt, go_again};
+use super::classify::Verdict;
+use super::pauses;
+use crate::outcome::Outcome;
+use crate::payment::{Final, Fingerprint, Next, Rules, State};
+use crate::problem::{Code, Problem};
+use crate::provider::{MemberType, Operation, Provider};
+use crate::store::{
+    AskedAnswer, Begun, Conclusion, Journal as _, JournalError, NewPayment, PaymentId, PaymentView, StoreError,
+    StoredAnswer,
+};
+use crate::wire::{Answer, RequestId};
+
+/// Beyond everything a call may wait for, before another process may take it for abandoned.
+const HOLD_MARGIN: Duration = Duration::from_secs(60);
+
+/// When the resolver takes over, after the caller's own asking ended.
+const HANDED_OVER_AFTER: Duration = Duration::from_secs(5);
+
+/// Makes the call at most once, whatever happens on the way.
+pub(super) async fn run(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    reference: Option<&str>,
+    request_id: &RequestId,
+) -> Result<Exchange, Problem> {
+    // Without a reference there is nothing to recognise the call by; it is journalled under the request's own id.
+    let reference = reference.unwrap_or(request_id.as_str()).to_owned();
+    let begun = outbound.store.begin(new_payment(outbound, call, reference)?).await;
+    match begun.map_err(|error| not_journalled(call, &error))? {
+        Begun::Fresh(view) => Ok(make(outbound, call, &view.row.id).await),
+        Begun::Known(view) => wait_for(outbound, call, view).await,
+        Begun::Reused(_) => Err(Problem::not_sent(
+            Code::ReferenceReused,
+            "this reference was used before, with other parameters: nothing was sent",
+        )),
+        Begun::Frozen(freeze) => Err(frozen(&freeze.reason)),
+    }
+}
+
+fn new_payment(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    reference: String,
+) -> Result<NewPayment, Problem> {
+    let (account, operation) = (call.account, call.operation);
+    let now_ms = outbound.clock.unix_ms();
+    let id = PaymentId::generate(now_ms)
+        .ok_or_else(|| Problem::not_sent(Code::InternalError, "the system has no randomness to give"))?;
+    let waits = account.timeouts.total + account.limits.max_wait + account.retry.resolve_for;
+    Ok(NewPayment {
+        id,
+        account: account.name.clone(),
+        provider: account.provider.name.clone(),
+        operation: operation.name.clone(),
+        kind: kind_of(&account.provider, operation),
+        reference,
+        fingerprint: Fingerprint::of(operation, call.parameters),
+        parameters: call.parameters.text().to_owned(),
+        amount_minor: amount_of(call),
+        currency: account.currency.clone(),
+        notice_within_ms: None,
+        now_ms,
+        hold_ms: millis(waits + HOLD_MARGIN),
+    })
+}
+
+/// What notifications about the operation are about, in the words of the events.
+fn kind_of(provider: &Provider, operation: &Operation) -> Option<String> {
+    let event = operation.event.as_deref()?;
+    let rule = provider.events.rules.iter().find(|rule| rule.name == event)?;
+    Some(rule.kind.word().to_owned())
+}
+
+/// The amount in minor units, as it was written.
+pub(super) fn amount_of(call: &PreparedCall<'_>) -> Option<i64> {
+    let mut amounts =
+        call.operation.members.iter().filter(|member| member.member_type == MemberType::Amount);
+    let member = call.parameters.member(&amounts.next()?.name)?;
+    member.raw.parse().ok()
+}
+
+/// Attempts and, when one ends in doubt, questions, until it is known what became of the call or time is up.
+async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> Exchange {
+    let rules = rules_of(&call.account.provider);
+    let deadline = Instant::now() + call.account.timeouts.total;
+    let chase_until = deadline + call.account.retry.resolve_for;
+    let mut attempts = 0;
+    let mut last = None;
+    loop {
+        let number = match outbound.store.about_to_send(id, rules, outbound.clock.unix_ms()).await {
+            Ok(number) => number,
+            Err(error) => {
+                let verdict = last.unwrap_or_else(|| stopped(&error));
+                return Exchange { attempts, verdict, is_replay: false };
+            }
+        };
+        // A resend after the total time-out has the whole of it again: it is a new attempt at the same call.
+        let attempt_until = deadline.max(Instant::now() + call.account.timeouts.total);
+        let verdict = attempt(outbound, call, attempt_until).await;
+        attempts += u32::from(verdict.was_tried());
+        let Some(view) = conclude(outbound, call, id, number, &verdict).await else {
+            return Exchange { attempts, verdict, is_replay: false };
+        };
+        match view.row.payment.next(&rules) {
+            Next::Rest(_) => return settled(call, attempts, verdict, view),
+            Next::Send => {
+                if verdict.nothing_happened_yet()
+                    && go_again(outbound, call, &verdict, attempts, deadline).await
+                {
+                    last = Some(verdict);
+                    continue;
+                }
+                give_up(outbound, id, &verdict).await;
+                return Exchange { attempts, verdict, is_replay: false };
+            }
+            Next::Ask | Next::Wait => match chase(outbound, call, id, chase_until).await {
+                Chased::Settled(view) => return settled(call, attempts, verdict, *view),
+                Chased::MaySend if attempts < call.account.retry.attempts => last = Some(verdict),
+                Chased::MaySend | Chased::Open => {
+                    return Exchange { attempts, verdict, is_replay: false };
+                }
+            },
+        }
+    }
+}
+
+/// Tells the journal how an attempt ended. `None` when it could not be told: then the caller hears what was seen, and the
+/// journal finds out at the next start.
+async fn conclude(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    id: &PaymentId,
+    number: u32,
+    verdict: &Verdict,
+) -> Option<PaymentView> {
+    let now_ms = outbound.clock.unix_ms();
+    let next_ask_at = now_ms + millis(call.account.retry.resolve_for + HANDED_OVER_AFTER);
+    let conclusion = match verdict {
+        Verdict::Answered { answer, understood } => Conclusion::Answered {
+            code: understood.code,
+            meaning: understood.meaning,
+            provider_reference: None,
+            answer: stored(answer),
+        },
+        Verdict::Unreadable { .. } | Verdict::NoAnswer(_) => {
+            Conclusion::InDoubt { reason: verdict.reason() }
+        }
+        Verdict::NotSent(_)
+        | Verdict::NoUsableKey
+        | Verdict::SigningQueueFull
+        | Verdict::SigningFailed
+        | Verdict::RateLimited(_)
+        | Verdict::CircuitOpen(_)
+        | Verdict::NotJournalled
+        | Verdict::Frozen(_)
+        | Verdict::Settled(_) => Conclusion::NotSent { reason: verdict.reason() },
+    };
+    let concluded = outbound.store.conclude(id, number, conclusion, next_ask_at, now_ms).await;
+    concluded.inspect_err(|error| unwritten(id, error)).ok()
+}
+
+async fn give_up(outbound: &Outbound, id: &PaymentId, verdict: &Verdict) {
+    let given_up = outbound.store.give_up(id, &verdict.reason(), outbound.clock.unix_ms()).await;
+    if let Err(error) = given_up {
+        unwritten(id, &error);
+    }
+}
+
+/// What asking brought.
+enum Chased {
+    Settled(Box<PaymentView>),
+    /// It provably did not land: it may be sent again, with the same ids.
+    MaySend,
+    /// Still in doubt when time was up; the resolver goes on.
+    Open,
+}
+
+/// Asks with growing pauses until it is known, or until `until`. A notification that arrives meanwhile ends it too.
+async fn chase(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    id: &PaymentId,
+    until: Instant,
+) -> Chased {
+    let rules = rules_of(&call.account.provider);
+    let mut changes = outbound.store.payment_changes(id);
+    for count in 0.. {
+        let pause = pauses::in_call(count, pauses::random());
+        if Instant::now() + pause >= until {
+            break;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = changes.changed() => {}
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        let view = match outbound.store.payment(id).await {
+            Ok(Some(view)) if view.row.end().is_some() => Ok(view),
+            Ok(_) => question(outbound, call, id, &rules, left + HANDED_OVER_AFTER).await,
+            Err(error) => Err(JournalError::Store(error)),
+        };
+        match view.map(|view| (view.row.payment.next(&rules), view)) {
+            Ok((Next::Rest(_), view)) => return Chased::Settled(Box::new(view)),
+            Ok((Next::Send, _)) => return Chased::MaySend,
+            Ok((Next::Ask | Next::Wait, _)) => {}
+            Err(error) => {
+                unwritten(id, &error);
+                return Chased::Open;
+            }
+        }
+    }
+    Chased::Open
+}
+
+/// Asks once and writes down what it brought. When nothing did, it is due again after `again_after`.
+pub(super) async fn question(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    id: &PaymentId,
+    rules: &Rules,
+    again_after: Duration,
+) -> Result<PaymentView, JournalError> {
+    let asked_at = outbound.clock.unix_ms();
+    let asked = ask(outbound, call.account, call.operation, call.parameters).await;
+    let answer = learned(outbound, call, asked);
+    let now_ms = outbound.clock.unix_ms();
+    let again_at = now_ms + millis(again_after);
+    outbound.store.asked(id, answer, *rules, asked_at, Some(again_at), now_ms).await
+}
+
+/// What a question brought, in the journal's words.
+fn learned(outbound: &Outbound, call: &PreparedCall<'_>, asked: Asked) -> AskedAnswer {
+    match asked {
+        Asked::Found { data, answer } => {
+            let event = super::resolve::event_of(outbound, call, "", &data);
+            AskedAnswer::Found {
+                status: event.as_ref().and_then(|event| event.status),
+                provider_reference: event.as_ref().and_then(|event| event.provider_reference.clone()),
+                amount_minor: event.as_ref().and_then(|event| event.amount.as_ref()).map(|amount| amount.minor),
+                currency: call.account.currency.clone(),
+                answer: Some(stored(&answer)),
+            }
+        }
+        Asked::NotFound => AskedAnswer::NotFound,
+        Asked::Unclear(reason) => AskedAnswer::Unclear { reason },
+    }
+}
+
+/// The same call is being made or was made: wait for its end, a bounded time, and repeat its answer.
+async fn wait_for(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    mut view: PaymentView,
+) -> Result<Exchange, Problem> {
+    let until = Instant::now() + call.account.timeouts.total;
+    let mut changes = outbound.store.payment_changes(&view.row.id);
+    loop {
+        if let Some(end) = view.row.end() {
+            return replay(call, end, &view);
+        }
+        let is_making = matches!(view.row.payment.state, State::Ready | State::Sending { .. });
+        let left = until.saturating_duration_since(Instant::now());
+        if !is_making || tokio::time::timeout(left, changes.changed()).await.is_err() {
+            return Err(Problem::new(
+                Code::InProgress,
+                Outcome::Unknown,
+                "a call with this reference is under way or its outcome is not known yet: nothing was sent for this one",
+            ));
+        }
+        let now = outbound.store.payment(&view.row.id).await;
+        view = now.map_err(|error| not_journalled(call, &error))?.unwrap_or(view);
+    }
+}
+
+/// The answer of the earlier call, byte for byte.
+fn replay(call: &PreparedCall<'_>, end: Final, view: &PaymentView) -> Result<Exchange, Problem> {
+    let repeated = view.answer.as_ref().and_then(|answer| answered(call, answer));
+    match (repeated, end) {
+        (Some(verdict), Final::Accepted | Final::Rejected) => {
+            Ok(Exchange { attempts: 0, verdict, is_replay: true })
+        }
+        (_, Final::NotSent) => Err(Problem::not_sent(
+            Code::ProviderUnreachable,
+            "the call with this reference that was under way was not sent",
+        )),
+        (None, Final::Accepted | Final::Rejected) => Err(Problem::new(
+            Code::ProviderError,
+            end.outcome(),
+            "the outcome of this reference is known, but there is no answer of the provider's to repeat",
+        )),
+    }
+}
+
+/// The end of a call that its own caller waited for.
+fn settled(call: &PreparedCall<'_>, attempts: u32, verdict: Verdict, view: PaymentView) -> Exchange {
+    let is_final = match &verdict {
+        Verdict::Answered { understood, .. } => {
+            super::classify::outcome(call.operation, understood.meaning) != Outcome::Unknown
+        }
+        Verdict::Unreadable { .. } | Verdict::NoAnswer(_) => false,
+        _ => true,
+    };
+    if is_final {
+        return Exchange { attempts, verdict, is_replay: false };
+    }
+    // Found by asking, or told by a notification: the create's own answer is lost.
+    let verdict = match view.answer.as_ref().and_then(|answer| answered(call, answer)) {
+        Some(found) => found,
+        None => Verdict::Settled(view.row.end().map_or(Outcome::Unknown, Final::outcome)),
+    };
+    Exchange { attempts, verdict, is_replay: false }
+}
+
+/// A stored answer as if it had just come.
+fn answered(call: &PreparedCall<'_>, answer: &StoredAnswer) -> Option<Verdict> {
+    let understood = call.account.provider.read_answer(&answer.body)?;
+    let status = http::StatusCode::from_u16(answer.status).ok()?;
+    let answer = Answer { status, headers: http::HeaderMap::new(), body: answer.body.clone() };
+    Some(Verdict::Answered { answer, understood })
+}
+
+pub(super) fn rules_of(provider: &Provider) -> Rules {
+    Rules::new(millis(provider.lost.grace), provider.lost.not_found_needed)
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn stored(answer: &Answer) -> StoredAnswer {
+    StoredAnswer { status: answer.status.as_u16(), body: answer.body.clone() }
+}
+
+/// Why the first attempt was not allowed to leave.
+fn stopped(error: &JournalError) -> Verdict {
+    tracing::error!("nothing was sent: {error}");
+    match error {
+        JournalError::Frozen(freeze) => Verdict::Frozen(freeze.reason.clone()),
+        JournalError::Store(_) | JournalError::Forbidden { .. } | JournalError::NoSuchPayment(_) => {
+            Verdict::NotJournalled
+        }
+    }
+}
+
+fn unwritten(id: &PaymentId, error: &JournalError) {
+    tracing::error!(payment = %id, "what became of a payment could not be written down: {error}");
+}
+
+pub(super) fn frozen(reason: &str) -> Problem {
+    Problem::not_sent(Code::Frozen, format!("the account is frozen: {reason}"))
+}
+
+fn not_journalled(call: &PreparedCall<'_>, error: &StoreError) -> Problem {
+    tracing::error!(account = call.account.name, "nothing was sent, the journal cannot be used: {error}");
+    Problem::not_sent(Code::StoreUnavailable, "the journal could not be written: nothing was sent")
+}
