@@ -31,6 +31,10 @@ pub trait Journal: Send + Sync + 'static {
     /// of concurrent callers exactly one gets [`Begun::Fresh`].
     async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError>;
 
+    /// [`Journal::begin`] and the first [`Journal::about_to_send`] in one write: for a caller that waits for nothing in
+    /// between. A fresh payment comes back with attempt 1 announced.
+    async fn begin_sending(&self, new: NewPayment) -> Result<Begun, StoreError>;
+
     /// Announces the next attempt and returns its number. Call it right before sending: also before a resend of an
     /// unknown payment, which it allows only once the payment's absence is established.
     async fn about_to_send(

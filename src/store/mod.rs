@@ -1,8 +1,8 @@
 //! The only durable state of the program, and the only place that knows a database.
 //!
 //! Everyone else sees `dyn Store`. It keeps the **inbox**: every verified notification, the event made from it and
-//! how far its delivery got. The journal of money-moving calls will be a second family of methods beside [`Inbox`],
-//! in the same file and the same commits. An `Ok` from a writing method means that it is on disk.
+//! how far its delivery got; and the **journal**: every money-moving call and what is known of it. Both live in the same
+//! file and share commits. An `Ok` from a writing method means that it is on disk.
 //!
 //! Nothing here reads the clock: every "now" comes in as milliseconds since the Unix epoch.
 
@@ -49,7 +49,7 @@ pub use url::StoreUrl;
 
 /// Everything durable. One value per process, shared as `Arc<dyn Store>`.
 #[async_trait]
-pub trait Store: Inbox {
+pub trait Store: Inbox + Journal {
     /// Makes one small durable write: `Ok` means that a notification or a journal entry could be stored now.
     async fn probe(&self) -> Result<(), StoreError>;
 

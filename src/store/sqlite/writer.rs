@@ -3,15 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use super::connect::{self, FileIdentity};
 use super::failure;
+use super::holder::{self, Holder};
 use super::job::{Job, Work};
 use super::wake::Wake;
 use crate::store::{Reason, StoreError};
@@ -45,6 +46,24 @@ pub(super) struct Shared {
     pub(super) wake: Wake,
     pub(super) counters: Counters,
     pub(super) closing: AtomicBool,
+    /// Taken with the first payment, so that operators' commands leave no file behind.
+    pub(super) holder: Mutex<Option<Holder>>,
+}
+
+impl Shared {
+    /// The name under which this process holds payments.
+    pub(super) fn holder(&self) -> Result<String, StoreError> {
+        let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(holder) = holder.as_ref() {
+            return Ok(holder.name().to_owned());
+        }
+        let taken = Holder::take(&self.path).map_err(|error| StoreError::Unavailable {
+            reason: Reason::Io,
+            detail: format!("lock file beside `{}`: {error}", self.path.display()),
+        })?;
+        holder::remove_dead(&self.path);
+        Ok(holder.insert(taken).name().to_owned())
+    }
 }
 
 pub(super) struct Writer {

@@ -8,8 +8,7 @@ use super::{claim, order, rows, sweep};
 
 #[test]
 fn no_statement_of_traffic_reads_a_whole_table() {
-    let mut connection = Connection::open_in_memory().expect("opened");
-    migrate(&mut connection, std::path::Path::new("memory"), MIGRATIONS).expect("migrated");
+    let connection = connection_with_schema();
     for sql in [
         claim::DUE,
         claim::NEXT_DUE,
@@ -26,7 +25,14 @@ fn no_statement_of_traffic_reads_a_whole_table() {
     }
 }
 
-fn plan(connection: &Connection, sql: &str) -> String {
+pub(in crate::store::sqlite) fn connection_with_schema() -> Connection {
+    let mut connection = Connection::open_in_memory().expect("opened");
+    migrate(&mut connection, std::path::Path::new("memory"), MIGRATIONS).expect("migrated");
+    connection
+}
+
+/// How SQLite would run `sql`.
+pub(in crate::store::sqlite) fn plan(connection: &Connection, sql: &str) -> String {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("valid");
     let nothing = vec![rusqlite::types::Null; statement.parameter_count()];
     let steps = statement.query_map(params_from_iter(nothing), |row| row.get::<_, String>(3));
