@@ -68,10 +68,14 @@ async fn tell(story: &mut Story, stage: &Stage) -> Result<(), String> {
     let payout = payout.replace("DEMO0001", "DEMO0002");
     let answer = application.post("/shop-th/payout_create", &payout).await?;
     story.answer_is_lost(&answer);
-    answer.expect_outcome("unknown")?;
+    answer.expect_outcome("accepted")?;
     let event = application.event_about("DEMO0002").await?;
     story.truth_arrives(&event);
     event.expect_type("countersign.payout.succeeded")?;
+
+    let answer = application.post("/shop-th/payout_create", &payout).await?;
+    story.posted_again(&answer);
+    answer.expect_outcome("accepted")?;
 
     let payouts = sandbox.transactions();
     story.count(payouts.len());

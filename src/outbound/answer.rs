@@ -129,7 +129,8 @@ fn rate_limited(refused: RateRefused) -> Problem {
 
 /// It is known how it ended, but the provider's own answer was lost on the way.
 fn settled(outcome: Outcome) -> Problem {
-    let detail = "the provider's own answer was lost; what became of the call is known from elsewhere";
+    let detail =
+        "the provider's own answer was lost; what became of the call is known from elsewhere";
     match outcome {
         Outcome::Rejected => Problem::new(Code::Rejected, outcome, detail),
         Outcome::NotSent => Problem::not_sent(Code::ProviderUnreachable, detail),

@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::Outbound;
 use super::attempts::{PreparedCall, attempt};
 use super::classify::Verdict;
-use crate::json::{Object, parse_object};
 use crate::config::Account;
+use crate::json::{Object, parse_object};
 use crate::provider::{LookedUp, Operation};
 use crate::wire::Answer;
 
@@ -28,7 +28,8 @@ pub(super) async fn ask(
     operation: &Operation,
     parameters: &Object<'_>,
 ) -> Asked {
-    let Some(query) = operation.resolved_by.as_ref().and_then(|it| account.provider.operation(&it.operation))
+    let Some(query) =
+        operation.resolved_by.as_ref().and_then(|it| account.provider.operation(&it.operation))
     else {
         return Asked::Unclear("the profile knows no query for it".to_owned());
     };
@@ -45,7 +46,9 @@ pub(super) async fn ask(
             match account.provider.looked_up(operation, parameters, &understood) {
                 LookedUp::Found { data } => Asked::Found { data, answer },
                 LookedUp::NotFound => Asked::NotFound,
-                LookedUp::Unclear => Asked::Unclear(format!("the query was answered with code {}", understood.code)),
+                LookedUp::Unclear => {
+                    Asked::Unclear(format!("the query was answered with code {}", understood.code))
+                }
             }
         }
         other => Asked::Unclear(other.reason()),

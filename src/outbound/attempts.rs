@@ -71,7 +71,8 @@ pub(super) async fn go_again(
     if attempts == 0 || attempts >= call.account.retry.attempts {
         return false;
     }
-    let pause = verdict.retry_after().unwrap_or_else(|| pauses::in_call(attempts - 1, pauses::random()));
+    let pause =
+        verdict.retry_after().unwrap_or_else(|| pauses::in_call(attempts - 1, pauses::random()));
     if Instant::now() + pause >= deadline || !outbound.limiters.of(call.account).retries.spend() {
         return false;
     }

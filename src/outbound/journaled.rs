@@ -15,7 +15,7 @@ use crate::payment::{Final, Fingerprint, Next, Rules, State};
 use crate::problem::{Code, Problem};
 use crate::provider::{MemberType, Operation, Provider};
 use crate::store::{
-    AskedAnswer, Begun, Conclusion, Journal as _, JournalError, NewPayment, PaymentId, PaymentView, StoreError,
+    AskedAnswer, Begun, Conclusion, JournalError, NewPayment, PaymentId, PaymentView, StoreError,
     StoredAnswer,
 };
 use crate::wire::{Answer, RequestId};
@@ -54,8 +54,9 @@ fn new_payment(
 ) -> Result<NewPayment, Problem> {
     let (account, operation) = (call.account, call.operation);
     let now_ms = outbound.clock.unix_ms();
-    let id = PaymentId::generate(now_ms)
-        .ok_or_else(|| Problem::not_sent(Code::InternalError, "the system has no randomness to give"))?;
+    let id = PaymentId::generate(now_ms).ok_or_else(|| {
+        Problem::not_sent(Code::InternalError, "the system has no randomness to give")
+    })?;
     let waits = account.timeouts.total + account.limits.max_wait + account.retry.resolve_for;
     Ok(NewPayment {
         id,
@@ -245,8 +246,13 @@ fn learned(outbound: &Outbound, call: &PreparedCall<'_>, asked: Asked) -> AskedA
             let event = super::resolve::event_of(outbound, call, "", &data);
             AskedAnswer::Found {
                 status: event.as_ref().and_then(|event| event.status),
-                provider_reference: event.as_ref().and_then(|event| event.provider_reference.clone()),
-                amount_minor: event.as_ref().and_then(|event| event.amount.as_ref()).map(|amount| amount.minor),
+                provider_reference: event
+                    .as_ref()
+                    .and_then(|event| event.provider_reference.clone()),
+                amount_minor: event
+                    .as_ref()
+                    .and_then(|event| event.amount.as_ref())
+                    .map(|amount| amount.minor),
                 currency: call.account.currency.clone(),
                 answer: Some(stored(&answer)),
             }
@@ -302,7 +308,12 @@ fn replay(call: &PreparedCall<'_>, end: Final, view: &PaymentView) -> Result<Exc
 }
 
 /// The end of a call that its own caller waited for.
-fn settled(call: &PreparedCall<'_>, attempts: u32, verdict: Verdict, view: PaymentView) -> Exchange {
+fn settled(
+    call: &PreparedCall<'_>,
+    attempts: u32,
+    verdict: Verdict,
+    view: PaymentView,
+) -> Exchange {
     let is_final = match &verdict {
         Verdict::Answered { understood, .. } => {
             super::classify::outcome(call.operation, understood.meaning) != Outcome::Unknown
@@ -346,9 +357,9 @@ fn stopped(error: &JournalError) -> Verdict {
     tracing::error!("nothing was sent: {error}");
     match error {
         JournalError::Frozen(freeze) => Verdict::Frozen(freeze.reason.clone()),
-        JournalError::Store(_) | JournalError::Forbidden { .. } | JournalError::NoSuchPayment(_) => {
-            Verdict::NotJournalled
-        }
+        JournalError::Store(_)
+        | JournalError::Forbidden { .. }
+        | JournalError::NoSuchPayment(_) => Verdict::NotJournalled,
     }
 }
 
@@ -361,6 +372,9 @@ pub(super) fn frozen(reason: &str) -> Problem {
 }
 
 fn not_journalled(call: &PreparedCall<'_>, error: &StoreError) -> Problem {
-    tracing::error!(account = call.account.name, "nothing was sent, the journal cannot be used: {error}");
+    tracing::error!(
+        account = call.account.name,
+        "nothing was sent, the journal cannot be used: {error}"
+    );
     Problem::not_sent(Code::StoreUnavailable, "the journal could not be written: nothing was sent")
 }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 /// Pauses between attempts at one call, and between questions inside a call. The first is short, because most faults are
 /// a connection that was closed; the longest keeps a caller who waits from waiting for nothing.
-const IN_CALL: Pauses = Pauses { first: Duration::from_millis(250), longest: Duration::from_secs(8) };
+const IN_CALL: Pauses =
+    Pauses { first: Duration::from_millis(250), longest: Duration::from_secs(8) };
 
 /// Pauses between questions in the background, for as long as it takes.
-const BACKGROUND: Pauses = Pauses { first: Duration::from_secs(5), longest: Duration::from_secs(15 * 60) };
+const BACKGROUND: Pauses =
+    Pauses { first: Duration::from_secs(5), longest: Duration::from_secs(15 * 60) };
 
 struct Pauses {
     first: Duration,

@@ -20,7 +20,7 @@ use crate::json::parse_object;
 use crate::payment::Next;
 use crate::provider::{NormaliseContext, Normalised};
 use crate::store::{
-    Conclusion, EventId, Inbox as _, Intake, Journal as _, JournalError, NewEvent, PaymentView, StoredAnswer,
+    Conclusion, EventId, Intake, JournalError, NewEvent, PaymentView, StoredAnswer,
 };
 
 /// How often the journal is looked at for what is due.
@@ -50,7 +50,10 @@ pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
 async fn recover(outbound: &Outbound) {
     match outbound.store.recover(outbound.clock.unix_ms()).await {
         Ok(found) if found.unknown > 0 => {
-            tracing::warn!(payments = found.unknown, "payments of an ended process are in doubt and will be asked about");
+            tracing::warn!(
+                payments = found.unknown,
+                "payments of an ended process are in doubt and will be asked about"
+            );
         }
         Ok(_) => {}
         Err(error) => tracing::error!("the journal could not be looked through: {error}"),
@@ -63,13 +66,19 @@ async fn look_after(outbound: &Outbound, account: &Account) {
     let payments = match claimed {
         Ok(payments) => payments,
         Err(error) => {
-            tracing::error!(account = account.name, "unknown outcomes could not be looked up: {error}");
+            tracing::error!(
+                account = account.name,
+                "unknown outcomes could not be looked up: {error}"
+            );
             return;
         }
     };
     let questions = payments.iter().map(|payment| resolve(outbound, account, payment));
     for error in join_all(questions).await.into_iter().filter_map(Result::err) {
-        tracing::error!(account = account.name, "an unknown outcome could not be resolved: {error}");
+        tracing::error!(
+            account = account.name,
+            "an unknown outcome could not be resolved: {error}"
+        );
     }
 }
 
@@ -80,10 +89,9 @@ async fn resolve(
     payment: &PaymentView,
 ) -> Result<(), JournalError> {
     let row = &payment.row;
-    let (Some(operation), Ok(parameters)) = (
-        account.provider.operation(&row.operation),
-        parse_object(payment.parameters.as_bytes()),
-    ) else {
+    let (Some(operation), Ok(parameters)) =
+        (account.provider.operation(&row.operation), parse_object(payment.parameters.as_bytes()))
+    else {
         tracing::error!(payment = %row.id, "its operation is no longer in the profile: it cannot be asked about");
         return Ok(());
     };
@@ -134,7 +142,13 @@ async fn announce(
 ) -> Result<(), JournalError> {
     let row = &view.row;
     let outcome = row.payment.outcome().map_or("unknown", crate::outcome::Outcome::as_str);
-    tracing::info!(account = row.account, operation = row.operation, reference = row.reference, outcome, "an unknown outcome was resolved");
+    tracing::info!(
+        account = row.account,
+        operation = row.operation,
+        reference = row.reference,
+        outcome,
+        "an unknown outcome was resolved"
+    );
     outbound.metrics.resolved.with_label_values(&[&row.account, outcome]).inc();
     let Some(answer) = &view.answer else { return Ok(()) };
     let Some(understood) = call.account.provider.read_answer(&answer.body) else { return Ok(()) };

@@ -67,7 +67,10 @@ pub fn provider(file: ProfileFile, mistakes: &mut Mistakes) -> Provider {
         let Some(event) = &operation.event else { continue };
         if !events.rules.iter().any(|rule| rule.name == *event) {
             let names: Vec<&str> = events.rules.iter().map(|rule| rule.name.as_str()).collect();
-            let problem = format!("`{event}` is no event of this profile, expected one of {}", names.join(", "));
+            let problem = format!(
+                "`{event}` is no event of this profile, expected one of {}",
+                names.join(", ")
+            );
             mistakes.add(format!("operation.{}.event", operation.name), problem);
         }
     }

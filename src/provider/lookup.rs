@@ -48,9 +48,10 @@ impl Provider {
     ) -> LookedUp {
         let Some(resolution) = &operation.resolved_by else { return LookedUp::Unclear };
         match answer.meaning {
-            CodeMeaning::Accepted => {
-                answer.data.as_deref().map_or(LookedUp::Unclear, |data| found_in(data, resolution, parameters))
-            }
+            CodeMeaning::Accepted => answer
+                .data
+                .as_deref()
+                .map_or(LookedUp::Unclear, |data| found_in(data, resolution, parameters)),
             CodeMeaning::NotFound => LookedUp::NotFound,
             CodeMeaning::Refused
             | CodeMeaning::StaleTimestamp
@@ -74,7 +75,9 @@ fn found_in(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> Loo
             false => LookedUp::Unclear,
         };
     }
-    let Ok(items) = serde_json::from_str::<Vec<Box<RawValue>>>(data) else { return LookedUp::Unclear };
+    let Ok(items) = serde_json::from_str::<Vec<Box<RawValue>>>(data) else {
+        return LookedUp::Unclear;
+    };
     let ours = items.iter().find(|item| is_ours(item.get(), resolution, parameters));
     match ours {
         Some(item) => LookedUp::Found { data: item.get().to_owned() },
@@ -96,7 +99,8 @@ mod tests {
     use super::*;
 
     const PAYOUT: &[u8] = br#"{"mchOrderId":"A\u0031","amount":5}"#;
-    const REFUND: &[u8] = br#"{"mchRefundOrderId":"R1","originalTransactionId":"C1","refundAmount":5}"#;
+    const REFUND: &[u8] =
+        br#"{"mchRefundOrderId":"R1","originalTransactionId":"C1","refundAmount":5}"#;
 
     fn bluepay() -> Provider {
         Provider::builtin("bluepay").expect("built in")
@@ -118,7 +122,10 @@ mod tests {
             operation.lookup(&parse_object(parameters).expect("JSON"))
         };
         assert_eq!(query("payout_create", PAYOUT).as_deref(), Some(r#"{"mchOrderId":"A\u0031"}"#));
-        assert_eq!(query("refund_create", REFUND).as_deref(), Some(r#"{"originalTransactionId":"C1"}"#));
+        assert_eq!(
+            query("refund_create", REFUND).as_deref(),
+            Some(r#"{"originalTransactionId":"C1"}"#)
+        );
         assert_eq!(query("payout_create", b"{}"), None, "there is nothing to ask by");
         assert_eq!(query("payment_void", b"{}"), None, "no query is known");
     }

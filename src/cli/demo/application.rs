@@ -95,10 +95,15 @@ pub(super) struct Got {
 
 impl From<Answer> for Got {
     fn from(answer: Answer) -> Self {
-        let headers = ["Countersign-Outcome", "Countersign-Attempts", "Countersign-Request-Id"]
-            .into_iter()
-            .filter_map(|name| Some((name, answer.headers.get(name)?.to_str().ok()?.to_owned())))
-            .collect();
+        let headers = [
+            "Countersign-Outcome",
+            "Countersign-Attempts",
+            "Countersign-Replayed",
+            "Countersign-Request-Id",
+        ]
+        .into_iter()
+        .filter_map(|name| Some((name, answer.headers.get(name)?.to_str().ok()?.to_owned())))
+        .collect();
         let body = String::from_utf8_lossy(&answer.body).into_owned();
         Self { status: answer.status.as_u16(), headers, body }
     }

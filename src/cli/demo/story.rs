@@ -69,8 +69,16 @@ impl Story {
     pub fn answer_is_lost(&mut self, answer: &Got) {
         self.answer(
             "answer_lost",
-            "A second payout: the provider takes it, but its answer is lost on the way. Countersign does not call that a \
-             failure, and does not send it again",
+            "A second payout: the provider takes it, but its answer is lost on the way. Countersign does not send it again; \
+             it asks what became of it",
+            answer,
+        );
+    }
+
+    pub fn posted_again(&mut self, answer: &Got) {
+        self.answer(
+            "posted_again",
+            "The application posts the same payout once more, to be sure: it gets the same answer, and nothing is sent",
             answer,
         );
     }
@@ -103,7 +111,7 @@ impl Story {
     pub fn truth_arrives(&mut self, event: &Delivered) {
         self.step(
             "truth_arrives",
-            "What became of it arrives all the same",
+            "Its notification and event arrive like the first one's",
             &[("type", event.text("type")), ("reference", event.text("reference"))],
         );
     }

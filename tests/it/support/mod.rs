@@ -6,6 +6,7 @@ pub mod http;
 pub mod notification;
 pub mod openssl;
 pub mod provider;
+pub mod sandbox;
 pub mod sidecar;
 
 pub use config::ConfigBuilder;
