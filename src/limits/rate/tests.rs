@@ -217,7 +217,9 @@ async fn a_caller_that_goes_away_leaves_the_line() {
     let limiter = limiter(&patient, &Metrics::new("0", "0"));
     assert_eq!(limiter.admit(Urgency::Last, "a").await, Ok(()));
     {
-        let mut waiting = Box::pin(limiter.admit(Urgency::Last, "a"));
+        // Boxed as a call's own future is: it must be able to move between threads.
+        let mut waiting: std::pin::Pin<Box<dyn Future<Output = _> + Send>> =
+            Box::pin(limiter.admit(Urgency::Last, "a"));
         let polled = poll_once(waiting.as_mut()).await;
         assert!(polled.is_none(), "there should be nothing to take");
         assert_eq!(limiter.queue().last.len(), 1);
