@@ -8,6 +8,10 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "account.limits.burst",
     "account.limits.on_excess",
     "account.limits.max_wait",
+    "account.limits.operation",
+    "account.limits.money_per_hour",
+    "account.circuit",
+    "account.correct_clock",
     "account.retry",
 ];
 

@@ -110,3 +110,89 @@ impl Limiters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{demo, load_text};
+    use crate::limits::{CircuitState, Sample, Urgency};
+    use crate::metrics::LimitKind;
+
+    /// The demo's configuration with `settings` added to its only account.
+    fn snapshot(settings: &str) -> Snapshot {
+        let text = format!(
+            "[[account]]\nname = \"shop\"\nprovider = \"bluepay\"\n\
+             base_url = \"http://127.0.0.1:1\"\napp_id = \"app\"\ncurrency = \"THB\"\n{settings}\n\
+             [[account.signing_key]]\nid = \"1\"\nprivate_key = '''{}'''\n",
+            demo::MERCHANT_PRIVATE_KEY
+        );
+        match load_text(&text) {
+            Ok(loaded) => loaded.snapshot,
+            Err(mistakes) => panic!("should load: {mistakes:?}"),
+        }
+    }
+
+    fn hourly(count: u32, others: &str) -> Snapshot {
+        snapshot(&format!("limits = {{ rate = \"{count}/h\", on_excess = \"reject\" {others} }}"))
+    }
+
+    async fn passes(limits: &AccountLimits) -> bool {
+        limits.rate.admit(Urgency::Last, "payout_create").await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_reload_keeps_the_state_of_what_did_not_change() {
+        let limiters = Limiters::new(Metrics::new("0", "0"));
+        let (before, same) = (hourly(1, ""), hourly(1, ", in_flight = 5"));
+        assert!(passes(&limiters.of(&before.accounts["shop"])).await);
+        limiters.configure(&same, Instant::now());
+        let after = limiters.of(&same.accounts["shop"]);
+        assert!(!passes(&after).await, "a reload should not refill the bucket");
+        let changed = hourly(2, "");
+        limiters.configure(&changed, Instant::now());
+        let after = limiters.of(&changed.accounts["shop"]);
+        assert!(passes(&after).await, "a changed rate should begin with a full bucket");
+    }
+
+    #[tokio::test]
+    async fn a_changed_rate_does_not_reopen_what_the_provider_closed() {
+        let limiters = Limiters::new(Metrics::new("0", "0"));
+        let (before, changed) = (hourly(10, ""), hourly(20, ""));
+        let now = Instant::now();
+        let closed = limiters.of(&before.accounts["shop"]);
+        closed.rate.close_for(Some(Duration::from_secs(600)), now);
+        limiters.configure(&changed, now);
+        let after = limiters.of(&changed.accounts["shop"]);
+        let refused = after.rate.admit(Urgency::First, "balance").await.expect_err("still closed");
+        assert_eq!(refused.limit, LimitKind::Provider);
+    }
+
+    #[test]
+    fn an_open_circuit_stays_open_and_shown_over_a_reload() {
+        let metrics = Metrics::new("0", "0");
+        let limiters = Limiters::new(metrics.clone());
+        let settings = "circuit = { failures = 1, open_for = \"1h\" }";
+        let (before, now) = (snapshot(settings), Instant::now());
+        let limits = limiters.of(&before.accounts["shop"]);
+        let leave = limits.circuit(CallClass::Create).enter(now).expect("closed");
+        leave.settle(Sample::Failed, now);
+        let after = snapshot(&format!("{settings}\nlimits.rate = \"1/s\""));
+        limiters.configure(&after, now);
+        let limits = limiters.of(&after.accounts["shop"]);
+        assert_eq!(limits.circuit(CallClass::Create).state(), CircuitState::Open);
+        assert_eq!(limits.circuit(CallClass::Query).state(), CircuitState::Closed);
+        assert_eq!(metrics.circuit_state("shop", CallClass::Create).get(), 2);
+    }
+
+    #[test]
+    fn accounts_that_are_gone_are_forgotten() {
+        let limiters = Limiters::new(Metrics::new("0", "0"));
+        let mut snapshot = hourly(1, "");
+        limiters.of(&snapshot.accounts["shop"]);
+        snapshot.accounts.clear();
+        limiters.configure(&snapshot, Instant::now());
+        assert!(limiters.accounts.read().expect("a lock").is_empty());
+    }
+}

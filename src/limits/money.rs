@@ -150,3 +150,104 @@ impl Spent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn baht(minor: u64) -> Option<Money> {
+        Some(Money { minor, currency: "THB".into() })
+    }
+
+    fn budget(minor: u64, now: Instant) -> MoneyBudget {
+        MoneyBudget::new("shop", baht(minor), &Metrics::new("0", "0"), now)
+    }
+
+    #[test]
+    fn what_exceeds_the_hour_is_refused_counted_and_told_when_it_fits() {
+        let (metrics, start) = (Metrics::new("0", "0"), Instant::now());
+        let budget = MoneyBudget::new("shop", baht(1000), &metrics, start);
+        assert!(budget.reserve(600, start).is_ok());
+        assert!(budget.reserve(400, start + 10 * MINUTE).is_ok());
+        let refused = budget.reserve(1, start + 30 * MINUTE).expect_err("the hour is used up");
+        assert_eq!(refused.retry_after, 31 * MINUTE, "when the first 600 are forgotten");
+        let refused = budget.reserve(700, start + 30 * MINUTE).expect_err("no room");
+        assert_eq!(refused.retry_after, 41 * MINUTE, "when the 400 are forgotten too");
+        assert_eq!(metrics.rate_limited("shop", LimitKind::Money).get(), 2);
+        assert!(budget.reserve(600, start + 61 * MINUTE).is_ok(), "the promised time has come");
+    }
+
+    #[test]
+    fn more_than_a_whole_budget_never_fits_and_huge_amounts_do_not_overflow() {
+        let now = Instant::now();
+        let budget = budget(u64::MAX - 1, now);
+        assert_eq!(budget.reserve(u64::MAX, now), Err(MoneyRefused { retry_after: HOUR }));
+        assert!(budget.reserve(u64::MAX - 1, now).is_ok());
+        assert!(budget.reserve(u64::MAX - 1, now).is_err());
+    }
+
+    #[test]
+    fn what_was_not_sent_is_given_back() {
+        let now = Instant::now();
+        let budget = budget(1000, now);
+        let reserved = budget.reserve(1000, now).expect("it fits");
+        assert!(budget.reserve(1, now).is_err());
+        budget.give_back(reserved);
+        assert!(budget.reserve(1000, now).is_ok());
+    }
+
+    #[test]
+    fn spendings_outlive_a_change_of_the_limit() {
+        let now = Instant::now();
+        let before = budget(1000, now);
+        assert!(before.reserve(900, now).is_ok());
+        let after = before.with_limit(baht(1200));
+        assert!(after.reserve(301, now).is_err(), "the 900 should still count");
+        assert!(after.reserve(300, now).is_ok());
+        let unlimited = after.with_limit(None);
+        assert!(unlimited.reserve(u64::MAX, now).is_ok(), "without a budget everything fits");
+    }
+
+    #[test]
+    fn what_the_journal_knows_counts_after_a_restart() {
+        let now = Instant::now();
+        let budget = budget(1000, now);
+        budget.record(400, 59 * MINUTE, now);
+        budget.record(5000, 2 * HOUR, now);
+        assert!(budget.reserve(601, now).is_err());
+        assert!(budget.reserve(600, now).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_hour_sees_more_than_the_budget_and_the_promised_time_is_kept(
+            calls in prop::collection::vec((0u64..1_200_000, 0u64..700), 1..200)
+        ) {
+            let start = Instant::now();
+            let budget = budget(1000, start);
+            let (mut now, mut passed) = (start, Vec::new());
+            for (pause, minor) in calls {
+                now += Duration::from_millis(pause);
+                match budget.reserve(minor, now) {
+                    Ok(_) => passed.push((now, minor)),
+                    Err(refused) => {
+                        now += refused.retry_after;
+                        prop_assert!(budget.reserve(minor, now).is_ok(), "not kept: {refused:?}");
+                        passed.push((now, minor));
+                    }
+                }
+            }
+            for (index, (from, _)) in passed.iter().enumerate() {
+                let within = passed[index..].iter().take_while(|(at, _)| *at < *from + HOUR);
+                let sum: u64 = within.map(|(_, minor)| minor).sum();
+                prop_assert!(sum <= 1000, "{sum} within an hour");
+            }
+            prop_assert!(budget.spent().steps.len() <= 61, "memory should be bounded");
+        }
+    }
+}

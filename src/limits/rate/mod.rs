@@ -6,6 +6,8 @@
 mod bucket;
 mod fields;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -85,9 +87,9 @@ impl RateLimiter {
         }
     }
 
-    /// Admits nothing for `pause`, because the provider said that it is called too often. Bounded; afterwards calls pass
-    /// at the rate, without a burst.
-    pub fn close_for(&self, pause: Duration, now: Instant) {
+    /// Admits nothing for `pause`, because the provider said that it is called too often; for a second where it did not
+    /// say for how long, and never for more than 15 minutes. Afterwards calls pass at the rate, without a burst.
+    pub fn close_for(&self, pause: Option<Duration>, now: Instant) {
         self.queue().close_for(pause, now);
     }
 
@@ -101,7 +103,7 @@ impl RateLimiter {
     pub(super) fn stay_closed_like(&self, earlier: &Self, now: Instant) {
         let until = earlier.queue().closed_until(now);
         if let Some(until) = until {
-            self.close_for(until.duration_since(now), now);
+            self.close_for(Some(until.duration_since(now)), now);
         }
     }
 

@@ -24,6 +24,9 @@ pub(super) const WAITING_MAX: usize = 1024;
 /// The longest that a provider's own word can keep an account closed: a mistaken `Retry-After` of days must not.
 pub(super) const CLOSED_MAX: Duration = Duration::from_secs(15 * 60);
 
+/// How long an account stays closed when the provider does not say: rates are commonly counted by the second.
+const CLOSED_DEFAULT: Duration = Duration::from_secs(1);
+
 /// Which line a call waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Urgency {
@@ -68,7 +71,7 @@ pub(super) struct Ticket {
     operation: String,
     deadline: Instant,
     /// Its call has been taken from the buckets.
-    granted: AtomicBool,
+    pub granted: AtomicBool,
 }
 
 /// One account's buckets and lines.
@@ -79,8 +82,8 @@ pub(super) struct Queue {
     operations: BTreeMap<String, Bucket>,
     /// The provider said not before this.
     closed_until: Option<Instant>,
-    first: VecDeque<Arc<Ticket>>,
-    last: VecDeque<Arc<Ticket>>,
+    pub first: VecDeque<Arc<Ticket>>,
+    pub last: VecDeque<Arc<Ticket>>,
 }
 
 impl Queue {
@@ -155,9 +158,9 @@ impl Queue {
         }
     }
 
-    /// The provider said to stay away for `pause`. Shorter than an earlier word, it changes nothing.
-    pub fn close_for(&mut self, pause: Duration, now: Instant) {
-        let until = now + pause.min(CLOSED_MAX);
+    /// The provider said to stay away for `pause`, or did not say for how long. Shorter than an earlier word, it changes nothing.
+    pub fn close_for(&mut self, pause: Option<Duration>, now: Instant) {
+        let until = now + pause.unwrap_or(CLOSED_DEFAULT).min(CLOSED_MAX);
         self.closed_until = self.closed_until.max(Some(until));
         // A whole burst the moment it opens would meet the provider's limit again.
         let buckets = self.account.iter().chain(self.operations.values());
@@ -167,12 +170,6 @@ impl Queue {
     /// Until when the provider keeps the account closed, if it does.
     pub fn closed_until(&self, now: Instant) -> Option<Instant> {
         self.closed_until.filter(|until| *until > now)
-    }
-
-    /// How many wait.
-    #[cfg(test)]
-    pub fn waiting(&self) -> usize {
-        self.first.len() + self.last.len()
     }
 
     /// Admits, in order, everyone who waits and can pass now.
