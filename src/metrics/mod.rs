@@ -44,6 +44,10 @@ pub struct Metrics {
     request_phase: HistogramVec,
     /// `countersign_requests_in_flight{account}`.
     pub requests_in_flight: IntGaugeVec,
+    /// `countersign_unknown_outcomes{account}`: money-moving calls of which nobody knows whether they happened.
+    unknown_outcomes: IntGaugeVec,
+    /// `countersign_unknown_oldest_age_seconds{account}`: 0 when there is none.
+    unknown_oldest_age: GaugeVec,
     /// `countersign_resolved_total{account,final}`: unknown outcomes that became known.
     pub resolved: IntCounterVec,
     /// `countersign_upstream_attempts_total{account,operation,result}`.
@@ -137,6 +141,26 @@ impl Metrics {
                 &registry,
                 IntGaugeVec::new(
                     Opts::new("countersign_requests_in_flight", "Application requests under way"),
+                    &["account"],
+                ),
+            ),
+            unknown_outcomes: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "countersign_unknown_outcomes",
+                        "Money-moving calls with an unknown outcome",
+                    ),
+                    &["account"],
+                ),
+            ),
+            unknown_oldest_age: registered(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "countersign_unknown_oldest_age_seconds",
+                        "Age of the oldest unknown outcome",
+                    ),
                     &["account"],
                 ),
             ),
@@ -317,6 +341,13 @@ impl Metrics {
         if let Some(end) = not_after {
             self.key_not_after.with_label_values(&[account, key_id]).set(end as f64);
         }
+    }
+
+    /// Shows how many outcomes of an account are unknown, and how old the oldest is.
+    pub fn set_unknown(&self, account: &str, count: u64, oldest_age_seconds: f64) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.unknown_outcomes.with_label_values(&[account]).set(count);
+        self.unknown_oldest_age.with_label_values(&[account]).set(oldest_age_seconds);
     }
 
     /// Counts `seconds` spent in `phase`.

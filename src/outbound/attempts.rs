@@ -4,7 +4,7 @@
 //! here needs no memory: what provably was not sent, what the provider refused for the moment, and calls that are safe to
 //! repeat whatever became of them. Everything else is the journal's: see `journaled`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -20,9 +20,6 @@ use crate::metrics::{CallClass, Phase};
 use crate::provider::{CodeMeaning, FillContext, Operation};
 use crate::sign::SignError;
 use crate::wire::{Call, Timeouts};
-
-/// How long the provider's "too many requests" holds when it does not say.
-const THROTTLED_FOR: Duration = Duration::from_secs(5);
 
 /// A call that passed every check and waits to be signed.
 pub(super) struct PreparedCall<'a> {
@@ -107,8 +104,7 @@ pub(super) async fn attempt(
     if let Verdict::Answered { understood, .. } = &verdict {
         match understood.meaning {
             CodeMeaning::Throttled => {
-                let pause = verdict.retry_after().unwrap_or(THROTTLED_FOR);
-                limits.rate.close_for(pause, Instant::now());
+                limits.rate.close_for(verdict.retry_after(), Instant::now());
             }
             _ => limits.retries.earn(),
         }

@@ -37,7 +37,7 @@ pub(super) async fn run(
     let reference = reference.unwrap_or(request_id.as_str()).to_owned();
     let begun = outbound.store.begin(new_payment(outbound, call, reference)?).await;
     match begun.map_err(|error| not_journalled(call, &error))? {
-        Begun::Fresh(view) => Ok(make(outbound, call, &view.row.id).await),
+        Begun::Fresh(view) => make_within_budget(outbound, call, &view.row.id).await,
         Begun::Known(view) => wait_for(outbound, call, view).await,
         Begun::Reused(_) => Err(Problem::not_sent(
             Code::ReferenceReused,
@@ -88,6 +88,52 @@ pub(super) fn amount_of(call: &PreparedCall<'_>) -> Option<i64> {
         call.operation.members.iter().filter(|member| member.member_type == MemberType::Amount);
     let member = call.parameters.member(&amounts.next()?.name)?;
     member.raw.parse().ok()
+}
+
+/// Makes the call when the account's money for this hour allows it. What gives money back is not counted.
+async fn make_within_budget(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    id: &PaymentId,
+) -> Result<Exchange, Problem> {
+    let money = outbound.limiters.of(call.account).money.clone();
+    let amount = amount_of(call).filter(|_| !call.operation.gives_back);
+    let amount = amount.and_then(|minor| u64::try_from(minor).ok());
+    let reserved = match amount.map(|minor| money.reserve(minor, Instant::now())).transpose() {
+        Ok(reserved) => reserved,
+        Err(refused) => {
+            let reason = Verdict::Frozen("over the money per hour".to_owned());
+            give_up(outbound, id, &reason).await;
+            return Err(Problem::not_sent(Code::RateLimited, "over the account's money per hour")
+                .with_retry_after(refused.retry_after));
+        }
+    };
+    let exchange = make(outbound, call, id).await;
+    if let Some(reserved) = reserved
+        && nothing_happened(call, &exchange.verdict)
+    {
+        money.give_back(reserved);
+    }
+    Ok(exchange)
+}
+
+/// Whether it is proved that no money moved.
+fn nothing_happened(call: &PreparedCall<'_>, verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Answered { understood, .. } => {
+            super::classify::outcome(call.operation, understood.meaning) == Outcome::Rejected
+        }
+        Verdict::Unreadable { .. } | Verdict::NoAnswer(_) => false,
+        Verdict::Settled(outcome) => matches!(outcome, Outcome::Rejected | Outcome::NotSent),
+        Verdict::NotSent(_)
+        | Verdict::NoUsableKey
+        | Verdict::SigningQueueFull
+        | Verdict::SigningFailed
+        | Verdict::RateLimited(_)
+        | Verdict::CircuitOpen(_)
+        | Verdict::NotJournalled
+        | Verdict::Frozen(_) => true,
+    }
 }
 
 /// Attempts and, when one ends in doubt, questions, until it is known what became of the call or time is up.

@@ -32,17 +32,52 @@ const AT_ONCE: usize = 4;
 /// For how long a claimed payment is nobody else's: longer than a question can take.
 const LEASE: Duration = Duration::from_secs(120);
 
+/// How often settled payments are looked at for being old.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// How long settled payments are kept: a caller that repeats its call within this time gets the same answer. Longer than
+/// the seven days that are promised, because months are what accountants ask for.
+const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
 /// Finds out until `shutdown` turns true.
 pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
+    let mut swept = Instant::now();
     loop {
         recover(&outbound).await;
         for account in outbound.live.load().accounts.values() {
             look_after(&outbound, account).await;
         }
+        show_figures(&outbound).await;
+        if swept.elapsed() >= SWEEP_EVERY {
+            swept = Instant::now();
+            sweep(&outbound).await;
+        }
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             _ = shutdown.wait_for(|stop| *stop) => return,
         }
+    }
+}
+
+/// Shows how many outcomes are unknown, and since when.
+async fn show_figures(outbound: &Outbound) {
+    let Ok(counts) = outbound.store.payment_counts().await else { return };
+    let now_ms = outbound.clock.unix_ms();
+    let snapshot = outbound.live.load();
+    for name in snapshot.accounts.keys() {
+        let known = counts.iter().find(|counts| counts.account == *name);
+        let unknown = known.map_or(0, |counts| counts.unknown);
+        let oldest = known.and_then(|counts| counts.oldest_unknown_at_ms);
+        let age_ms = oldest.map_or(0, |at_ms| now_ms.saturating_sub(at_ms).max(0));
+        outbound.metrics.set_unknown(name, unknown, age_ms as f64 / 1e3);
+    }
+}
+
+/// Removes settled payments that nobody will ask about any more.
+async fn sweep(outbound: &Outbound) {
+    if let Err(error) = outbound.store.sweep_payments(outbound.clock.unix_ms(), millis(KEPT)).await
+    {
+        tracing::error!("old payments could not be removed: {error}");
     }
 }
 
