@@ -15,7 +15,7 @@ use pingora_core::services::background::background_service;
 use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::{Address, Live, Loaded, Snapshot};
-use crate::delivery::Delivery;
+use crate::delivery::{self, Delivery};
 use crate::edge::{self, BindError, Bound, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
 use crate::limits::{InFlight, Limiters};
@@ -30,7 +30,7 @@ use background::{InBackground, close};
 /// caller still accepts; more than that is refused as overloaded.
 const SIGNATURES_WAITING_PER_THREAD: usize = 128;
 
-/// How long a stop waits beyond the longest total time-out, so that the last answer is still written.
+/// How long a stop waits beyond the longest that anything may take, so that the last answer is still written.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 
 /// Version and commit, for the build's metric.
@@ -207,12 +207,33 @@ fn announce(metrics: &Metrics, snapshot: &Snapshot) {
     }
 }
 
-/// Long enough for any call that may be under way when the stop begins.
+/// Long enough for any call and any delivery that may be under way when the stop begins.
 fn drain_max(snapshot: &Snapshot) -> Duration {
-    let longest = snapshot.accounts.values().map(|account| account.timeouts.total).max();
-    longest.unwrap_or_default() + DRAIN_MARGIN
+    let calls = snapshot.accounts.values().map(|account| account.timeouts.total).max();
+    calls.unwrap_or_default().max(delivery::STOP_MAX) + DRAIN_MARGIN
 }
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{demo, load_text};
+
+    #[test]
+    fn a_stop_waits_for_deliveries_also_where_calls_are_short() {
+        let key = demo::MERCHANT_PRIVATE_KEY;
+        let text = format!(
+            "[[account]]\nname = \"shop\"\nprovider = \"bluepay\"\nbase_url = \"http://127.0.0.1:9\"\n\
+             app_id = \"a\"\ntimeouts = {{ total = \"1s\" }}\n\
+             signing_key = [{{ id = \"k\", private_key = \"\"\"{key}\"\"\" }}]\n"
+        );
+        let loaded = load_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        assert!(
+            drain_max(&loaded.snapshot) > delivery::STOP_MAX,
+            "attempts to deliver would be cut off, and the exit code would say so"
+        );
+    }
 }

@@ -12,7 +12,7 @@ use super::webhook;
 use crate::clock::Clock;
 use crate::config::{self, DeliveryFormat};
 use crate::store::{Attempt, Claimed};
-use crate::wire::{Answer, Call, SendError, Upstream};
+use crate::wire::{Answer, AnswerBody, Call, SendError, Upstream};
 
 /// How often an operator replayed the event, so that the application can tell a replay from a repetition.
 const REPLAY: HeaderName = HeaderName::from_static("countersign-replay");
@@ -26,7 +26,7 @@ pub(super) enum Heard {
     Gone,
     /// Any other status. A redirect is not followed: the event would go where nobody configured it to go.
     Refused { status: StatusCode, retry_after: Option<Duration> },
-    /// No whole answer; the application may have the event all the same.
+    /// No answer; the application may have the event all the same.
     Nothing(SendError),
     /// Nothing was posted: the notification could not be understood, so there is no event.
     NotPosted,
@@ -75,7 +75,8 @@ fn call(settings: &config::Delivery, claimed: &Claimed, unix_s: i64) -> Option<C
     if claimed.replays > 0 {
         headers.push((REPLAY, HeaderValue::from(claimed.replays)));
     }
-    Some(Call { path: settings.path.clone(), headers, body })
+    let path = settings.path.clone();
+    Some(Call { path, headers, body, answer_body: AnswerBody::Ignored })
 }
 
 fn heard(answer: &Answer, clock: &Clock) -> Heard {

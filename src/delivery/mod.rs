@@ -18,6 +18,7 @@ mod worker;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
@@ -30,6 +31,9 @@ use crate::store::Store;
 use crate::wire::Upstream;
 
 use worker::{Pace, Worker};
+
+/// How long [`Delivery::run`] goes on at most after it was told to stop, for attempts that are under way.
+pub const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// What hands events to the applications.
 pub struct Delivery {
@@ -46,7 +50,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Delivers until `shutdown` turns true, then lets running attempts end, at most ten seconds, and returns. The store
+    /// Delivers until `shutdown` turns true, then lets running attempts end, at most [`STOP_MAX`], and returns. The store
     /// must still be open then.
     pub async fn run(self, shutdown: watch::Receiver<bool>) {
         let parts = Arc::new(self);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, tim
 use super::held::Held;
 use super::{Delivery, deliver, stopped};
 use crate::config::Account;
-use crate::store::{Settlement, StoreError};
+use crate::store::{Settled, Settlement, StoreError};
 
 /// The shortest wait between two looks at the store, whatever the clock says.
 const WAIT_MIN: Duration = Duration::from_millis(10);
@@ -41,7 +41,7 @@ impl Default for Pace {
             look: Duration::from_secs(5),
             lease: Duration::from_secs(15),
             renew: Duration::from_secs(4),
-            stop: Duration::from_secs(10),
+            stop: super::STOP_MAX,
             accounts: Duration::from_secs(1),
         }
     }
@@ -162,13 +162,17 @@ impl Worker {
             let released = self.parts.store.settle(&lease, Settlement::Released, now_ms).await;
             let account = self.account.as_str();
             match released {
-                Ok(_) => tracing::warn!(
+                Ok(Settled::Done) => tracing::warn!(
                     account,
                     event_id = %lease.id,
                     "delivery given up by the stop: the event will be delivered again"
                 ),
+                // Its attempt ended in the last moment and was recorded.
+                Ok(Settled::Superseded) => {}
                 Err(error) => {
-                    tracing::warn!(account, event_id = %lease.id, %error, "event not handed back");
+                    // The others would wait for the same store, one after the other, and their claims run out anyway.
+                    tracing::warn!(account, event_id = %lease.id, %error, "events not handed back");
+                    return;
                 }
             }
         }

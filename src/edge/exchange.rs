@@ -11,13 +11,17 @@ use pingora_core::protocols::http::v1::client::HttpSession;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::wire::{Answer, Call, NoAnswer, PROVIDER_BODY_BYTES_MAX, Target};
+use crate::wire::{Answer, AnswerBody, Call, NoAnswer, PROVIDER_BODY_BYTES_MAX, Target};
 
 /// Interim answers (103 and the like) tolerated before the real one.
 const INTERIM_ANSWERS_MAX: usize = 16;
 
 /// How long to look for an answer after writing failed: one that came early is already in the socket.
 const EARLY_ANSWER_WAIT: Duration = Duration::from_millis(500);
+
+/// How long to wait for a body that nobody reads: what comes with the head is there by then, and a body that does not end
+/// must not keep an answer from counting.
+const IGNORED_BODY_WAIT: Duration = Duration::from_millis(500);
 
 const USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 
@@ -27,24 +31,28 @@ pub(super) struct Reusable {
     pub(super) announced: Option<Duration>,
 }
 
-/// Writes `request` and reads the whole answer. Never repeats anything.
+/// Writes `request` and reads the answer. Never repeats anything.
 pub(super) async fn exchange(
     mut stream: Stream,
     request: &[u8],
     send_limit: Duration,
+    answer_body: AnswerBody,
 ) -> Result<(Answer, Option<Reusable>), NoAnswer> {
     let written = timeout(send_limit, write(&mut stream, request)).await;
     let mut session = HttpSession::new(stream);
     if !matches!(written, Ok(Ok(()))) {
         // A server that refuses early (413, 401) may stop reading; what it said is still worth having.
-        let early = timeout(EARLY_ANSWER_WAIT, read_answer(&mut session)).await;
+        let early = timeout(EARLY_ANSWER_WAIT, read_answer(&mut session, answer_body)).await;
         return match early {
-            Ok(Ok(answer)) => Ok((answer, None)),
+            Ok(Ok((answer, _))) => Ok((answer, None)),
             _ => Err(NoAnswer::Write),
         };
     }
-    let answer = read_answer(&mut session).await?;
-    let reusable = reusable(session, &answer.headers).await;
+    let (answer, end) = read_answer(&mut session, answer_body).await?;
+    let reusable = match end {
+        End::Reached => reusable(session, &answer.headers).await,
+        End::Left => None,
+    };
     Ok((answer, reusable))
 }
 
@@ -76,11 +84,33 @@ async fn write(stream: &mut Stream, request: &[u8]) -> std::io::Result<()> {
     stream.flush().await
 }
 
-async fn read_answer(session: &mut HttpSession) -> Result<Answer, NoAnswer> {
+/// How far an answer was read.
+enum End {
+    Reached,
+    /// Something of it may still come, so the connection is of no further use.
+    Left,
+}
+
+async fn read_answer(
+    session: &mut HttpSession,
+    answer_body: AnswerBody,
+) -> Result<(Answer, End), NoAnswer> {
     let status = read_final_head(session).await?;
     let head = session.resp_header().ok_or(NoAnswer::NotHttp)?;
     let headers = head.headers.clone();
-    check_framing(&headers)?;
+    let reading = read_body(session, &headers);
+    let (body, end) = match answer_body {
+        AnswerBody::Needed => (reading.await?, End::Reached),
+        AnswerBody::Ignored => match timeout(IGNORED_BODY_WAIT, reading).await {
+            Ok(Ok(body)) => (body, End::Reached),
+            Ok(Err(_)) | Err(_) => (Bytes::new(), End::Left),
+        },
+    };
+    Ok((Answer { status, headers, body }, end))
+}
+
+async fn read_body(session: &mut HttpSession, headers: &HeaderMap) -> Result<Bytes, NoAnswer> {
+    check_framing(headers)?;
     let mut body = BytesMut::new();
     while let Some(piece) = session.read_body_ref().await.map_err(|error| reason(&error))? {
         if body.len() + piece.len() > PROVIDER_BODY_BYTES_MAX {
@@ -88,7 +118,7 @@ async fn read_answer(session: &mut HttpSession) -> Result<Answer, NoAnswer> {
         }
         body.extend_from_slice(piece);
     }
-    Ok(Answer { status, headers, body: body.freeze() })
+    Ok(body.freeze())
 }
 
 async fn read_final_head(session: &mut HttpSession) -> Result<StatusCode, NoAnswer> {
@@ -205,6 +235,7 @@ mod tests {
             path: "/a b\r\nX: y".to_owned(),
             headers: Vec::new(),
             body: Bytes::from_static(b"{}"),
+            answer_body: AnswerBody::Needed,
         };
         let text = text(&target("localhost", 80), &call);
         assert!(text.starts_with("POST /base/a%20b%0D%0AX:%20y HTTP/1.1\r\nHost: localhost\r\n"));
@@ -222,6 +253,7 @@ mod tests {
                 pair("content-type", "application/json"),
             ],
             body: Bytes::from_static(b"{\"a\":1}"),
+            answer_body: AnswerBody::Needed,
         };
         let agent = USER_AGENT;
         assert_eq!(

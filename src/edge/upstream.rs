@@ -36,7 +36,7 @@ impl Upstream for PingoraUpstream {
         let connect_limit = timeouts.connect.min(timeouts.total);
         let stream = self.connection(target, connect_limit).await.map_err(SendError::NotSent)?;
 
-        let exchanging = exchange(stream, &request, timeouts.send);
+        let exchanging = exchange(stream, &request, timeouts.send, call.answer_body);
         let (answer, reusable) = timeout_at(deadline, exchanging)
             .await
             .unwrap_or(Err(NoAnswer::Timeout))

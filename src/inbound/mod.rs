@@ -72,20 +72,22 @@ impl Inbound {
         let received_at = self.clock.now();
         self.note_use(account, &verified, received_at);
         let received = self.keep(account, verified, &request.body, received_at, record).await;
-        record.seen = Some(Seen::Unavailable);
-        record.seen = match received.map_err(|error| not_stored(account, &error))? {
-            Received::Stored => Some(Seen::Accepted),
-            Received::Duplicate { id, same_text } => {
-                if !same_text {
-                    tracing::warn!(
-                        account = account.name,
-                        event_id = %id,
-                        "a notification of an event already known has another text: the first one counts"
-                    );
+        record.seen = Some(
+            match received.map_err(|error| not_stored(account, &error, record))? {
+                Received::Stored => Seen::Accepted,
+                Received::Duplicate { id, same_text } => {
+                    if !same_text {
+                        tracing::warn!(
+                            account = account.name,
+                            event_id = %id,
+                            "a notification of an event already known has another text: the first one counts"
+                        );
+                    }
+                    record.repeats(&id);
+                    Seen::Duplicate
                 }
-                Some(Seen::Duplicate)
-            }
-        };
+            },
+        );
         Ok(acknowledge(account))
     }
 
@@ -117,7 +119,8 @@ impl Inbound {
 }
 
 /// Everything that fails here is the store's; the provider repeats what is answered like this.
-fn not_stored(account: &Account, error: &StoreError) -> Problem {
+fn not_stored(account: &Account, error: &StoreError, record: &mut Record) -> Problem {
+    record.is_not_stored();
     tracing::error!(account = account.name, "a notification could not be stored: {error}");
     Problem::not_sent(Code::StoreUnavailable, "it could not be stored; send it again")
 }

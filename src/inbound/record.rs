@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::metrics::{Metrics, NotificationResult};
 use crate::problem::Problem;
-use crate::store::NewEvent;
+use crate::store::{EventId, NewEvent};
 use crate::wire::{Reply, RequestId};
 
 /// The label of an event whose name the profile does not list; what a stranger sends is never a label.
@@ -47,6 +47,17 @@ impl Record {
         self.event_id = Some(event.id.to_string());
         self.event_type = Some(event.event_type.clone());
         self.reference.clone_from(&event.reference);
+    }
+
+    /// It was an event known already, so the id made for it is nobody's.
+    pub fn repeats(&mut self, id: &EventId) {
+        self.event_id = Some(id.to_string());
+    }
+
+    /// It is not in the inbox, so its id would be looked for in vain.
+    pub fn is_not_stored(&mut self) {
+        self.seen = Some(Seen::Unavailable);
+        self.event_id = None;
     }
 
     /// Counts and logs the notification and completes its answer.

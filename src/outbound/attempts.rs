@@ -19,7 +19,7 @@ use crate::limits::{AccountLimits, Sample, Urgency};
 use crate::metrics::{CallClass, Phase};
 use crate::provider::{CodeMeaning, FillContext, Operation};
 use crate::sign::SignError;
-use crate::wire::{Call, Timeouts};
+use crate::wire::{AnswerBody, Call, Timeouts};
 
 /// A call that passed every check and waits to be signed.
 pub(super) struct PreparedCall<'a> {
@@ -182,6 +182,7 @@ async fn send(
         path: call.operation.path.clone(),
         headers: vec![(CONTENT_TYPE, json.clone()), (ACCEPT, json)],
         body,
+        answer_body: AnswerBody::Needed,
     };
     let account = call.account;
     let (started, sent_at) = (Instant::now(), outbound.clock.now());

@@ -161,6 +161,17 @@ pub struct Call {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The exact body; always sent with `Content-Length`.
     pub body: Bytes,
+    /// Whether the answer is worth anything without its body.
+    pub answer_body: AnswerBody,
+}
+
+/// What a caller wants of the body of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerBody {
+    /// The answer is in the body: without all of it there is none.
+    Needed,
+    /// The status says everything. The body is read only to use the connection again, and may be missing.
+    Ignored,
 }
 
 /// How long the phases of one exchange may take.

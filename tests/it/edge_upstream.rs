@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign::edge::PingoraUpstream;
 use countersign::wire::{
-    Answer, Call, NoAnswer, NotSent, PROVIDER_BODY_BYTES_MAX, SendError, Target, Timeouts, Upstream,
+    Answer, AnswerBody, Call, NoAnswer, NotSent, PROVIDER_BODY_BYTES_MAX, SendError, Target,
+    Timeouts, Upstream,
 };
 use http::{HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -42,6 +43,7 @@ pub fn call(body: impl Into<Bytes>) -> Call {
             HeaderValue::from_static("application/json"),
         )],
         body: body.into(),
+        answer_body: AnswerBody::Needed,
     }
 }
 
@@ -166,6 +168,31 @@ async fn a_provider_that_answers_slower_than_the_total_time_out_is_not_waited_fo
     let outcome =
         PingoraUpstream::default().send(&target(provider.address), call("{}"), timeouts).await;
     assert_eq!(unknown(outcome), NoAnswer::Timeout);
+}
+
+#[tokio::test]
+async fn where_only_the_status_counts_a_body_that_is_no_use_does_not_take_it_away() {
+    let scripts: [&[Step]; 4] = [
+        &[
+            Step::Read,
+            Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"),
+            Step::Stall,
+        ],
+        &[Step::Read, Step::Send(b"HTTP/1.1 200 OK\r\n\r\nno end in sight"), Step::Stall],
+        &[Step::Read, Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\ncut")],
+        &[Step::Read, Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")],
+    ];
+    for script in scripts {
+        let provider = Provider::start(script).await;
+        let call = Call { answer_body: AnswerBody::Ignored, ..call("{}") };
+        let upstream = PingoraUpstream::default();
+        for connections in [1, 2] {
+            let answer = upstream.send(&target(provider.address), call.clone(), patient()).await;
+            assert_eq!(answer.expect("an answer").status, 200);
+            let opened = provider.connections.load(Ordering::SeqCst);
+            assert_eq!(opened, connections, "what is left of a body is no answer to the next call");
+        }
+    }
 }
 
 #[tokio::test]

@@ -240,6 +240,23 @@ fn a_repeated_notification_is_acknowledged_and_delivered_once() {
 }
 
 #[test]
+fn a_repetition_is_logged_under_the_id_of_the_event_that_it_repeats() {
+    let application = Provider::start();
+    let sidecar = Sidecar::start(&config(&application));
+    let body = Signer::provider().body(&payout("P1", "COMPLETED", "success"));
+    assert_acknowledged(&notify(&sidecar, &body));
+    assert_acknowledged(&notify(&sidecar, &body));
+    let id = sidecar.inbox(&["list", "--json"])["events"][0]["id"].clone();
+    let logged = || -> Vec<Value> {
+        let lines = sidecar.log();
+        let entries = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        entries.filter(|entry| entry["result"] == "duplicate").collect()
+    };
+    wait_until("the log line", || !logged().is_empty());
+    assert_eq!(logged()[0]["event_id"], id, "`inbox show` must find what the log names");
+}
+
+#[test]
 fn a_param_that_is_not_json_is_acknowledged_and_parked() {
     let application = Provider::start();
     let sidecar = Sidecar::start(&config(&application));

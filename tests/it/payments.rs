@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::http::{get, post};
 use crate::support::sandbox::SandboxProcess;
-use crate::support::{ConfigBuilder, Sidecar, wait_until};
+use crate::support::{ConfigBuilder, Sidecar, wait_until, wait_until_within};
 
 fn payout(reference: &str) -> String {
     format!(
@@ -209,7 +209,7 @@ fn random_faults_and_kills_never_pay_twice_and_lose_nothing() {
         sidecar.restart();
     }
     sandbox.clear_faults();
-    wait_until("every outcome to be known", || {
+    wait_until_within(90, "every outcome to be known", || {
         let metrics = get(sidecar.admin, "/metrics").text();
         metrics.contains("countersign_unknown_outcomes{account=\"shop\"} 0")
     });

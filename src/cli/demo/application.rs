@@ -13,7 +13,9 @@ use tokio::sync::watch;
 
 use crate::config::{Address, Listener};
 use crate::edge::{self, PingoraUpstream, Serving};
-use crate::wire::{Answer, Call, Handler, Refusal, Reply, Request, Target, Timeouts, Upstream};
+use crate::wire::{
+    Answer, AnswerBody, Call, Handler, Refusal, Reply, Request, Target, Timeouts, Upstream,
+};
 
 /// Longer than a notification and its delivery take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -66,6 +68,7 @@ impl Application {
             path: path.to_owned(),
             headers: vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))],
             body: Bytes::from(body.to_owned()),
+            answer_body: AnswerBody::Needed,
         };
         let seconds = Duration::from_secs;
         let timeouts = Timeouts { connect: seconds(2), send: seconds(2), total: seconds(10) };
