@@ -7,6 +7,9 @@ use super::save::{Entry, record};
 use super::{freeze, moves, rows};
 use crate::store::{Begun, NewPayment, PaymentRow};
 
+/// The longest hold, whatever the caller asks for: a day.
+const HOLD_MAX_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// Writes the payment down for `holder`, unless its reference is taken or its account frozen.
 pub(super) fn begin(
     work: &mut Work<'_>,
@@ -51,6 +54,7 @@ fn insert(
     generation: u32,
     holder: &str,
 ) -> rusqlite::Result<PaymentRow> {
+    let hold_ms = new.hold_ms.clamp(0, HOLD_MAX_MS);
     work.connection.prepare_cached(INSERT)?.execute(named_params! {
         ":id": new.id.as_str(),
         ":account": new.account,
@@ -65,8 +69,8 @@ fn insert(
         ":now": new.now_ms,
         ":notice_within": new.notice_within_ms,
         ":holder": holder,
-        ":hold": new.hold_ms,
-        ":held_until": new.now_ms.saturating_add(new.hold_ms),
+        ":hold": hold_ms,
+        ":held_until": new.now_ms.saturating_add(hold_ms),
     })?;
     let sequence = work.connection.last_insert_rowid();
     work.connection
