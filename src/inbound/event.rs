@@ -6,13 +6,24 @@ use jiff::Timestamp;
 use super::Verified;
 use crate::config::Account;
 use crate::provider::{Flag, NormaliseContext, Normalised};
-use crate::store::{EventId, EventState, Filter, Intake, NewEvent, Store, StoreError};
+use crate::store::{
+    EventId, EventState, Expectation, Filter, Intake, NewEvent, Notice, Store, StoreError,
+};
 
 /// The type of a parked notification; nothing of that type is ever delivered.
 const UNPARSABLE: &str = "countersign.unparsable";
 
 /// How many earlier events of a reference are looked at to tell whether a state is stale. A payment has a handful.
 const EARLIER_MAX: usize = 50;
+
+/// What was made of a verified notification.
+pub(super) struct Composed {
+    pub event: NewEvent,
+    /// The event's name as a metric's label.
+    pub label: String,
+    /// What it tells the journal.
+    pub notice: Option<Notice>,
+}
 
 /// What is to be stored for a verified notification. One that is no JSON object is kept as a dead letter, for a person.
 pub(super) async fn compose(
@@ -22,7 +33,7 @@ pub(super) async fn compose(
     verified: Verified,
     body: &Bytes,
     received_at: Timestamp,
-) -> Result<(NewEvent, String), StoreError> {
+) -> Result<Composed, StoreError> {
     let context = NormaliseContext {
         account: &account.name,
         currency: account.currency.as_deref(),
@@ -56,7 +67,7 @@ pub(super) async fn compose(
             new.intake = Intake::Park {
                 reason: format!("the param is not usable JSON: {}", unparsable.error),
             };
-            Ok((new, "other".to_owned()))
+            Ok(Composed { event: new, label: "other".to_owned(), notice: None })
         }
         Ok(mut event) => {
             if !event.notes.is_empty() {
@@ -64,6 +75,14 @@ pub(super) async fn compose(
             }
             if is_stale(store, &event).await? {
                 event.raise(Flag::Stale);
+            }
+            let notice = notice(account, &event);
+            if let Some(notice) = &notice {
+                match store.expectation(notice).await? {
+                    Expectation::Expected(_) => {}
+                    Expectation::AmountDiffers(_) => event.raise(Flag::AmountMismatch),
+                    Expectation::Unexpected => event.raise(Flag::Unexpected),
+                }
             }
             new.dedupe_key = event.dedupe_key().to_owned();
             new.event_name.clone_from(&event.notification.event);
@@ -74,9 +93,28 @@ pub(super) async fn compose(
             new.provider_reference.clone_from(&event.provider_reference);
             new.event = Some(event.to_cloud_event());
             let label = event.event_label().to_owned();
-            Ok((new, label))
+            Ok(Composed { event: new, label, notice })
         }
     }
+}
+
+/// What the event says about a payment of the journal; `None` for what no money-moving operation brings about.
+fn notice(account: &Account, event: &Normalised) -> Option<Notice> {
+    let kind = event.kind?.word();
+    let rules = &account.provider.events.rules;
+    let is_journalled = account.provider.operations.iter().any(|operation| {
+        let rule = rules.iter().find(|rule| operation.event.as_deref() == Some(rule.name.as_str()));
+        operation.money_moving && rule.is_some_and(|rule| rule.kind.word() == kind)
+    });
+    is_journalled.then(|| Notice {
+        account: account.name.clone(),
+        kind: kind.to_owned(),
+        reference: event.reference.clone(),
+        provider_reference: event.provider_reference.clone(),
+        status: event.status,
+        amount_minor: event.amount.as_ref().map(|amount| amount.minor),
+        currency: account.currency.clone(),
+    })
 }
 
 /// Whether `event` tells an older state of a payment whose final state was received already.

@@ -104,10 +104,13 @@ impl Inbound {
             StoreError::Refused("the system has no randomness to give".to_owned())
         })?;
         let store = self.store.as_ref();
-        let (event, label) =
-            event::compose(account, store, id, verified, body, received_at).await?;
-        record.learn(&event, label);
-        self.store.receive(event).await
+        let composed = event::compose(account, store, id, verified, body, received_at).await?;
+        record.learn(&composed.event, composed.label);
+        match composed.notice {
+            // The payment it tells of is settled in the same commit.
+            Some(notice) => self.store.receive_notice(composed.event, notice).await.map(|it| it.0),
+            None => self.store.receive(composed.event).await,
+        }
     }
 
     fn note_use(&self, account: &Account, verified: &Verified, now: Timestamp) {
