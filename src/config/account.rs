@@ -253,5 +253,6 @@ fn retry(walk: &mut Walk<'_>, section: &Section<RetryFile>) -> Retry {
     Retry {
         attempts: walk.or(&file.attempts, RetryFile::ATTEMPTS).0,
         resolve_for: walk.or(&file.resolve_for, RetryFile::RESOLVE_FOR).0,
+        notice_within: walk.optional(&file.notice_within).map(|span| span.0),
     }
 }

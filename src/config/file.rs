@@ -39,6 +39,10 @@ pub(super) type OpenFor = Span<100, { HOUR_MS }>;
 pub(super) type Persistence = Span<0, { 30 * DAY_MS }>;
 /// How long something is kept in the store.
 pub(super) type Keeping = Span<1000, { 10 * 366 * DAY_MS }>;
+/// How long a settled payment is kept.
+pub(super) type PaymentKeeping = Span<{ 7 * DAY_MS }, { 10 * 366 * DAY_MS }>;
+/// How long a notification is waited for.
+pub(super) type Awaiting = Span<1000, { 30 * DAY_MS }>;
 
 /// The configuration of Countersign.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -90,6 +94,10 @@ pub(super) struct StoreFile {
     /// not age, so a notification that is recorded and posted again after this time is taken for a new one.
     #[schemars(extend("default" = StoreFile::DUPLICATE_RETENTION))]
     pub duplicate_retention: Leaf<Keeping>,
+    /// How long settled payments are kept, at least `7d`: a call that is repeated under its reference within this time
+    /// gets the first answer again.
+    #[schemars(extend("default" = StoreFile::PAYMENT_RETENTION))]
+    pub payment_retention: Leaf<PaymentKeeping>,
 }
 
 impl StoreFile {
@@ -97,6 +105,7 @@ impl StoreFile {
     pub const RETENTION: &str = "30d";
     pub const DEAD_LETTER_RETENTION: &str = "90d";
     pub const DUPLICATE_RETENTION: &str = "365d";
+    pub const PAYMENT_RETENTION: &str = "90d";
 }
 
 /// The log.
@@ -308,6 +317,9 @@ pub(super) struct RetryFile {
     /// How long an unknown outcome is chased before the caller gets `unknown`, as a duration such as `2m`.
     #[schemars(extend("default" = RetryFile::RESOLVE_FOR))]
     pub resolve_for: Leaf<Chase>,
+    /// A payment that was accepted and that no notification told of for this long is asked about, as a duration such as
+    /// `15m`. Not asked about by default.
+    pub notice_within: Leaf<Awaiting>,
 }
 
 impl RetryFile {

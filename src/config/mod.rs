@@ -17,7 +17,6 @@ mod live;
 mod mixups;
 mod money;
 mod pem;
-mod pending;
 mod schema;
 mod secrets;
 mod section;

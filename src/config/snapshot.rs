@@ -41,6 +41,8 @@ pub struct Retention {
     pub dead_letters: Duration,
     /// What tells duplicates, counted from when it was last seen.
     pub duplicates: Duration,
+    /// Settled payments of the journal.
+    pub payments: Duration,
 }
 
 /// One merchant application at one provider.
@@ -178,6 +180,8 @@ pub enum OnExcess {
 pub struct Retry {
     pub attempts: u32,
     pub resolve_for: Duration,
+    /// How long a notification of an accepted payment is waited for before it is asked about.
+    pub notice_within: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]

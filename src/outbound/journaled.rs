@@ -69,7 +69,7 @@ fn new_payment(
         parameters: call.parameters.text().to_owned(),
         amount_minor: amount_of(call),
         currency: account.currency.clone(),
-        notice_within_ms: None,
+        notice_within_ms: account.retry.notice_within.map(millis),
         now_ms,
         hold_ms: millis(waits + HOLD_MARGIN),
     })

@@ -18,7 +18,7 @@ use super::pauses;
 use crate::config::Account;
 use crate::json::parse_object;
 use crate::payment::Next;
-use crate::provider::{NormaliseContext, Normalised};
+use crate::provider::{EventStatus, NormaliseContext, Normalised};
 use crate::store::{
     Conclusion, EventId, Intake, JournalError, NewEvent, PaymentView, StoredAnswer,
 };
@@ -34,10 +34,6 @@ const LEASE: Duration = Duration::from_secs(120);
 
 /// How often settled payments are looked at for being old.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-
-/// How long settled payments are kept: a caller that repeats its call within this time gets the same answer. Longer than
-/// the seven days that are promised, because months are what accountants ask for.
-const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Finds out until `shutdown` turns true.
 pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
@@ -75,8 +71,8 @@ async fn show_figures(outbound: &Outbound) {
 
 /// Removes settled payments that nobody will ask about any more.
 async fn sweep(outbound: &Outbound) {
-    if let Err(error) = outbound.store.sweep_payments(outbound.clock.unix_ms(), millis(KEPT)).await
-    {
+    let kept_ms = millis(outbound.live.load().retention.payments);
+    if let Err(error) = outbound.store.sweep_payments(outbound.clock.unix_ms(), kept_ms).await {
         tracing::error!("old payments could not be removed: {error}");
     }
 }
@@ -108,7 +104,10 @@ async fn look_after(outbound: &Outbound, account: &Account) {
             return;
         }
     };
-    let questions = payments.iter().map(|payment| resolve(outbound, account, payment));
+    let unnoticed = outbound.store.claim_unnoticed(&account.name, now_ms, AT_ONCE, millis(LEASE));
+    let unnoticed = unnoticed.await.unwrap_or_default();
+    let questions =
+        payments.iter().chain(&unnoticed).map(|payment| resolve(outbound, account, payment));
     for error in join_all(questions).await.into_iter().filter_map(Result::err) {
         tracing::error!(
             account = account.name,
@@ -135,11 +134,17 @@ async fn resolve(
     let pause = pauses::in_background(row.asks, pauses::random());
     let view = question(outbound, &call, &row.id, &rules, pause).await?;
     match view.row.payment.next(&rules) {
+        // Accepted before, asked about because no notification came: worth an event only when its end is known.
+        Next::Rest(_) if row.end().is_some() && !is_final(&view) => Ok(()),
         Next::Rest(_) => announce(outbound, &call, &view).await,
         // It provably did not land. The caller asked for it once: it is made once, with the ids it had.
         Next::Send => resend(outbound, &call, &view).await,
         Next::Ask | Next::Wait => Ok(()),
     }
+}
+
+fn is_final(view: &PaymentView) -> bool {
+    view.row.payment.status.is_some_and(EventStatus::is_final)
 }
 
 async fn resend(
