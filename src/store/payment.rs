@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::error::StoreError;
 use super::payment_id::PaymentId;
-use crate::payment::{Final, Fingerprint, Forbidden, Payment};
-use crate::provider::EventStatus;
+use crate::payment::{Final, Fingerprint, Forbidden, Payment, State};
+use crate::provider::{CodeMeaning, EventStatus};
 
 /// A call that is about to be made for the first time.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub enum Conclusion {
     /// The provider's envelope came back.
     Answered {
         code: i64,
-        meaning: crate::provider::CodeMeaning,
+        meaning: CodeMeaning,
         provider_reference: Option<String>,
         answer: StoredAnswer,
     },
@@ -162,7 +162,7 @@ pub struct PaymentView {
     /// The provider's answer, when there is one to repeat.
     pub answer: Option<StoredAnswer>,
     /// Whether `answer` is that of a query, because the create's own was lost.
-    pub answer_is_a_query_s: bool,
+    pub answer_from_query: bool,
 }
 
 /// A payment with everything that happened to it.
@@ -226,8 +226,8 @@ impl PaymentRow {
     /// How it ended, if it did.
     pub fn end(&self) -> Option<Final> {
         match self.payment.state {
-            crate::payment::State::Settled(end) => Some(end),
-            _ => None,
+            State::Settled(end) => Some(end),
+            State::Ready | State::Sending { .. } | State::Unknown { .. } => None,
         }
     }
 

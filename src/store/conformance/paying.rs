@@ -124,7 +124,7 @@ pub(in crate::store) async fn the_same_call_again_gets_the_stored_answer(place: 
     };
     let answer = view.answer.expect("an answer to repeat");
     assert_eq!(&answer.body[..], b"{\"code\": 10000,\"data\":{ \"x\":1.10} }", "byte for byte");
-    assert_eq!((answer.status, view.answer_is_a_query_s), (200, false));
+    assert_eq!((answer.status, view.answer_from_query), (200, false));
     assert_eq!(view.parameters, r#"{"mchOrderId":"A","amount":10000}"#);
     assert_eq!((view.row.id, view.row.provider_code), (id, Some(10_000)));
 }
@@ -240,13 +240,13 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
     assert!(row.amount_differs, "it was found with another amount");
     assert_eq!(row.next_ask_at_ms, Some(T0 + 5), "what became of it is still to be asked");
     let view = view(&*store, &id).await;
-    assert_eq!((view.answer.is_some(), view.answer_is_a_query_s), (true, true));
+    assert_eq!((view.answer.is_some(), view.answer_from_query), (true, true));
     let asked = store.asked(&id, found(EventStatus::Succeeded), rules(), T0, Some(T0 + 9), T0 + 5);
     let row = asked.await.expect("written down").row;
     assert_eq!(row.next_ask_at_ms, None, "nothing is left to ask");
     assert_eq!(row.payment.status, Some(EventStatus::Succeeded));
     let late = conclude(&*store, &id, answered(10_000, CodeMeaning::Accepted)).await;
-    assert!(!late.answer_is_a_query_s, "the create's own answer is better than a query's");
+    assert!(!late.answer_from_query, "the create's own answer is better than a query's");
 }
 
 pub(in crate::store) async fn an_accepted_payment_without_a_notification_is_asked_about(

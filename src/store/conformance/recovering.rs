@@ -86,7 +86,7 @@ pub(in crate::store) async fn every_open_case_is_listed_with_its_history(place: 
         "newest first"
     );
     let unknown = PaymentFilter { states: vec!["unknown".into()], ..PaymentFilter::default() };
-    assert_eq!(listed(unknown).await, [open.clone()]);
+    assert_eq!(listed(unknown).await, std::slice::from_ref(&open));
     let by_reference = PaymentFilter {
         account: Some("shop".into()),
         operation: Some("payout_create".into()),

@@ -53,7 +53,7 @@ pub(super) fn view(connection: &Connection, row: PaymentRow) -> rusqlite::Result
             answer: status
                 .zip(body)
                 .map(|(status, body)| StoredAnswer { status, body: Bytes::from(body) }),
-            answer_is_a_query_s: from.as_deref() == Some("query"),
+            answer_from_query: from.as_deref() == Some("query"),
             row: row.clone(),
         })
     })
