@@ -6,7 +6,7 @@ use super::{ask, look, notice, recover, rows};
 
 #[test]
 fn no_statement_of_a_call_reads_the_whole_journal() {
-    let connection = connection_with_schema();
+    let (_place, connection) = connection_with_schema();
     for conditions in [rows::LATEST, ask::DUE, notice::BY_REFERENCE, notice::BY_PROVIDER_REFERENCE]
     {
         let sql = format!("SELECT {} FROM payment {conditions}", rows::COLUMNS);
