@@ -10,6 +10,7 @@ use super::asking::{Asked, ask};
 use super::attempts::{Exchange, PreparedCall, attempt, go_again};
 use super::classify::Verdict;
 use super::pauses;
+use crate::metrics::Phase;
 use crate::outcome::Outcome;
 use crate::payment::{Final, Fingerprint, Next, Rules, State};
 use crate::problem::{Code, Problem};
@@ -35,7 +36,8 @@ pub(super) async fn run(
 ) -> Result<Exchange, Problem> {
     // Without a reference there is nothing to recognise the call by; it is journalled under the request's own id.
     let reference = reference.unwrap_or(request_id.as_str()).to_owned();
-    let begun = outbound.store.begin(new_payment(outbound, call, reference)?).await;
+    let new = new_payment(outbound, call, reference)?;
+    let begun = timed(outbound, outbound.store.begin(new)).await;
     match begun.map_err(|error| not_journalled(call, &error))? {
         Begun::Fresh(view) => make_within_budget(outbound, call, &view.row.id).await,
         Begun::Known(view) => wait_for(outbound, call, view).await,
@@ -88,6 +90,14 @@ pub(super) fn amount_of(call: &PreparedCall<'_>) -> Option<i64> {
         call.operation.members.iter().filter(|member| member.member_type == MemberType::Amount);
     let member = call.parameters.member(&amounts.next()?.name)?;
     member.raw.parse().ok()
+}
+
+/// Waits for the journal and counts how long that took.
+async fn timed<T>(outbound: &Outbound, writing: impl Future<Output = T>) -> T {
+    let started = Instant::now();
+    let written = writing.await;
+    outbound.metrics.observe_phase(Phase::Journal, started.elapsed().as_secs_f64());
+    written
 }
 
 /// Makes the call when the account's money for this hour allows it. What gives money back is not counted.
@@ -144,7 +154,8 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> E
     let mut attempts = 0;
     let mut last = None;
     loop {
-        let number = match outbound.store.about_to_send(id, rules, outbound.clock.unix_ms()).await {
+        let announced = outbound.store.about_to_send(id, rules, outbound.clock.unix_ms());
+        let number = match timed(outbound, announced).await {
             Ok(number) => number,
             Err(error) => {
                 let verdict = last.unwrap_or_else(|| stopped(&error));
@@ -159,7 +170,7 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> E
             return Exchange { attempts, verdict, is_replay: false };
         };
         match view.row.payment.next(&rules) {
-            Next::Rest(_) => return settled(call, attempts, verdict, view),
+            Next::Rest(_) => return settled(outbound, call, attempts, verdict, view).await,
             Next::Send => {
                 if verdict.nothing_happened_yet()
                     && go_again(outbound, call, &verdict, attempts, deadline).await
@@ -171,7 +182,9 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> E
                 return Exchange { attempts, verdict, is_replay: false };
             }
             Next::Ask | Next::Wait => match chase(outbound, call, id, chase_until).await {
-                Chased::Settled(view) => return settled(call, attempts, verdict, *view),
+                Chased::Settled(view) => {
+                    return settled(outbound, call, attempts, verdict, *view).await;
+                }
                 Chased::MaySend if attempts < call.account.retry.attempts => last = Some(verdict),
                 Chased::MaySend | Chased::Open => {
                     return Exchange { attempts, verdict, is_replay: false };
@@ -318,7 +331,7 @@ async fn wait_for(
     let mut changes = outbound.store.payment_changes(&view.row.id);
     loop {
         if let Some(end) = view.row.end() {
-            return replay(call, end, &view);
+            return replay(outbound, call, end, &view).await;
         }
         let is_making = matches!(view.row.payment.state, State::Ready | State::Sending { .. });
         let left = until.saturating_duration_since(Instant::now());
@@ -335,47 +348,64 @@ async fn wait_for(
 }
 
 /// The answer of the earlier call, byte for byte.
-fn replay(call: &PreparedCall<'_>, end: Final, view: &PaymentView) -> Result<Exchange, Problem> {
-    let repeated = view.answer.as_ref().and_then(|answer| answered(call, answer));
-    match (repeated, end) {
-        (Some(verdict), Final::Accepted | Final::Rejected) => {
+async fn replay(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    end: Final,
+    view: &PaymentView,
+) -> Result<Exchange, Problem> {
+    match end {
+        Final::Accepted | Final::Rejected => {
+            let verdict = known_answer(outbound, call, end, view).await;
             Ok(Exchange { attempts: 0, verdict, is_replay: true })
         }
-        (_, Final::NotSent) => Err(Problem::not_sent(
+        Final::NotSent => Err(Problem::not_sent(
             Code::ProviderUnreachable,
             "the call with this reference that was under way was not sent",
-        )),
-        (None, Final::Accepted | Final::Rejected) => Err(Problem::new(
-            Code::ProviderError,
-            end.outcome(),
-            "the outcome of this reference is known, but there is no answer of the provider's to repeat",
         )),
     }
 }
 
 /// The end of a call that its own caller waited for.
-fn settled(
+async fn settled(
+    outbound: &Outbound,
     call: &PreparedCall<'_>,
     attempts: u32,
     verdict: Verdict,
     view: PaymentView,
 ) -> Exchange {
-    let is_final = match &verdict {
+    let is_the_answer = match &verdict {
         Verdict::Answered { understood, .. } => {
             super::classify::outcome(call.operation, understood.meaning) != Outcome::Unknown
         }
         Verdict::Unreadable { .. } | Verdict::NoAnswer(_) => false,
         _ => true,
     };
-    if is_final {
-        return Exchange { attempts, verdict, is_replay: false };
-    }
-    // Found by asking, or told by a notification: the create's own answer is lost.
-    let verdict = match view.answer.as_ref().and_then(|answer| answered(call, answer)) {
-        Some(found) => found,
-        None => Verdict::Settled(view.row.end().map_or(Outcome::Unknown, Final::outcome)),
+    // Otherwise it was found by asking, or told by a notification: the create's own answer is lost.
+    let verdict = match (is_the_answer, view.row.end()) {
+        (false, Some(end)) => known_answer(outbound, call, end, &view).await,
+        (true, _) | (false, None) => verdict,
     };
     Exchange { attempts, verdict, is_replay: false }
+}
+
+/// The provider's answer to a settled call: as it is kept or, where a notification told of the end, as the provider tells
+/// when it is asked now.
+async fn known_answer(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    end: Final,
+    view: &PaymentView,
+) -> Verdict {
+    if let Some(verdict) = view.answer.as_ref().and_then(|answer| answered(call, answer)) {
+        return verdict;
+    }
+    let asked = ask(outbound, call.account, call.operation, call.parameters).await;
+    let told = match &asked {
+        Asked::Found { answer, .. } => answered(call, &stored(answer)),
+        Asked::NotFound | Asked::Unclear(_) => None,
+    };
+    told.unwrap_or_else(|| Verdict::Settled(end.outcome()))
 }
 
 /// A stored answer as if it had just come.

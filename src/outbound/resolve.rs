@@ -40,9 +40,8 @@ pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
     let mut swept = Instant::now();
     loop {
         recover(&outbound).await;
-        for account in outbound.live.load().accounts.values() {
-            look_after(&outbound, account).await;
-        }
+        let snapshot = outbound.live.load();
+        join_all(snapshot.accounts.values().map(|account| look_after(&outbound, account))).await;
         show_figures(&outbound).await;
         if swept.elapsed() >= SWEEP_EVERY {
             swept = Instant::now();

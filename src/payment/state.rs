@@ -6,7 +6,7 @@ use crate::outcome::Outcome;
 use crate::provider::EventStatus;
 
 /// Everything the rules look at. Small and `Copy`; begins as [`Payment::new`] and changes only through
-/// [`step`](super::step).
+/// [`step`](super::step()).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Payment {
     pub state: State,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::ulid;
 
-/// `evt_` and 26 characters: see [`ulid`].
+/// `evt_` and 26 characters: see `ulid`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(String);
 

@@ -19,7 +19,7 @@ use crate::payment::Rules;
 /// **Before the first byte.** [`Journal::begin`], then [`Journal::about_to_send`] before every attempt; both are on disk
 /// when they return `Ok`. After an error nothing may be sent.
 ///
-/// **The rules** are those of [`crate::payment::step`], enforced in the same transaction that writes: a step they forbid
+/// **The rules** are those of [`crate::payment::step()`], enforced in the same transaction that writes: a step they forbid
 /// is [`JournalError::Forbidden`] and changes nothing.
 ///
 /// **Dead processes.** A payment belongs to the process that begins or attempts it while that process lives and its hold
