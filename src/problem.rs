@@ -430,6 +430,15 @@ mod tests {
     }
 
     #[test]
+    fn the_api_description_lists_the_same_codes_with_the_same_statuses() {
+        for (name, status, _) in crate::provider::PROBLEMS {
+            let code = Code::ALL.into_iter().find(|code| code.as_str() == *name);
+            let code = code.unwrap_or_else(|| panic!("`{name}` is described and never answered"));
+            assert_eq!(code.status().as_u16(), *status, "{name}");
+        }
+    }
+
+    #[test]
     fn an_unknown_outcome_is_never_called_safe_to_retry() {
         let problem = Problem::new(Code::OutcomeUnknown, Outcome::Unknown, "no answer")
             .about(Some("A-1"))

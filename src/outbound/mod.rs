@@ -9,6 +9,7 @@ mod attempts;
 mod authorize;
 mod classify;
 mod journaled;
+mod known;
 mod parameters;
 mod pauses;
 mod record;
