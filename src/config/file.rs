@@ -67,7 +67,7 @@ pub(super) struct ListenFile {
     pub app: ListenerFile,
     /// For the provider's notifications, the public side. No such listener by default.
     pub notify: ListenerFile,
-    /// For metrics, health and reload.
+    /// For metrics and health.
     #[schemars(extend("default" = ListenFile::ADMIN))]
     pub admin: ListenerFile,
 }

@@ -97,7 +97,8 @@ impl Outbound {
         let exchange = match operation.money_moving {
             true => {
                 let reference = record.reference.as_deref();
-                journaled::run(self, &call, reference, record.id()).await?
+                let made = journaled::run(self, &call, reference, record.id()).await;
+                made.map_err(|problem| problem.about(reference))?
             }
             false => attempts::run(self, &call).await,
         };
