@@ -19,7 +19,7 @@ use crate::limits::{AccountLimits, Sample, Urgency};
 use crate::metrics::{CallClass, Phase};
 use crate::provider::{CodeMeaning, FillContext, Operation};
 use crate::sign::SignError;
-use crate::wire::{AnswerBody, Call, Timeouts};
+use crate::wire::{AnswerBody, Call, NotSent, Timeouts};
 
 /// A call that passed every check and waits to be signed.
 pub(super) struct PreparedCall<'a> {
@@ -187,6 +187,10 @@ async fn send(
     let account = call.account;
     let (started, sent_at) = (Instant::now(), outbound.clock.now());
     let left = deadline.saturating_duration_since(started);
+    if left.is_zero() {
+        // Sending now would only make an unknown outcome.
+        return Verdict::NotSent(NotSent::ConnectTimeout);
+    }
     let timeouts = Timeouts { total: account.timeouts.total.min(left), ..account.timeouts };
     let sent = outbound.upstream.send(&account.target, wire_call, timeouts).await;
     outbound.metrics.observe_phase(Phase::Upstream, started.elapsed().as_secs_f64());

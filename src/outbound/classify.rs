@@ -59,6 +59,23 @@ impl Verdict {
         }
     }
 
+    /// What a caller of `operation` who is told this hears.
+    pub fn outcome(&self, operation: &Operation) -> Outcome {
+        match self {
+            Self::Answered { understood, .. } => outcome(operation, understood.meaning),
+            Self::Unreadable { .. } | Self::NoAnswer(_) => Outcome::Unknown,
+            Self::Settled(outcome) => *outcome,
+            Self::NotSent(_)
+            | Self::NoUsableKey
+            | Self::SigningQueueFull
+            | Self::SigningFailed
+            | Self::RateLimited(_)
+            | Self::CircuitOpen(_)
+            | Self::NotJournalled
+            | Self::Frozen(_) => Outcome::NotSent,
+        }
+    }
+
     /// Whether the provider was tried to be reached at all.
     pub fn was_tried(&self) -> bool {
         match self {

@@ -9,11 +9,11 @@ use super::Outbound;
 use super::asking::{Asked, ask};
 use super::attempts::{Exchange, PreparedCall, attempt, go_again};
 use super::classify::Verdict;
-use super::known::{settled, wait_for};
+use super::known::{told, wait_for};
 use super::pauses;
 use crate::metrics::Phase;
 use crate::outcome::Outcome;
-use crate::payment::{Fingerprint, Next, Rules};
+use crate::payment::{Fingerprint, Next, Rules, State};
 use crate::problem::{Code, Problem};
 use crate::provider::{MemberType, Operation, Provider};
 use crate::store::{
@@ -24,6 +24,12 @@ use crate::wire::{Answer, RequestId};
 
 /// Beyond everything a call may wait for, before another process may take it for abandoned.
 const HOLD_MARGIN: Duration = Duration::from_secs(60);
+
+/// How often the journal is told the end of an attempt before that is left to its own finding out.
+const CONCLUDE_TRIES: u32 = 4;
+
+/// The shortest pause before a question: full jitter alone can be no pause at all.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// When the resolver takes over, after the caller's own asking ended.
 const HANDED_OVER_AFTER: Duration = Duration::from_secs(5);
@@ -113,90 +119,93 @@ async fn make_within_budget(
     let reserved = match amount.map(|minor| money.reserve(minor, Instant::now())).transpose() {
         Ok(reserved) => reserved,
         Err(refused) => {
-            let reason = Verdict::Frozen("over the money per hour".to_owned());
-            give_up(outbound, id, &reason).await;
+            give_up(outbound, id, "over the money per hour").await;
             return Err(Problem::not_sent(Code::RateLimited, "over the account's money per hour")
                 .with_retry_after(refused.retry_after));
         }
     };
     let exchange = make(outbound, call, id).await;
+    let proved = [Outcome::Rejected, Outcome::NotSent];
     if let Some(reserved) = reserved
-        && nothing_happened(call, &exchange.verdict)
+        && proved.contains(&exchange.verdict.outcome(call.operation))
     {
         money.give_back(reserved);
     }
     Ok(exchange)
 }
 
-/// Whether it is proved that no money moved.
-fn nothing_happened(call: &PreparedCall<'_>, verdict: &Verdict) -> bool {
-    match verdict {
-        Verdict::Answered { understood, .. } => {
-            super::classify::outcome(call.operation, understood.meaning) == Outcome::Rejected
-        }
-        Verdict::Unreadable { .. } | Verdict::NoAnswer(_) => false,
-        Verdict::Settled(outcome) => matches!(outcome, Outcome::Rejected | Outcome::NotSent),
-        Verdict::NotSent(_)
-        | Verdict::NoUsableKey
-        | Verdict::SigningQueueFull
-        | Verdict::SigningFailed
-        | Verdict::RateLimited(_)
-        | Verdict::CircuitOpen(_)
-        | Verdict::NotJournalled
-        | Verdict::Frozen(_) => true,
-    }
-}
-
-/// Attempts and, when one ends in doubt, questions, until it is known what became of the call or time is up.
+/// Attempts and, when one ends in doubt, questions, until it is known what became of the call or time is up. Every way
+/// out goes through [`told`]: the caller never hears anything else than the journal says.
 async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> Exchange {
     let rules = rules_of(&call.account.provider);
-    let deadline = Instant::now() + call.account.timeouts.total;
+    let total = call.account.timeouts.total;
+    let deadline = Instant::now() + total;
     let chase_until = deadline + call.account.retry.resolve_for;
+    let mut attempt_until = deadline;
     let mut attempts = 0;
-    let mut last = None;
     loop {
         let announced = outbound.store.about_to_send(id, rules, outbound.clock.unix_ms());
         let number = match timed(outbound, announced).await {
             Ok(number) => number,
-            Err(error) => {
-                let verdict = last.unwrap_or_else(|| stopped(&error));
-                return Exchange { attempts, verdict, is_replay: false };
-            }
+            Err(error) => return stopped(outbound, call, id, attempts, &error).await,
         };
-        // A resend after the total time-out has the whole of it again: it is a new attempt at the same call.
-        let attempt_until = deadline.max(Instant::now() + call.account.timeouts.total);
         let verdict = attempt(outbound, call, attempt_until).await;
         attempts += u32::from(verdict.was_tried());
         let Some(view) = conclude(outbound, call, id, number, &verdict).await else {
-            return Exchange { attempts, verdict, is_replay: false };
+            return told(outbound, call, attempts, verdict, None).await;
         };
+        let is_ready = matches!(view.row.payment.state, State::Ready);
         match view.row.payment.next(&rules) {
-            Next::Rest(_) => return settled(outbound, call, attempts, verdict, view).await,
-            Next::Send => {
+            Next::Rest(_) => return told(outbound, call, attempts, verdict, Some(view)).await,
+            Next::Send if is_ready => {
                 if verdict.nothing_happened_yet()
                     && go_again(outbound, call, &verdict, attempts, deadline).await
                 {
-                    last = Some(verdict);
                     continue;
                 }
-                give_up(outbound, id, &verdict).await;
-                return Exchange { attempts, verdict, is_replay: false };
+                let view = give_up(outbound, id, &verdict.reason()).await;
+                return told(outbound, call, attempts, verdict, view).await;
             }
-            Next::Ask | Next::Wait => match chase(outbound, call, id, chase_until).await {
-                Chased::Settled(view) => {
-                    return settled(outbound, call, attempts, verdict, *view).await;
+            // An earlier attempt is still in doubt, and a resend did not leave: the resolver goes on.
+            Next::Send => return told(outbound, call, attempts, verdict, Some(view)).await,
+            Next::Ask | Next::Wait => {
+                let (chased, view) = chase(outbound, call, id, chase_until).await;
+                let may_send = matches!(chased, Chased::MaySend);
+                if !may_send || attempts >= call.account.retry.attempts {
+                    return told(outbound, call, attempts, verdict, view).await;
                 }
-                Chased::MaySend if attempts < call.account.retry.attempts => last = Some(verdict),
-                Chased::MaySend | Chased::Open => {
-                    return Exchange { attempts, verdict, is_replay: false };
-                }
-            },
+                // A resend is a new attempt at a call whose first time is over: it has the whole of it again.
+                attempt_until = Instant::now() + total;
+            }
         }
     }
 }
 
-/// Tells the journal how an attempt ended. `None` when it could not be told: then the caller hears what was seen, and the
-/// journal finds out at the next start.
+/// The journal does not let another attempt leave. What was never sent is given up, so that its reference is free again.
+async fn stopped(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    id: &PaymentId,
+    attempts: u32,
+    error: &JournalError,
+) -> Exchange {
+    tracing::error!(payment = %id, "nothing more was sent: {error}");
+    let verdict = match error {
+        JournalError::Frozen(freeze) => Verdict::Frozen(freeze.reason.clone()),
+        JournalError::Store(_)
+        | JournalError::Forbidden { .. }
+        | JournalError::NoSuchPayment(_) => Verdict::NotJournalled,
+    };
+    let view = give_up(outbound, id, &verdict.reason()).await;
+    match (attempts, &view) {
+        // Nothing ever left, whatever the journal can still be told.
+        (0, None) => Exchange { attempts, verdict, is_replay: false },
+        _ => told(outbound, call, attempts, verdict, view).await,
+    }
+}
+
+/// Tells the journal how an attempt ended, a few times where it does not listen. `None` when it could not be told: it
+/// then takes the attempt for being in doubt, and finds out.
 async fn conclude(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
@@ -204,9 +213,22 @@ async fn conclude(
     number: u32,
     verdict: &Verdict,
 ) -> Option<PaymentView> {
-    let now_ms = outbound.clock.unix_ms();
-    let next_ask_at = now_ms + millis(call.account.retry.resolve_for + HANDED_OVER_AFTER);
-    let conclusion = match verdict {
+    for count in 0..CONCLUDE_TRIES {
+        let now_ms = outbound.clock.unix_ms();
+        let next_ask_at = now_ms + millis(call.account.retry.resolve_for + HANDED_OVER_AFTER);
+        let conclusion = conclusion(verdict);
+        match outbound.store.conclude(id, number, conclusion, next_ask_at, now_ms).await {
+            Ok(view) => return Some(view),
+            Err(error) => unwritten(id, &error),
+        }
+        tokio::time::sleep(pauses::in_call(count, 1.0)).await;
+    }
+    None
+}
+
+/// What an attempt proved, in the journal's words.
+pub(super) fn conclusion(verdict: &Verdict) -> Conclusion {
+    match verdict {
         Verdict::Answered { answer, understood } => Conclusion::Answered {
             code: understood.code,
             meaning: understood.meaning,
@@ -225,21 +247,19 @@ async fn conclude(
         | Verdict::NotJournalled
         | Verdict::Frozen(_)
         | Verdict::Settled(_) => Conclusion::NotSent { reason: verdict.reason() },
-    };
-    let concluded = outbound.store.conclude(id, number, conclusion, next_ask_at, now_ms).await;
-    concluded.inspect_err(|error| unwritten(id, error)).ok()
+    }
 }
 
-async fn give_up(outbound: &Outbound, id: &PaymentId, verdict: &Verdict) {
-    let given_up = outbound.store.give_up(id, &verdict.reason(), outbound.clock.unix_ms()).await;
-    if let Err(error) = given_up {
-        unwritten(id, &error);
-    }
+/// Tells the journal that the call will not be made again by this caller; what it then says of it.
+async fn give_up(outbound: &Outbound, id: &PaymentId, reason: &str) -> Option<PaymentView> {
+    let given_up = outbound.store.give_up(id, reason, outbound.clock.unix_ms()).await;
+    given_up.inspect_err(|error| unwritten(id, error)).ok()
 }
 
 /// What asking brought.
 enum Chased {
-    Settled(Box<PaymentView>),
+    /// It is known what became of it.
+    Settled,
     /// It provably did not land: it may be sent again, with the same ids.
     MaySend,
     /// Still in doubt when time was up; the resolver goes on.
@@ -252,35 +272,57 @@ async fn chase(
     call: &PreparedCall<'_>,
     id: &PaymentId,
     until: Instant,
-) -> Chased {
+) -> (Chased, Option<PaymentView>) {
     let rules = rules_of(&call.account.provider);
-    let mut changes = outbound.store.payment_changes(id);
+    let mut latest = None;
+    if call.operation.resolved_by.is_none() {
+        return (Chased::Open, latest);
+    }
     for count in 0.. {
-        let pause = pauses::in_call(count, pauses::random());
+        let pause = pauses::in_call(count, pauses::random()).max(PAUSE_MIN);
         if Instant::now() + pause >= until {
             break;
         }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = changes.changed() => {}
+        if let Some(view) = told_meanwhile(outbound, id, pause).await {
+            return (Chased::Settled, Some(view));
         }
         let left = until.saturating_duration_since(Instant::now());
-        let view = match outbound.store.payment(id).await {
-            Ok(Some(view)) if view.row.end().is_some() => Ok(view),
-            Ok(_) => question(outbound, call, id, &rules, left + HANDED_OVER_AFTER).await,
-            Err(error) => Err(JournalError::Store(error)),
-        };
-        match view.map(|view| (view.row.payment.next(&rules), view)) {
-            Ok((Next::Rest(_), view)) => return Chased::Settled(Box::new(view)),
-            Ok((Next::Send, _)) => return Chased::MaySend,
-            Ok((Next::Ask | Next::Wait, _)) => {}
+        match question(outbound, call, id, &rules, left + HANDED_OVER_AFTER).await {
+            Ok(view) => match view.row.payment.next(&rules) {
+                Next::Rest(_) => return (Chased::Settled, Some(view)),
+                Next::Send => return (Chased::MaySend, Some(view)),
+                Next::Ask | Next::Wait => latest = Some(view),
+            },
             Err(error) => {
                 unwritten(id, &error);
-                return Chased::Open;
+                return (Chased::Open, None);
             }
         }
     }
-    Chased::Open
+    (Chased::Open, latest)
+}
+
+/// Waits for `pause`, or for the payment to be settled by somebody else. A change alone asks nothing: the questions
+/// themselves are changes.
+async fn told_meanwhile(
+    outbound: &Outbound,
+    id: &PaymentId,
+    pause: Duration,
+) -> Option<PaymentView> {
+    let mut changes = outbound.store.payment_changes(id);
+    let pause = tokio::time::sleep(pause);
+    tokio::pin!(pause);
+    loop {
+        if let Ok(Some(view)) = outbound.store.payment(id).await
+            && view.row.end().is_some()
+        {
+            return Some(view);
+        }
+        tokio::select! {
+            () = &mut pause => return None,
+            changed = changes.changed() => changed.ok()?,
+        }
+    }
 }
 
 /// Asks once and writes down what it brought. When nothing did, it is due again after `again_after`.
@@ -332,17 +374,6 @@ pub(super) fn millis(duration: Duration) -> i64 {
 
 pub(super) fn stored(answer: &Answer) -> StoredAnswer {
     StoredAnswer { status: answer.status.as_u16(), body: answer.body.clone() }
-}
-
-/// Why the first attempt was not allowed to leave.
-fn stopped(error: &JournalError) -> Verdict {
-    tracing::error!("nothing was sent: {error}");
-    match error {
-        JournalError::Frozen(freeze) => Verdict::Frozen(freeze.reason.clone()),
-        JournalError::Store(_)
-        | JournalError::Forbidden { .. }
-        | JournalError::NoSuchPayment(_) => Verdict::NotJournalled,
-    }
 }
 
 fn unwritten(id: &PaymentId, error: &JournalError) {

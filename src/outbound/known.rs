@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Outbound;
 use super::asking::{Asked, ask};
 use super::attempts::{Exchange, PreparedCall};
-use super::classify::{Verdict, outcome};
+use super::classify::Verdict;
 use super::journaled::{not_journalled, stored};
 use crate::outcome::Outcome;
 use crate::payment::{Final, State};
@@ -22,20 +22,23 @@ pub(super) async fn wait_for(
     let until = Instant::now() + call.account.timeouts.total;
     let mut changes = outbound.store.payment_changes(&view.row.id);
     loop {
+        // Looked at after subscribing, so that no change falls between.
+        let now = outbound.store.payment(&view.row.id).await;
+        view = now.map_err(|error| not_journalled(call, &error))?.unwrap_or(view);
         if let Some(end) = view.row.end() {
             return replay(outbound, call, end, &view).await;
         }
         let is_making = matches!(view.row.payment.state, State::Ready | State::Sending { .. });
         let left = until.saturating_duration_since(Instant::now());
-        if !is_making || tokio::time::timeout(left, changes.changed()).await.is_err() {
+        if !is_making || left.is_zero() {
             return Err(Problem::new(
                 Code::InProgress,
                 Outcome::Unknown,
                 "a call with this reference is under way or its outcome is not known yet: nothing was sent for this one",
             ));
         }
-        let now = outbound.store.payment(&view.row.id).await;
-        view = now.map_err(|error| not_journalled(call, &error))?.unwrap_or(view);
+        // Whether it changed or time is up: look once more.
+        let _ = tokio::time::timeout(left, changes.changed()).await;
     }
 }
 
@@ -58,25 +61,24 @@ async fn replay(
     }
 }
 
-/// The end of a call that its own caller waited for.
-pub(super) async fn settled(
+/// The end of a call as its own caller hears it. The last attempt's verdict is told only where the journal says the same:
+/// an earlier attempt may still be in doubt, or have been settled by somebody else.
+pub(super) async fn told(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
     attempts: u32,
     verdict: Verdict,
-    view: PaymentView,
+    view: Option<PaymentView>,
 ) -> Exchange {
-    let is_the_answer = match &verdict {
-        Verdict::Answered { understood, .. } => {
-            outcome(call.operation, understood.meaning) != Outcome::Unknown
-        }
-        Verdict::Unreadable { .. } | Verdict::NoAnswer(_) => false,
-        _ => true,
-    };
-    // Otherwise it was found by asking, or told by a notification: the create's own answer is lost.
-    let verdict = match (is_the_answer, view.row.end()) {
-        (false, Some(end)) => known_answer(outbound, call, end, &view).await,
-        (true, _) | (false, None) => verdict,
+    let own = verdict.outcome(call.operation);
+    let journalled = view.as_ref().map(|view| view.row.payment.outcome());
+    let verdict = match (journalled, view.as_ref().and_then(|view| view.row.end().zip(Some(view))))
+    {
+        (Some(Some(outcome)), _) if outcome == own => verdict,
+        (_, Some((end, view))) => known_answer(outbound, call, end, view).await,
+        // The journal could not be told or does not know: only a success or a doubt may be told as it was seen.
+        _ if matches!(own, Outcome::Accepted | Outcome::Unknown) => verdict,
+        _ => Verdict::Settled(Outcome::Unknown),
     };
     Exchange { attempts, verdict, is_replay: false }
 }
@@ -89,7 +91,10 @@ async fn known_answer(
     end: Final,
     view: &PaymentView,
 ) -> Verdict {
-    if let Some(verdict) = view.answer.as_ref().and_then(|answer| answered(call, answer)) {
+    // A refusal that was contradicted later is kept, and is no answer to this payment any more.
+    let fits = |verdict: &Verdict| verdict.outcome(call.operation) == end.outcome();
+    let kept = view.answer.as_ref().and_then(|answer| answered(call, answer));
+    if let Some(verdict) = kept.filter(fits) {
         return verdict;
     }
     let asked = ask(outbound, call.account, call.operation, call.parameters).await;
@@ -97,7 +102,7 @@ async fn known_answer(
         Asked::Found { answer, .. } => answered(call, &stored(answer)),
         Asked::NotFound | Asked::Unclear(_) => None,
     };
-    told.unwrap_or_else(|| Verdict::Settled(end.outcome()))
+    told.filter(fits).unwrap_or_else(|| Verdict::Settled(end.outcome()))
 }
 
 /// A stored answer as if it had just come.

@@ -12,16 +12,15 @@ use tokio::sync::watch;
 
 use super::Outbound;
 use super::attempts::{PreparedCall, attempt};
-use super::classify::Verdict;
-use super::journaled::{millis, question, rules_of};
+use super::journaled::{conclusion, millis, question, rules_of};
 use super::pauses;
 use crate::config::Account;
 use crate::json::parse_object;
+use crate::limits::CircuitState;
+use crate::metrics::CallClass;
 use crate::payment::Next;
 use crate::provider::{EventStatus, NormaliseContext, Normalised};
-use crate::store::{
-    Conclusion, EventId, Intake, JournalError, NewEvent, PaymentView, StoredAnswer,
-};
+use crate::store::{EventId, Intake, JournalError, NewEvent, PaymentView};
 
 /// How often the journal is looked at for what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -31,6 +30,9 @@ const AT_ONCE: usize = 4;
 
 /// For how long a claimed payment is nobody else's: longer than a question can take.
 const LEASE: Duration = Duration::from_secs(120);
+
+/// Attempts after which the background stops sending and only asks: what fails so often is for a person.
+const RESENDS_MAX: u32 = 10;
 
 /// How often settled payments are looked at for being old.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -86,7 +88,8 @@ async fn recover(outbound: &Outbound) {
             );
         }
         Ok(_) => {}
-        Err(error) => tracing::error!("the journal could not be looked through: {error}"),
+        // The store says so itself, once.
+        Err(error) => tracing::debug!("the journal could not be looked through: {error}"),
     }
 }
 
@@ -152,24 +155,16 @@ async fn resend(
     view: &PaymentView,
 ) -> Result<(), JournalError> {
     let (id, rules) = (&view.row.id, rules_of(&call.account.provider));
+    let circuit = outbound.limiters.of(call.account).circuit(CallClass::Create).state();
+    if circuit == CircuitState::Open || view.row.payment.attempts >= RESENDS_MAX {
+        return Ok(());
+    }
     let number = outbound.store.about_to_send(id, rules, outbound.clock.unix_ms()).await?;
     let deadline = Instant::now() + call.account.timeouts.total;
     let verdict = attempt(outbound, call, deadline).await;
-    let conclusion = match &verdict {
-        Verdict::Answered { answer, understood } => Conclusion::Answered {
-            code: understood.code,
-            meaning: understood.meaning,
-            provider_reference: None,
-            answer: StoredAnswer { status: answer.status.as_u16(), body: answer.body.clone() },
-        },
-        Verdict::Unreadable { .. } | Verdict::NoAnswer(_) => {
-            Conclusion::InDoubt { reason: verdict.reason() }
-        }
-        _ => Conclusion::NotSent { reason: verdict.reason() },
-    };
     let now_ms = outbound.clock.unix_ms();
     let again_at = now_ms + millis(pauses::in_background(view.row.asks, pauses::random()));
-    outbound.store.conclude(id, number, conclusion, again_at, now_ms).await?;
+    outbound.store.conclude(id, number, conclusion(&verdict), again_at, now_ms).await?;
     Ok(())
 }
 
