@@ -3,7 +3,7 @@
 //! [`Sidecar::open`] binds the listeners, opens the store and builds the parts; [`Sidecar::run`] gives them to a pingora
 //! server with its signals, [`Sidecar::serve`] runs them on the runtime at hand, for the demonstration and for embedding.
 
-mod delivering;
+mod background;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::config::{Address, Live, Loaded, Snapshot};
 use crate::delivery::{self, Delivery};
 use crate::edge::{self, BindError, Bound, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
-use crate::limits::InFlight;
+use crate::limits::{InFlight, Limiters};
 use crate::metrics::{KeyUse, Metrics};
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, resolve};
 use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError, StoreUrl};
 
-use delivering::{Delivering, close};
+use background::{InBackground, close};
 
 /// Signatures that may wait per signing thread. At 1.5 ms each (4096 bits) the last of them waits about 200 ms, which a
 /// caller still accepts; more than that is refused as overloaded.
@@ -63,17 +63,11 @@ pub struct Sidecar {
     outbound: Arc<Outbound>,
     admin_side: Arc<Admin>,
     /// The provider's side, when notifications are listened for.
-    provider_side: Option<ProviderSide>,
-    serving: Serving,
-    drain_max: Duration,
-}
-
-/// What there is only when notifications are listened for.
-struct ProviderSide {
-    notify: Bound,
-    inbound: Arc<Inbound>,
+    inbound: Option<(Bound, Arc<Inbound>)>,
     delivery: Delivery,
     store: Arc<dyn Store>,
+    serving: Serving,
+    drain_max: Duration,
 }
 
 impl Sidecar {
@@ -91,26 +85,38 @@ impl Sidecar {
         announce(&metrics, &loaded.snapshot);
         let drain_max = drain_max(&loaded.snapshot);
         let live = Live::new(loaded.snapshot);
-        let provider_side = match notify {
-            Some(notify) => {
-                let url: StoreUrl = boot.store.0.parse().map_err(OpenError::StoreUrl)?;
-                let store = store::open(&url)?;
-                Some(provider_side(notify, store, &live, &metrics, &clock))
-            }
-            None => None,
+        let url: StoreUrl = boot.store.0.parse().map_err(OpenError::StoreUrl)?;
+        let store = store::open(&url)?;
+        let inbound = notify.map(|notify| {
+            let inbound = Inbound {
+                live: live.clone(),
+                store: store.clone(),
+                metrics: metrics.clone(),
+                clock: clock.clone(),
+            };
+            (notify, Arc::new(inbound))
+        });
+        let delivery = Delivery {
+            live: live.clone(),
+            store: store.clone(),
+            upstream: Arc::new(PingoraUpstream::default()),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
         };
         let outbound = Arc::new(Outbound {
             live: live.clone(),
             upstream: Arc::new(PingoraUpstream::default()),
             signers: SignPool::start(cores(), cores() * SIGNATURES_WAITING_PER_THREAD),
             in_flight: InFlight::new(metrics.clone()),
+            limiters: Limiters::new(metrics.clone()),
+            store: store.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
         });
-        let store = provider_side.as_ref().map(|side| StoreHealth::new(side.store.clone()));
-        let admin_side = Arc::new(Admin { live, metrics, clock, store });
+        let health = StoreHealth::new(store.clone());
+        let admin_side = Arc::new(Admin { live, metrics, clock, store: health });
         let serving = Serving::default();
-        Ok(Self { app, admin, outbound, admin_side, provider_side, serving, drain_max })
+        Ok(Self { app, admin, outbound, admin_side, inbound, delivery, store, serving, drain_max })
     }
 
     /// Where applications post; a configured port 0 has become the one the kernel chose.
@@ -120,7 +126,7 @@ impl Sidecar {
 
     /// Where the provider's notifications are taken, if they are.
     pub fn notify_address(&self) -> Option<&Address> {
-        self.provider_side.as_ref().map(|side| side.notify.address())
+        self.inbound.as_ref().map(|(notify, _)| notify.address())
     }
 
     /// Where metrics and health are.
@@ -135,7 +141,7 @@ impl Sidecar {
     pub fn run(self) -> std::io::Result<()> {
         let signals = edge::signals::listen()?;
         let mut server = edge::drain::server(cores(), self.drain_max);
-        let store = self.provider_side.as_ref().map(|side| side.store.clone());
+        let store = self.store;
         edge::drain::exit_when_drained(
             &server,
             self.serving.in_flight.clone(),
@@ -146,12 +152,16 @@ impl Sidecar {
                 tracing::info!("stopped");
             },
         )?;
+        let in_flight = self.serving.in_flight.clone();
+        let delivering = InBackground::new(in_flight.clone(), |stop| self.delivery.run(stop));
+        let outbound = self.outbound.clone();
+        let resolving = InBackground::new(in_flight, |stop| resolve::run(outbound, stop));
         server.add_service(self.app.service(self.outbound, self.serving.clone()));
-        if let Some(side) = self.provider_side {
-            let delivering = Delivering::new(side.delivery, self.serving.in_flight.clone());
-            server.add_service(side.notify.service(side.inbound, self.serving.clone()));
-            server.add_service(background_service("delivery", delivering));
+        if let Some((notify, inbound)) = self.inbound {
+            server.add_service(notify.service(inbound, self.serving.clone()));
         }
+        server.add_service(background_service("delivery", delivering));
+        server.add_service(background_service("resolver", resolving));
         // Health and metrics have a thread of their own, so that they are answered when calls keep the others busy.
         server.add_service(self.admin.service(self.admin_side, self.serving).with_threads(1));
         server.run(signals);
@@ -161,48 +171,25 @@ impl Sidecar {
     /// Runs on the current runtime until `shutdown` turns true and everything under way is finished.
     pub async fn serve(self, shutdown: ShutdownWatch) {
         let drain_max = self.drain_max;
-        let app = self.app.service(self.outbound, self.serving.clone());
+        let app = self.app.service(self.outbound.clone(), self.serving.clone());
         let admin = self.admin.service(self.admin_side, self.serving.clone());
-        let provider_side = async {
-            let Some(side) = self.provider_side else { return };
-            let notify = side.notify.service(side.inbound, self.serving);
-            tokio::join!(
-                edge::serve(notify, shutdown.clone(), drain_max),
-                side.delivery.run(shutdown.clone()),
-            );
-            if let Err(error) = side.store.close().await {
-                tracing::error!("the store could not be closed: {error}");
+        let notify = async {
+            if let Some((notify, inbound)) = self.inbound {
+                let service = notify.service(inbound, self.serving);
+                edge::serve(service, shutdown.clone(), drain_max).await;
             }
         };
         tokio::join!(
             edge::serve(app, shutdown.clone(), drain_max),
             edge::serve(admin, shutdown.clone(), drain_max),
-            provider_side,
+            notify,
+            self.delivery.run(shutdown.clone()),
+            resolve::run(self.outbound, shutdown.clone()),
         );
+        if let Err(error) = self.store.close().await {
+            tracing::error!("the store could not be closed: {error}");
+        }
     }
-}
-
-fn provider_side(
-    notify: Bound,
-    store: Arc<dyn Store>,
-    live: &Live,
-    metrics: &Arc<Metrics>,
-    clock: &Clock,
-) -> ProviderSide {
-    let inbound = Arc::new(Inbound {
-        live: live.clone(),
-        store: store.clone(),
-        metrics: metrics.clone(),
-        clock: clock.clone(),
-    });
-    let delivery = Delivery {
-        live: live.clone(),
-        store: store.clone(),
-        upstream: Arc::new(PingoraUpstream::default()),
-        metrics: metrics.clone(),
-        clock: clock.clone(),
-    };
-    ProviderSide { notify, inbound, delivery, store }
 }
 
 /// Makes the series of every account and key exist from the start.

@@ -2,7 +2,7 @@
 //!
 //! The folder list is the architecture: see `docs/ARCHITECTURE.md`. Imports point down only:
 //! `cli app` → `edge outbound inbound delivery admin sandbox` → `limits problem logging` → `config store` →
-//! `provider` → `sign` → `json wire outcome secret clock metrics mistake`.
+//! `payment` → `provider` → `sign` → `json wire outcome secret clock metrics mistake`.
 
 pub mod admin;
 pub mod app;
@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod mistake;
 pub mod outbound;
 pub mod outcome;
+pub mod payment;
 pub mod problem;
 pub mod provider;
 pub mod sandbox;

@@ -20,6 +20,14 @@ pub const OUTCOME_HEADER: HeaderName = HeaderName::from_static("countersign-outc
 /// Carries the number of attempts made towards the provider.
 pub const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("countersign-attempts");
 
+/// Tells how much is left of a rate limit.
+pub const RATE_LIMIT_HEADER: HeaderName = HeaderName::from_static("ratelimit");
+/// Tells which rate limits there are.
+pub const RATE_LIMIT_POLICY_HEADER: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Says that the answer is that of an earlier call with the same reference.
+pub const REPLAYED_HEADER: HeaderName = HeaderName::from_static("countersign-replayed");
+
 /// The stable codes of everything Countersign itself refuses or cannot do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
@@ -37,8 +45,16 @@ pub enum Code {
     BodyTooLarge,
     /// The body is not declared as plain `application/json`.
     UnsupportedMediaType,
+    /// The merchant's reference was used before, with other parameters.
+    ReferenceReused,
+    /// A call with the same reference is still under way, or its outcome is not known yet.
+    InProgress,
+    /// Over a rate, or over the money per hour.
+    RateLimited,
     /// Too much is under way already: the in-flight limit or the signing queue.
     Overloaded,
+    /// Calls of this kind failed too often lately; none is made for a while.
+    CircuitOpen,
     /// The provider refused (only in answer mode `unwrapped`; otherwise its own JSON is passed on).
     Rejected,
     /// Nothing was sent: the provider could not be reached.
@@ -53,6 +69,8 @@ pub enum Code {
     StoreUnavailable,
     /// Notifications are not taken from this address.
     Forbidden,
+    /// An operator froze what moves money.
+    Frozen,
     /// The process is stopping and takes no new work.
     ShuttingDown,
     /// The request is not valid HTTP.
@@ -71,7 +89,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the reference.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::MalformedJson,
         Self::InvalidParameters,
         Self::Unauthorized,
@@ -79,7 +97,11 @@ impl Code {
         Self::MethodNotAllowed,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
+        Self::ReferenceReused,
+        Self::InProgress,
+        Self::RateLimited,
         Self::Overloaded,
+        Self::CircuitOpen,
         Self::Rejected,
         Self::ProviderUnreachable,
         Self::ProviderError,
@@ -87,6 +109,7 @@ impl Code {
         Self::KeyUnavailable,
         Self::StoreUnavailable,
         Self::Forbidden,
+        Self::Frozen,
         Self::ShuttingDown,
         Self::BadRequest,
         Self::HeadTooLarge,
@@ -130,6 +153,18 @@ impl Code {
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "The body must be application/json",
             ),
+            Self::ReferenceReused => (
+                "reference-reused",
+                S::UNPROCESSABLE_ENTITY,
+                "The reference was used with other parameters",
+            ),
+            Self::InProgress => {
+                ("in-progress", S::CONFLICT, "A call with this reference is under way")
+            }
+            Self::RateLimited => ("rate-limited", S::TOO_MANY_REQUESTS, "Too many calls"),
+            Self::CircuitOpen => {
+                ("circuit-open", S::SERVICE_UNAVAILABLE, "The provider fails; no calls for a while")
+            }
             Self::Overloaded => ("overloaded", S::SERVICE_UNAVAILABLE, "Too much is under way"),
             Self::Rejected => ("rejected", S::UNPROCESSABLE_ENTITY, "The provider refused"),
             Self::ProviderUnreachable => {
@@ -148,6 +183,7 @@ impl Code {
                 ("store-unavailable", S::SERVICE_UNAVAILABLE, "The store cannot be written")
             }
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "This address is not admitted"),
+            Self::Frozen => ("frozen", S::SERVICE_UNAVAILABLE, "The account is frozen"),
             Self::ShuttingDown => {
                 ("shutting-down", S::SERVICE_UNAVAILABLE, "The service is shutting down")
             }
@@ -223,6 +259,8 @@ pub struct Problem {
     provider_code: Option<i64>,
     errors: Vec<ParameterError>,
     retry_after: Option<Duration>,
+    rate_limit: Option<String>,
+    rate_limit_policy: Option<String>,
     allow: &'static str,
 }
 
@@ -239,6 +277,8 @@ impl Problem {
             provider_code: None,
             errors: Vec::new(),
             retry_after: None,
+            rate_limit: None,
+            rate_limit_policy: None,
             allow: "POST",
         }
     }
@@ -289,6 +329,13 @@ impl Problem {
         self
     }
 
+    /// Puts the values of `RateLimit` and, where it is known, `RateLimit-Policy` on the answer.
+    pub fn with_rate_limit(mut self, limit: String, policy: Option<String>) -> Self {
+        self.rate_limit = Some(limit);
+        self.rate_limit_policy = policy;
+        self
+    }
+
     /// States the methods that are allowed instead, as in `GET, HEAD`; `POST` unless said.
     pub fn allowing(mut self, methods: &'static str) -> Self {
         self.allow = methods;
@@ -323,18 +370,24 @@ impl Problem {
         };
         let body = serde_json::to_vec(&document).expect("a problem is plain data");
         let reply = Reply::new(self.code.status(), "application/problem+json", body);
-        let reply = stamp(reply, request_id, self.outcome, self.attempts);
-        let reply = match self.code {
-            Code::Unauthorized => reply.with_header(WWW_AUTHENTICATE, "Bearer"),
-            Code::MethodNotAllowed => reply.with_header(ALLOW, self.allow),
-            _ => reply,
-        };
-        match self.retry_after {
-            Some(after) => {
-                reply.with_header(RETRY_AFTER, &after.as_millis().div_ceil(1000).to_string())
-            }
+        self.stamp_own_fields(stamp(reply, request_id, self.outcome, self.attempts))
+    }
+
+    /// The header fields that only some problems carry.
+    fn stamp_own_fields(&self, reply: Reply) -> Reply {
+        let retry_after =
+            self.retry_after.map(|after| after.as_millis().div_ceil(1000).to_string());
+        let fields = [
+            (WWW_AUTHENTICATE, (self.code == Code::Unauthorized).then_some("Bearer")),
+            (ALLOW, (self.code == Code::MethodNotAllowed).then_some(self.allow)),
+            (RETRY_AFTER, retry_after.as_deref()),
+            (RATE_LIMIT_HEADER, self.rate_limit.as_deref()),
+            (RATE_LIMIT_POLICY_HEADER, self.rate_limit_policy.as_deref()),
+        ];
+        fields.into_iter().fold(reply, |reply, (name, value)| match value {
+            Some(value) => reply.with_header(name, value),
             None => reply,
-        }
+        })
     }
 }
 
@@ -377,6 +430,15 @@ mod tests {
     }
 
     #[test]
+    fn the_api_description_lists_the_same_codes_with_the_same_statuses() {
+        for (name, status, _) in crate::provider::PROBLEMS {
+            let code = Code::ALL.into_iter().find(|code| code.as_str() == *name);
+            let code = code.unwrap_or_else(|| panic!("`{name}` is described and never answered"));
+            assert_eq!(code.status().as_u16(), *status, "{name}");
+        }
+    }
+
+    #[test]
     fn an_unknown_outcome_is_never_called_safe_to_retry() {
         let problem = Problem::new(Code::OutcomeUnknown, Outcome::Unknown, "no answer")
             .about(Some("A-1"))
@@ -396,5 +458,17 @@ mod tests {
         let problem = Problem::not_sent(Code::Overloaded, "full")
             .with_retry_after(Duration::from_millis(1001));
         assert_eq!(problem.reply(&RequestId::random()).headers[&RETRY_AFTER], "2");
+    }
+
+    #[test]
+    fn a_call_over_the_rate_is_told_what_the_rate_is_and_when_to_come_back() {
+        let problem = Problem::not_sent(Code::RateLimited, "over the rate")
+            .with_retry_after(Duration::from_secs(3))
+            .with_rate_limit("\"account\";r=0;t=3".into(), Some("\"account\";q=50;w=1".into()));
+        let reply = problem.reply(&RequestId::random());
+        assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(reply.headers[&RETRY_AFTER], "3");
+        assert_eq!(reply.headers[&RATE_LIMIT_HEADER], "\"account\";r=0;t=3");
+        assert_eq!(reply.headers[&RATE_LIMIT_POLICY_HEADER], "\"account\";q=50;w=1");
     }
 }

@@ -1,120 +1,120 @@
-//! What the sidecar adds to a bare signature.
+//! What the sidecar adds to a bare signature, and what the journal adds to that.
 //!
-//! The release binary runs as its own process against a trivial upstream in this one; 32 keep-alive connections post a
-//! payout of about 300 bytes each. Printed per key size: CPU per request of the sidecar alone, the CPU of the bare
-//! signature measured in the same run, and their ratio, which is the figure to compare between machines and days.
+//! The release binary runs as its own process against a trivial upstream in this one; keep-alive connections post calls of
+//! about 300 bytes. Printed per key size, for a call that moves no money and for a payout, which is journalled: CPU per
+//! request of the sidecar alone, the CPU of the bare signature measured in the same run, and their ratio, which is the
+//! figure to compare between machines and days.
 
-mod client;
-mod process;
-mod upstream;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use countersign::secret::Secret;
 use countersign::sign::{Hash, PrivateKey};
-use process::Sidecar;
+use support::load::{self, Load};
+use support::process::Sidecar;
+use support::{cpu, server};
 
-const CONNECTIONS: usize = 32;
-const WARM_UP: Duration = Duration::from_secs(2);
-const MEASURED: Duration = Duration::from_secs(8);
-/// Long enough to even out the scheduler's ticks (10 ms), short enough to leave the clock rate alone.
+const WARM_UP: Duration = Duration::from_secs(1);
+const MEASURED: Duration = Duration::from_secs(5);
+const WARM_UP_CONNECTIONS: usize = 32;
+
+/// What is measured: connections and operation. A query of the same size takes the same way, but for the journal.
+const CASES: [(usize, &str); 6] = [
+    (32, "payout_status"),
+    (32, "payout_create"),
+    (1, "payout_status"),
+    (1, "payout_create"),
+    (64, "payout_status"),
+    (64, "payout_create"),
+];
+
 const BARE_SIGNATURES_FOR: Duration = Duration::from_secs(2);
 
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 141\r\n\r\n\
+{\"code\":10000,\"message\":\"Success\",\"data\":{\"mchOrderId\":\"B000000000000\",\"transactionId\":\"D1631118424367169536\",\"transactionStatus\":\"PENDING\"}}";
+
 fn main() {
-    // `cargo test --benches` and IDEs pass flags of the standard harness; only a plain run measures.
-    if std::env::args().any(|argument| argument == "--test") {
+    if support::is_only_a_test() {
         return;
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let upstream = runtime.block_on(upstream::start());
+    let upstream = runtime.block_on(server::start(ANSWER, || {}));
     println!(
-        "{CONNECTIONS} connections, {} s measured after {} s of warm-up",
+        "{} s measured for each case after {} s of warm-up",
         MEASURED.as_secs(),
         WARM_UP.as_secs()
     );
     for bits in [2048, 4096] {
         let folder = tempfile::tempdir().expect("a folder");
-        let key = folder.path().join("key.pem");
-        let made = PrivateKey::generate(bits).expect("a key pair");
-        std::fs::write(&key, made.to_pkcs8_pem().expose()).expect("a key file");
+        let key = PrivateKey::generate(bits).expect("a key pair").to_pkcs8_pem();
+        std::fs::write(folder.path().join("key.pem"), key.expose()).expect("a key file");
         let signature_us = bare_signature_us(&key);
-        let figures = runtime.block_on(run(folder.path(), upstream));
-        figures.print(bits, signature_us);
+        runtime.block_on(run(bits, folder.path(), upstream, signature_us));
     }
 }
 
-/// What one run brought.
-struct Figures {
-    ready_after: Duration,
-    idle_rss_kib: u64,
-    loaded_rss_kib: u64,
-    cpu_us_per_request: f64,
-    load: client::Load,
-}
-
-async fn run(folder: &Path, upstream: SocketAddr) -> Figures {
-    let sidecar = Sidecar::start(folder, upstream).await;
+/// One account, `bench`, towards `upstream`, with the key in `folder`.
+async fn run(bits: usize, folder: &Path, upstream: SocketAddr, signature_us: f64) {
+    let config = format!(
+        "[listen]\napp = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\n[log]\nformat = \"json\"\nlevel = \"info\"\n\n\
+         [[account]]\nname = \"bench\"\nprovider = \"bluepay\"\nbase_url = \"http://{upstream}\"\napp_id = \"bench\"\n\
+         [account.limits]\nin_flight = 1024\n[[account.signing_key]]\nid = \"bench\"\nprivate_key = {{ file = \"key.pem\" }}\n"
+    );
+    let sidecar = Sidecar::start(folder, &config).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let idle_rss_kib = sidecar.rss_kib();
-    client::run(sidecar.app, CONNECTIONS, WARM_UP).await;
-    let cpu_before = sidecar.cpu();
-    let load = client::run(sidecar.app, CONNECTIONS, MEASURED).await;
-    let cpu = sidecar.cpu() - cpu_before;
-    Figures {
-        ready_after: sidecar.ready_after,
-        idle_rss_kib,
-        loaded_rss_kib: sidecar.rss_kib(),
-        cpu_us_per_request: cpu.as_secs_f64() * 1e6 / load.requests() as f64,
-        load,
-    }
-}
-
-/// CPU time of one signature over a message like those the sidecar signs, in microseconds of this thread.
-fn bare_signature_us(key: &Path) -> f64 {
-    let text = std::fs::read(key).expect("the key file");
-    let key = PrivateKey::from_text(&Secret::new(text)).expect("a private key");
-    let message = client::parameters(0);
-    let thread_cpu = || {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-    };
-    let (started, cpu_before) = (Instant::now(), thread_cpu());
-    let mut count = 0u32;
-    while started.elapsed() < BARE_SIGNATURES_FOR {
-        std::hint::black_box(key.sign(Hash::Sha256, message.as_bytes()));
-        count += 1;
-    }
-    (thread_cpu() - cpu_before).as_secs_f64() * 1e6 / f64::from(count)
-}
-
-impl Figures {
-    fn print(&self, bits: usize, signature_us: f64) {
-        let load = &self.load;
-        println!("\nRSA-{bits}");
-        println!("  start to ready        {:>9.1} ms", self.ready_after.as_secs_f64() * 1e3);
+    let idle_rss_mb = sidecar.rss_mb();
+    println!("\nRSA-{bits}: CPU of the bare signature {signature_us:.1} us");
+    println!("  start to ready {:.1} ms", sidecar.ready_after.as_secs_f64() * 1e3);
+    println!(
+        "  connections  operation        req/s   p50 ms   p99 ms   CPU us   ratio  not accepted"
+    );
+    post(&sidecar, WARM_UP_CONNECTIONS, "payout_create", WARM_UP).await;
+    for (connections, operation) in CASES {
+        let cpu_before = sidecar.cpu();
+        let load = post(&sidecar, connections, operation, MEASURED).await;
+        let cpu_us = (sidecar.cpu() - cpu_before).as_secs_f64() * 1e6 / load.requests() as f64;
         println!(
-            "  RSS idle / loaded     {:>9.1} / {:.1} MB",
-            mb(self.idle_rss_kib),
-            mb(self.loaded_rss_kib)
-        );
-        println!(
-            "  requests per second   {:>9.0}",
-            load.requests() as f64 / MEASURED.as_secs_f64()
-        );
-        println!(
-            "  latency p50 / p99     {:>9.2} / {:.2} ms",
+            "  {connections:>11}  {operation:<13} {:>8.0} {:>8.2} {:>8.2} {cpu_us:>8.1} {:>7.3}  {:>12}",
+            load.per_second(),
             load.percentile_ms(0.50),
-            load.percentile_ms(0.99)
+            load.percentile_ms(0.99),
+            cpu_us / signature_us,
+            load.refused
         );
-        println!("  CPU per request       {:>9.1} us", self.cpu_us_per_request);
-        println!("  CPU of the signature  {signature_us:>9.1} us");
-        println!("  ratio                 {:>9.3}", self.cpu_us_per_request / signature_us);
-        println!("  answers not accepted  {:>9}", load.refused);
     }
+    println!("  RSS idle / loaded {idle_rss_mb:.1} / {:.1} MB", sidecar.rss_mb());
 }
 
-fn mb(kib: u64) -> f64 {
-    kib as f64 * 1024.0 / 1e6
+async fn post(sidecar: &Sidecar, connections: usize, operation: &str, during: Duration) -> Load {
+    static REFERENCE: AtomicU64 = AtomicU64::new(0);
+    let path = format!("/bench/{operation}");
+    let next = move || {
+        let body = parameters(REFERENCE.fetch_add(1, Ordering::Relaxed));
+        Some(load::post(&path, &body))
+    };
+    load::run(sidecar.address("app"), connections, during, next, |answer| {
+        answer.contains("countersign-outcome: accepted")
+    })
+    .await
+}
+
+/// CPU time of one signature over a message like those the sidecar signs, in microseconds.
+fn bare_signature_us(key: &Secret) -> f64 {
+    let key = PrivateKey::from_text(key).expect("a private key");
+    let message = parameters(0);
+    cpu::us_of(BARE_SIGNATURES_FOR, || {
+        std::hint::black_box(key.sign(Hash::Sha256, message.as_bytes()));
+    })
+}
+
+/// The parameters of a payout, about 300 bytes.
+fn parameters(reference: u64) -> String {
+    format!(
+        r#"{{"mchOrderId":"B{reference:015}","amount":50020,"payMethodCode":"BANK","transferCode":"KBANK","accountNo":"1234567890","accountName":"Somchai Jaidee","accountType":"INDIVIDUAL","accountTaxId":"1103700000000","mobile":"0812345678","relationship":"supplier","remark":"invoice 2026-0001, settled weekly"}}"#
+    )
 }

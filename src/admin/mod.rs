@@ -32,8 +32,8 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     /// Decides which keys are usable now.
     pub clock: Clock,
-    /// Whether the store can be written, where there is one.
-    pub store: Option<StoreHealth>,
+    /// Whether the store can be written.
+    pub store: StoreHealth,
 }
 
 #[async_trait]
@@ -91,7 +91,7 @@ impl Admin {
             Page::Liveness => Ok(Reply::new(StatusCode::OK, TEXT, "ok\n")),
             Page::Readiness => {
                 let snapshot = self.live.load();
-                Ok(readiness::answer(&snapshot, self.store.as_ref(), self.clock.now()).await)
+                Ok(readiness::answer(&snapshot, &self.store, self.clock.now()).await)
             }
             Page::Configuration => Ok(self.configuration()),
             Page::OpenApi => self.openapi(request),

@@ -56,28 +56,22 @@ impl StoreHealth {
 }
 
 /// 200 when everything is ready, else 503; the body says what is not and why.
-pub(super) async fn answer(
-    snapshot: &Snapshot,
-    store: Option<&StoreHealth>,
-    now: Timestamp,
-) -> Reply {
-    let mut parts = Map::new();
+pub(super) async fn answer(snapshot: &Snapshot, store: &StoreHealth, now: Timestamp) -> Reply {
     let accounts: Map<String, Value> = snapshot
         .accounts
         .values()
         .map(|account| (account.name.clone(), account_state(account, now)))
         .collect();
-    let mut is_ready = accounts.values().all(|state| state["ready"] == json!(true));
-    if let Some(store) = store {
-        let said = store.check().await;
-        is_ready &= said.is_ok();
-        parts.insert("store".to_owned(), store_state(said));
-    }
-    parts.insert("ready".to_owned(), json!(is_ready));
-    parts.insert("configuration".to_owned(), json!(snapshot.hash));
-    parts.insert("accounts".to_owned(), Value::Object(accounts));
+    let store = store.check().await;
+    let is_ready = store.is_ok() && accounts.values().all(|state| state["ready"] == json!(true));
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Reply::new(status, JSON, Value::Object(parts).to_string())
+    let body = json!({
+        "ready": is_ready,
+        "configuration": snapshot.hash,
+        "store": store_state(store),
+        "accounts": accounts,
+    });
+    Reply::new(status, JSON, body.to_string())
 }
 
 fn account_state(account: &Account, now: Timestamp) -> Value {

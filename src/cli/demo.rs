@@ -1,30 +1,23 @@
 //! `countersign demo`: the sandbox provider, the sidecar and a small application in one process, over real sockets.
 //!
-//! It tells a story in three steps: a payout that goes well, one whose answer is lost, and how the truth is found. No
-//! file is read and nothing is left behind.
+//! It tells a story: a payout that goes well, from the plain post to the event that says so, and one whose answer is lost.
+//! No file is needed; the store is in a temporary folder that goes with the demonstration.
 
 mod application;
+mod folder;
+mod stage;
 mod story;
 
-use std::sync::Arc;
-
 use serde_json::json;
-use tokio::sync::watch;
 
-use super::version::{COMMIT, VERSION};
 use super::{CommandError, Exit, runtime};
-use crate::app::{Build, Sidecar};
-use crate::clock::Clock;
-use crate::config::{self, Address, demo};
-use crate::provider::Provider;
-use crate::sandbox::{Running, Sandbox};
 
-use application::Application;
+use stage::Stage;
 use story::Story;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Exit when the story is over: 0 when every step went as told, 1 when one did not
+    /// Exit when the story is over: 0 when every step went as told
     #[arg(long)]
     once: bool,
     /// Print the story as JSON
@@ -39,88 +32,20 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 }
 
 async fn play(args: &Args) -> Result<(), String> {
-    let (sandbox, stage) = set_up().await?;
+    let stage = Stage::set_up().await?;
     let mut story = Story::new(args.json);
-    let told = tell(&mut story, &sandbox, &stage.application).await;
+    let told = tell(&mut story, &stage).await;
     story.finish(told.is_ok());
     if told.is_ok() && !args.once {
-        story.stay_up(&stage, &sandbox.base_url());
+        story.stay_up(&stage);
         let _ = tokio::signal::ctrl_c().await;
     }
-    stage.stop().await;
+    stage.clear().await;
     told
 }
 
-/// Everything that runs beside the sandbox.
-struct Stage {
-    application: Application,
-    app: String,
-    admin: String,
-    shutdown: watch::Sender<bool>,
-    running: tokio::task::JoinHandle<()>,
-}
-
-impl Stage {
-    async fn stop(self) {
-        let Self { shutdown, running, .. } = self;
-        let _ = shutdown.send(true);
-        running.abort();
-        let _ = running.await;
-    }
-}
-
-async fn set_up() -> Result<(Running, Stage), String> {
-    let provider = Provider::builtin("bluepay").ok_or("the built-in profile is missing")?;
-    let sandbox = Sandbox::demo(Arc::new(provider))?.start().await;
-    let sandbox = sandbox.map_err(|error| format!("the sandbox could not listen: {error}"))?;
-    let loaded = config::load_text(&configuration(&sandbox.base_url())).map_err(|mistakes| {
-        mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-    })?;
-    let sidecar = Sidecar::open(loaded, Clock::System, Build { version: VERSION, commit: COMMIT })
-        .map_err(|error| error.to_string())?;
-    let (Address::Tcp(app), Address::Tcp(admin)) = (sidecar.app_address(), sidecar.admin_address())
-    else {
-        return Err("the demo listens on TCP".to_owned());
-    };
-    let (application, app, admin) =
-        (Application::towards(*app), format!("http://{app}"), format!("http://{admin}"));
-    let (shutdown, told_to_stop) = watch::channel(false);
-    let running = tokio::spawn(sidecar.serve(told_to_stop));
-    Ok((sandbox, Stage { application, app, admin, shutdown, running }))
-}
-
-fn configuration(base_url: &str) -> String {
-    let (app_id, private_key) = (demo::APP_ID, demo::MERCHANT_PRIVATE_KEY);
-    format!(
-        r#"
-[listen]
-app = "127.0.0.1:0"
-admin = "127.0.0.1:0"
-
-[[account]]
-name = "shop-th"
-provider = "bluepay"
-base_url = "{base_url}"
-app_id = "{app_id}"
-currency = "THB"
-timezone = "+07:00"
-notify_url = "http://127.0.0.1:8601/shop-th"
-
-[account.timeouts]
-total = "2s"
-
-[[account.signing_key]]
-id = "demo"
-private_key = """{private_key}"""
-"#
-    )
-}
-
-async fn tell(
-    story: &mut Story,
-    sandbox: &Running,
-    application: &Application,
-) -> Result<(), String> {
+async fn tell(story: &mut Story, stage: &Stage) -> Result<(), String> {
+    let (application, sandbox) = (&stage.application, &stage.sandbox);
     let payout = r#"{"mchOrderId":"DEMO0001","amount":50020,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}"#;
     let answer = application.post("/shop-th/payout_create", payout).await?;
     story.application_posts("/shop-th/payout_create", payout);
@@ -130,6 +55,12 @@ async fn tell(
     story.goes_over_the_wire(&sent.path, envelope)?;
     story.answer_comes_back(&answer);
     answer.expect_outcome("accepted")?;
+    let event = application.event_about("DEMO0001").await?;
+    let notifications = sandbox.notifications();
+    let about = notifications.iter().find(|row| row.reference.as_deref() == Some("DEMO0001"));
+    story.notification_comes_back(about.ok_or("the sandbox sent no notification")?);
+    story.event_is_delivered(&event);
+    event.expect_type("countersign.payout.succeeded")?;
 
     sandbox.add_fault(
         &json!({ "kind": "close_after_commit", "operation": "payout_create", "count": 1 }),
@@ -137,11 +68,13 @@ async fn tell(
     let payout = payout.replace("DEMO0001", "DEMO0002");
     let answer = application.post("/shop-th/payout_create", &payout).await?;
     story.answer_is_lost(&answer);
-    answer.expect_outcome("unknown")?;
+    answer.expect_outcome("accepted")?;
+    let event = application.event_about("DEMO0002").await?;
+    story.truth_arrives(&event);
+    event.expect_type("countersign.payout.succeeded")?;
 
-    let question = r#"{"mchOrderId":"DEMO0002"}"#;
-    let answer = application.post("/shop-th/payout_status", question).await?;
-    story.application_asks(question, &answer);
+    let answer = application.post("/shop-th/payout_create", &payout).await?;
+    story.posted_again(&answer);
     answer.expect_outcome("accepted")?;
 
     let payouts = sandbox.transactions();

@@ -6,6 +6,8 @@
 mod show;
 mod table;
 
+pub(super) use table::time;
+
 use std::io::Write;
 use std::sync::Arc;
 

@@ -12,8 +12,10 @@ mod demo;
 mod explain;
 mod inbox;
 mod input;
+mod journal;
 mod keys;
 mod openapi;
+mod payments;
 mod run;
 mod sandbox;
 mod schema;
@@ -58,6 +60,12 @@ enum Command {
     Explain(explain::Args),
     /// Look at and act on the notifications that were received
     Inbox(inbox::Args),
+    /// Look at the journal of money-moving calls
+    Payments(payments::Args),
+    /// Let nothing of an account move money until it is unfrozen
+    Freeze(journal::FreezeArgs),
+    /// End a freeze
+    Unfreeze(journal::UnfreezeArgs),
     /// Print the OpenAPI document of the plain API that an account offers
     Openapi(openapi::Args),
     /// Print the JSON Schema of the configuration file
@@ -152,6 +160,9 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Inbox(args) => inbox::run(args),
+        Command::Payments(args) => payments::run(args),
+        Command::Freeze(args) => journal::freeze(args),
+        Command::Unfreeze(args) => journal::unfreeze(args),
         Command::Openapi(args) => openapi::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Version(args) => version::run(&args),

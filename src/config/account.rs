@@ -5,19 +5,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::file::{
-    AccountFile, AppFile, LimitsFile, OperationFile, RetryFile, Timeout, TimeoutsFile,
-};
+use super::file::{AccountFile, AppFile, OperationFile, RetryFile, Timeout, TimeoutsFile};
 use super::keys::{self, At};
 use super::leaf::{Given, Leaf};
 use super::listen::is_exposed;
 use super::mixups::Facts;
 use super::section::{Keyed, Section, join};
-use super::snapshot::{Account, Address, AppAuth, Limits, Listener, Retry};
+use super::snapshot::{Account, Address, AppAuth, Environment, Listener, Retry};
 use super::target::Place;
 use super::unconfirmed::{NOT_CONFIRMED, unconfirmed_names};
 use super::walk::Walk;
-use super::{delivery, target};
+use super::{delivery, limits, target};
 use crate::mistake::Mistake;
 use crate::provider::{OperationOverride, Provider};
 use crate::secret::Secret;
@@ -57,7 +55,9 @@ pub(super) fn compile(
     let provider_keys = keys::verifying(walk, file);
     let tokens = app_tokens(walk, &file.app);
     let uids = app_uids(walk, &file.app);
-    let limits = limits(walk, &file.limits);
+    let limits = limits::compile(walk, &file.limits, provider.as_deref(), currency.as_ref());
+    let circuit = limits::circuit(walk, &file.circuit);
+    let correct_clock = walk.or(&file.correct_clock, AccountFile::CORRECT_CLOCK);
     let timeouts = timeouts(walk, &file.timeouts);
     let retry = retry(walk, &file.retry);
     let delivery = delivery::compile(walk, &file.delivery);
@@ -66,14 +66,10 @@ pub(super) fn compile(
     if surroundings.listens_for_notifications && file.provider_key.is_empty() {
         walk.warn(path, "no `provider_key`: every notification will be refused");
     }
-    match (surroundings.listens_for_notifications, file.delivery.is_given) {
-        (true, false) => {
-            walk.warn(path, "no `delivery`: notifications are stored and wait there for good");
-        }
-        (false, true) => {
-            walk.warn(path, "`delivery` has no effect without `listen.notify`");
-        }
-        (true, true) | (false, false) => {}
+    // Whoever tries things out may do without an application.
+    let is_test = environment == Some(Environment::Test);
+    if surroundings.listens_for_notifications && !file.delivery.is_given && !is_test {
+        walk.warn(path, "no `delivery`: notifications are stored and wait there for good");
     }
     if delivery.is_some() && !file.timezone.is_given() {
         walk.warn(path, "no `timezone`: times in notifications are read as UTC");
@@ -111,6 +107,8 @@ pub(super) fn compile(
                 uids,
             },
             limits,
+            circuit,
+            correct_clock,
             timeouts,
             retry,
             delivery,
@@ -237,22 +235,6 @@ fn check_app(
     }
 }
 
-fn limits(walk: &mut Walk<'_>, section: &Section<LimitsFile>) -> Limits {
-    let file = walk.section(section).unwrap_or(&section.value);
-    let rate = walk.optional(&file.rate);
-    let burst = walk.optional(&file.burst).map(|burst| burst.0);
-    if burst.is_some() && !file.rate.is_given() {
-        walk.warn(&file.burst.path, "has no effect without `rate`");
-    }
-    Limits {
-        rate,
-        burst,
-        on_excess: walk.or(&file.on_excess, LimitsFile::ON_EXCESS),
-        max_wait: walk.or(&file.max_wait, LimitsFile::MAX_WAIT).0,
-        in_flight: walk.or(&file.in_flight, LimitsFile::IN_FLIGHT).0 as usize,
-    }
-}
-
 fn timeouts(walk: &mut Walk<'_>, section: &Section<TimeoutsFile>) -> Timeouts {
     let file = walk.section(section).unwrap_or(&section.value);
     let total = walk.or(&file.total, TimeoutsFile::TOTAL).0;
@@ -276,5 +258,6 @@ fn retry(walk: &mut Walk<'_>, section: &Section<RetryFile>) -> Retry {
     Retry {
         attempts: walk.or(&file.attempts, RetryFile::ATTEMPTS).0,
         resolve_for: walk.or(&file.resolve_for, RetryFile::RESOLVE_FOR).0,
+        notice_within: walk.optional(&file.notice_within).map(|span| span.0),
     }
 }

@@ -17,8 +17,8 @@ use super::mixups::{self, Facts};
 use super::section::Section;
 use super::snapshot::{Account, Boot, Log, Retention, Snapshot, StoreUrl};
 use super::sources::{Environment, Sources, unreadable};
+use super::syntax;
 use super::walk::Walk;
-use super::{pending, syntax};
 use crate::clock::Clock;
 use crate::mistake::Mistake;
 
@@ -51,11 +51,9 @@ pub(super) fn compile(
     now: Timestamp,
 ) -> Result<Loaded, Vec<Mistake>> {
     let value = syntax::parse(text)?;
-    let without_effect = pending::warning(&value);
     let root = Section::<ConfigFile>::root(value);
     let mut walk = Walk::new(Sources::new(environment, text));
     let built = walk.section(&root).and_then(|file| build(&mut walk, file, now));
-    walk.warnings.extend(without_effect);
     let Walk { sources, mistakes, warnings } = walk;
     match built {
         Some((boot, retention, accounts)) if mistakes.is_empty() => {
@@ -104,6 +102,7 @@ fn retention(walk: &mut Walk<'_>, store: &StoreFile) -> Retention {
         delivered: walk.or(&store.retention, StoreFile::RETENTION).0,
         dead_letters: walk.or(&store.dead_letter_retention, StoreFile::DEAD_LETTER_RETENTION).0,
         duplicates: walk.or(&store.duplicate_retention, StoreFile::DUPLICATE_RETENTION).0,
+        payments: walk.or(&store.payment_retention, StoreFile::PAYMENT_RETENTION).0,
     }
 }
 

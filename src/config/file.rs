@@ -15,7 +15,7 @@ use super::pem::{CertificateKey, Certificates};
 use super::secrets::{AppToken, DeliverySecrets};
 use super::section::{Keyed, List, Section};
 use super::setting::Whole;
-use super::snapshot::{AnswerMode, DeliveryFormat, Environment, LogFormat, OnExcess, Rate};
+use super::snapshot::{AnswerMode, DeliveryFormat, Environment, LogFormat, Money, OnExcess, Rate};
 use super::texts::{
     AccountName, AppId, CurrencyCode, KeyId, MemberName, Network, ProviderPath, StoreText, Zone,
 };
@@ -33,10 +33,16 @@ pub(super) type Timeout = Span<1, { 10 * MINUTE_MS }>;
 pub(super) type Pause = Span<0, { 10 * MINUTE_MS }>;
 /// How long an unknown outcome is chased.
 pub(super) type Chase = Span<0, { 24 * HOUR_MS }>;
+/// How long a circuit stays open.
+pub(super) type OpenFor = Span<100, { HOUR_MS }>;
 /// How long a delivery is repeated.
 pub(super) type Persistence = Span<0, { 30 * DAY_MS }>;
 /// How long something is kept in the store.
 pub(super) type Keeping = Span<1000, { 10 * 366 * DAY_MS }>;
+/// How long a settled payment is kept.
+pub(super) type PaymentKeeping = Span<{ 7 * DAY_MS }, { 10 * 366 * DAY_MS }>;
+/// How long a notification is waited for.
+pub(super) type Awaiting = Span<1000, { 30 * DAY_MS }>;
 
 /// The configuration of Countersign.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -61,7 +67,7 @@ pub(super) struct ListenFile {
     pub app: ListenerFile,
     /// For the provider's notifications, the public side. No such listener by default.
     pub notify: ListenerFile,
-    /// For metrics, health and reload.
+    /// For metrics and health.
     #[schemars(extend("default" = ListenFile::ADMIN))]
     pub admin: ListenerFile,
 }
@@ -88,6 +94,10 @@ pub(super) struct StoreFile {
     /// provider's signature does not age, so one that is recorded and posted again after this time is taken for a new one.
     #[schemars(extend("default" = StoreFile::DUPLICATE_RETENTION))]
     pub duplicate_retention: Leaf<Keeping>,
+    /// How long settled payments are kept, at least `7d`: a call that is repeated under its reference within this time
+    /// gets the first answer again.
+    #[schemars(extend("default" = StoreFile::PAYMENT_RETENTION))]
+    pub payment_retention: Leaf<PaymentKeeping>,
 }
 
 impl StoreFile {
@@ -95,6 +105,7 @@ impl StoreFile {
     pub const RETENTION: &str = "30d";
     pub const DEAD_LETTER_RETENTION: &str = "90d";
     pub const DUPLICATE_RETENTION: &str = "365d";
+    pub const PAYMENT_RETENTION: &str = "90d";
 }
 
 /// The log.
@@ -136,6 +147,10 @@ pub(super) struct AccountFile {
     /// `provider`: the provider's JSON as it came; `unwrapped`: its `data` only, with an HTTP status by outcome.
     #[schemars(extend("default" = AccountFile::ANSWER))]
     pub answer: Leaf<AnswerMode>,
+    /// Whether the timestamps in calls follow the provider's clock, as far as its answers tell it. For machines whose own
+    /// clock cannot be set right; moves them by an hour at most.
+    #[schemars(extend("default" = AccountFile::CORRECT_CLOCK))]
+    pub correct_clock: Leaf<bool>,
     /// The URL that the provider is told to post notifications to, where the application left it out.
     pub notify_url: Leaf<NotifyUrl>,
     /// Networks that notifications may come from, as `192.0.2.0/24`. From anywhere by default: the signature is what counts.
@@ -150,6 +165,8 @@ pub(super) struct AccountFile {
     pub tls: Section<TlsFile>,
     /// Limits on calls.
     pub limits: Section<LimitsFile>,
+    /// When calls are held back from a provider that fails.
+    pub circuit: Section<CircuitFile>,
     /// How long a call may take.
     pub timeouts: Section<TimeoutsFile>,
     /// How often a call is attempted.
@@ -163,6 +180,7 @@ pub(super) struct AccountFile {
 impl AccountFile {
     pub const TIMEZONE: &str = "+00:00";
     pub const ANSWER: &str = "provider";
+    pub const CORRECT_CLOCK: bool = false;
 }
 
 /// A private key of the account.
@@ -228,12 +246,44 @@ pub(super) struct LimitsFile {
     /// Calls under way at once; more are refused.
     #[schemars(extend("default" = LimitsFile::IN_FLIGHT))]
     pub in_flight: Leaf<Whole<1, 100_000>>,
+    /// The money that new calls may move within an hour, such as `100000.00 THB`; more is refused. No limit by default.
+    pub money_per_hour: Leaf<Money>,
+    /// Further rates for single operations, by operation name. A call must fit its own rate and the account's.
+    pub operation: Keyed<Section<OperationLimitFile>>,
 }
 
 impl LimitsFile {
     pub const ON_EXCESS: &str = "wait";
     pub const MAX_WAIT: &str = "2s";
     pub const IN_FLIGHT: u32 = 64;
+}
+
+/// The rate of one operation.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct OperationLimitFile {
+    /// Calls per second, minute or hour, such as `10/s`.
+    pub rate: Required<Leaf<Rate>>,
+    /// Calls that may be made at once before `rate` counts. By default as many as `rate` allows in its unit of time.
+    pub burst: Leaf<Whole<1, 1_000_000>>,
+}
+
+/// When calls are held back from a provider that fails: creates and queries each on their own.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct CircuitFile {
+    /// Failed calls in a row after which no more are made for a while; 0 for never. Refusals are not failures. The same
+    /// happens when half of at least 20 calls within 10 seconds fail.
+    #[schemars(extend("default" = CircuitFile::FAILURES))]
+    pub failures: Leaf<Whole<0, 10_000>>,
+    /// How long no calls are made until a single one may try, as a duration such as `10s`.
+    #[schemars(extend("default" = CircuitFile::OPEN_FOR))]
+    pub open_for: Leaf<OpenFor>,
+}
+
+impl CircuitFile {
+    pub const FAILURES: u32 = 10;
+    pub const OPEN_FOR: &str = "10s";
 }
 
 /// How long the phases of a call may take, as durations such as `2s`.
@@ -267,6 +317,9 @@ pub(super) struct RetryFile {
     /// How long an unknown outcome is chased before the caller gets `unknown`, as a duration such as `2m`.
     #[schemars(extend("default" = RetryFile::RESOLVE_FOR))]
     pub resolve_for: Leaf<Chase>,
+    /// A payment that was accepted and that no notification told of for this long is asked about, as a duration such as
+    /// `15m`. Not asked about by default.
+    pub notice_within: Leaf<Awaiting>,
 }
 
 impl RetryFile {

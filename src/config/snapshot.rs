@@ -41,6 +41,8 @@ pub struct Retention {
     pub dead_letters: Duration,
     /// What tells duplicates, counted from when it was last seen.
     pub duplicates: Duration,
+    /// Settled payments of the journal.
+    pub payments: Duration,
 }
 
 /// One merchant application at one provider.
@@ -63,6 +65,9 @@ pub struct Account {
     pub provider_keys: Vec<VerifyingKey>,
     pub app: AppAuth,
     pub limits: Limits,
+    pub circuit: CircuitLimits,
+    /// Whether timestamps in calls follow the provider's clock.
+    pub correct_clock: bool,
     pub timeouts: Timeouts,
     pub retry: Retry,
     pub delivery: Option<Delivery>,
@@ -129,6 +134,33 @@ pub struct Limits {
     pub on_excess: OnExcess,
     pub max_wait: Duration,
     pub in_flight: usize,
+    /// Further rates, by operation name.
+    pub operations: BTreeMap<String, OperationLimit>,
+    pub money_per_hour: Option<Money>,
+}
+
+/// The rate of one operation, beside the account's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperationLimit {
+    pub rate: Rate,
+    pub burst: Option<u32>,
+}
+
+/// An amount of money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Money {
+    /// Minor units, such as satang.
+    pub minor: u64,
+    /// ISO 4217 code.
+    pub currency: String,
+}
+
+/// When calls are held back from a provider that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CircuitLimits {
+    /// Failures in a row that open a circuit; 0 for never.
+    pub failures: u32,
+    pub open_for: Duration,
 }
 
 /// `count` calls per `per`.
@@ -148,6 +180,8 @@ pub enum OnExcess {
 pub struct Retry {
     pub attempts: u32,
     pub resolve_for: Duration,
+    /// How long a notification of an accepted payment is waited for before it is asked about.
+    pub notice_within: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]

@@ -7,19 +7,29 @@ use super::Verified;
 use crate::config::Account;
 use crate::metrics::OTHER_EVENT;
 use crate::provider::{Flag, NormaliseContext, Normalised};
-use crate::store::{EventId, Intake, NewEvent};
+use crate::store::{EventId, Expectation, Intake, NewEvent, Notice, Store, StoreError};
 
 /// The type of a parked notification; nothing of that type is ever delivered.
 const UNPARSABLE: &str = "countersign.unparsable";
 
+/// What was made of a verified notification.
+pub(super) struct Composed {
+    pub event: NewEvent,
+    /// The event's name as a metric's label.
+    pub label: String,
+    /// What it tells the journal.
+    pub notice: Option<Notice>,
+}
+
 /// What is to be stored for a verified notification. One that is no JSON object is kept as a dead letter, for a person.
-pub(super) fn compose(
+pub(super) async fn compose(
     account: &Account,
+    store: &dyn Store,
     id: EventId,
     verified: Verified,
     body: &Bytes,
     received_at: Timestamp,
-) -> (NewEvent, String) {
+) -> Result<Composed, StoreError> {
     let context = NormaliseContext {
         account: &account.name,
         currency: account.currency.as_deref(),
@@ -53,11 +63,19 @@ pub(super) fn compose(
             new.intake = Intake::Park {
                 reason: format!("the param is not usable JSON: {}", unparsable.error),
             };
-            (new, OTHER_EVENT.to_owned())
+            Ok(Composed { event: new, label: OTHER_EVENT.to_owned(), notice: None })
         }
-        Ok(event) => {
+        Ok(mut event) => {
             if !event.notes.is_empty() {
                 tracing::warn!(account = account.name, event_id = %id, notes = event.notes.join("; "), "a notification is not as documented");
+            }
+            let notice = notice(account, &event);
+            if let Some(notice) = &notice {
+                match store.expectation(notice).await? {
+                    Expectation::Expected(_) => {}
+                    Expectation::AmountDiffers(_) => event.raise(Flag::AmountMismatch),
+                    Expectation::Unexpected => event.raise(Flag::Unexpected),
+                }
             }
             new.dedupe_key = event.dedupe_key().to_owned();
             new.event_name.clone_from(&event.notification.event);
@@ -69,9 +87,28 @@ pub(super) fn compose(
             new.event = Some(event.to_cloud_event());
             new.intake = intake(&event);
             let label = event.event_label().to_owned();
-            (new, label)
+            Ok(Composed { event: new, label, notice })
         }
     }
+}
+
+/// What the event says about a payment of the journal; `None` for what no money-moving operation brings about.
+fn notice(account: &Account, event: &Normalised) -> Option<Notice> {
+    let kind = event.kind?.word();
+    let rules = &account.provider.events.rules;
+    let is_journalled = account.provider.operations.iter().any(|operation| {
+        let rule = rules.iter().find(|rule| operation.event.as_deref() == Some(rule.name.as_str()));
+        operation.money_moving && rule.is_some_and(|rule| rule.kind.word() == kind)
+    });
+    is_journalled.then(|| Notice {
+        account: account.name.clone(),
+        kind: kind.to_owned(),
+        reference: event.reference.clone(),
+        provider_reference: event.provider_reference.clone(),
+        status: event.status,
+        amount_minor: event.amount.as_ref().map(|amount| amount.minor),
+        currency: account.currency.clone(),
+    })
 }
 
 /// Of a state that is not final, two forms: the store knows whether the final one was there first.

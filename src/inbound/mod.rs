@@ -103,9 +103,14 @@ impl Inbound {
         let id = EventId::generate(received_at.as_millisecond()).ok_or_else(|| {
             StoreError::Refused("the system has no randomness to give".to_owned())
         })?;
-        let (event, label) = event::compose(account, id, verified, body, received_at);
-        record.learn(&event, label);
-        self.store.receive(event).await
+        let store = self.store.as_ref();
+        let composed = event::compose(account, store, id, verified, body, received_at).await?;
+        record.learn(&composed.event, composed.label);
+        match composed.notice {
+            // The payment it tells of is settled in the same commit.
+            Some(notice) => self.store.receive_notice(composed.event, notice).await.map(|it| it.0),
+            None => self.store.receive(composed.event).await,
+        }
     }
 
     fn note_use(&self, account: &Account, verified: &Verified, now: Timestamp) {

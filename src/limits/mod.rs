@@ -1,8 +1,28 @@
-//! What bounds the work under way. Today the per-account limit on calls in flight; rates, circuits and budgets belong
-//! here too.
+//! What bounds the work towards a provider: calls in flight, rate, circuits, retries, money, and the clock it is held to.
 //!
-//! State is kept per account name, not per snapshot, so it outlives a reload.
+//! State is kept per account name, not per snapshot, so it outlives a reload. For one attempt, in this order:
+//!
+//! 1. `in_flight`: [`InFlight::enter`], once per call.
+//! 2. `money`: [`MoneyBudget::reserve`], once per call that moves money out; given back only when provably not sent.
+//! 3. `circuit`: [`Circuit::enter`] for the operation's [`CallClass`]; the leave is settled with what the attempt showed.
+//! 4. `rate`: [`RateLimiter::admit`], which may wait. When the provider says "too many", [`RateLimiter::close_for`].
+//! 5. `skew`: [`ClockSkew::corrected`] for the timestamp where the account asks for it; [`ClockSkew::observe`] afterwards.
+//! 6. `budget`: [`RetryBudget::earn`] when the first attempt was answered, [`RetryBudget::spend`] before every repeat.
+//!
+//! [`CallClass`]: crate::metrics::CallClass
 
+mod accounts;
+mod budget;
+mod circuit;
 mod in_flight;
+mod money;
+mod rate;
+mod skew;
 
+pub use accounts::{AccountLimits, Limiters};
+pub use budget::RetryBudget;
+pub use circuit::{Circuit, CircuitLeave, CircuitOpen, CircuitState, Sample};
 pub use in_flight::{InFlight, InFlightGuard};
+pub use money::{MoneyBudget, MoneyRefused, Reserved};
+pub use rate::{RateLimitFields, RateLimiter, RateRefused, Urgency};
+pub use skew::ClockSkew;

@@ -3,6 +3,10 @@
 /// A part of the time a request spends inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// Waiting for the rate limit.
+    Wait,
+    /// Writing the journal.
+    Journal,
     /// Making the signature, queueing for a signing thread included.
     Sign,
     /// From connecting to the last byte of the provider's answer.
@@ -11,10 +15,12 @@ pub enum Phase {
 
 impl Phase {
     /// All phases, so that their series exist from the start.
-    pub const ALL: [Self; 2] = [Self::Sign, Self::Upstream];
+    pub const ALL: [Self; 4] = [Self::Wait, Self::Journal, Self::Sign, Self::Upstream];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            Self::Wait => "wait",
+            Self::Journal => "journal",
             Self::Sign => "sign",
             Self::Upstream => "upstream",
         }
@@ -127,6 +133,56 @@ impl DeliveryResult {
             Self::Gone => "gone",
             Self::Exhausted => "exhausted",
             Self::Undeliverable => "undeliverable",
+        }
+    }
+}
+
+/// A limit that refuses calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LimitKind {
+    /// The account's rate.
+    Account,
+    /// The rate of one operation.
+    Operation,
+    /// The provider said that it is called too often.
+    Provider,
+    /// The account's money per hour.
+    Money,
+}
+
+impl LimitKind {
+    /// All limits, so that their series exist from the start.
+    pub const ALL: [Self; 4] = [Self::Account, Self::Operation, Self::Provider, Self::Money];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Operation => "operation",
+            Self::Provider => "provider",
+            Self::Money => "money",
+        }
+    }
+}
+
+/// Calls that fail together, and so share a circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallClass {
+    /// What changes something: creates and cancellations.
+    Create,
+    /// What only reads.
+    Query,
+}
+
+impl CallClass {
+    /// Both classes, so that their series exist from the start.
+    pub const ALL: [Self; 2] = [Self::Create, Self::Query];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Query => "query",
         }
     }
 }

@@ -7,11 +7,13 @@ mod labels;
 use std::sync::Arc;
 
 use prometheus::{
-    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-pub use labels::{AttemptResult, DeliveryResult, KeyUse, NotificationResult, Phase};
+pub use labels::{
+    AttemptResult, CallClass, DeliveryResult, KeyUse, LimitKind, NotificationResult, Phase,
+};
 
 /// Seconds from 1 ms (a query over loopback) to 60 s (the longest time-out that makes sense for a payment). Dense where
 /// providers usually answer (50 ms to 5 s), with an edge at the default total time-out of 30 s.
@@ -46,8 +48,22 @@ pub struct Metrics {
     request_phase: HistogramVec,
     /// `countersign_requests_in_flight{account}`.
     pub requests_in_flight: IntGaugeVec,
+    /// `countersign_unknown_outcomes{account}`: money-moving calls of which nobody knows whether they happened.
+    unknown_outcomes: IntGaugeVec,
+    /// `countersign_unknown_oldest_age_seconds{account}`: 0 when there is none.
+    unknown_oldest_age: GaugeVec,
+    /// `countersign_resolved_total{account,final}`: unknown outcomes that became known.
+    pub resolved: IntCounterVec,
     /// `countersign_upstream_attempts_total{account,operation,result}`.
     pub upstream_attempts: IntCounterVec,
+    /// `countersign_rate_limited_total{account,limit}`: calls refused by a rate, by the provider's own word, or by the
+    /// money per hour. Calls that waited and passed are not counted.
+    rate_limited: IntCounterVec,
+    /// `countersign_circuit_state{account,class}`: 0 closed, 1 half-open, 2 open. An open circuit whose time is over
+    /// stays 2 until a call tries it.
+    circuit_state: IntGaugeVec,
+    /// `countersign_clock_skew_seconds{account}`: the provider's clock less ours; missing until first measured.
+    clock_skew: GaugeVec,
     /// `countersign_signing_key_info{account,key_id,use}`: 1 for every loaded key.
     signing_key_info: IntGaugeVec,
     /// `countersign_key_not_after_timestamp_seconds{account,key_id}`: only for keys with an end.
@@ -132,6 +148,33 @@ impl Metrics {
                     &["account"],
                 ),
             ),
+            unknown_outcomes: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "countersign_unknown_outcomes",
+                        "Money-moving calls with an unknown outcome",
+                    ),
+                    &["account"],
+                ),
+            ),
+            unknown_oldest_age: registered(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "countersign_unknown_oldest_age_seconds",
+                        "Age of the oldest unknown outcome",
+                    ),
+                    &["account"],
+                ),
+            ),
+            resolved: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("countersign_resolved_total", "Unknown outcomes that became known"),
+                    &["account", "final"],
+                ),
+            ),
             upstream_attempts: registered(
                 &registry,
                 IntCounterVec::new(
@@ -140,6 +183,33 @@ impl Metrics {
                         "Attempts made towards the provider",
                     ),
                     &["account", "operation", "result"],
+                ),
+            ),
+            rate_limited: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("countersign_rate_limited_total", "Calls refused by a limit"),
+                    &["account", "limit"],
+                ),
+            ),
+            circuit_state: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "countersign_circuit_state",
+                        "State of a circuit: 0 closed, 1 half-open, 2 open",
+                    ),
+                    &["account", "class"],
+                ),
+            ),
+            clock_skew: registered(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "countersign_clock_skew_seconds",
+                        "How far the provider's clock is ahead of ours",
+                    ),
+                    &["account"],
                 ),
             ),
             signing_key_info: registered(
@@ -242,12 +312,33 @@ impl Metrics {
             self.deliveries.with_label_values(&[account, result.as_str()]);
         }
         self.set_inbox(account, InboxFigures::default());
+        for limit in LimitKind::ALL {
+            self.rate_limited(account, limit);
+        }
+        for class in CallClass::ALL {
+            self.circuit_state(account, class);
+        }
         for operation in operations {
             self.request_duration.with_label_values(&[account, operation]);
             for result in AttemptResult::ALL {
                 self.upstream_attempts.with_label_values(&[account, operation, result.as_str()]);
             }
         }
+    }
+
+    /// The counter of calls that `limit` refused.
+    pub fn rate_limited(&self, account: &str, limit: LimitKind) -> IntCounter {
+        self.rate_limited.with_label_values(&[account, limit.as_str()])
+    }
+
+    /// The state of the account's circuit for `class`.
+    pub fn circuit_state(&self, account: &str, class: CallClass) -> IntGauge {
+        self.circuit_state.with_label_values(&[account, class.as_str()])
+    }
+
+    /// The provider's clock less ours. Asking makes the series exist.
+    pub fn clock_skew(&self, account: &str) -> Gauge {
+        self.clock_skew.with_label_values(&[account])
     }
 
     /// Makes a key's series exist; `not_after` is Unix time in seconds.
@@ -257,6 +348,13 @@ impl Metrics {
         if let Some(end) = not_after {
             self.key_not_after.with_label_values(&[account, key_id]).set(end as f64);
         }
+    }
+
+    /// Shows how many outcomes of an account are unknown, and how old the oldest is.
+    pub fn set_unknown(&self, account: &str, count: u64, oldest_age_seconds: f64) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.unknown_outcomes.with_label_values(&[account]).set(count);
+        self.unknown_oldest_age.with_label_values(&[account]).set(oldest_age_seconds);
     }
 
     /// Counts `seconds` spent in `phase`.

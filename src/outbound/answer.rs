@@ -5,7 +5,9 @@ use http::StatusCode;
 
 use super::attempts::Exchange;
 use super::classify::{Verdict, outcome};
+use super::journaled::frozen;
 use crate::config::{Account, AnswerMode};
+use crate::limits::RateRefused;
 use crate::outcome::Outcome;
 use crate::problem::{Code, Problem};
 use crate::provider::{Operation, ProviderAnswer};
@@ -55,6 +57,18 @@ pub(super) fn answer(
         Verdict::SigningFailed => {
             Err(Problem::not_sent(Code::InternalError, "the signing thread failed"))
         }
+        Verdict::RateLimited(refused) => Err(rate_limited(refused)),
+        Verdict::CircuitOpen(after) => Err(Problem::not_sent(
+            Code::CircuitOpen,
+            "calls of this kind failed too often lately: none is made for a while",
+        )
+        .with_retry_after(after)),
+        Verdict::NotJournalled => Err(Problem::not_sent(
+            Code::StoreUnavailable,
+            "the journal could not be written: nothing was sent",
+        )),
+        Verdict::Frozen(reason) => Err(frozen(&reason)),
+        Verdict::Settled(outcome) => Err(settled(outcome)),
     };
     result.map_err(|problem| problem.after_attempts(attempts).about(reference))
 }
@@ -104,6 +118,24 @@ fn unwrapped(
             ),
         )
         .with_provider_code(code)),
+    }
+}
+
+fn rate_limited(refused: RateRefused) -> Problem {
+    Problem::not_sent(Code::RateLimited, format!("over the {} limit", refused.limit.as_str()))
+        .with_retry_after(refused.retry_after)
+        .with_rate_limit(refused.fields.limit, refused.fields.policy)
+}
+
+/// It is known how it ended, but the provider's own answer was lost on the way.
+fn settled(outcome: Outcome) -> Problem {
+    let detail =
+        "the provider's own answer was lost; what became of the call is known from elsewhere";
+    match outcome {
+        Outcome::Rejected => Problem::new(Code::Rejected, outcome, detail),
+        Outcome::NotSent => Problem::not_sent(Code::ProviderUnreachable, detail),
+        Outcome::Accepted => Problem::new(Code::ProviderError, outcome, detail),
+        Outcome::Unknown => Problem::new(Code::OutcomeUnknown, outcome, detail),
     }
 }
 

@@ -1,22 +1,25 @@
 //! The attempt loop: sign, send, classify, and decide whether to go again.
 //!
-//! Every attempt is signed anew, because the timestamp stands inside the signed text; the ids stay. Today a call is made
-//! once: whatever may be repeated needs the journal first, and its decision belongs in [`run`].
+//! Every attempt is signed anew, because the timestamp stands inside the signed text; the ids stay. What may be repeated
+//! here needs no memory: what provably was not sent, what the provider refused for the moment, and calls that are safe to
+//! repeat whatever became of them. Everything else is the journal's: see `journaled`.
 
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE};
 
 use super::Outbound;
 use super::classify::{Verdict, classify};
+use super::pauses;
 use crate::config::Account;
 use crate::json::Object;
-use crate::metrics::Phase;
-use crate::provider::{FillContext, Operation};
+use crate::limits::{AccountLimits, Sample, Urgency};
+use crate::metrics::{CallClass, Phase};
+use crate::provider::{CodeMeaning, FillContext, Operation};
 use crate::sign::SignError;
-use crate::wire::{AnswerBody, Call};
+use crate::wire::{AnswerBody, Call, NotSent, Timeouts};
 
 /// A call that passed every check and waits to be signed.
 pub(super) struct PreparedCall<'a> {
@@ -30,34 +33,122 @@ pub(super) struct PreparedCall<'a> {
 pub(super) struct Exchange {
     pub attempts: u32,
     pub verdict: Verdict,
+    /// Whether the answer is that of an earlier call with the same reference.
+    pub is_replay: bool,
 }
 
-/// Makes the call.
+/// Makes the call, again where that is safe, within the total time-out.
 pub(super) async fn run(outbound: &Outbound, call: &PreparedCall<'_>) -> Exchange {
-    let body = match sign(outbound, call).await {
-        Ok(body) => body,
-        Err(verdict) => return Exchange { attempts: 0, verdict },
+    let deadline = Instant::now() + call.account.timeouts.total;
+    let mut attempts = 0;
+    loop {
+        let verdict = attempt(outbound, call, deadline).await;
+        attempts += u32::from(verdict.was_tried());
+        let repeat = repeatable(call.operation, &verdict);
+        match repeat && go_again(outbound, call, &verdict, attempts, deadline).await {
+            true => {}
+            false => return Exchange { attempts, verdict, is_replay: false },
+        }
+    }
+}
+
+/// Whether a call may be made again without knowing more.
+fn repeatable(operation: &Operation, verdict: &Verdict) -> bool {
+    verdict.nothing_happened_yet() || (operation.safe_to_repeat() && verdict.is_inconclusive())
+}
+
+/// Waits for the next attempt, when there may be one: by number, by time, and by the account's budget of repeats.
+pub(super) async fn go_again(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    verdict: &Verdict,
+    attempts: u32,
+    deadline: Instant,
+) -> bool {
+    if attempts == 0 || attempts >= call.account.retry.attempts {
+        return false;
+    }
+    let pause =
+        verdict.retry_after().unwrap_or_else(|| pauses::in_call(attempts - 1, pauses::random()));
+    if Instant::now() + pause >= deadline || !outbound.limiters.of(call.account).retries.spend() {
+        return false;
+    }
+    tokio::time::sleep(pause).await;
+    true
+}
+
+/// One attempt: admitted, signed, sent, and what it proves.
+pub(super) async fn attempt(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    deadline: Instant,
+) -> Verdict {
+    let limits = outbound.limiters.of(call.account);
+    let waited = Instant::now();
+    let admitted = limits.rate.admit(Urgency::of(call.operation), &call.operation.name).await;
+    outbound.metrics.observe_phase(Phase::Wait, waited.elapsed().as_secs_f64());
+    if let Err(refused) = admitted {
+        return Verdict::RateLimited(refused);
+    }
+    let circuit = limits.circuit(CallClass::of(call.operation));
+    let leave = match circuit.enter(Instant::now()) {
+        Ok(leave) => leave,
+        Err(open) => return Verdict::CircuitOpen(open.retry_after),
     };
-    let verdict = send(outbound, call, body).await;
-    outbound
-        .metrics
-        .upstream_attempts
-        .with_label_values(&[
-            &call.account.name,
-            &call.operation.name,
-            verdict.attempt_result().as_str(),
-        ])
-        .inc();
-    Exchange { attempts: 1, verdict }
+    let body = match sign(outbound, call, &limits).await {
+        Ok(body) => body,
+        Err(verdict) => return verdict,
+    };
+    let verdict = send(outbound, call, body, &limits, deadline).await;
+    leave.settle(sample(&verdict), Instant::now());
+    if let Verdict::Answered { understood, .. } = &verdict {
+        match understood.meaning {
+            CodeMeaning::Throttled => {
+                limits.rate.close_for(verdict.retry_after(), Instant::now());
+            }
+            _ => limits.retries.earn(),
+        }
+    }
+    let labels = [
+        call.account.name.as_str(),
+        call.operation.name.as_str(),
+        verdict.attempt_result().as_str(),
+    ];
+    outbound.metrics.upstream_attempts.with_label_values(&labels).inc();
+    verdict
+}
+
+/// What an attempt says about the provider's health.
+fn sample(verdict: &Verdict) -> Sample {
+    match verdict {
+        Verdict::Answered { .. } => Sample::Answered,
+        Verdict::Unreadable { .. } | Verdict::NoAnswer(_) | Verdict::NotSent(_) => Sample::Failed,
+        Verdict::NoUsableKey
+        | Verdict::SigningQueueFull
+        | Verdict::SigningFailed
+        | Verdict::RateLimited(_)
+        | Verdict::CircuitOpen(_)
+        | Verdict::NotJournalled
+        | Verdict::Frozen(_)
+        | Verdict::Settled(_) => Sample::Silent,
+    }
 }
 
 /// The complete signed request body, with the time of this very attempt in it.
-async fn sign(outbound: &Outbound, call: &PreparedCall<'_>) -> Result<Bytes, Verdict> {
+async fn sign(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    limits: &AccountLimits,
+) -> Result<Bytes, Verdict> {
     let account = call.account;
     let now = outbound.clock.now();
     let key = account.signing_keys.usable_at(now).ok_or(Verdict::NoUsableKey)?;
-    let context =
-        FillContext { unix_ms: now.as_millisecond(), notify_url: account.notify_url.as_deref() };
+    let stamped = match account.correct_clock {
+        true => limits.skew.corrected(now),
+        false => now,
+    };
+    let notify_url = account.notify_url.as_deref();
+    let context = FillContext { unix_ms: stamped.as_millisecond(), notify_url };
     let additions = call.operation.additions(call.parameters, &context);
     let text =
         call.parameters.splice(additions.iter().map(|(name, value)| (*name, value.as_str())));
@@ -79,7 +170,13 @@ async fn sign(outbound: &Outbound, call: &PreparedCall<'_>) -> Result<Bytes, Ver
 }
 
 /// Sends the signed body and reads what comes back.
-async fn send(outbound: &Outbound, call: &PreparedCall<'_>, body: Bytes) -> Verdict {
+async fn send(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    body: Bytes,
+    limits: &AccountLimits,
+    deadline: Instant,
+) -> Verdict {
     let json = HeaderValue::from_static("application/json");
     let wire_call = Call {
         path: call.operation.path.clone(),
@@ -88,8 +185,19 @@ async fn send(outbound: &Outbound, call: &PreparedCall<'_>, body: Bytes) -> Verd
         answer_body: AnswerBody::Needed,
     };
     let account = call.account;
-    let started = Instant::now();
-    let sent = outbound.upstream.send(&account.target, wire_call, account.timeouts).await;
+    let (started, sent_at) = (Instant::now(), outbound.clock.now());
+    let left = deadline.saturating_duration_since(started);
+    if left.is_zero() {
+        // Sending now would only make an unknown outcome.
+        return Verdict::NotSent(NotSent::ConnectTimeout);
+    }
+    let timeouts = Timeouts { total: account.timeouts.total.min(left), ..account.timeouts };
+    let sent = outbound.upstream.send(&account.target, wire_call, timeouts).await;
     outbound.metrics.observe_phase(Phase::Upstream, started.elapsed().as_secs_f64());
+    if let Ok(answer) = &sent
+        && let Some(date) = answer.headers.get(DATE).and_then(|date| date.to_str().ok())
+    {
+        limits.skew.observe(date, sent_at, outbound.clock.now());
+    }
     classify(&account.provider, sent)
 }

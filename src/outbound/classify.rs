@@ -1,5 +1,11 @@
 //! What an exchange proves. The provider's code decides, never the HTTP status and never its message text.
 
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+
+use crate::limits::RateRefused;
 use crate::metrics::AttemptResult;
 use crate::outcome::Outcome;
 use crate::provider::{CodeMeaning, Kind, Operation, Provider, ProviderAnswer};
@@ -22,6 +28,16 @@ pub(super) enum Verdict {
     SigningQueueFull,
     /// The signing thread failed; nothing was sent.
     SigningFailed,
+    /// Over a rate; nothing was sent.
+    RateLimited(RateRefused),
+    /// The provider failed too often lately; nothing was sent. When to come back.
+    CircuitOpen(Duration),
+    /// The journal could not be written; nothing was sent.
+    NotJournalled,
+    /// The account is frozen, for this reason; nothing was sent.
+    Frozen(String),
+    /// It is known how it ended, and there is no answer of the provider's to pass on.
+    Settled(Outcome),
 }
 
 impl Verdict {
@@ -31,11 +47,104 @@ impl Verdict {
             Self::Answered { .. } => AttemptResult::Answered,
             Self::Unreadable { .. } => AttemptResult::Unreadable,
             Self::NoAnswer(_) => AttemptResult::NoAnswer,
-            Self::NotSent(_) | Self::NoUsableKey | Self::SigningQueueFull | Self::SigningFailed => {
-                AttemptResult::NotSent
-            }
+            Self::NotSent(_)
+            | Self::NoUsableKey
+            | Self::SigningQueueFull
+            | Self::SigningFailed
+            | Self::RateLimited(_)
+            | Self::CircuitOpen(_)
+            | Self::NotJournalled
+            | Self::Frozen(_)
+            | Self::Settled(_) => AttemptResult::NotSent,
         }
     }
+
+    /// What a caller of `operation` who is told this hears.
+    pub fn outcome(&self, operation: &Operation) -> Outcome {
+        match self {
+            Self::Answered { understood, .. } => outcome(operation, understood.meaning),
+            Self::Unreadable { .. } | Self::NoAnswer(_) => Outcome::Unknown,
+            Self::Settled(outcome) => *outcome,
+            Self::NotSent(_)
+            | Self::NoUsableKey
+            | Self::SigningQueueFull
+            | Self::SigningFailed
+            | Self::RateLimited(_)
+            | Self::CircuitOpen(_)
+            | Self::NotJournalled
+            | Self::Frozen(_) => Outcome::NotSent,
+        }
+    }
+
+    /// Whether the provider was tried to be reached at all.
+    pub fn was_tried(&self) -> bool {
+        match self {
+            Self::Answered { .. } | Self::Unreadable { .. } | Self::NoAnswer(_) => true,
+            Self::NotSent(_) => true,
+            Self::NoUsableKey
+            | Self::SigningQueueFull
+            | Self::SigningFailed
+            | Self::RateLimited(_)
+            | Self::CircuitOpen(_)
+            | Self::NotJournalled
+            | Self::Frozen(_)
+            | Self::Settled(_) => false,
+        }
+    }
+
+    /// Whether it is proved that nothing happened, for a reason that may pass: no connection, a stale timestamp, too many
+    /// requests.
+    pub fn nothing_happened_yet(&self) -> bool {
+        let passing = [CodeMeaning::StaleTimestamp, CodeMeaning::Throttled];
+        match self {
+            Self::NotSent(_) => true,
+            Self::Answered { understood, .. } => passing.contains(&understood.meaning),
+            _ => false,
+        }
+    }
+
+    /// Whether it leaves open what happened.
+    pub fn is_inconclusive(&self) -> bool {
+        match self {
+            Self::Unreadable { .. } | Self::NoAnswer(_) => true,
+            Self::Answered { understood, .. } => understood.meaning == CodeMeaning::InDoubt,
+            _ => false,
+        }
+    }
+
+    /// When the provider said to come back.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Answered { answer, .. } => retry_after(&answer.headers),
+            _ => None,
+        }
+    }
+
+    /// The reason in a few words, never a body.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Answered { understood, .. } => format!("answered with code {}", understood.code),
+            Self::Unreadable { status } => {
+                format!("HTTP status {status} with a body that is not the provider's envelope")
+            }
+            Self::NoAnswer(reason) => reason.to_string(),
+            Self::NotSent(reason) => reason.to_string(),
+            Self::NoUsableKey => "no signing key is valid now".to_owned(),
+            Self::SigningQueueFull => "the signing queue is full".to_owned(),
+            Self::SigningFailed => "the signing thread failed".to_owned(),
+            Self::RateLimited(_) => "over the rate limit".to_owned(),
+            Self::CircuitOpen(_) => "the circuit is open".to_owned(),
+            Self::NotJournalled => "the journal could not be written".to_owned(),
+            Self::Frozen(reason) => format!("the account is frozen: {reason}"),
+            Self::Settled(outcome) => format!("settled as {}", outcome.as_str()),
+        }
+    }
+}
+
+/// The whole seconds of a `Retry-After`; its date form is not read, because it would be judged by two clocks.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 /// Sorts what the upstream brought.

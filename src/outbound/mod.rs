@@ -4,11 +4,16 @@
 //! providers: the edge brings whole requests, the profile says what an operation is.
 
 mod answer;
+mod asking;
 mod attempts;
 mod authorize;
 mod classify;
+mod journaled;
+mod known;
 mod parameters;
+mod pauses;
 mod record;
+pub mod resolve;
 mod route;
 
 use std::sync::Arc;
@@ -17,10 +22,11 @@ use async_trait::async_trait;
 
 use crate::clock::Clock;
 use crate::config::Live;
-use crate::limits::InFlight;
+use crate::limits::{InFlight, Limiters};
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::sign::SignPool;
+use crate::store::Store;
 use crate::wire::{APP_BODY_BYTES_MAX, Handler, Refusal, Reply, Request, Upstream};
 
 use record::Record;
@@ -35,6 +41,10 @@ pub struct Outbound {
     pub signers: SignPool,
     /// Calls under way, per account.
     pub in_flight: InFlight,
+    /// Rates, circuits and budgets, per account.
+    pub limiters: Limiters,
+    /// Where money-moving calls are written down before they leave.
+    pub store: Arc<dyn Store>,
     /// Where everything is counted.
     pub metrics: Arc<Metrics>,
     /// Where timestamps come from.
@@ -84,8 +94,16 @@ impl Outbound {
         record.reference = parameters::reference(operation, &parameters).map(str::to_owned);
         parameters::check(account, operation, &parameters, record.reference.as_deref())?;
         let call = attempts::PreparedCall { account, operation, parameters: &parameters };
-        let exchange = attempts::run(self, &call).await;
+        let exchange = match operation.money_moving {
+            true => {
+                let reference = record.reference.as_deref();
+                let made = journaled::run(self, &call, reference, record.id()).await;
+                made.map_err(|problem| problem.about(reference))?
+            }
+            false => attempts::run(self, &call).await,
+        };
         record.attempts = exchange.attempts;
+        record.is_replay = exchange.is_replay;
         answer::answer(account, operation, exchange, record.reference.as_deref())
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::answer::Answered;
 use crate::metrics::Metrics;
 use crate::outcome::Outcome;
-use crate::problem::{Problem, stamp};
+use crate::problem::{Problem, REPLAYED_HEADER, stamp};
 use crate::wire::{Reply, RequestId};
 
 /// The label of requests that named no account or operation; the path they asked for is never a label.
@@ -19,9 +19,16 @@ pub(super) struct Record {
     pub operation: Option<String>,
     pub reference: Option<String>,
     pub attempts: u32,
+    /// Whether the answer is that of an earlier call.
+    pub is_replay: bool,
 }
 
 impl Record {
+    /// The request's id.
+    pub fn id(&self) -> &RequestId {
+        &self.id
+    }
+
     /// Begins with a fresh request id.
     pub fn begin(started: Instant) -> Self {
         Self {
@@ -31,6 +38,7 @@ impl Record {
             operation: None,
             reference: None,
             attempts: 0,
+            is_replay: false,
         }
     }
 
@@ -49,6 +57,10 @@ impl Record {
             Err(problem) => {
                 (problem.reply(&self.id), problem.outcome(), problem.code().as_str().to_owned())
             }
+        };
+        let reply = match self.is_replay {
+            true => reply.with_header(REPLAYED_HEADER, "true"),
+            false => reply,
         };
         self.count(metrics, outcome, &code);
         self.log(outcome, &code, reply.status.as_u16());

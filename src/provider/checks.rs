@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use url::Url;
 
 use super::codes::{Code, CodeMeaning, CodeTable};
-use super::compile::Provider;
+use super::compile::{Lost, Provider};
 use super::event;
 use super::file::{CodeFile, OperationFile, ProfileFile, ResolutionFile, SigningFile};
 use super::members;
@@ -62,6 +63,17 @@ pub fn provider(file: ProfileFile, mistakes: &mut Mistakes) -> Provider {
     event::acknowledgement(&file.notification.acknowledge, mistakes);
     let acknowledgement = file.notification.acknowledge.clone();
     let events = event::table(file.notification, file.events, &sources, mistakes);
+    for operation in &operations {
+        let Some(event) = &operation.event else { continue };
+        if !events.rules.iter().any(|rule| rule.name == *event) {
+            let names: Vec<&str> = events.rules.iter().map(|rule| rule.name.as_str()).collect();
+            let problem = format!(
+                "`{event}` is no event of this profile, expected one of {}",
+                names.join(", ")
+            );
+            mistakes.add(format!("operation.{}.event", operation.name), problem);
+        }
+    }
     Provider {
         name: file.name,
         title: file.title,
@@ -71,6 +83,10 @@ pub fn provider(file: ProfileFile, mistakes: &mut Mistakes) -> Provider {
         answer: file.answer,
         codes,
         events,
+        lost: Lost {
+            grace: Duration::from_secs(file.lost.grace_seconds.into()),
+            not_found_needed: file.lost.not_found_needed.max(1),
+        },
         acknowledgement,
     }
 }
@@ -250,10 +266,12 @@ fn operation(row: OperationFile, sources: &Sources, mistakes: &mut Mistakes) -> 
         path: row.path,
         kind: row.kind,
         money_moving: row.money_moving,
+        gives_back: row.gives_back,
         reference: row.reference,
         members,
         requires_one_of: row.requires_one_of,
         resolved_by: row.resolved_by.map(ResolutionFile::into),
+        event: row.event,
         confirmed: row.confirmed,
         source,
         note: row.note,

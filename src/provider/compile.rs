@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -26,7 +27,17 @@ pub struct Provider {
     pub answer: AnswerShape,
     pub codes: CodeTable,
     pub events: EventTable,
+    pub lost: Lost,
     pub(super) acknowledgement: Acknowledgement,
+}
+
+/// When a call that cannot be found counts as one that did not land.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// How long after the last attempt.
+    pub grace: Duration,
+    /// How many queries must have said so.
+    pub not_found_needed: u32,
 }
 
 static BLUEPAY: LazyLock<Provider> = LazyLock::new(|| {

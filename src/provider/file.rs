@@ -25,6 +25,8 @@ pub struct ProfileFile {
     /// A list, because the order of operations is shown to people.
     #[serde(rename = "operation")]
     pub operations: Vec<OperationFile>,
+    #[serde(default)]
+    pub lost: LostFile,
     pub notification: NotificationFile,
     #[serde(default, rename = "event")]
     pub events: Vec<EventFile>,
@@ -36,6 +38,24 @@ pub struct ProfileFile {
 pub struct SigningFile {
     pub request: RequestRecipe,
     pub notification: VerifyRecipe,
+}
+
+/// When a call that cannot be found counts as one that did not land.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LostFile {
+    /// Seconds from the last attempt.
+    pub grace_seconds: u32,
+    /// Queries that must have said so.
+    pub not_found_needed: u32,
+    pub confirmed: bool,
+    pub note: Option<String>,
+}
+
+impl Default for LostFile {
+    fn default() -> Self {
+        Self { grace_seconds: 60, not_found_needed: 2, confirmed: false, note: None }
+    }
 }
 
 /// One answer code.
@@ -60,8 +80,12 @@ pub struct OperationFile {
     pub kind: Kind,
     #[serde(default)]
     pub money_moving: bool,
+    #[serde(default)]
+    pub gives_back: bool,
     pub reference: Option<String>,
     pub resolved_by: Option<ResolutionFile>,
+    /// The name of the event rule that says how a query's answer about a call reads.
+    pub event: Option<String>,
     #[serde(default = "confirmed")]
     pub confirmed: bool,
     pub source: String,

@@ -8,6 +8,7 @@ mod codes;
 mod compile;
 mod event;
 mod file;
+mod lookup;
 mod members;
 mod openapi;
 mod operation;
@@ -16,12 +17,13 @@ mod refusal;
 mod schema;
 
 pub use codes::{AnswerShape, Code, CodeMeaning, CodeTable, ProviderAnswer};
-pub use compile::{Provider, builtin_names};
+pub use compile::{Lost, Provider, builtin_names};
 pub use event::{
     Acknowledgement, Amount, AmountUnit, EventKind, EventMembers, EventRule, EventStatus,
     EventTable, EventTime, Failure, Flag, NormaliseContext, Normalised, NotificationText,
     TimeFormat, UNRECOGNISED, Unparsable, WithoutName,
 };
+pub use lookup::LookedUp;
 pub use openapi::PROBLEMS;
 pub use operation::{
     Fill, FillContext, Kind, Member, MemberType, Operation, OperationOverride, ParameterError,

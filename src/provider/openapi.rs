@@ -29,6 +29,7 @@ pub const PROBLEMS: &[(&str, u16, &str)] = &[
         422,
         "The parameters break the operation's schema; `errors` lists where.",
     ),
+    ("rejected", 422, "The provider refused (answer mode `unwrapped`)."),
     ("reference-reused", 422, "The same reference came with other parameters."),
     ("rate-limited", 429, "Too many calls."),
     ("provider-unreachable", 502, "Nothing was sent."),
@@ -41,6 +42,7 @@ pub const PROBLEMS: &[(&str, u16, &str)] = &[
     ("circuit-open", 503, "The provider fails too often at the moment."),
     ("key-unavailable", 503, "There is no usable signing key."),
     ("store-unavailable", 503, "The journal could not be written; nothing was sent."),
+    ("frozen", 503, "An operator froze what moves money on this account."),
     ("shutting-down", 503, "The sidecar is stopping."),
     ("outcome-unknown", 504, "It may have happened; do not make it again under another reference."),
 ];

@@ -19,6 +19,8 @@ pub struct Operation {
     pub kind: Kind,
     /// Whether it moves money (payout, refund, void, debit).
     pub money_moving: bool,
+    /// Whether it gives a payer's money back (refund, void): it goes before what starts something new.
+    pub gives_back: bool,
     /// The member that carries the merchant's own order id.
     pub reference: Option<String>,
     pub members: Vec<Member>,
@@ -26,6 +28,8 @@ pub struct Operation {
     pub requires_one_of: Vec<String>,
     /// The query that tells what became of a lost call of this operation.
     pub resolved_by: Option<Resolution>,
+    /// The name of the event rule by which a query's answer about a call is read.
+    pub event: Option<String>,
     /// Whether the provider's own documentation confirms path and members.
     pub confirmed: bool,
     /// Address of the page the row comes from.

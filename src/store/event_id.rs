@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// `evt_` and 26 characters of Crockford base 32: 48 bits of milliseconds, then 80 random bits (a ULID).
+use super::ulid;
+
+/// `evt_` and 26 characters: see `ulid`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(String);
 
@@ -13,29 +15,16 @@ pub struct EventId(String);
 pub struct UnknownEventId(String);
 
 const PREFIX: &str = "evt_";
-const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-const LENGTH: usize = 26;
 
 impl EventId {
     /// A new id for an event received at `now_ms`; `None` when the system has no randomness to give.
     pub fn generate(now_ms: i64) -> Option<Self> {
-        let mut random = [0u8; 10];
-        aws_lc_rs::rand::fill(&mut random).ok()?;
-        Some(Self::from_parts(now_ms, random))
+        Some(Self::from_parts(now_ms, ulid::random()?))
     }
 
     /// The id made of `now_ms` and `random`; the same parts make the same id.
     pub fn from_parts(now_ms: i64, random: [u8; 10]) -> Self {
-        let time = u128::from(now_ms.max(0).unsigned_abs() & 0xffff_ffff_ffff);
-        let bits = random.iter().fold(time, |bits, byte| (bits << 8) | u128::from(*byte));
-        let mut text = String::with_capacity(PREFIX.len() + LENGTH);
-        text.push_str(PREFIX);
-        for place in (0..LENGTH).rev() {
-            let digit = (bits >> (place * 5)) & 31;
-            // `digit` is below 32 by the mask.
-            text.push(char::from(DIGITS[usize::try_from(digit).unwrap_or(0)]));
-        }
-        Self(text)
+        Self(ulid::compose(PREFIX, now_ms, random))
     }
 
     pub fn as_str(&self) -> &str {
@@ -47,12 +36,9 @@ impl FromStr for EventId {
     type Err = UnknownEventId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let lower = text.trim().to_ascii_lowercase();
-        let digits = lower.strip_prefix(PREFIX).unwrap_or_default().as_bytes();
-        match digits.len() == LENGTH && digits.iter().all(|digit| DIGITS.contains(digit)) {
-            true => Ok(Self(lower)),
-            false => Err(UnknownEventId(text.chars().take(64).collect())),
-        }
+        ulid::read(PREFIX, text)
+            .map(Self)
+            .ok_or_else(|| UnknownEventId(text.chars().take(64).collect()))
     }
 }
 

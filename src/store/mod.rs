@@ -1,8 +1,8 @@
 //! The only durable state of the program, and the only place that knows a database.
 //!
 //! Everyone else sees `dyn Store`. It keeps the **inbox**: every verified notification, the event made from it and
-//! how far its delivery got. The journal of money-moving calls will be a second family of methods beside [`Inbox`],
-//! in the same file and the same commits. An `Ok` from a writing method means that it is on disk.
+//! how far its delivery got; and the **journal**: every money-moving call and what is known of it. Both live in the same
+//! file and share commits. An `Ok` from a writing method means that it is on disk.
 //!
 //! Nothing here reads the clock: every "now" comes in as milliseconds since the Unix epoch.
 
@@ -10,8 +10,13 @@ mod error;
 mod event;
 mod event_id;
 mod inbox;
+mod journal;
 mod operate;
+mod payment;
+mod payment_id;
+mod payments;
 mod sqlite;
+mod ulid;
 mod url;
 
 #[cfg(test)]
@@ -27,16 +32,24 @@ pub use event::{
 };
 pub use event_id::{EventId, UnknownEventId};
 pub use inbox::Inbox;
+pub use journal::Journal;
 pub use operate::{
     AccountCounts, AttemptRecord, Cursor, EventDetail, EventRow, Filter, Listing, Retention,
     Selection, Swept, Tally,
 };
+pub use payment::{
+    ANSWER_BYTES_MAX, AskedAnswer, Begun, Conclusion, Expectation, Freeze, HistoryEntry,
+    JournalError, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered,
+    StoredAnswer,
+};
+pub use payment_id::{PaymentId, UnknownPaymentId};
+pub use payments::{PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing};
 pub use sqlite::{Activity, SqliteStore};
 pub use url::StoreUrl;
 
 /// Everything durable. One value per process, shared as `Arc<dyn Store>`.
 #[async_trait]
-pub trait Store: Inbox {
+pub trait Store: Inbox + Journal {
     /// Makes one small durable write: `Ok` means that a notification or a journal entry could be stored now, and that none
     /// failed to be in the last seconds.
     async fn probe(&self) -> Result<(), StoreError>;

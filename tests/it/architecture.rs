@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 /// Modules by layer, the lowest first. A module may name modules of lower layers; within a layer only where the second
 /// list says so.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["clock", "metrics", "mistake", "outcome", "secret"],
     &["json", "wire"],
     &["sign"],
     &["provider"],
+    &["payment"],
     &["config", "store"],
     &["limits", "logging", "problem"],
     &["admin", "delivery", "edge", "inbound", "outbound", "sandbox"],

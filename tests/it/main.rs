@@ -14,4 +14,5 @@ mod lifecycle;
 mod notifications;
 mod outbound;
 mod outcomes;
+mod payments;
 mod refusals;

@@ -9,18 +9,26 @@ use crate::support::{Action, ConfigBuilder, Provider, Sidecar};
 const PAYOUT: &str = r#"{"mchOrderId":"A1","amount":100,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}"#;
 const STATUS: &str = r#"{"mchOrderId":"A1"}"#;
 
+/// A payout with a reference of its own: a reference is paid once.
+fn payout(number: usize) -> (String, String) {
+    let reference = format!("REF{number:03}");
+    (reference.clone(), PAYOUT.replace("\"A1\"", &format!("\"{reference}\"")))
+}
+
 fn sidecar(provider: &Provider) -> Sidecar {
     let config = ConfigBuilder::new(&provider.base_url())
-        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"1500ms\"");
+        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"1500ms\"")
+        .section("[account.retry]\nattempts = 1\nresolve_for = \"0s\"")
+        .section("[account.circuit]\nfailures = 0");
     Sidecar::start(&config)
 }
 
 #[track_caller]
-fn assert_unknown(answer: &Answer) {
+fn assert_unknown(answer: &Answer, reference: &str) {
     let problem = answer.problem("outcome-unknown", 504);
     assert_eq!(problem["outcome"], "unknown", "{problem:#}");
     assert_eq!(problem["safe_to_retry"], false, "{problem:#}");
-    assert_eq!(problem["reference"], "A1", "{problem:#}");
+    assert_eq!(problem["reference"], reference, "{problem:#}");
     assert_eq!(problem["attempts"], 1, "{problem:#}");
     assert_eq!(answer.header("countersign-outcome"), Some("unknown"));
 }
@@ -44,16 +52,17 @@ fn a_lost_answer_to_a_payout_is_an_unknown_outcome_and_is_not_sent_again() {
         Action::Raw(b"\x15\x03\x01\x00\x02\x02".to_vec()),
         Action::Raw(b"HTTP/1.1 200 OK\r\nContent-".to_vec()),
     ];
-    for misbehaviour in misbehaviours {
-        let before = provider.received().len();
+    for (number, misbehaviour) in misbehaviours.into_iter().enumerate() {
+        let (reference, body) = payout(number);
         provider.will(misbehaviour.clone());
-        let answer = post(sidecar.app, "/shop/payout_create", PAYOUT);
-        assert_unknown(&answer);
-        assert_eq!(
-            provider.received().len() - before,
-            1,
-            "{misbehaviour:?} was sent more than once"
-        );
+        let answer = post(sidecar.app, "/shop/payout_create", &body);
+        assert_unknown(&answer, &reference);
+        let received = provider.received();
+        let creates = received.iter().filter(|request| {
+            let is_create = request.path() == "/open-api/disbursement/transfer";
+            is_create && String::from_utf8_lossy(&request.body).contains(&reference)
+        });
+        assert_eq!(creates.count(), 1, "{misbehaviour:?} was sent more than once");
     }
 }
 
@@ -92,9 +101,9 @@ fn the_code_decides_and_not_the_http_status() {
         (Action::Answer(code(29999)), "unknown"),
         (Action::Answer(code(1)), "unknown"),
     ];
-    for (action, outcome) in cases {
+    for (number, (action, outcome)) in cases.into_iter().enumerate() {
         provider.will(action.clone());
-        let answer = post(sidecar.app, "/shop/payout_create", PAYOUT);
+        let answer = post(sidecar.app, "/shop/payout_create", &payout(number).1);
         assert_eq!(answer.status, 200, "the provider answered: {action:?}");
         assert_eq!(answer.header("countersign-outcome"), Some(outcome), "{action:?}");
     }
@@ -108,9 +117,9 @@ fn interim_answers_are_skipped_and_close_delimited_ones_read_to_their_end() {
         b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"code\":10000}",
         b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"code\":10000}",
     ];
-    for answer in answers {
+    for (number, answer) in answers.into_iter().enumerate() {
         provider.will(Action::Raw(answer.to_vec()));
-        let answer = post(sidecar.app, "/shop/payout_create", PAYOUT);
+        let answer = post(sidecar.app, "/shop/payout_create", &payout(number).1);
         assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());
     }
 }
@@ -122,5 +131,5 @@ fn an_answer_without_end_is_cut_off_and_unknown() {
     let mut flood = b"HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n".to_vec();
     flood.resize(flood.len() + 8_000_000, b' ');
     provider.will(Action::Raw(flood));
-    assert_unknown(&post(sidecar.app, "/shop/payout_create", PAYOUT));
+    assert_unknown(&post(sidecar.app, "/shop/payout_create", PAYOUT), "A1");
 }

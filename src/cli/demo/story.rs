@@ -4,8 +4,9 @@ use std::io::IsTerminal;
 
 use serde_json::{Value, json};
 
-use super::Stage;
-use super::application::Got;
+use super::application::{Delivered, Got};
+use super::stage::Stage;
+use crate::sandbox::Notification;
 
 /// Signatures and problems are longer than a line; this much of them is shown.
 const SHOWN_CHARACTERS: usize = 24;
@@ -68,21 +69,50 @@ impl Story {
     pub fn answer_is_lost(&mut self, answer: &Got) {
         self.answer(
             "answer_lost",
-            "A second payout: the provider takes it, but its answer is lost on the way. Countersign does not call that a \
-             failure, and does not send it again",
+            "A second payout: the provider takes it, but its answer is lost on the way. Countersign does not send it again; \
+             it asks what became of it",
             answer,
         );
     }
 
-    pub fn application_asks(&mut self, question: &str, answer: &Got) {
+    pub fn posted_again(&mut self, answer: &Got) {
+        self.answer(
+            "posted_again",
+            "The application posts the same payout once more, to be sure: it gets the same answer, and nothing is sent",
+            answer,
+        );
+    }
+
+    pub fn notification_comes_back(&mut self, notification: &Notification) {
         self.step(
-            "application_asks",
-            "So the application asks what became of it",
+            "notification_comes_back",
+            "The payout is done: the provider's signed notification comes back, is verified, stored and acknowledged",
             &[
-                ("request", "POST /shop-th/payout_status".to_owned()),
-                ("body", question.to_owned()),
-                ("answer", answer.body.clone()),
+                ("event", notification.event.clone().unwrap_or_default()),
+                ("param", notification.param.clone()),
             ],
+        );
+    }
+
+    pub fn event_is_delivered(&mut self, event: &Delivered) {
+        let mut rows = vec![
+            ("type", event.text("type")),
+            ("reference", event.text("reference")),
+            ("amount", event.text("amount")),
+            ("completed_at", event.text("completed_at")),
+            ("webhook-signature", event.signature.clone()),
+        ];
+        if self.json.is_some() {
+            rows.push(("event", event.body.clone()));
+        }
+        self.step("event_is_delivered", "The application gets one plain event, signed", &rows);
+    }
+
+    pub fn truth_arrives(&mut self, event: &Delivered) {
+        self.step(
+            "truth_arrives",
+            "Its notification and event arrive like the first one's",
+            &[("type", event.text("type")), ("reference", event.text("reference"))],
         );
     }
 
@@ -100,13 +130,18 @@ impl Story {
         }
     }
 
-    pub fn stay_up(&self, stage: &Stage, sandbox: &str) {
+    pub fn stay_up(&self, stage: &Stage) {
+        let sandbox = stage.sandbox.base_url();
         if self.as_json {
-            println!("{}", json!({ "app": stage.app, "admin": stage.admin, "sandbox": sandbox }));
+            let addresses = json!({
+                "app": stage.app, "notify": stage.notify, "admin": stage.admin, "sandbox": sandbox
+            });
+            println!("{addresses}");
             return;
         }
         println!("\nEverything stays up until Ctrl-C:");
         println!("  application side  {}/shop-th/{{operation}}", stage.app);
+        println!("  provider side     {}/shop-th", stage.notify);
         println!("  admin side        {}/metrics", stage.admin);
         println!("  sandbox           {sandbox}/_sandbox/transactions");
         println!("\nTry it:");

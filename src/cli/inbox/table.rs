@@ -101,7 +101,7 @@ pub(super) fn printable(text: &str, kept: &str) -> String {
 }
 
 /// RFC 3339 in UTC, to the millisecond.
-pub(super) fn time(unix_ms: i64) -> String {
+pub(in crate::cli) fn time(unix_ms: i64) -> String {
     Timestamp::from_millisecond(unix_ms)
         .map_or_else(|_| unix_ms.to_string(), |time| format!("{time:.3}"))
 }

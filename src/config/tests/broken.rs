@@ -76,6 +76,14 @@ const CASES: &[(&str, &str, &str)] = &[
         "operation = { payment_viod = { path = \"void\" }, balance = { pth = \"/x\" } }",
     ),
     (
+        "limits of operations the profile does not have, without a rate; money of another currency",
+        "",
+        "currency = \"THB\"\n\
+         limits = { money_per_hour = \"5 USD\", operation = { payout_crate = { burst = 1 }, balance = { rate = 1 } } }\n\
+         circuit = { failures = -1, open_for = \"1ms\" }\ncorrect_clock = \"yes\"",
+    ),
+    ("money that is not exact", "", "limits = { money_per_hour = \"1000.005 THB\" }"),
+    (
         "a delivery secret of the wrong form",
         "",
         "delivery = { url = \"http://127.0.0.1:1\", secret = \"hush\" }",

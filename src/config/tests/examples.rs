@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::{ACCOUNT, loaded};
-use crate::config::{load, pending, schema, syntax};
+use crate::config::{load, schema, syntax};
 
 fn shipped() -> Vec<PathBuf> {
     let in_folder = |folder: &str| {
@@ -129,20 +129,4 @@ fn undescribed(schema: &Value, without: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| undescribed(item, without)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-#[test]
-fn settings_without_effect_are_named_in_one_warning() {
-    let text = fs::read_to_string("config/examples/full.toml").expect("text");
-    let loaded = loaded(&text);
-    let told: Vec<&String> =
-        loaded.warnings.iter().filter(|warning| warning.starts_with("no effect")).collect();
-    let expected = match pending::WITHOUT_EFFECT {
-        [] => Vec::new(),
-        paths => {
-            let names: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
-            vec![format!("no effect in this version yet: {}", names.join(", "))]
-        }
-    };
-    assert_eq!(told, expected.iter().collect::<Vec<_>>(), "the full example uses every setting");
 }

@@ -13,7 +13,7 @@ use super::reading::{Found, Reading};
 use super::rule::{EventMembers, EventRule};
 use super::time::EventTime;
 use crate::json::{JsonError, MemberNames, Object, parse_object};
-use crate::provider::Provider;
+use crate::provider::{Operation, Provider};
 use crate::sign::Hash;
 
 /// The circumstances of a notification.
@@ -107,19 +107,48 @@ impl Provider {
         if let Some(rule) = rule {
             reading.require(&rule.required);
         }
+        Ok(self.read_event(param, context, &object, reading, event, rule))
+    }
+
+    /// Makes what a query said of a lost call of `operation` into an event, flagged as synthesised. `data` is the exact
+    /// text of what the provider knows of the call. `None` when the profile does not say how it reads, or it is no object.
+    pub fn synthesise(
+        &self,
+        operation: &Operation,
+        data: &str,
+        context: &NormaliseContext<'_>,
+    ) -> Option<Normalised> {
+        let rule = operation.event.as_deref();
+        let rule = self.events.rules.iter().find(|known| Some(known.name.as_str()) == rule)?;
+        let object = parse_object(data.as_bytes()).ok()?;
+        let mut event =
+            self.read_event(data, context, &object, Reading::new(&object), None, Some(rule));
+        event.raise(Flag::Synthesised);
+        Some(event)
+    }
+
+    fn read_event(
+        &self,
+        param: &str,
+        context: &NormaliseContext<'_>,
+        object: &Object<'_>,
+        mut reading: Reading<'_, '_>,
+        event: Option<String>,
+        rule: Option<&EventRule>,
+    ) -> Normalised {
         let members = rule.map_or(&self.events.unrecognised, |rule| &rule.members);
         let word = members.status.as_ref().map_or(Found::Nothing, |names| reading.find(names));
         let (status, flags) = rule.map_or_else(Default::default, |rule| {
             judge(rule, event.as_deref(), &word, &mut reading)
         });
         let dedupe_key = rule
-            .and_then(|rule| key_of_identity(rule, event.as_deref(), &object))
+            .and_then(|rule| key_of_identity(rule, event.as_deref(), object))
             .unwrap_or_else(|| key_of_text(param));
         let mut texts = Texts { provider: self, members, context, reading };
         let created_at = texts.time(members.created.as_ref());
         let completed_at = texts.time(members.completed.as_ref());
         let received_at = EventTime { timestamp: context.received_at, offset: context.timezone };
-        Ok(Normalised {
+        Normalised {
             id: context.id.to_owned(),
             account: context.account.to_owned(),
             provider: self.name.clone(),
@@ -148,7 +177,7 @@ impl Provider {
             },
             notes: texts.reading.into_notes(),
             dedupe_key,
-        })
+        }
     }
 
     /// The event's name, and the rule that names it.

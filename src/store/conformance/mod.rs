@@ -2,8 +2,12 @@
 
 mod delivering;
 mod interleavings;
+mod noticing;
 mod operating;
+pub(super) mod paying;
+mod payments;
 mod receiving;
+mod recovering;
 mod tidying;
 
 use std::sync::Arc;
@@ -16,8 +20,12 @@ use super::{
 
 pub(super) use delivering::*;
 pub(super) use interleavings::*;
+pub(super) use noticing::*;
 pub(super) use operating::*;
+pub(super) use paying::*;
+pub(super) use payments::*;
 pub(super) use receiving::*;
+pub(super) use recovering::*;
 pub(super) use tidying::*;
 
 /// A place for one store, empty at first. Opening it again finds what was stored; opening it twice is two processes.
@@ -82,6 +90,32 @@ macro_rules! conformance_tests {
             a_probe_says_that_the_store_can_be_written,
             any_interleaving_delivers_in_order_and_loses_nothing,
             any_interleaving_with_replays_loses_nothing,
+            forty_callers_of_one_reference_make_one_payment,
+            the_same_call_again_gets_the_stored_answer,
+            a_reference_with_other_parameters_is_told_apart,
+            a_rejected_or_unsent_reference_may_be_used_again,
+            a_forbidden_step_is_an_error_and_changes_nothing,
+            a_lost_payment_is_sent_again_only_when_it_is_provably_absent,
+            a_lost_payment_is_handed_out_once_and_again_when_it_is_due,
+            a_found_payment_is_settled_and_its_answer_kept,
+            an_accepted_payment_without_a_notification_is_asked_about,
+            waiting_callers_are_told_when_the_payment_moves_on,
+            a_frozen_account_begins_and_sends_nothing,
+            a_closed_journal_begins_nothing,
+            a_notification_settles_a_payment_whatever_its_state,
+            a_repeated_notification_settles_nothing_again,
+            a_notification_that_cannot_be_stored_settles_nothing,
+            what_was_sent_is_compared_with_what_came_back,
+            a_notification_finds_the_generation_it_is_about,
+            a_settled_payment_takes_the_late_end_of_its_attempt,
+            what_a_dead_process_was_sending_is_unknown,
+            what_a_living_process_is_sending_is_left_alone,
+            a_step_begins_the_hold_anew,
+            hundreds_of_payments_of_a_dead_process_are_recovered,
+            every_open_case_is_listed_with_its_history,
+            a_sweep_removes_only_settled_payments_and_none_for_a_week,
+            odd_texts_come_back_as_they_were,
+            the_store_and_the_rules_never_differ,
         );
     };
 }

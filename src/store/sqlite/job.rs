@@ -18,10 +18,10 @@ impl<'a> Work<'a> {
         Self { connection, woken }
     }
 
-    /// Once this is committed, whoever delivers for `account` is told to look.
-    pub(super) fn wake(&mut self, account: &str) {
-        if !self.woken.contains(account) {
-            self.woken.insert(account.to_owned());
+    /// Once this is committed, whoever listens to `key` (an account's deliveries, a payment) is told to look.
+    pub(super) fn wake(&mut self, key: &str) {
+        if !self.woken.contains(key) {
+            self.woken.insert(key.to_owned());
         }
     }
 }

@@ -3,8 +3,10 @@
 mod connect;
 mod failure;
 mod files;
+mod holder;
 mod inbox;
 mod job;
+mod journal;
 mod migrate;
 mod readers;
 mod wake;
@@ -73,6 +75,7 @@ impl SqliteStore {
             counters: Counters::default(),
             closing: AtomicBool::new(false),
             failed: Mutex::default(),
+            holder: Mutex::default(),
         });
         let (calls, waiting) = sync_channel(WAITING_MAX);
         let writer = Writer::new(shared.clone(), connection, identity);
@@ -162,7 +165,10 @@ impl Store for SqliteStore {
         let _ = self.calls.try_send(Box::new(nudge));
         lock(&self.readers).take();
         let Some(writer) = lock(&self.writer).take() else { return Ok(()) };
-        match tokio::task::spawn_blocking(move || writer.join()).await {
+        let joined = tokio::task::spawn_blocking(move || writer.join()).await;
+        // What is under way now has nobody any more; the next process need not wait for it.
+        lock(&self.shared.holder).take();
+        match joined {
             Ok(Ok(())) => Ok(()),
             _ => Err(StoreError::Unavailable {
                 reason: Reason::Unanswered,

@@ -1,34 +1,42 @@
-//! Tells delivery workers that something may have become due for their account.
+//! Tells whoever listens that something changed: to delivery workers that something may be due for their account, to
+//! callers that their payment moved on.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-/// One counter per account that somebody listens to.
+/// Keys that are kept before the first look for those that nobody listens to any more.
+const KEPT_MIN: usize = 256;
+
+/// One counter per key (an account, a payment) that somebody listens to.
 #[derive(Default)]
 pub(super) struct Wake(Mutex<HashMap<String, watch::Sender<u64>>>);
 
 impl Wake {
-    /// A receiver that changes whenever `account` is woken.
-    pub(super) fn listen(&self, account: &str) -> watch::Receiver<u64> {
+    /// A receiver that changes whenever `key` is woken.
+    pub(super) fn listen(&self, key: &str) -> watch::Receiver<u64> {
         let mut senders = self.senders();
-        match senders.get(account) {
+        match senders.get(key) {
             Some(sender) => sender.subscribe(),
             None => {
+                // The map grows by doubling, so this look costs little per key.
+                if senders.len() >= KEPT_MIN && senders.len() == senders.capacity() {
+                    senders.retain(|_, sender| sender.receiver_count() > 0);
+                }
                 let (sender, receiver) = watch::channel(0);
-                senders.insert(account.to_owned(), sender);
+                senders.insert(key.to_owned(), sender);
                 receiver
             }
         }
     }
 
-    pub(super) fn wake(&self, accounts: &BTreeSet<String>) {
-        if accounts.is_empty() {
+    pub(super) fn wake(&self, keys: &BTreeSet<String>) {
+        if keys.is_empty() {
             return;
         }
         let senders = self.senders();
-        for sender in accounts.iter().filter_map(|account| senders.get(account)) {
+        for sender in keys.iter().filter_map(|key| senders.get(key)) {
             bump(sender);
         }
     }

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use super::connect::{self, FileIdentity};
 use super::failure;
 use super::files::{Files, Found};
+use super::holder::{self, Holder};
 use super::job::{Job, Work};
 use super::wake::Wake;
 use crate::store::{Reason, StoreError};
@@ -48,6 +49,24 @@ pub(super) struct Shared {
     pub(super) closing: AtomicBool,
     /// When a commit failed last, and why.
     pub(super) failed: Mutex<Option<(Instant, StoreError)>>,
+    /// Taken with the first payment, so that operators' commands leave no file behind.
+    pub(super) holder: Mutex<Option<Holder>>,
+}
+
+impl Shared {
+    /// The name under which this process holds payments.
+    pub(super) fn holder(&self) -> Result<String, StoreError> {
+        let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(holder) = holder.as_ref() {
+            return Ok(holder.name().to_owned());
+        }
+        let taken = Holder::take(&self.path).map_err(|error| StoreError::Unavailable {
+            reason: Reason::Io,
+            detail: format!("lock file beside `{}`: {error}", self.path.display()),
+        })?;
+        holder::remove_dead(&self.path);
+        Ok(holder.insert(taken).name().to_owned())
+    }
 }
 
 pub(super) struct Writer {

@@ -35,6 +35,27 @@ impl ConfigBuilder {
         }
     }
 
+    /// The demo merchant towards the sandbox, with a profile that believes "not found" after half a second.
+    pub fn towards_sandbox(base_url: &str) -> Self {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let profile = std::fs::read_to_string(format!("{root}/config/providers/bluepay.toml"));
+        let profile =
+            profile.expect("the profile").replace("grace_seconds = 60", "grace_seconds = 1");
+        let path = std::env::temp_dir()
+            .join(format!("countersign-test-profile-{}.toml", std::process::id()));
+        std::fs::write(&path, profile).expect("a profile");
+        Self {
+            listen: "app = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n".to_owned(),
+            account: format!(
+                "name = \"shop\"\nprovider = {{ file = {path:?} }}\nbase_url = \"{base_url}\"\n\
+                 app_id = \"countersign-demo-app\"\ncurrency = \"THB\"\ntimezone = \"+07:00\"\n"
+            ),
+            sections: format!(
+                "[[account.signing_key]]\nid = \"demo\"\nprivate_key = {{ file = \"{root}/config/demo/merchant.pem\" }}\n"
+            ),
+        }
+    }
+
     /// Replaces the `[listen]` table's lines.
     pub fn listen(mut self, lines: &str) -> Self {
         self.listen = format!("{lines}\n");

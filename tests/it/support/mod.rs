@@ -6,6 +6,7 @@ pub mod http;
 pub mod notification;
 pub mod openssl;
 pub mod provider;
+pub mod sandbox;
 pub mod sidecar;
 
 pub use config::ConfigBuilder;
@@ -14,8 +15,14 @@ pub use sidecar::Sidecar;
 
 /// Looks every few milliseconds until `done`, twenty seconds long.
 #[track_caller]
-pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..2000 {
+pub fn wait_until(what: &str, done: impl FnMut() -> bool) {
+    wait_until_within(20, what, done);
+}
+
+/// The same for what takes longer.
+#[track_caller]
+pub fn wait_until_within(seconds: usize, what: &str, mut done: impl FnMut() -> bool) {
+    for _ in 0..seconds * 100 {
         if done() {
             return;
         }

@@ -75,13 +75,20 @@ impl Sidecar {
     /// Runs `countersign inbox` beside it and returns what it prints; `--json` is among the arguments.
     #[track_caller]
     pub fn inbox(&self, arguments: &[&str]) -> serde_json::Value {
-        let output = command(&["inbox", "--config", FILE])
-            .args(arguments)
+        self.run_json(&[&["inbox"], arguments].concat())
+    }
+
+    /// Runs another command on its configuration and returns the JSON it prints.
+    #[track_caller]
+    pub fn run_json(&self, arguments: &[&str]) -> serde_json::Value {
+        let (name, rest) = arguments.split_first().expect("a command");
+        let output = command(&[name, "--config", FILE])
+            .args(rest)
             .current_dir(self.folder.path())
             .output()
             .expect("the program runs");
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-            panic!("inbox {arguments:?} ({error}): {}", String::from_utf8_lossy(&output.stderr))
+            panic!("{arguments:?} ({error}): {}", String::from_utf8_lossy(&output.stderr))
         })
     }
 

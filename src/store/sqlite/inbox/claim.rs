@@ -46,12 +46,12 @@ fn claim_one(
     work.connection.prepare_cached(CLAIMED)?.query_row([sequence], |row| claimed(row, token))
 }
 
-const LEASE: &str = "
+pub(super) const LEASE: &str = "
     UPDATE inbox SET lease = ?4, scheduled_at = ?2, next_attempt_at = ?3,
         attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, ?2)
     WHERE sequence = ?1";
 
-const CLAIMED: &str = "
+pub(super) const CLAIMED: &str = "
     SELECT id, account, reference, type, event, param, received_at, first_attempt_at, attempts, replays
     FROM inbox JOIN inbox_text USING (sequence) WHERE sequence = ?1";
 

@@ -3,13 +3,13 @@
 mod claim;
 mod operate;
 mod order;
-mod receive;
+pub(super) mod receive;
 mod rows;
 mod settle;
 mod sweep;
 
 #[cfg(test)]
-mod plans;
+pub(super) mod plans;
 
 use async_trait::async_trait;
 use aws_lc_rs::digest;

@@ -8,7 +8,7 @@ use super::rows;
 use crate::store::{EventId, EventState, Intake, NewEvent, Received};
 
 /// Stores the event, or counts a repetition of one that is or was in the inbox.
-pub(super) fn receive(
+pub(in crate::store::sqlite) fn receive(
     work: &mut Work<'_>,
     event: &NewEvent,
     text_hash: &[u8],

@@ -68,7 +68,7 @@ const RELEASE: &str = "
         first_attempt_at = CASE attempts WHEN 1 THEN NULL ELSE first_attempt_at END
     WHERE sequence = ?1";
 
-const CLOSE: &str = "
+pub(super) const CLOSE: &str = "
     UPDATE inbox SET state = ?2, lease = NULL, next_attempt_at = NULL, closed_at = ?3,
         delivered_at = CASE ?2 WHEN 'delivered' THEN ?3 ELSE delivered_at END,
         last_error = coalesce(?4, last_error)
@@ -145,7 +145,7 @@ fn record(
         .map(|_| ())
 }
 
-const RECORD: &str = "
+pub(super) const RECORD: &str = "
     INSERT INTO delivery_attempt (sequence, attempt, started_at, duration_ms, http_status, error)
     SELECT ?1, coalesce(max(attempt), 0) + 1, ?2, ?3, ?4, ?5
     FROM delivery_attempt WHERE sequence = ?1";

@@ -7,7 +7,7 @@ use crate::store::conformance::{event, listed, stored};
 use crate::store::{Filter, Inbox, Reason, StoreError};
 
 /// Keeps the writer busy until the sender is dropped, so that calls pile up behind it.
-fn hold_up(store: &Arc<SqliteStore>) -> mpsc::Sender<()> {
+pub(super) fn hold_up(store: &Arc<SqliteStore>) -> mpsc::Sender<()> {
     let (hold, held) = mpsc::channel();
     let (begun, begins) = mpsc::channel();
     let store = store.clone();
@@ -24,7 +24,7 @@ fn hold_up(store: &Arc<SqliteStore>) -> mpsc::Sender<()> {
 }
 
 /// Waits until `calls` calls wait behind the one that holds the writer up.
-async fn wait_for_queue(store: &SqliteStore, calls: u64) {
+pub(super) async fn wait_for_queue(store: &SqliteStore, calls: u64) {
     let unanswered = || {
         let activity = store.activity();
         activity.queued.saturating_sub(activity.calls)
@@ -120,7 +120,7 @@ async fn a_full_disk_fails_every_call_of_the_commit_and_is_survived() {
 }
 
 /// SQLite's own limit, which fails like a full disk; never below the present size.
-async fn limit_pages(store: &SqliteStore, pages: u32) {
+pub(super) async fn limit_pages(store: &SqliteStore, pages: u32) {
     let set = store.write(move |work| {
         let sql = format!("PRAGMA max_page_count = {pages}");
         work.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))

@@ -13,13 +13,14 @@ use crate::store::conformance::event;
 use crate::store::{Filter, Reason};
 
 /// Tells a child where its store is. Without it the children's tests do nothing.
-const STORE: &str = "COUNTERSIGN_TEST_STORE";
-const ACKNOWLEDGED: &str = "acknowledged ";
+pub(super) const STORE: &str = "COUNTERSIGN_TEST_STORE";
+pub(super) const ACKNOWLEDGED: &str = "acknowledged ";
 const WRITERS: usize = 8;
 
-fn child(test: &str, store: &Path, shell: Option<&str>) -> Child {
+/// `module` is the test's `module_path!()`.
+pub(super) fn child(module: &str, test: &str, store: &Path, shell: Option<&str>) -> Child {
     let program = std::env::current_exe().expect("this program");
-    let test = format!("{}::{test}", module_path!().split_once("::").expect("a crate").1);
+    let test = format!("{}::{test}", module.split_once("::").expect("a crate").1);
     let mut command = match shell {
         None => Command::new(program),
         Some(script) => {
@@ -37,7 +38,7 @@ fn child(test: &str, store: &Path, shell: Option<&str>) -> Child {
         .expect("the child starts")
 }
 
-fn lines(child: &mut Child) -> std::io::Lines<BufReader<ChildStdout>> {
+pub(super) fn lines(child: &mut Child) -> std::io::Lines<BufReader<ChildStdout>> {
     BufReader::new(child.stdout.take().expect("piped")).lines()
 }
 
@@ -46,7 +47,7 @@ async fn what_was_acknowledged_survives_kill_9() {
     let place = Directory::new();
     let mut acknowledged = HashSet::new();
     for kill_after in [1, 17, 400, 90] {
-        let mut child = child("write_until_killed", &place.file(), None);
+        let mut child = child(module_path!(), "write_until_killed", &place.file(), None);
         let (mut told, lines) = (0, lines(&mut child));
         for line in lines.map_while(Result::ok) {
             // The test harness begins a line of its own, without an end.
@@ -97,7 +98,8 @@ async fn acknowledge_forever(store: Arc<dyn Store>, writer: usize) {
 fn a_disk_that_refuses_to_write_is_never_acknowledged_and_is_survived() {
     let place = Directory::new();
     // A file size limit makes writes fail in the middle of a commit. The signal that comes with it is ignored.
-    let mut child = child("write_until_refused", &place.file(), Some("trap '' XFSZ"));
+    let mut child =
+        child(module_path!(), "write_until_refused", &place.file(), Some("trap '' XFSZ"));
     let told: Vec<String> = lines(&mut child).map_while(Result::ok).collect();
     assert!(child.wait().expect("it ended").success(), "the child says:\n{}", told.join("\n"));
     assert!(told.iter().any(|line| line.contains("1 passed")), "it ran: {told:?}");

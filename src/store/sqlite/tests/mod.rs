@@ -4,6 +4,7 @@ mod commits;
 mod crash;
 mod disk;
 mod files;
+mod journal;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,26 +1,26 @@
-//! The trivial upstream: reads a request with a Content-Length, answers the same bytes every time.
+//! The trivial server: reads a request with a Content-Length, answers the same bytes every time.
 
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 141\r\n\r\n\
-{\"code\":10000,\"message\":\"Success\",\"data\":{\"mchOrderId\":\"B000000000000\",\"transactionId\":\"D1631118424367169536\",\"transactionStatus\":\"PENDING\"}}";
-
-/// Listens on a port of the kernel's choice until the process ends.
-pub async fn start() -> SocketAddr {
+/// Listens on a port of the kernel's choice until the process ends, and calls `on_request` before each answer.
+pub async fn start(
+    answer: &'static [u8],
+    on_request: impl Fn() + Clone + Send + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream));
+            tokio::spawn(serve(stream, answer, on_request.clone()));
         }
     });
     address
 }
 
-async fn serve(mut stream: TcpStream) {
+async fn serve(mut stream: TcpStream, answer: &'static [u8], on_request: impl Fn()) {
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::with_capacity(16 * 1024);
     loop {
@@ -31,7 +31,8 @@ async fn serve(mut stream: TcpStream) {
             }
         };
         buffer.drain(..length);
-        if stream.write_all(ANSWER).await.is_err() {
+        on_request();
+        if stream.write_all(answer).await.is_err() {
             return;
         }
     }

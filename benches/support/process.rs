@@ -1,5 +1,6 @@
 //! The sidecar as a process of its own, and what the kernel says about it.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,36 +13,36 @@ use tokio::net::TcpStream;
 /// Longer than this and something is broken.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-/// A running sidecar; ended when dropped.
+/// The configuration's name in the sidecar's folder.
+const FILE: &str = "countersign.toml";
+
+/// A running sidecar; killed when dropped.
 pub struct Sidecar {
     child: Child,
-    /// Where applications post.
-    pub app: SocketAddr,
+    addresses: HashMap<String, SocketAddr>,
     /// From starting the process to `/readyz` answering 200.
     pub ready_after: Duration,
 }
 
 impl Sidecar {
-    /// Starts one account, `bench`, towards `upstream`, with the key in `folder`.
-    pub async fn start(folder: &Path, upstream: SocketAddr) -> Self {
-        let config = folder.join("countersign.toml");
-        let key = folder.join("key.pem");
-        let text = format!(
-            "[listen]\napp = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\n[log]\nformat = \"json\"\nlevel = \"info\"\n\n\
-             [[account]]\nname = \"bench\"\nprovider = \"bluepay\"\nbase_url = \"http://{upstream}\"\napp_id = \"bench\"\n\
-             [account.limits]\nin_flight = 1024\n[[account.signing_key]]\nid = \"bench\"\nprivate_key = {{ file = {key:?} }}\n"
-        );
-        std::fs::write(&config, text).expect("a configuration file");
+    /// Starts it in `folder` with a configuration of this `text`, whose listeners include `app` and `admin`.
+    pub async fn start(folder: &Path, text: &str) -> Self {
+        std::fs::write(folder.join(FILE), text).expect("a configuration file");
         let started = Instant::now();
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["run", "--config"])
-            .arg(&config)
+            .args(["run", "--config", FILE])
+            .current_dir(folder)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the sidecar starts");
-        let (app, admin) = addresses(&mut child);
-        wait_until_ready(admin, started).await;
-        Self { child, app, ready_after: started.elapsed() }
+        let addresses = addresses(&mut child);
+        wait_until_ready(addresses["admin"], started).await;
+        Self { child, addresses, ready_after: started.elapsed() }
+    }
+
+    /// Where the `listener` of that name listens.
+    pub fn address(&self, listener: &str) -> SocketAddr {
+        self.addresses[listener]
     }
 
     /// CPU time used so far, user and system.
@@ -55,12 +56,13 @@ impl Sidecar {
         Duration::from_millis(ticks * 10)
     }
 
-    /// Resident memory, in KiB.
-    pub fn rss_kib(&self) -> u64 {
+    /// Resident memory, in MB.
+    pub fn rss_mb(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
             .expect("its status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+        let kib: u32 = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
+        f64::from(kib) * 1024.0 / 1e6
     }
 }
 
@@ -71,24 +73,23 @@ impl Drop for Sidecar {
     }
 }
 
-/// Reads the log until it names the application and the admin address, and goes on reading so that it never blocks.
-fn addresses(child: &mut Child) -> (SocketAddr, SocketAddr) {
+/// Reads the log until it names the application's and the admin listener (the provider's comes before them), and goes on
+/// reading so that the sidecar never waits for it.
+fn addresses(child: &mut Child) -> HashMap<String, SocketAddr> {
     let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-    let (mut app, mut admin) = (None, None);
-    while app.is_none() || admin.is_none() {
+    let mut addresses = HashMap::new();
+    while !(addresses.contains_key("app") && addresses.contains_key("admin")) {
         let line = lines.next().expect("the sidecar logs its addresses").expect("text");
         let Ok(entry) = serde_json::from_str::<serde_json::Value>(&line) else {
             panic!("the sidecar said: {line}")
         };
         let address = entry["address"].as_str().and_then(|text| text.parse().ok());
-        match entry["listener"].as_str() {
-            Some("app") => app = address,
-            Some("admin") => admin = address,
-            _ => {}
+        if let (Some(listener), Some(address)) = (entry["listener"].as_str(), address) {
+            addresses.insert(listener.to_owned(), address);
         }
     }
     std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    (app.expect("an address"), admin.expect("an address"))
+    addresses
 }
 
 async fn wait_until_ready(admin: SocketAddr, since: Instant) {

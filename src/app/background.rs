@@ -1,0 +1,60 @@
+//! What runs beside the listeners as services of pingora's server, and the end of the store.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use pingora_core::server::ShutdownWatch;
+use pingora_core::services::background::BackgroundService;
+
+use crate::edge::InFlight;
+use crate::store::Store;
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Start = Box<dyn FnOnce(ShutdownWatch) -> Work + Send>;
+
+/// Work that starts and stops with the server. It counts as in flight while it runs, so that a stop waits for what it is
+/// in the middle of.
+pub(super) struct InBackground {
+    start: Mutex<Option<Start>>,
+    in_flight: InFlight,
+}
+
+impl InBackground {
+    /// Runs what `start` makes; it must end when its argument turns true.
+    pub fn new<F>(
+        in_flight: InFlight,
+        start: impl FnOnce(ShutdownWatch) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let start: Start = Box::new(|shutdown| Box::pin(start(shutdown)));
+        Self { start: Mutex::new(Some(start)), in_flight }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for InBackground {
+    async fn start(&self, shutdown: ShutdownWatch) {
+        let start = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(start) = start {
+            let _counted = self.in_flight.enter();
+            start(shutdown).await;
+        }
+    }
+}
+
+/// Writes what is queued and closes the files. Called outside any runtime, when nobody uses the store any more.
+pub(super) fn close(store: Arc<dyn Store>) {
+    let closed = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map(|runtime| runtime.block_on(store.close()));
+    match closed {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!("the store could not be closed: {error}"),
+        Err(error) => tracing::error!("the store could not be closed: {error}"),
+    }
+}

@@ -1,0 +1,210 @@
+//! `countersign payments`: the journal of money-moving calls, of a running or a stopped sidecar.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::inbox::time;
+use super::journal::{open, with_store};
+use super::output::{print_json, stdout};
+use super::{CommandError, ConfigFile, Exit};
+use crate::config;
+use crate::payment::State;
+use crate::store::{Cursor, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow};
+
+/// Payments printed by `list` unless said otherwise.
+const LIMIT_DEFAULT: usize = 50;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List payments, newest first
+    List {
+        /// Only of this account
+        #[arg(long)]
+        account: Option<String>,
+        /// Only of this operation
+        #[arg(long)]
+        operation: Option<String>,
+        /// Only under this reference
+        #[arg(long)]
+        reference: Option<String>,
+        /// Only in this state; may be given several times
+        #[arg(long, value_parser = state, value_name = "STATE")]
+        state: Vec<String>,
+        /// Only begun at or after this time, as 2026-01-31T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        from: Option<Timestamp>,
+        /// Only begun before this time
+        #[arg(long, value_name = "TIME")]
+        until: Option<Timestamp>,
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT)]
+        limit: usize,
+        /// Go on where an earlier list ended
+        #[arg(long, value_name = "CURSOR")]
+        after: Option<i64>,
+    },
+    /// Show everything about one payment, its history included
+    Show {
+        /// The payment's id, `pay_…`
+        id: PaymentId,
+    },
+}
+
+pub fn run(args: Args) -> Result<Exit, CommandError> {
+    let loaded =
+        config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+    let store = open(&loaded.boot.store.0)?;
+    let mut out = stdout();
+    match args.action {
+        Action::List { account, operation, reference, state, from, until, limit, after } => {
+            let filter = PaymentFilter {
+                account,
+                operation,
+                reference,
+                states: state,
+                from_ms: from.map(Timestamp::as_millisecond),
+                until_ms: until.map(Timestamp::as_millisecond),
+            };
+            let listing = store.list_payments(&filter, after.map(Cursor), limit);
+            let listing = with_store(&store, listing)?;
+            match args.json {
+                true => print_json(&listing_json(&listing), &mut out)?,
+                false => out.write_all(listing_text(&listing).as_bytes())?,
+            }
+        }
+        Action::Show { id } => {
+            let Some(detail) = with_store(&store, store.show_payment(&id))? else {
+                return Err(CommandError::failed(format!("no payment `{id}` in the journal")));
+            };
+            match args.json {
+                true => print_json(&detail_json(&detail), &mut out)?,
+                false => out.write_all(detail_text(&detail).as_bytes())?,
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn state(word: &str) -> Result<String, String> {
+    match State::WORDS.contains(&word) {
+        true => Ok(word.to_owned()),
+        false => Err(format!("expected one of {}", State::WORDS.join(", "))),
+    }
+}
+
+fn row_json(row: &PaymentRow) -> Value {
+    json!({
+        "id": row.id.as_str(),
+        "account": row.account,
+        "operation": row.operation,
+        "reference": row.reference,
+        "generation": row.generation,
+        "state": row.payment.state.as_str(),
+        "status": row.payment.status.map(|status| status.word()),
+        "attempts": row.payment.attempts,
+        "amount_minor": row.amount_minor,
+        "currency": row.currency,
+        "provider_reference": row.provider_reference,
+        "provider_code": row.provider_code,
+        "begun_at": time(row.begun_at_ms),
+        "last_attempt_at": row.last_attempt_at_ms.map(time),
+        "settled_at": row.settled_at_ms.map(time),
+        "asks": row.asks,
+        "next_ask_at": row.next_ask_at_ms.map(time),
+        "notified_at": row.notified_at_ms.map(time),
+        "amount_differs": row.amount_differs,
+        "contradicted": row.contradicted,
+    })
+}
+
+fn listing_json(listing: &PaymentListing) -> Value {
+    json!({
+        "payments": listing.payments.iter().map(row_json).collect::<Vec<_>>(),
+        "next": listing.next.map(|cursor| cursor.0),
+    })
+}
+
+fn listing_text(listing: &PaymentListing) -> String {
+    if listing.payments.is_empty() {
+        return "no payments\n".to_owned();
+    }
+    let mut out = format!(
+        "{:<30}  {:<24}  {:<12}  {:<14}  {:<9}  {:>8}  REFERENCE\n",
+        "ID", "BEGUN", "ACCOUNT", "OPERATION", "STATE", "ATTEMPTS"
+    );
+    for row in &listing.payments {
+        let _ = writeln!(
+            out,
+            "{:<30}  {:<24}  {:<12}  {:<14}  {:<9}  {:>8}  {}",
+            row.id.as_str(),
+            time(row.begun_at_ms),
+            row.account,
+            row.operation,
+            row.payment.state.as_str(),
+            row.payment.attempts,
+            row.reference
+        );
+    }
+    if let Some(next) = listing.next {
+        let _ = writeln!(out, "more: --after {}", next.0);
+    }
+    out
+}
+
+fn detail_json(detail: &PaymentDetail) -> Value {
+    let history: Vec<Value> = detail
+        .history
+        .iter()
+        .map(|entry| {
+            json!({
+                "at": time(entry.at_ms),
+                "what": entry.what,
+                "attempt": entry.attempt,
+                "state": entry.state,
+                "detail": entry.detail,
+            })
+        })
+        .collect();
+    let mut value = row_json(&detail.view.row);
+    value["history"] = json!(history);
+    value["answer"] =
+        json!(detail.view.answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body)));
+    value
+}
+
+fn detail_text(detail: &PaymentDetail) -> String {
+    let mut out = String::new();
+    if let Value::Object(members) = row_json(&detail.view.row) {
+        for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let _ = writeln!(out, "{name:<20} {text}");
+        }
+    }
+    out.push_str("\nhistory\n");
+    for entry in &detail.history {
+        let attempt = entry.attempt.map_or_else(String::new, |attempt| format!(" #{attempt}"));
+        let _ = writeln!(
+            out,
+            "  {}  {}{attempt} → {}  {}",
+            time(entry.at_ms),
+            entry.what,
+            entry.state,
+            entry.detail.as_deref().unwrap_or_default()
+        );
+    }
+    out
+}

@@ -1,0 +1,154 @@
+//! The journal of a store whose disk is full for a while: handed on untouched.
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::flaky::Flaky;
+use crate::payment::Rules;
+use crate::store::{
+    AskedAnswer, Begun, Conclusion, Cursor, Expectation, Freeze, Journal, JournalError, NewEvent,
+    NewPayment, Notice, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
+    PaymentRow, PaymentView, Received, Recovered, StoreError,
+};
+
+#[async_trait]
+impl Journal for Flaky {
+    async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError> {
+        self.inner.begin(new).await
+    }
+
+    async fn begin_sending(&self, new: NewPayment) -> Result<Begun, StoreError> {
+        self.inner.begin_sending(new).await
+    }
+
+    async fn about_to_send(
+        &self,
+        id: &PaymentId,
+        rules: Rules,
+        now_ms: i64,
+    ) -> Result<u32, JournalError> {
+        self.inner.about_to_send(id, rules, now_ms).await
+    }
+
+    async fn conclude(
+        &self,
+        id: &PaymentId,
+        attempt: u32,
+        conclusion: Conclusion,
+        next_ask_at_ms: i64,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError> {
+        self.inner.conclude(id, attempt, conclusion, next_ask_at_ms, now_ms).await
+    }
+
+    async fn give_up(
+        &self,
+        id: &PaymentId,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError> {
+        self.inner.give_up(id, reason, now_ms).await
+    }
+
+    async fn claim_unknown(
+        &self,
+        account: &str,
+        now_ms: i64,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        self.inner.claim_unknown(account, now_ms, limit, lease_ms).await
+    }
+
+    async fn claim_unnoticed(
+        &self,
+        account: &str,
+        now_ms: i64,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        self.inner.claim_unnoticed(account, now_ms, limit, lease_ms).await
+    }
+
+    async fn asked(
+        &self,
+        id: &PaymentId,
+        answer: AskedAnswer,
+        rules: Rules,
+        asked_at_ms: i64,
+        next_ask_at_ms: Option<i64>,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError> {
+        self.inner.asked(id, answer, rules, asked_at_ms, next_ask_at_ms, now_ms).await
+    }
+
+    async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError> {
+        self.inner.expectation(notice).await
+    }
+
+    async fn receive_notice(
+        &self,
+        event: NewEvent,
+        notice: Notice,
+    ) -> Result<(Received, Option<PaymentRow>), StoreError> {
+        self.inner.receive_notice(event, notice).await
+    }
+
+    async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {
+        self.inner.recover(now_ms).await
+    }
+
+    fn payment_changes(&self, id: &PaymentId) -> watch::Receiver<u64> {
+        self.inner.payment_changes(id)
+    }
+
+    fn unknown_changes(&self, account: &str) -> watch::Receiver<u64> {
+        self.inner.unknown_changes(account)
+    }
+
+    async fn find_payment(
+        &self,
+        account: &str,
+        operation: &str,
+        reference: &str,
+    ) -> Result<Option<PaymentView>, StoreError> {
+        self.inner.find_payment(account, operation, reference).await
+    }
+
+    async fn payment(&self, id: &PaymentId) -> Result<Option<PaymentView>, StoreError> {
+        self.inner.payment(id).await
+    }
+
+    async fn show_payment(&self, id: &PaymentId) -> Result<Option<PaymentDetail>, StoreError> {
+        self.inner.show_payment(id).await
+    }
+
+    async fn list_payments(
+        &self,
+        filter: &PaymentFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<PaymentListing, StoreError> {
+        self.inner.list_payments(filter, after, limit).await
+    }
+
+    async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError> {
+        self.inner.payment_counts().await
+    }
+
+    async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError> {
+        self.inner.sweep_payments(now_ms, kept_ms).await
+    }
+
+    async fn freeze(&self, account: &str, reason: &str, now_ms: i64) -> Result<(), StoreError> {
+        self.inner.freeze(account, reason, now_ms).await
+    }
+
+    async fn unfreeze(&self, account: &str) -> Result<bool, StoreError> {
+        self.inner.unfreeze(account).await
+    }
+
+    async fn freezes(&self) -> Result<Vec<Freeze>, StoreError> {
+        self.inner.freezes().await
+    }
+}

@@ -1,0 +1,198 @@
+//! The limits of every account by name: what outlives a call, a snapshot and a reload.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use super::budget::RetryBudget;
+use super::circuit::Circuit;
+use super::money::MoneyBudget;
+use super::rate::RateLimiter;
+use super::skew::ClockSkew;
+use crate::config::{Account, Snapshot};
+use crate::metrics::{CallClass, Metrics};
+
+/// Everything that bounds one account's calls. A call takes it once and keeps it to its end.
+#[derive(Clone)]
+pub struct AccountLimits {
+    /// Calls per time.
+    pub rate: Arc<RateLimiter>,
+    /// Repeats of failed calls.
+    pub retries: Arc<RetryBudget>,
+    /// Money per hour.
+    pub money: Arc<MoneyBudget>,
+    /// The provider's clock.
+    pub skew: Arc<ClockSkew>,
+    create: Arc<Circuit>,
+    query: Arc<Circuit>,
+}
+
+impl AccountLimits {
+    /// The circuit of one class of calls.
+    pub fn circuit(&self, class: CallClass) -> &Arc<Circuit> {
+        match class {
+            CallClass::Create => &self.create,
+            CallClass::Query => &self.query,
+        }
+    }
+
+    fn new(account: &Account, metrics: &Arc<Metrics>, now: Instant) -> Self {
+        let name = &account.name;
+        let circuit = |class| Arc::new(Circuit::new(name, class, account.circuit, metrics, now));
+        let per_hour = account.limits.money_per_hour.clone();
+        Self {
+            rate: Arc::new(RateLimiter::new(name, &account.limits, metrics, now)),
+            retries: Arc::new(RetryBudget::full()),
+            money: Arc::new(MoneyBudget::new(name, per_hour, metrics, now)),
+            skew: Arc::new(ClockSkew::unmeasured(name, metrics.clone())),
+            create: circuit(CallClass::Create),
+            query: circuit(CallClass::Query),
+        }
+    }
+
+    /// The same where the configuration is the same, anew where it changed.
+    fn renewed(&self, account: &Account, metrics: &Arc<Metrics>, now: Instant) -> Self {
+        let mut limits = Self::new(account, metrics, now);
+        limits.retries = self.retries.clone();
+        limits.skew = self.skew.clone();
+        limits.money = match self.money.per_hour() == account.limits.money_per_hour.as_ref() {
+            true => self.money.clone(),
+            false => Arc::new(self.money.with_limit(account.limits.money_per_hour.clone())),
+        };
+        match self.rate.fits(&account.limits) {
+            true => limits.rate = self.rate.clone(),
+            false => limits.rate.stay_closed_like(&self.rate, now),
+        }
+        if self.create.fits(account.circuit) {
+            limits.create = self.create.clone();
+            limits.query = self.query.clone();
+        }
+        limits.create.show();
+        limits.query.show();
+        limits
+    }
+}
+
+/// The limits of all accounts. Grows with the configuration, never with what strangers send.
+pub struct Limiters {
+    metrics: Arc<Metrics>,
+    accounts: RwLock<HashMap<String, Arc<AccountLimits>>>,
+}
+
+impl Limiters {
+    /// Knows no account yet.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, accounts: RwLock::default() }
+    }
+
+    /// The limits of `account`, made for it when there are none.
+    pub fn of(&self, account: &Account) -> Arc<AccountLimits> {
+        let known = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(limits) = known.get(&account.name) {
+            return limits.clone();
+        }
+        drop(known);
+        let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+        let made = || Arc::new(AccountLimits::new(account, &self.metrics, Instant::now()));
+        accounts.entry(account.name.clone()).or_insert_with(made).clone()
+    }
+
+    /// Takes a new configuration: limits that did not change keep their state, changed ones begin anew, those of accounts
+    /// that are gone go too. To be called after every swap of the snapshot; calls under way end with what they began with.
+    pub fn configure(&self, snapshot: &Snapshot, now: Instant) {
+        let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut *accounts);
+        for (name, account) in &snapshot.accounts {
+            if let Some(limits) = before.get(name) {
+                let renewed = limits.renewed(account, &self.metrics, now);
+                accounts.insert(name.clone(), Arc::new(renewed));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{demo, load_text};
+    use crate::limits::{CircuitState, Sample, Urgency};
+    use crate::metrics::LimitKind;
+
+    /// The demo's configuration with `settings` added to its only account.
+    fn snapshot(settings: &str) -> Snapshot {
+        let text = format!(
+            "[[account]]\nname = \"shop\"\nprovider = \"bluepay\"\n\
+             base_url = \"http://127.0.0.1:1\"\napp_id = \"app\"\ncurrency = \"THB\"\n{settings}\n\
+             [[account.signing_key]]\nid = \"1\"\nprivate_key = '''{}'''\n",
+            demo::MERCHANT_PRIVATE_KEY
+        );
+        match load_text(&text) {
+            Ok(loaded) => loaded.snapshot,
+            Err(mistakes) => panic!("should load: {mistakes:?}"),
+        }
+    }
+
+    fn hourly(count: u32, others: &str) -> Snapshot {
+        snapshot(&format!("limits = {{ rate = \"{count}/h\", on_excess = \"reject\" {others} }}"))
+    }
+
+    async fn passes(limits: &AccountLimits) -> bool {
+        limits.rate.admit(Urgency::Last, "payout_create").await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_reload_keeps_the_state_of_what_did_not_change() {
+        let limiters = Limiters::new(Metrics::new("0", "0"));
+        let (before, same) = (hourly(1, ""), hourly(1, ", in_flight = 5"));
+        assert!(passes(&limiters.of(&before.accounts["shop"])).await);
+        limiters.configure(&same, Instant::now());
+        let after = limiters.of(&same.accounts["shop"]);
+        assert!(!passes(&after).await, "a reload should not refill the bucket");
+        let changed = hourly(2, "");
+        limiters.configure(&changed, Instant::now());
+        let after = limiters.of(&changed.accounts["shop"]);
+        assert!(passes(&after).await, "a changed rate should begin with a full bucket");
+    }
+
+    #[tokio::test]
+    async fn a_changed_rate_does_not_reopen_what_the_provider_closed() {
+        let limiters = Limiters::new(Metrics::new("0", "0"));
+        let (before, changed) = (hourly(10, ""), hourly(20, ""));
+        let now = Instant::now();
+        let closed = limiters.of(&before.accounts["shop"]);
+        closed.rate.close_for(Some(Duration::from_secs(600)), now);
+        limiters.configure(&changed, now);
+        let after = limiters.of(&changed.accounts["shop"]);
+        let refused = after.rate.admit(Urgency::First, "balance").await.expect_err("still closed");
+        assert_eq!(refused.limit, LimitKind::Provider);
+    }
+
+    #[test]
+    fn an_open_circuit_stays_open_and_shown_over_a_reload() {
+        let metrics = Metrics::new("0", "0");
+        let limiters = Limiters::new(metrics.clone());
+        let settings = "circuit = { failures = 1, open_for = \"1h\" }";
+        let (before, now) = (snapshot(settings), Instant::now());
+        let limits = limiters.of(&before.accounts["shop"]);
+        let leave = limits.circuit(CallClass::Create).enter(now).expect("closed");
+        leave.settle(Sample::Failed, now);
+        let after = snapshot(&format!("{settings}\nlimits.rate = \"1/s\""));
+        limiters.configure(&after, now);
+        let limits = limiters.of(&after.accounts["shop"]);
+        assert_eq!(limits.circuit(CallClass::Create).state(), CircuitState::Open);
+        assert_eq!(limits.circuit(CallClass::Query).state(), CircuitState::Closed);
+        assert_eq!(metrics.circuit_state("shop", CallClass::Create).get(), 2);
+    }
+
+    #[test]
+    fn accounts_that_are_gone_are_forgotten() {
+        let limiters = Limiters::new(Metrics::new("0", "0"));
+        let mut snapshot = hourly(1, "");
+        limiters.of(&snapshot.accounts["shop"]);
+        snapshot.accounts.clear();
+        limiters.configure(&snapshot, Instant::now());
+        assert!(limiters.accounts.read().expect("a lock").is_empty());
+    }
+}

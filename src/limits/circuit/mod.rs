@@ -1,0 +1,130 @@
+//! The circuit of one account and class of calls: keeps calls from a provider that fails, and lets one through now and
+//! then to try. `state` holds the rules.
+//!
+//! Creates and queries have circuits of their own, so an open create circuit never stops the queries that find out what
+//! became of earlier creates.
+
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus::IntGauge;
+
+use crate::config::CircuitLimits;
+use crate::metrics::{CallClass, Metrics};
+use crate::provider::{Kind, Operation};
+
+pub use state::{CircuitState, Sample};
+use state::{Leave, Machine};
+
+impl CallClass {
+    /// Queries read; everything else belongs to the creates.
+    pub fn of(operation: &Operation) -> Self {
+        match operation.kind {
+            Kind::Query => Self::Query,
+            Kind::Create | Kind::Cancel => Self::Create,
+        }
+    }
+}
+
+/// Lets calls through while they go well.
+pub struct Circuit {
+    limits: CircuitLimits,
+    machine: Mutex<Machine>,
+    gauge: IntGauge,
+}
+
+/// No call is made now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CircuitOpen {
+    /// When it is worth coming back.
+    pub retry_after: Duration,
+}
+
+/// Leave for one attempt. Dropped unsettled it counts as [`Sample::Silent`], so that a call that ends early never blocks
+/// the next try.
+#[must_use]
+pub struct CircuitLeave {
+    circuit: Arc<Circuit>,
+    leave: Leave,
+    is_settled: bool,
+}
+
+impl Circuit {
+    /// A closed circuit.
+    pub fn new(
+        account: &str,
+        class: CallClass,
+        limits: CircuitLimits,
+        metrics: &Metrics,
+        now: Instant,
+    ) -> Self {
+        let gauge = metrics.circuit_state(account, class);
+        gauge.set(0);
+        Self { limits, machine: Mutex::new(Machine::new(limits, now)), gauge }
+    }
+
+    /// Lets an attempt through, or says when to come back.
+    pub fn enter(self: &Arc<Self>, now: Instant) -> Result<CircuitLeave, CircuitOpen> {
+        let mut machine = self.machine();
+        let entered = machine.enter(now);
+        self.show_state(&machine);
+        drop(machine);
+        match entered {
+            Ok(leave) => Ok(CircuitLeave { circuit: self.clone(), leave, is_settled: false }),
+            Err(retry_after) => Err(CircuitOpen { retry_after }),
+        }
+    }
+
+    /// Whether calls are made.
+    pub fn state(&self) -> CircuitState {
+        self.machine().state()
+    }
+
+    /// Whether this was made for these limits.
+    pub(super) fn fits(&self, limits: CircuitLimits) -> bool {
+        self.limits == limits
+    }
+
+    /// Shows the state, also after a circuit of the same name was made and thrown away.
+    pub(super) fn show(&self) {
+        self.show_state(&self.machine());
+    }
+
+    fn settle(&self, leave: Leave, sample: Sample, now: Instant) {
+        let mut machine = self.machine();
+        machine.settle(leave, sample, now);
+        self.show_state(&machine);
+    }
+
+    fn show_state(&self, machine: &Machine) {
+        self.gauge.set(match machine.state() {
+            CircuitState::Closed => 0,
+            CircuitState::HalfOpen => 1,
+            CircuitState::Open => 2,
+        });
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CircuitLeave {
+    /// Tells how the attempt went.
+    pub fn settle(mut self, sample: Sample, now: Instant) {
+        self.is_settled = true;
+        self.circuit.settle(self.leave, sample, now);
+    }
+}
+
+impl Drop for CircuitLeave {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.circuit.settle(self.leave, Sample::Silent, Instant::now());
+        }
+    }
+}

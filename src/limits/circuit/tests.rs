@@ -1,0 +1,203 @@
+//! The circuit as callers meet it, and its rules under any order of events.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::state::{Leave, Machine};
+use super::*;
+
+const LIMITS: CircuitLimits = CircuitLimits { failures: 3, open_for: Duration::from_secs(10) };
+
+fn circuit(class: CallClass, metrics: &Metrics, now: Instant) -> Arc<Circuit> {
+    Arc::new(Circuit::new("shop", class, LIMITS, metrics, now))
+}
+
+fn fail(circuit: &Arc<Circuit>, times: usize, now: Instant) {
+    for _ in 0..times {
+        circuit.enter(now).expect("closed").settle(Sample::Failed, now);
+    }
+}
+
+#[test]
+fn failures_in_a_row_open_the_circuit_of_their_class_only() {
+    let (metrics, now) = (Metrics::new("0", "0"), Instant::now());
+    let creates = circuit(CallClass::Create, &metrics, now);
+    let queries = circuit(CallClass::Query, &metrics, now);
+    fail(&creates, 2, now);
+    assert!(creates.enter(now).is_ok(), "two failures are not too much");
+    fail(&creates, 1, now);
+    let refused = creates.enter(now + Duration::from_secs(4)).err();
+    assert_eq!(refused, Some(CircuitOpen { retry_after: Duration::from_secs(6) }));
+    assert_eq!(metrics.circuit_state("shop", CallClass::Create).get(), 2);
+    assert!(queries.enter(now).is_ok(), "queries must go on, or nothing is ever resolved");
+    assert_eq!(metrics.circuit_state("shop", CallClass::Query).get(), 0);
+}
+
+#[test]
+fn refusals_are_business_and_never_open_it() {
+    let now = Instant::now();
+    let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), now);
+    for _ in 0..100 {
+        fail(&creates, 2, now);
+        creates.enter(now).expect("closed").settle(Sample::Answered, now);
+        // Keeps the share of failures out of it.
+        for _ in 0..3 {
+            creates.enter(now).expect("closed").settle(Sample::Answered, now);
+        }
+    }
+    assert_eq!(creates.state(), CircuitState::Closed);
+}
+
+#[test]
+fn many_failures_among_answers_open_it_too_but_not_long_ago_ones() {
+    let start = Instant::now();
+    let limits = CircuitLimits { failures: 1000, ..LIMITS };
+    let mut machine = Machine::new(limits, start);
+    let mut settle = |samples: &[Sample], now| {
+        for sample in samples {
+            let leave = machine.enter(now).expect("closed");
+            machine.settle(leave, *sample, now);
+        }
+        machine.state()
+    };
+    assert_eq!(settle(&[Sample::Failed; 19], start), CircuitState::Closed, "too few to judge");
+    let later = start + Duration::from_secs(10);
+    assert_eq!(settle(&[Sample::Answered; 10], later), CircuitState::Closed);
+    assert_eq!(settle(&[Sample::Failed; 9], later), CircuitState::Closed, "9 of 19 is not half");
+    assert_eq!(settle(&[Sample::Failed], later), CircuitState::Open, "10 of 20 is");
+}
+
+#[test]
+fn one_call_at_a_time_tries_and_decides() {
+    let (metrics, start) = (Metrics::new("0", "0"), Instant::now());
+    let creates = circuit(CallClass::Create, &metrics, start);
+    fail(&creates, 3, start);
+    let now = start + LIMITS.open_for;
+    let probe = creates.enter(now).expect("one may try");
+    assert_eq!(metrics.circuit_state("shop", CallClass::Create).get(), 1);
+    let retry_after = Duration::from_secs(1);
+    assert_eq!(creates.enter(now).err(), Some(CircuitOpen { retry_after }), "but only one");
+    probe.settle(Sample::Failed, now);
+    assert!(creates.enter(now).is_err(), "a failed try opens it again");
+    let now = now + LIMITS.open_for;
+    creates.enter(now).expect("one may try").settle(Sample::Answered, now);
+    assert_eq!(creates.state(), CircuitState::Closed);
+    fail(&creates, 2, now);
+    assert!(creates.enter(now).is_ok(), "earlier failures are forgotten");
+}
+
+#[test]
+fn a_try_that_ends_without_a_result_makes_room_for_the_next() {
+    let start = Instant::now();
+    let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), start);
+    fail(&creates, 3, start);
+    let now = start + LIMITS.open_for;
+    drop(creates.enter(now).expect("one may try"));
+    assert!(creates.enter(now).is_ok(), "the next one may try");
+}
+
+#[test]
+fn news_from_before_the_circuit_opened_neither_closes_nor_opens_it() {
+    let start = Instant::now();
+    let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), start);
+    let (early, late) = (creates.enter(start).expect("closed"), creates.enter(start));
+    fail(&creates, 3, start);
+    early.settle(Sample::Answered, start);
+    assert_eq!(creates.state(), CircuitState::Open, "an old answer should not close it");
+    let now = start + LIMITS.open_for;
+    creates.enter(now).expect("one may try").settle(Sample::Answered, now);
+    fail(&creates, 2, now);
+    late.expect("closed").settle(Sample::Failed, now);
+    assert_eq!(creates.state(), CircuitState::Closed, "an old failure should not count");
+}
+
+#[test]
+fn zero_failures_switch_it_off() {
+    let now = Instant::now();
+    let mut machine = Machine::new(CircuitLimits { failures: 0, ..LIMITS }, now);
+    for _ in 0..100 {
+        let leave = machine.enter(now).expect("always closed");
+        machine.settle(leave, Sample::Failed, now);
+    }
+    assert_eq!(machine.state(), CircuitState::Closed);
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Pass { milliseconds: u64 },
+    Enter,
+    Settle { which: usize, sample: Sample },
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let sample = prop_oneof![1 => Just(Sample::Answered), 3 => Just(Sample::Failed), 1 => Just(Sample::Silent)];
+    prop_oneof![
+        1 => (0u64..15_000).prop_map(|milliseconds| Event::Pass { milliseconds }),
+        4 => Just(Event::Enter),
+        4 => (0usize..16, sample).prop_map(|(which, sample)| Event::Settle { which, sample }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_circuit_keeps_its_promises_in_any_order_of_events(
+        events in prop::collection::vec(event(), 1..300)
+    ) {
+        let mut now = Instant::now();
+        let mut machine = Machine::new(LIMITS, now);
+        let mut under_way: Vec<Leave> = Vec::new();
+        let mut probe: Option<Leave> = None;
+        let mut opened_at: Option<Instant> = None;
+        let mut failures_since_closed = 0;
+        for event in events {
+            let before = machine.state();
+            match event {
+                Event::Pass { milliseconds } => now += Duration::from_millis(milliseconds),
+                Event::Enter => match machine.enter(now) {
+                    Ok(leave) if before == CircuitState::Closed => under_way.push(leave),
+                    Ok(leave) => {
+                        prop_assert!(probe.is_none(), "two calls try at once");
+                        let open_for = now.duration_since(opened_at.expect("it was open"));
+                        prop_assert!(open_for >= LIMITS.open_for, "it opened early: {open_for:?}");
+                        prop_assert_eq!(machine.state(), CircuitState::HalfOpen);
+                        probe = Some(leave);
+                        under_way.push(leave);
+                    }
+                    Err(retry_after) => {
+                        prop_assert!(before != CircuitState::Closed, "closed circuits let all pass");
+                        prop_assert!(!retry_after.is_zero() && retry_after <= LIMITS.open_for);
+                    }
+                },
+                Event::Settle { which, sample } if !under_way.is_empty() => {
+                    let leave = under_way.remove(which % under_way.len());
+                    let is_probe = probe == Some(leave);
+                    machine.settle(leave, sample, now);
+                    if is_probe {
+                        probe = None;
+                        let expected = match sample {
+                            Sample::Answered => CircuitState::Closed,
+                            Sample::Failed => CircuitState::Open,
+                            Sample::Silent => CircuitState::HalfOpen,
+                        };
+                        prop_assert_eq!(machine.state(), expected, "the try decides");
+                        failures_since_closed = 0;
+                    } else if before == CircuitState::Closed {
+                        failures_since_closed += usize::from(sample == Sample::Failed);
+                        if machine.state() == CircuitState::Open {
+                            prop_assert!(sample == Sample::Failed, "only a failure opens it");
+                            prop_assert!(failures_since_closed >= 3, "it opened too early");
+                        }
+                    } else {
+                        prop_assert_eq!(machine.state(), before, "old news changes nothing");
+                    }
+                    if machine.state() == CircuitState::Open && before != CircuitState::Open {
+                        opened_at = Some(now);
+                    }
+                }
+                Event::Settle { .. } => {}
+            }
+        }
+    }
+}

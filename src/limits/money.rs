@@ -1,0 +1,253 @@
+//! The money that an account may move within an hour: a net under mistakes and break-ins, in whole minor units.
+//!
+//! The hour slides in steps of a minute. What was spent is per process and forgotten with it, unless whoever knows better
+//! (the journal) says so with [`MoneyBudget::record`]. Without a configured budget everything fits.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus::IntCounter;
+
+use crate::config::Money;
+use crate::metrics::{LimitKind, Metrics};
+
+/// A step of the sliding hour.
+const STEP: Duration = Duration::from_secs(60);
+/// Steps in an hour. One more is remembered, so that money counts for at least the whole hour.
+const STEPS: u64 = 60;
+
+/// What an account may still move.
+pub struct MoneyBudget {
+    per_hour: Option<Money>,
+    /// Shared with the budget that follows after a change of configuration: what was spent stays spent.
+    spent: Arc<Mutex<Spent>>,
+    refused: IntCounter,
+}
+
+/// Money set aside for one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Reserved {
+    minor: u64,
+    step: u64,
+}
+
+/// A call would exceed the hour's money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MoneyRefused {
+    /// When it would fit if nothing else is spent; an hour when it is more than a whole budget.
+    pub retry_after: Duration,
+}
+
+impl MoneyBudget {
+    /// An unspent budget.
+    pub fn new(account: &str, per_hour: Option<Money>, metrics: &Metrics, now: Instant) -> Self {
+        let spent = Spent { started: now, steps: VecDeque::new() };
+        let refused = metrics.rate_limited(account, LimitKind::Money);
+        Self { per_hour, spent: Arc::new(Mutex::new(spent)), refused }
+    }
+
+    /// What may be moved within an hour.
+    pub(super) fn per_hour(&self) -> Option<&Money> {
+        self.per_hour.as_ref()
+    }
+
+    /// The same spendings under another limit.
+    pub(super) fn with_limit(&self, per_hour: Option<Money>) -> Self {
+        Self { per_hour, spent: self.spent.clone(), refused: self.refused.clone() }
+    }
+
+    /// Sets `minor` units of the account's currency aside for a call that is about to be made.
+    pub fn reserve(&self, minor: u64, now: Instant) -> Result<Reserved, MoneyRefused> {
+        let mut spent = self.spent();
+        let step = spent.advance(now);
+        if let Some(limit) = &self.per_hour
+            && let Some(wait) = spent.wait(minor, limit.minor, now)
+        {
+            drop(spent);
+            self.refused.inc();
+            return Err(MoneyRefused { retry_after: wait });
+        }
+        spent.add(step, minor);
+        Ok(Reserved { minor, step })
+    }
+
+    /// Gives back what was set aside for a call that provably did not happen. Never for an unknown outcome.
+    pub fn give_back(&self, reserved: Reserved) {
+        self.spent().subtract(reserved);
+    }
+
+    /// Counts money that was moved `ago`, whether it fits or not: what the journal knows after a restart.
+    pub fn record(&self, minor: u64, ago: Duration, now: Instant) {
+        let mut spent = self.spent();
+        let current = spent.advance(now);
+        // What was moved before this process began is counted as if moved at its beginning: too long rather than too
+        // short.
+        let back = ago.as_secs() / STEP.as_secs();
+        if back <= STEPS {
+            spent.add(current.saturating_sub(back), minor);
+        }
+    }
+
+    fn spent(&self) -> MutexGuard<'_, Spent> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The money of the last hour: at most 61 steps, in order.
+struct Spent {
+    started: Instant,
+    /// (number of the step, minor units); steps without spendings are left out.
+    steps: VecDeque<(u64, u128)>,
+}
+
+impl Spent {
+    /// Forgets what is older than an hour; the number of the current step.
+    fn advance(&mut self, now: Instant) -> u64 {
+        let step = now.saturating_duration_since(self.started).as_secs() / STEP.as_secs();
+        while self.steps.front().is_some_and(|(old, _)| old + STEPS < step) {
+            self.steps.pop_front();
+        }
+        step
+    }
+
+    /// How long until `minor` more fits below `limit`; `None` when it fits now.
+    fn wait(&self, minor: u64, limit: u64, now: Instant) -> Option<Duration> {
+        let (minor, limit) = (u128::from(minor), u128::from(limit));
+        let mut left: u128 = self.steps.iter().map(|(_, money)| money).sum();
+        if left + minor <= limit {
+            return None;
+        }
+        let hour = STEP * STEPS as u32;
+        if minor > limit {
+            return Some(hour);
+        }
+        for (step, money) in &self.steps {
+            left -= money;
+            if left + minor <= limit {
+                // The first moment at which `advance` forgets this step.
+                let forgotten = Duration::from_secs((step + STEPS + 1) * STEP.as_secs());
+                let age = now.saturating_duration_since(self.started);
+                return Some(forgotten.saturating_sub(age));
+            }
+        }
+        Some(hour)
+    }
+
+    fn add(&mut self, step: u64, minor: u64) {
+        let at = self.steps.partition_point(|(other, _)| *other < step);
+        match self.steps.get_mut(at) {
+            Some((other, money)) if *other == step => *money += u128::from(minor),
+            _ => self.steps.insert(at, (step, u128::from(minor))),
+        }
+    }
+
+    fn subtract(&mut self, reserved: Reserved) {
+        let found = self.steps.iter_mut().find(|(step, _)| *step == reserved.step);
+        if let Some((_, money)) = found {
+            *money = money.saturating_sub(u128::from(reserved.minor));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn baht(minor: u64) -> Option<Money> {
+        Some(Money { minor, currency: "THB".into() })
+    }
+
+    fn budget(minor: u64, now: Instant) -> MoneyBudget {
+        MoneyBudget::new("shop", baht(minor), &Metrics::new("0", "0"), now)
+    }
+
+    #[test]
+    fn what_exceeds_the_hour_is_refused_counted_and_told_when_it_fits() {
+        let (metrics, start) = (Metrics::new("0", "0"), Instant::now());
+        let budget = MoneyBudget::new("shop", baht(1000), &metrics, start);
+        assert!(budget.reserve(600, start).is_ok());
+        assert!(budget.reserve(400, start + 10 * MINUTE).is_ok());
+        let refused = budget.reserve(1, start + 30 * MINUTE).expect_err("the hour is used up");
+        assert_eq!(refused.retry_after, 31 * MINUTE, "when the first 600 are forgotten");
+        let refused = budget.reserve(700, start + 30 * MINUTE).expect_err("no room");
+        assert_eq!(refused.retry_after, 41 * MINUTE, "when the 400 are forgotten too");
+        assert_eq!(metrics.rate_limited("shop", LimitKind::Money).get(), 2);
+        assert!(budget.reserve(600, start + 61 * MINUTE).is_ok(), "the promised time has come");
+    }
+
+    #[test]
+    fn more_than_a_whole_budget_never_fits_and_huge_amounts_do_not_overflow() {
+        let now = Instant::now();
+        let budget = budget(u64::MAX - 1, now);
+        assert_eq!(budget.reserve(u64::MAX, now), Err(MoneyRefused { retry_after: HOUR }));
+        assert!(budget.reserve(u64::MAX - 1, now).is_ok());
+        assert!(budget.reserve(u64::MAX - 1, now).is_err());
+    }
+
+    #[test]
+    fn what_was_not_sent_is_given_back() {
+        let now = Instant::now();
+        let budget = budget(1000, now);
+        let reserved = budget.reserve(1000, now).expect("it fits");
+        assert!(budget.reserve(1, now).is_err());
+        budget.give_back(reserved);
+        assert!(budget.reserve(1000, now).is_ok());
+    }
+
+    #[test]
+    fn spendings_outlive_a_change_of_the_limit() {
+        let now = Instant::now();
+        let before = budget(1000, now);
+        assert!(before.reserve(900, now).is_ok());
+        let after = before.with_limit(baht(1200));
+        assert!(after.reserve(301, now).is_err(), "the 900 should still count");
+        assert!(after.reserve(300, now).is_ok());
+        let unlimited = after.with_limit(None);
+        assert!(unlimited.reserve(u64::MAX, now).is_ok(), "without a budget everything fits");
+    }
+
+    #[test]
+    fn what_the_journal_knows_counts_after_a_restart() {
+        let now = Instant::now();
+        let budget = budget(1000, now);
+        budget.record(400, 59 * MINUTE, now);
+        budget.record(5000, 2 * HOUR, now);
+        assert!(budget.reserve(601, now).is_err());
+        assert!(budget.reserve(600, now).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_hour_sees_more_than_the_budget_and_the_promised_time_is_kept(
+            calls in prop::collection::vec((0u64..1_200_000, 0u64..700), 1..200)
+        ) {
+            let start = Instant::now();
+            let budget = budget(1000, start);
+            let (mut now, mut passed) = (start, Vec::new());
+            for (pause, minor) in calls {
+                now += Duration::from_millis(pause);
+                match budget.reserve(minor, now) {
+                    Ok(_) => passed.push((now, minor)),
+                    Err(refused) => {
+                        now += refused.retry_after;
+                        prop_assert!(budget.reserve(minor, now).is_ok(), "not kept: {refused:?}");
+                        passed.push((now, minor));
+                    }
+                }
+            }
+            for (index, (from, _)) in passed.iter().enumerate() {
+                let within = passed[index..].iter().take_while(|(at, _)| *at < *from + HOUR);
+                let sum: u64 = within.map(|(_, minor)| minor).sum();
+                prop_assert!(sum <= 1000, "{sum} within an hour");
+            }
+            prop_assert!(budget.spent().steps.len() <= 61, "memory should be bounded");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The rate limit of one account: `bucket` counts, `queue` decides, this waits.
+//!
+//! With `on_excess = "wait"` a call over the rate waits up to `max_wait`; one that is sure to wait longer is refused at
+//! once. With `reject` nothing waits, so there is no order either. The rate is per process.
+
+mod bucket;
+mod fields;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus::IntCounter;
+
+use crate::config::Limits;
+use crate::metrics::{LimitKind, Metrics};
+use crate::provider::{Kind, Operation};
+
+pub use fields::RateLimitFields;
+use queue::{Arrival, Queue, Ticket, Turn};
+pub use queue::{RateRefused, Urgency};
+
+impl Urgency {
+    /// Queries, cancellations and what gives money back go before what starts something new.
+    pub fn of(operation: &Operation) -> Self {
+        match operation.kind {
+            Kind::Query | Kind::Cancel => Self::First,
+            Kind::Create if operation.gives_back => Self::First,
+            Kind::Create => Self::Last,
+        }
+    }
+}
+
+/// Admits an account's calls at the configured rate.
+pub struct RateLimiter {
+    limits: Limits,
+    queue: Mutex<Queue>,
+    refused: Refused,
+}
+
+/// The counters of refused calls.
+struct Refused {
+    account: IntCounter,
+    operation: IntCounter,
+    provider: IntCounter,
+}
+
+impl RateLimiter {
+    /// A limiter with full buckets.
+    pub fn new(account: &str, limits: &Limits, metrics: &Metrics, now: Instant) -> Self {
+        let refused = |limit| metrics.rate_limited(account, limit);
+        Self {
+            limits: limits.clone(),
+            queue: Mutex::new(Queue::new(limits, now)),
+            refused: Refused {
+                account: refused(LimitKind::Account),
+                operation: refused(LimitKind::Operation),
+                provider: refused(LimitKind::Provider),
+            },
+        }
+    }
+
+    /// Admits one call of `operation` now or after waiting for its turn, at most `max_wait`. Whoever drops the future
+    /// leaves the line.
+    pub async fn admit(&self, urgency: Urgency, operation: &str) -> Result<(), RateRefused> {
+        let arrival = self.queue().arrive(urgency, operation, Instant::now());
+        let ticket = match arrival {
+            Arrival::Admitted => return Ok(()),
+            Arrival::Refused(refused) => return Err(self.count(refused)),
+            Arrival::Waits(ticket) => ticket,
+        };
+        let waiting = Waiting { limiter: self, ticket };
+        loop {
+            let turn = self.queue().ask(&waiting.ticket, Instant::now());
+            match turn {
+                Turn::Admitted => return Ok(()),
+                Turn::Refused(refused) => return Err(self.count(refused)),
+                Turn::Waits(wait) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = waiting.ticket.woken.notified() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Admits nothing for `pause`, because the provider said that it is called too often; for a second where it did not
+    /// say for how long, and never for more than 15 minutes. Afterwards calls pass at the rate, without a burst.
+    pub fn close_for(&self, pause: Option<Duration>, now: Instant) {
+        self.queue().close_for(pause, now);
+    }
+
+    /// Whether this was made for these limits.
+    pub(super) fn fits(&self, limits: &Limits) -> bool {
+        let key = |limits: &Limits| (limits.rate, limits.burst, limits.on_excess, limits.max_wait);
+        key(&self.limits) == key(limits) && self.limits.operations == limits.operations
+    }
+
+    /// Stays closed for as long as `earlier` does: a changed configuration does not change the provider's mind.
+    pub(super) fn stay_closed_like(&self, earlier: &Self, now: Instant) {
+        let until = earlier.queue().closed_until(now);
+        if let Some(until) = until {
+            self.close_for(Some(until.duration_since(now)), now);
+        }
+    }
+
+    fn count(&self, refused: RateRefused) -> RateRefused {
+        match refused.limit {
+            LimitKind::Account | LimitKind::Money => self.refused.account.inc(),
+            LimitKind::Operation => self.refused.operation.inc(),
+            LimitKind::Provider => self.refused.provider.inc(),
+        }
+        refused
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call in line; it leaves the line when this is dropped.
+struct Waiting<'a> {
+    limiter: &'a RateLimiter,
+    ticket: Arc<Ticket>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.limiter.queue().leave(&self.ticket);
+    }
+}

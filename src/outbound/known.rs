@@ -1,0 +1,114 @@
+//! Telling a caller what the journal knows: of a call that somebody else makes, or that was made before.
+
+use std::time::Instant;
+
+use super::Outbound;
+use super::asking::{Asked, ask};
+use super::attempts::{Exchange, PreparedCall};
+use super::classify::Verdict;
+use super::journaled::{not_journalled, stored};
+use crate::outcome::Outcome;
+use crate::payment::{Final, State};
+use crate::problem::{Code, Problem};
+use crate::store::{PaymentView, StoredAnswer};
+use crate::wire::Answer;
+
+/// The same call is being made or was made: wait for its end, a bounded time, and repeat its answer.
+pub(super) async fn wait_for(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    mut view: PaymentView,
+) -> Result<Exchange, Problem> {
+    let until = Instant::now() + call.account.timeouts.total;
+    let mut changes = outbound.store.payment_changes(&view.row.id);
+    loop {
+        // Looked at after subscribing, so that no change falls between.
+        let now = outbound.store.payment(&view.row.id).await;
+        view = now.map_err(|error| not_journalled(call, &error))?.unwrap_or(view);
+        if let Some(end) = view.row.end() {
+            return replay(outbound, call, end, &view).await;
+        }
+        let is_making = matches!(view.row.payment.state, State::Ready | State::Sending { .. });
+        let left = until.saturating_duration_since(Instant::now());
+        if !is_making || left.is_zero() {
+            return Err(Problem::new(
+                Code::InProgress,
+                Outcome::Unknown,
+                "a call with this reference is under way or its outcome is not known yet: nothing was sent for this one",
+            ));
+        }
+        // Whether it changed or time is up: look once more.
+        let _ = tokio::time::timeout(left, changes.changed()).await;
+    }
+}
+
+/// The answer of the earlier call, byte for byte.
+async fn replay(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    end: Final,
+    view: &PaymentView,
+) -> Result<Exchange, Problem> {
+    match end {
+        Final::Accepted | Final::Rejected => {
+            let verdict = known_answer(outbound, call, end, view).await;
+            Ok(Exchange { attempts: 0, verdict, is_replay: true })
+        }
+        Final::NotSent => Err(Problem::not_sent(
+            Code::ProviderUnreachable,
+            "the call with this reference that was under way was not sent",
+        )),
+    }
+}
+
+/// The end of a call as its own caller hears it. The last attempt's verdict is told only where the journal says the same:
+/// an earlier attempt may still be in doubt, or have been settled by somebody else.
+pub(super) async fn told(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    attempts: u32,
+    verdict: Verdict,
+    view: Option<PaymentView>,
+) -> Exchange {
+    let own = verdict.outcome(call.operation);
+    let journalled = view.as_ref().map(|view| view.row.payment.outcome());
+    let verdict = match (journalled, view.as_ref().and_then(|view| view.row.end().zip(Some(view))))
+    {
+        (Some(Some(outcome)), _) if outcome == own => verdict,
+        (_, Some((end, view))) => known_answer(outbound, call, end, view).await,
+        // The journal could not be told or does not know: only a success or a doubt may be told as it was seen.
+        _ if matches!(own, Outcome::Accepted | Outcome::Unknown) => verdict,
+        _ => Verdict::Settled(Outcome::Unknown),
+    };
+    Exchange { attempts, verdict, is_replay: false }
+}
+
+/// The provider's answer to a settled call: as it is kept or, where a notification told of the end, as the provider tells
+/// when it is asked now.
+async fn known_answer(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    end: Final,
+    view: &PaymentView,
+) -> Verdict {
+    // A refusal that was contradicted later is kept, and is no answer to this payment any more.
+    let fits = |verdict: &Verdict| verdict.outcome(call.operation) == end.outcome();
+    let kept = view.answer.as_ref().and_then(|answer| answered(call, answer));
+    if let Some(verdict) = kept.filter(fits) {
+        return verdict;
+    }
+    let asked = ask(outbound, call.account, call.operation, call.parameters).await;
+    let told = match &asked {
+        Asked::Found { answer, .. } => answered(call, &stored(answer)),
+        Asked::NotFound | Asked::Unclear(_) => None,
+    };
+    told.filter(fits).unwrap_or_else(|| Verdict::Settled(end.outcome()))
+}
+
+/// A stored answer as if it had just come.
+fn answered(call: &PreparedCall<'_>, answer: &StoredAnswer) -> Option<Verdict> {
+    let understood = call.account.provider.read_answer(&answer.body)?;
+    let status = http::StatusCode::from_u16(answer.status).ok()?;
+    let answer = Answer { status, headers: http::HeaderMap::new(), body: answer.body.clone() };
+    Some(Verdict::Answered { answer, understood })
+}

@@ -1,0 +1,67 @@
+//! How long to wait before going on: growing pauses with full jitter, as plain functions.
+
+use std::time::Duration;
+
+/// Pauses between attempts at one call, and between questions inside a call. The first is short, because most faults are
+/// a connection that was closed; the longest keeps a caller who waits from waiting for nothing.
+const IN_CALL: Pauses =
+    Pauses { first: Duration::from_millis(250), longest: Duration::from_secs(8) };
+
+/// Pauses between questions in the background, for as long as it takes.
+const BACKGROUND: Pauses =
+    Pauses { first: Duration::from_secs(5), longest: Duration::from_secs(15 * 60) };
+
+struct Pauses {
+    first: Duration,
+    longest: Duration,
+}
+
+impl Pauses {
+    /// The longest pause before try number `count` + 1.
+    fn limit(&self, count: u32) -> Duration {
+        let doubled = self.first.saturating_mul(1u32.checked_shl(count).unwrap_or(u32::MAX));
+        doubled.min(self.longest)
+    }
+}
+
+/// The pause after `count` tries of a call, anywhere up to its limit: callers that failed together do not come back
+/// together. `random` is in 0..=1.
+pub(super) fn in_call(count: u32, random: f64) -> Duration {
+    IN_CALL.limit(count).mul_f64(random.clamp(0.0, 1.0))
+}
+
+/// The pause after `count` questions in the background: at least half of its limit, so that it does grow.
+pub(super) fn in_background(count: u32, random: f64) -> Duration {
+    BACKGROUND.limit(count).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
+}
+
+/// A random number in 0..=1; the middle when the system has none to give, which costs only the jitter.
+pub(super) fn random() -> f64 {
+    let mut bytes = [0u8; 4];
+    match aws_lc_rs::rand::fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => 0.5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn pauses_stay_within_their_limits(count in 0u32..10_000, random in 0.0f64..=1.0) {
+            prop_assert!(in_call(count, random) <= IN_CALL.longest);
+            let background = in_background(count, random);
+            prop_assert!(background <= BACKGROUND.longest && background >= BACKGROUND.first / 2);
+        }
+    }
+
+    #[test]
+    fn limits_grow_to_the_longest_and_stay_there() {
+        let limits: Vec<u128> = (0..8).map(|count| in_call(count, 1.0).as_millis()).collect();
+        assert_eq!(limits, [250, 500, 1000, 2000, 4000, 8000, 8000, 8000]);
+    }
+}

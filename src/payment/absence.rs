@@ -1,0 +1,55 @@
+//! "Not found" once is not proof that a lost create did not land: it may be on its way still, and the provider's query
+//! may lag behind. So absence is established only by several answers, the last of them after a grace period.
+
+/// When "not found" is believed. The grace period must be longer than a lost call can stay on its way and the query can
+/// lag behind, together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    grace_ms: i64,
+    not_found_needed: u32,
+}
+
+impl Rules {
+    /// `not_found_needed` is raised to two, a negative `grace_ms` to zero.
+    pub fn new(grace_ms: i64, not_found_needed: u32) -> Self {
+        Self { grace_ms: grace_ms.max(0), not_found_needed: not_found_needed.max(2) }
+    }
+
+    /// Milliseconds after the last moment at which a create may have left.
+    pub fn grace_ms(self) -> i64 {
+        self.grace_ms
+    }
+
+    /// Asks that are closer together than this count once, so that a burst of them proves no more than one.
+    pub fn spacing_ms(self) -> i64 {
+        self.grace_ms / i64::from(self.not_found_needed) / 2
+    }
+}
+
+/// What "not found" answers have shown since the payment was last in doubt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Absence {
+    /// Answers that count.
+    pub answers: u32,
+    /// When the last of them was asked for.
+    pub last_ms: i64,
+}
+
+impl Absence {
+    /// With one more "not found" to a question put at `asked_at_ms`. A question from before `since_ms` says nothing: the
+    /// create may have left after it.
+    pub(super) fn with(self, asked_at_ms: i64, since_ms: i64, rules: &Rules) -> Self {
+        let too_close = self.answers > 0
+            && asked_at_ms.saturating_sub(self.last_ms) < rules.spacing_ms().max(1);
+        if asked_at_ms < since_ms || too_close {
+            return self;
+        }
+        Self { answers: self.answers.saturating_add(1), last_ms: asked_at_ms }
+    }
+
+    /// Whether the create did not land, as far as asking can show.
+    pub(super) fn is_established(self, since_ms: i64, rules: &Rules) -> bool {
+        self.answers >= rules.not_found_needed
+            && self.last_ms.saturating_sub(since_ms) >= rules.grace_ms
+    }
+}

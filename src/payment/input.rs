@@ -1,0 +1,35 @@
+//! What can happen to a payment.
+
+use crate::provider::{CodeMeaning, EventStatus};
+
+/// One thing that happened, or is about to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A create is about to leave. To be on disk before its first byte does.
+    AboutToSend,
+    /// The attempt provably did not reach the provider.
+    NotSent { attempt: u32 },
+    /// The provider answered the attempt in its envelope, perhaps late.
+    Answered { attempt: u32, meaning: CodeMeaning },
+    /// The attempt ended without an answer that could be understood: a reset, a time-out, a body that says nothing.
+    InDoubt { attempt: u32 },
+    /// Whoever made the call will not try again.
+    GaveUp,
+    /// The provider was asked, at `asked_at_ms`, what became of it.
+    Asked { asked_at_ms: i64, finding: Finding },
+    /// A verified notification told of it.
+    Notified { status: Option<EventStatus> },
+    /// The process that worked on it is gone, or its time for it has run out.
+    Restarted,
+}
+
+/// What a query brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The provider has it; the status when its word for it is known.
+    Found { status: Option<EventStatus> },
+    /// The provider says that it has nothing of the kind.
+    NotFound,
+    /// No answer, or none that says either.
+    Unclear,
+}

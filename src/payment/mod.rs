@@ -1,0 +1,22 @@
+//! The life of one money-moving call as a pure state machine: what is known about it, and what may be done next.
+//!
+//! The invariant it guards: never two creates that the provider could both execute. It does no I/O and reads no clock;
+//! the store keeps its values and lets nothing into the journal that [`step()`] forbids. Who sends, asks and waits is
+//! decided elsewhere.
+
+mod absence;
+mod attempts;
+mod fingerprint;
+mod input;
+mod state;
+mod step;
+
+#[cfg(test)]
+mod tests;
+
+pub use absence::{Absence, Rules};
+pub use attempts::{ATTEMPTS_MAX, OpenAttempts};
+pub use fingerprint::Fingerprint;
+pub use input::{Finding, Input};
+pub use state::{Final, Next, Payment, State, Told};
+pub use step::{Forbidden, Transition, step};

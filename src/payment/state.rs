@@ -1,0 +1,168 @@
+//! What is known about one payment, and what that allows.
+
+use super::absence::{Absence, Rules};
+use super::attempts::OpenAttempts;
+use crate::outcome::Outcome;
+use crate::provider::EventStatus;
+
+/// Everything the rules look at. Small and `Copy`; begins as [`Payment::new`] and changes only through
+/// [`step`](super::step()).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Payment {
+    pub state: State,
+    /// Attempts announced so far, the one on its way included.
+    pub attempts: u32,
+    /// Those of them whose end is not known.
+    pub open: OpenAttempts,
+    /// The last thing the provider said to a create.
+    pub told: Told,
+    /// Since when it is in doubt: the last moment at which a create may have left. Kept while a further attempt runs.
+    pub doubtful_since_ms: Option<i64>,
+    pub absence: Absence,
+    /// What became of it at the provider, once that is known.
+    pub status: Option<EventStatus>,
+}
+
+/// Where a payment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Nothing of it is at the provider or on the way: not yet sent, or provably not sent, or refused for now.
+    Ready,
+    /// This attempt may be on its way.
+    Sending { attempt: u32 },
+    /// It may have happened.
+    Unknown { attempt: u32, since_ms: i64 },
+    /// Over.
+    Settled(Final),
+}
+
+/// How a payment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Final {
+    /// The provider took it; whether it was carried out is told by its status.
+    Accepted,
+    /// The provider refused every attempt that reached it; nothing happened, and the reference is free again.
+    Rejected,
+    /// No attempt reached the provider; the reference is free again.
+    NotSent,
+}
+
+/// What the provider last said to a create.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Told {
+    /// Nothing that could be understood.
+    #[default]
+    Nothing,
+    /// Not now: throttled, or its timestamp was stale. Nothing happened; it may be sent again.
+    NotNow,
+    /// No.
+    Refused,
+    /// That it has one with these ids already.
+    Duplicate,
+}
+
+/// What may be done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A create may be sent; if there was one before, with the same ids.
+    Send,
+    /// Wait for the attempt that is on its way. No create may be sent.
+    Wait,
+    /// Ask the provider. No create may be sent.
+    Ask,
+    /// Nothing.
+    Rest(Final),
+}
+
+impl Payment {
+    /// A payment that has only been written down.
+    pub fn new() -> Self {
+        Self {
+            state: State::Ready,
+            attempts: 0,
+            open: OpenAttempts::default(),
+            told: Told::Nothing,
+            doubtful_since_ms: None,
+            absence: Absence::default(),
+            status: None,
+        }
+    }
+
+    /// What may be done next.
+    pub fn next(&self, rules: &Rules) -> Next {
+        match self.state {
+            State::Ready => Next::Send,
+            State::Sending { .. } => Next::Wait,
+            State::Unknown { since_ms, .. } => match self.told {
+                Told::Nothing | Told::NotNow if self.absence.is_established(since_ms, rules) => {
+                    Next::Send
+                }
+                Told::Nothing | Told::NotNow | Told::Refused | Told::Duplicate => Next::Ask,
+            },
+            State::Settled(end) => Next::Rest(end),
+        }
+    }
+
+    /// What a caller may be told now: `None` while nothing is known because the call is still being made.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.state {
+            State::Ready | State::Sending { .. } => None,
+            State::Unknown { .. } => Some(Outcome::Unknown),
+            State::Settled(end) => Some(end.outcome()),
+        }
+    }
+
+    /// Whether a caller may begin anew under the same reference.
+    pub fn frees_its_reference(&self) -> bool {
+        matches!(self.state, State::Settled(Final::Rejected | Final::NotSent))
+    }
+}
+
+impl Default for Payment {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Final {
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Accepted => Outcome::Accepted,
+            Self::Rejected => Outcome::Rejected,
+            Self::NotSent => Outcome::NotSent,
+        }
+    }
+}
+
+impl State {
+    pub const WORDS: [&str; 6] =
+        ["ready", "sending", "unknown", "accepted", "rejected", "not_sent"];
+
+    /// The word used in the database, in metrics and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Sending { .. } => "sending",
+            Self::Unknown { .. } => "unknown",
+            Self::Settled(end) => end.outcome().as_str(),
+        }
+    }
+}
+
+impl Told {
+    const ALL: [Self; 4] = [Self::Nothing, Self::NotNow, Self::Refused, Self::Duplicate];
+
+    /// The word used in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::NotNow => "not_now",
+            Self::Refused => "refused",
+            Self::Duplicate => "duplicate",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|told| told.as_str() == word)
+    }
+}

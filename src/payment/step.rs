@@ -1,0 +1,224 @@
+//! The one transition function.
+//!
+//! Three ideas decide every case. An attempt is *open* until its own end is known, and while one is open nothing but
+//! asking is allowed. What the provider has, it has: any sign of the payment there settles it as accepted, whatever we
+//! believed before. And a refusal of a later attempt says nothing about an earlier one.
+
+use super::absence::{Absence, Rules};
+use super::attempts::ATTEMPTS_MAX;
+use super::input::{Finding, Input};
+use super::state::{Final, Next, Payment, State, Told};
+use crate::provider::{CodeMeaning, EventStatus};
+
+/// A step that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    pub payment: Payment,
+    pub next: Next,
+    /// The provider has a payment that was settled as rejected or not sent: somebody must look at it.
+    pub contradicts: bool,
+}
+
+/// A step that must not be taken. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Forbidden {
+    #[error("attempt {attempt} is still on its way")]
+    OnItsWay { attempt: u32 },
+    #[error("an earlier attempt may have landed: the provider must be asked first")]
+    AskFirst,
+    #[error("it is over: `{}`", .0.outcome().as_str())]
+    Over(Final),
+    #[error("it was attempted {ATTEMPTS_MAX} times")]
+    TooManyAttempts,
+    #[error("attempt {attempt} was never announced, the last one is {last}")]
+    NeverAnnounced { attempt: u32, last: u32 },
+}
+
+/// What `input`, at `now_ms`, makes of `payment`.
+pub fn step(
+    payment: &Payment,
+    input: Input,
+    rules: &Rules,
+    now_ms: i64,
+) -> Result<Transition, Forbidden> {
+    let mut after = *payment;
+    match input {
+        Input::AboutToSend => after.announce(rules)?,
+        Input::NotSent { attempt } => {
+            after.known(attempt)?;
+            after.had_no_effect(attempt, now_ms);
+        }
+        Input::Answered { attempt, meaning } => {
+            after.known(attempt)?;
+            after.answered(attempt, meaning, now_ms);
+        }
+        Input::InDoubt { attempt } => {
+            after.known(attempt)?;
+            after.in_doubt(attempt, now_ms);
+        }
+        Input::GaveUp => after.give_up()?,
+        Input::Asked { asked_at_ms, finding } => match finding {
+            Finding::Found { status } => after.found(status),
+            Finding::NotFound => after.not_found(asked_at_ms, rules),
+            Finding::Unclear => {}
+        },
+        Input::Notified { status } => after.found(status),
+        Input::Restarted => after.restarted(now_ms),
+    }
+    let accepted = after.state == State::Settled(Final::Accepted);
+    let contradicts = accepted && payment.frees_its_reference();
+    Ok(Transition { payment: after, next: after.next(rules), contradicts })
+}
+
+impl Payment {
+    fn announce(&mut self, rules: &Rules) -> Result<(), Forbidden> {
+        match (self.next(rules), self.state) {
+            (Next::Send, _) if self.attempts >= ATTEMPTS_MAX => Err(Forbidden::TooManyAttempts),
+            (Next::Send, _) => {
+                self.attempts += 1;
+                self.open.insert(self.attempts);
+                self.state = State::Sending { attempt: self.attempts };
+                Ok(())
+            }
+            (Next::Wait, _) => Err(Forbidden::OnItsWay { attempt: self.attempts }),
+            (Next::Ask, _) => Err(Forbidden::AskFirst),
+            (Next::Rest(end), _) => Err(Forbidden::Over(end)),
+        }
+    }
+
+    fn known(&self, attempt: u32) -> Result<(), Forbidden> {
+        match (1..=self.attempts).contains(&attempt) {
+            true => Ok(()),
+            false => Err(Forbidden::NeverAnnounced { attempt, last: self.attempts }),
+        }
+    }
+
+    fn answered(&mut self, attempt: u32, meaning: CodeMeaning, now_ms: i64) {
+        match meaning {
+            CodeMeaning::Accepted => {
+                self.open.remove(attempt);
+                self.found(None);
+            }
+            CodeMeaning::Refused | CodeMeaning::NotFound => {
+                self.note(Told::Refused);
+                self.doubt_anew(now_ms);
+                self.had_no_effect(attempt, now_ms);
+            }
+            CodeMeaning::StaleTimestamp | CodeMeaning::Throttled => {
+                self.note(Told::NotNow);
+                self.had_no_effect(attempt, now_ms);
+            }
+            CodeMeaning::Landed => {
+                self.note(Told::Duplicate);
+                self.doubt_anew(now_ms);
+                self.had_no_effect(attempt, now_ms);
+            }
+            CodeMeaning::InDoubt => self.in_doubt(attempt, now_ms),
+        }
+    }
+
+    /// A word that says more is not taken back by one that says less.
+    fn note(&mut self, told: Told) {
+        let weight = |told| match told {
+            Told::Nothing => 0,
+            Told::NotNow => 1,
+            Told::Refused => 2,
+            Told::Duplicate => 3,
+        };
+        if weight(told) >= weight(self.told) {
+            self.told = told;
+        }
+    }
+
+    /// The attempt itself moved nothing. What follows depends on the others.
+    fn had_no_effect(&mut self, attempt: u32, now_ms: i64) {
+        self.open.remove(attempt);
+        match self.state {
+            State::Settled(_) => return,
+            // A late word about another attempt than the one on its way.
+            State::Sending { attempt: current } if current != attempt => return,
+            State::Ready | State::Sending { .. } | State::Unknown { .. } => {}
+        }
+        self.state = match (self.open.is_empty(), self.told) {
+            (false, _) | (true, Told::Duplicate) => {
+                let since_ms = *self.doubtful_since_ms.get_or_insert(now_ms);
+                State::Unknown { attempt: self.attempts, since_ms }
+            }
+            (true, Told::Refused) => State::Settled(Final::Rejected),
+            (true, Told::Nothing | Told::NotNow) => State::Ready,
+        };
+    }
+
+    fn in_doubt(&mut self, attempt: u32, now_ms: i64) {
+        let of_another =
+            matches!(self.state, State::Sending { attempt: current } if current != attempt);
+        let over = matches!(self.state, State::Settled(_));
+        // The end of an attempt that is known is not made unknown again.
+        if of_another || over || !self.open.contains(attempt) {
+            return;
+        }
+        self.doubt_anew(now_ms);
+        self.state = State::Unknown { attempt: self.attempts, since_ms: now_ms };
+    }
+
+    /// What was shown so far about absence says nothing about what happened now.
+    fn doubt_anew(&mut self, now_ms: i64) {
+        self.doubtful_since_ms = Some(now_ms);
+        self.absence = Absence::default();
+    }
+
+    fn give_up(&mut self) -> Result<(), Forbidden> {
+        match self.state {
+            State::Ready => {
+                self.state = State::Settled(match self.told {
+                    Told::Nothing => Final::NotSent,
+                    Told::NotNow | Told::Refused | Told::Duplicate => Final::Rejected,
+                });
+                Ok(())
+            }
+            State::Sending { attempt } => Err(Forbidden::OnItsWay { attempt }),
+            State::Unknown { .. } | State::Settled(_) => Ok(()),
+        }
+    }
+
+    fn found(&mut self, status: Option<EventStatus>) {
+        self.state = State::Settled(Final::Accepted);
+        let over = self.status.is_some_and(EventStatus::is_final);
+        match status {
+            // An old state that arrives late.
+            Some(EventStatus::Pending) if over => {}
+            Some(status) => self.status = Some(status),
+            None => {}
+        }
+    }
+
+    fn not_found(&mut self, asked_at_ms: i64, rules: &Rules) {
+        let State::Unknown { since_ms, .. } = self.state else { return };
+        self.absence = self.absence.with(asked_at_ms, since_ms, rules);
+        if !self.absence.is_established(since_ms, rules) {
+            return;
+        }
+        match (self.told, self.open.is_empty()) {
+            // The provider said no to the last attempt, and has none of the earlier ones. Or it said "duplicate" to the
+            // only attempt there was, so to ids that somebody else used: this payment is not there.
+            (Told::Refused, _) | (Told::Duplicate, true) => {
+                self.state = State::Settled(Final::Rejected);
+            }
+            // It has an attempt of ours and cannot find it: only asking on is safe.
+            (Told::Duplicate, false) => {}
+            // The same ids may be sent again.
+            (Told::Nothing | Told::NotNow, _) => {}
+        }
+    }
+
+    fn restarted(&mut self, now_ms: i64) {
+        match self.state {
+            State::Ready => {
+                // A ready payment can always be given up.
+                let _ = self.give_up();
+            }
+            State::Sending { attempt } => self.in_doubt(attempt, now_ms),
+            State::Unknown { .. } | State::Settled(_) => {}
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Single histories, by what an operator or an application would say about them.
+
+use super::super::*;
+use crate::outcome::Outcome;
+use crate::provider::{CodeMeaning, EventStatus};
+
+/// Ten seconds of grace, two answers: questions count when they are 2.5 seconds apart.
+fn rules() -> Rules {
+    Rules::new(10_000, 2)
+}
+
+const FOUND: Finding = Finding::Found { status: Some(EventStatus::Succeeded) };
+
+fn answered(attempt: u32, meaning: CodeMeaning) -> Input {
+    Input::Answered { attempt, meaning }
+}
+
+fn not_found(asked_at_ms: i64) -> Input {
+    Input::Asked { asked_at_ms, finding: Finding::NotFound }
+}
+
+/// What becomes of a new payment; the inputs with the milliseconds at which they happen.
+fn after(inputs: &[(i64, Input)]) -> Payment {
+    inputs.iter().fold(Payment::new(), |payment, (at_ms, input)| {
+        let done = step(&payment, *input, &rules(), *at_ms);
+        done.unwrap_or_else(|why| panic!("{input:?} is forbidden: {why}")).payment
+    })
+}
+
+fn refusal(payment: &Payment, input: Input) -> Forbidden {
+    step(payment, input, &rules(), 0).expect_err("it must be forbidden")
+}
+
+const LOST: [(i64, Input); 2] = [(0, Input::AboutToSend), (500, Input::InDoubt { attempt: 1 })];
+
+fn lost_and(rest: &[(i64, Input)]) -> Payment {
+    after(&[&LOST[..], rest].concat())
+}
+
+fn end(payment: &Payment) -> Option<Final> {
+    match payment.state {
+        State::Settled(end) => Some(end),
+        State::Ready | State::Sending { .. } | State::Unknown { .. } => None,
+    }
+}
+
+#[test]
+fn nothing_is_sent_while_an_attempt_is_on_its_way() {
+    let sending = after(&[(0, Input::AboutToSend)]);
+    assert_eq!(refusal(&sending, Input::AboutToSend), Forbidden::OnItsWay { attempt: 1 });
+    assert_eq!(refusal(&sending, Input::GaveUp), Forbidden::OnItsWay { attempt: 1 });
+}
+
+#[test]
+fn nothing_is_sent_while_an_attempt_may_have_landed() {
+    let lost = lost_and(&[]);
+    assert_eq!(refusal(&lost, Input::AboutToSend), Forbidden::AskFirst);
+    assert_eq!(lost.outcome(), Some(Outcome::Unknown));
+}
+
+#[test]
+fn not_found_is_not_believed_once_nor_early_nor_in_a_burst() {
+    for (why, asks) in [
+        ("once", vec![20_000]),
+        ("early", vec![600, 5_000, 9_000]),
+        ("in a burst", vec![10_600, 10_700, 10_800]),
+        ("put before the create was given up", vec![400, 20_000]),
+    ] {
+        let asks: Vec<_> = asks.into_iter().map(|at| (at.max(500), not_found(at))).collect();
+        let payment = lost_and(&asks);
+        assert_eq!(refusal(&payment, Input::AboutToSend), Forbidden::AskFirst, "{why}");
+    }
+    let absent = lost_and(&[(600, not_found(600)), (10_500, not_found(10_500))]);
+    assert_eq!(absent.next(&rules()), Next::Send, "twice, the last time after the grace period");
+}
+
+#[test]
+fn a_second_loss_needs_its_own_proof_of_absence() {
+    let payment = lost_and(&[
+        (600, not_found(600)),
+        (10_500, not_found(10_500)),
+        (11_000, Input::AboutToSend),
+        (12_000, Input::InDoubt { attempt: 2 }),
+        (20_000, not_found(20_000)),
+    ]);
+    assert_eq!(refusal(&payment, Input::AboutToSend), Forbidden::AskFirst);
+}
+
+#[test]
+fn a_refused_resend_does_not_say_that_the_first_attempt_was_refused() {
+    let refused = lost_and(&[
+        (600, not_found(600)),
+        (10_500, not_found(10_500)),
+        (11_000, Input::AboutToSend),
+        (12_000, answered(2, CodeMeaning::Refused)),
+    ]);
+    assert_eq!(refused.outcome(), Some(Outcome::Unknown), "attempt 1 may have taken the balance");
+    assert_eq!(refusal(&refused, Input::AboutToSend), Forbidden::AskFirst);
+    let inputs = [(13_000, not_found(13_000)), (22_000, not_found(22_000))];
+    let over = inputs.iter().fold(refused, |payment, (at, input)| {
+        step(&payment, *input, &rules(), *at).expect("allowed").payment
+    });
+    assert_eq!(end(&over), Some(Final::Rejected), "and it is not there either");
+}
+
+#[test]
+fn a_duplicate_of_our_own_lost_attempt_is_asked_about_for_as_long_as_it_takes() {
+    let mut inputs = vec![
+        (600, not_found(600)),
+        (10_500, not_found(10_500)),
+        (11_000, Input::AboutToSend),
+        (12_000, answered(2, CodeMeaning::Landed)),
+    ];
+    inputs.extend((1..50).map(|n| (12_000 + n * 10_000, not_found(12_000 + n * 10_000))));
+    let payment = lost_and(&inputs);
+    assert_eq!(payment.next(&rules()), Next::Ask, "the provider has it and does not find it");
+    assert_eq!(refusal(&payment, Input::AboutToSend), Forbidden::AskFirst);
+}
+
+#[test]
+fn ids_that_somebody_else_used_end_as_a_refusal() {
+    let payment = after(&[(0, Input::AboutToSend), (100, answered(1, CodeMeaning::Landed))]);
+    assert_eq!(payment.outcome(), Some(Outcome::Unknown), "first it is asked for");
+    let payment = after(&[
+        (0, Input::AboutToSend),
+        (100, answered(1, CodeMeaning::Landed)),
+        (200, not_found(200)),
+        (10_100, not_found(10_100)),
+    ]);
+    assert_eq!(end(&payment), Some(Final::Rejected));
+}
+
+#[test]
+fn an_attempt_that_was_never_announced_cannot_end() {
+    for input in [
+        Input::NotSent { attempt: 1 },
+        answered(1, CodeMeaning::Accepted),
+        Input::InDoubt { attempt: 0 },
+    ] {
+        let why = refusal(&Payment::new(), input);
+        assert!(matches!(why, Forbidden::NeverAnnounced { last: 0, .. }), "{input:?}: {why}");
+    }
+}
+
+#[test]
+fn attempts_come_to_an_end() {
+    let mut payment = Payment::new();
+    for attempt in 1..=ATTEMPTS_MAX {
+        for input in [Input::AboutToSend, Input::NotSent { attempt }] {
+            payment = step(&payment, input, &rules(), 0).expect("allowed").payment;
+        }
+    }
+    assert_eq!(refusal(&payment, Input::AboutToSend), Forbidden::TooManyAttempts);
+}
+
+#[test]
+fn what_was_accepted_stays_accepted() {
+    let accepted = after(&[(0, Input::AboutToSend), (9, answered(1, CodeMeaning::Accepted))]);
+    assert_eq!(refusal(&accepted, Input::AboutToSend), Forbidden::Over(Final::Accepted));
+    for input in [
+        answered(1, CodeMeaning::Refused),
+        answered(1, CodeMeaning::Landed),
+        Input::NotSent { attempt: 1 },
+        Input::InDoubt { attempt: 1 },
+        Input::GaveUp,
+        not_found(60_000),
+        Input::Notified { status: Some(EventStatus::Failed) },
+        Input::Restarted,
+    ] {
+        let done = step(&accepted, input, &rules(), 60_000).expect("it is only noted");
+        assert_eq!(end(&done.payment), Some(Final::Accepted), "{input:?}");
+    }
+}
+
+#[test]
+fn a_final_status_is_not_replaced_by_an_older_one() {
+    let payment = after(&[
+        (0, Input::AboutToSend),
+        (1, Input::Notified { status: Some(EventStatus::Succeeded) }),
+        (2, Input::Notified { status: Some(EventStatus::Pending) }),
+        (3, answered(1, CodeMeaning::Accepted)),
+    ]);
+    assert_eq!(payment.status, Some(EventStatus::Succeeded));
+}
+
+#[test]
+fn a_late_answer_or_finding_or_notification_settles_a_lost_payment() {
+    for (input, expected) in [
+        (answered(1, CodeMeaning::Accepted), Final::Accepted),
+        (answered(1, CodeMeaning::Refused), Final::Rejected),
+        (Input::Asked { asked_at_ms: 600, finding: FOUND }, Final::Accepted),
+        (Input::Notified { status: Some(EventStatus::Failed) }, Final::Accepted),
+    ] {
+        assert_eq!(end(&lost_and(&[(700, input)])), Some(expected), "{input:?}");
+    }
+}
+
+#[test]
+fn a_payment_that_turns_up_after_it_was_given_up_is_called_a_contradiction() {
+    let given_up =
+        after(&[(0, Input::AboutToSend), (1, Input::NotSent { attempt: 1 }), (2, Input::GaveUp)]);
+    assert_eq!(end(&given_up), Some(Final::NotSent));
+    let done = step(&given_up, Input::Notified { status: None }, &rules(), 3).expect("allowed");
+    assert!(done.contradicts, "somebody must look at it");
+    assert_eq!(end(&done.payment), Some(Final::Accepted), "the reference is not free any more");
+}
+
+#[test]
+fn a_provider_that_says_not_now_may_be_tried_again_and_then_counts_as_refusing() {
+    for meaning in [CodeMeaning::Throttled, CodeMeaning::StaleTimestamp] {
+        let told = after(&[(0, Input::AboutToSend), (1, answered(1, meaning))]);
+        assert_eq!(told.next(&rules()), Next::Send, "{meaning:?}");
+        let over = step(&told, Input::GaveUp, &rules(), 2).expect("allowed").payment;
+        assert_eq!(end(&over), Some(Final::Rejected), "{meaning:?}: it did reach the provider");
+    }
+}
+
+#[test]
+fn a_restart_leaves_open_what_was_on_its_way_and_closes_what_was_not() {
+    let sending = after(&[(0, Input::AboutToSend), (5, Input::Restarted)]);
+    assert_eq!(sending.state, State::Unknown { attempt: 1, since_ms: 5 });
+    let ready = after(&[(5, Input::Restarted)]);
+    assert_eq!(end(&ready), Some(Final::NotSent));
+    let refused = Forbidden::Over(Final::NotSent);
+    assert_eq!(refusal(&ready, Input::AboutToSend), refused, "its old process must not send it");
+}
+
+#[test]
+fn a_resend_that_provably_did_not_leave_keeps_what_was_known() {
+    let payment = lost_and(&[
+        (600, not_found(600)),
+        (10_500, not_found(10_500)),
+        (11_000, Input::AboutToSend),
+        (11_001, Input::NotSent { attempt: 2 }),
+    ]);
+    assert_eq!(payment.state, State::Unknown { attempt: 2, since_ms: 500 }, "attempt 1 is open");
+    assert_eq!(payment.next(&rules()), Next::Send, "its absence was established already");
+    let given_up = step(&payment, Input::GaveUp, &rules(), 12_000).expect("allowed").payment;
+    assert_eq!(given_up.outcome(), Some(Outcome::Unknown), "it is not called not sent");
+}

@@ -1,0 +1,142 @@
+//! Every interleaving, up to a depth: what must never be, never is, and from everywhere there is a way out.
+
+use std::collections::HashMap;
+
+use super::super::*;
+use super::world::{Act, Duplicates, GRACE, Setting, World};
+
+const SETTING: Setting = Setting {
+    duplicates: Duplicates::Refused,
+    lag: 1,
+    attempts_max: 2,
+    generations_max: 2,
+    ticks_max: 6,
+};
+
+#[test]
+fn no_interleaving_pays_twice_at_a_provider_that_refuses_duplicates() {
+    explore(SETTING, 10);
+}
+
+#[test]
+fn no_interleaving_pays_twice_at_a_provider_that_forgets_what_failed() {
+    explore(Setting { duplicates: Duplicates::ForgottenOnceFailed, ..SETTING }, 10);
+}
+
+#[test]
+fn no_interleaving_pays_twice_even_at_a_provider_that_would_execute_duplicates() {
+    explore(Setting { duplicates: Duplicates::Executed, ..SETTING }, 10);
+}
+
+/// Here our assumption fails, and the provider's refusal of duplicates is what is left.
+#[test]
+fn no_interleaving_pays_twice_when_the_query_lags_longer_than_the_grace_period() {
+    explore(Setting { lag: GRACE + 3, ..SETTING }, 10);
+}
+
+/// The first part of every dangerous history, so that the depth is spent on what follows.
+#[test]
+fn no_interleaving_pays_twice_after_a_lost_create_and_a_restart() {
+    for duplicates in [Duplicates::ForgottenOnceFailed, Duplicates::Executed] {
+        let setting = Setting { duplicates, ticks_max: 5, ..SETTING };
+        let mut start = World::new();
+        for act in [Act::Send, Act::Crash, Act::Ask { sees_all: false }, Act::HearFinding] {
+            start = start.after(act, &setting).expect("it can happen").world;
+        }
+        explore_from(start, setting, 13);
+    }
+}
+
+#[test]
+fn no_interleaving_pays_twice_after_a_time_out() {
+    let setting = Setting { duplicates: Duplicates::Executed, ticks_max: 3, ..SETTING };
+    let mut start = World::new();
+    for act in [Act::Send, Act::TimeOut, Act::Tick] {
+        start = start.after(act, &setting).expect("it can happen").world;
+    }
+    explore_from(start, setting, 11);
+}
+
+fn explore(setting: Setting, depth: u32) {
+    explore_from(World::new(), setting, depth);
+}
+
+fn explore_from(start: World, setting: Setting, depth: u32) {
+    let mut seen: HashMap<World, u32> = HashMap::from([(start.clone(), depth)]);
+    let mut open = vec![(start, Vec::new())];
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for (world, path) in open {
+            for act in world.acts(&setting) {
+                let Some(done) = world.after(act, &setting) else { continue };
+                let path = || path.iter().copied().chain([act]).collect::<Vec<Act>>();
+                check(&world, &done.world, done.contradicts, &setting, path);
+                if seen.insert(done.world.clone(), 0).is_none() {
+                    next.push((done.world, path()));
+                }
+            }
+        }
+        open = next;
+    }
+    assert!(seen.len() > 5_000, "only {} worlds: the model does nothing", seen.len());
+    eprintln!("{} worlds", seen.len());
+    for world in seen.keys() {
+        assert_settles(world, &setting);
+    }
+}
+
+/// What holds at every moment.
+pub fn check(
+    before: &World,
+    world: &World,
+    contradicts: bool,
+    setting: &Setting,
+    path: impl Fn() -> Vec<Act>,
+) {
+    let say = |what: &str| format!("{what}\nafter {:?}\nthe world is {world:#?}", path());
+    assert!(world.moves() <= 1, "{}", say("two payments that both move money"));
+    let accepted = State::Settled(Final::Accepted);
+    if before.payment.state == accepted && before.generation == world.generation {
+        assert_eq!(world.payment.state, accepted, "{}", say("accepted was taken back"));
+    }
+    if world.payment.state == accepted {
+        assert!(!world.executions.is_empty(), "{}", say("accepted, but the provider has none"));
+    }
+    // Without the assumption about the lag, only the money is safe.
+    if setting.lag >= GRACE {
+        return;
+    }
+    assert!(!contradicts, "{}", say("the provider has what was said not to have happened"));
+    if world.payment.frees_its_reference() {
+        assert_eq!(world.moves(), 0, "{}", say("a free reference that was paid"));
+        assert!(world.wire.is_empty(), "{}", say("a free reference with a create on its way"));
+    }
+}
+
+/// From here on everybody does what they should: does it end?
+fn assert_settles(world: &World, setting: &Setting) {
+    let setting = Setting { attempts_max: ATTEMPTS_MAX, ticks_max: i64::MAX, ..*setting };
+    let mut world = world.clone();
+    let act = |world: &mut World, act| {
+        if let Some(done) = world.after(act, &setting) {
+            *world = done.world;
+        }
+    };
+    act(&mut world, Act::Crash);
+    for _ in 0..40 {
+        if matches!(world.payment.state, State::Settled(_)) {
+            return;
+        }
+        for step in [Act::Tick, Act::Ask { sees_all: false }, Act::HearFinding, Act::Send] {
+            act(&mut world, step);
+        }
+        // The first of what the provider can say to what arrives: it takes what it can.
+        if let Some(arrival) =
+            world.acts(&setting).into_iter().find(|act| matches!(act, Act::Arrive { .. }))
+        {
+            act(&mut world, arrival);
+            act(&mut world, Act::Hear { place: 0 });
+        }
+    }
+    panic!("it never ends: {world:#?}");
+}

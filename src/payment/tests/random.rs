@@ -1,0 +1,38 @@
+//! Long random histories: deeper than can be explored.
+
+use proptest::prelude::*;
+
+use super::explore::check;
+use super::world::{Act, Duplicates, Setting, World};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_long_history_pays_twice(
+        choices in prop::collection::vec(any::<prop::sample::Index>(), 1..200),
+        duplicates in prop_oneof![
+            Just(Duplicates::Refused),
+            Just(Duplicates::ForgottenOnceFailed),
+            Just(Duplicates::Executed),
+        ],
+    ) {
+        let setting = Setting {
+            duplicates,
+            lag: 1,
+            attempts_max: 12,
+            generations_max: 6,
+            ticks_max: i64::MAX,
+        };
+        let mut world = World::new();
+        let mut path: Vec<Act> = Vec::new();
+        for choice in choices {
+            let acts = world.acts(&setting);
+            let act = acts[choice.index(acts.len())];
+            let Some(done) = world.after(act, &setting) else { continue };
+            path.push(act);
+            check(&world, &done.world, done.contradicts, &setting, || path.clone());
+            world = done.world;
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! A model of everything around one reference: a process that sends and dies, a wire that delays, a provider that
+//! executes, and queries and notifications on the way back. Time is a small number of ticks.
+//!
+//! It makes the assumption that the rules make: what is on the wire when the process stops arrives within `DELAY` or
+//! never, and the query sees it `lag` later. The grace period is no shorter than both, except where a test says so.
+
+use super::super::*;
+use crate::provider::{CodeMeaning, EventStatus};
+
+pub const GRACE: i64 = 2;
+const DELAY: i64 = 1;
+
+/// What the provider does with ids that it has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Duplicates {
+    /// It refuses them, as documented.
+    Refused,
+    /// It refuses them, unless what they made has failed since.
+    ForgottenOnceFailed,
+    /// It executes them: nothing but our own rules keeps it from paying twice.
+    Executed,
+}
+
+/// How the model behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Setting {
+    pub duplicates: Duplicates,
+    pub lag: i64,
+    pub attempts_max: u32,
+    pub generations_max: u32,
+    pub ticks_max: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct World {
+    pub now: i64,
+    pub payment: Payment,
+    pub generation: u32,
+    /// Creates that the provider has not seen yet.
+    pub wire: Vec<Create>,
+    /// Answers on their way back: attempt, generation, and what they say.
+    answers: Vec<(u32, u32, Said)>,
+    /// A question whose answer is on its way: when it was put, and whether the payment was found.
+    question: Option<(i64, Option<EventStatus>)>,
+    pub executions: Vec<Execution>,
+    notices: Vec<EventStatus>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Create {
+    attempt: u32,
+    generation: u32,
+    /// Known once the process has stopped sending it.
+    arrives_by: Option<i64>,
+    /// Whether somebody still waits for the answer.
+    heard: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Execution {
+    landed_at: i64,
+    pub status: EventStatus,
+}
+
+/// What an answer says, as far as the rules tell answers apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Said {
+    Accepted,
+    Refused,
+    NotNow,
+    Landed,
+    Unclear,
+}
+
+/// Everything that can happen next, whoever does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// A caller, a second caller, the attempt loop or the resolver tries to send.
+    Send,
+    /// The attempt turns out not to have left.
+    NotSent,
+    TimeOut,
+    GiveUp,
+    Crash,
+    /// The process is slower than its hold: another one takes over while it still listens.
+    Overtaken,
+    /// The create at this place of the wire arrives.
+    Arrive {
+        place: usize,
+        said: Said,
+    },
+    /// An answer arrives.
+    Hear {
+        place: usize,
+    },
+    /// An answer is lost.
+    Lose {
+        place: usize,
+    },
+    /// A question is put; within the lag the provider may or may not see what it has.
+    Ask {
+        sees_all: bool,
+    },
+    HearFinding,
+    /// A pending execution ends, and a notification goes out.
+    Finish {
+        succeeded: bool,
+    },
+    Notify,
+    /// A free reference is used again.
+    BeginAnew,
+    Tick,
+}
+
+/// What an act led to.
+pub struct Step {
+    pub world: World,
+    pub contradicts: bool,
+}
+
+pub fn rules() -> Rules {
+    Rules::new(GRACE, 2)
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            now: 0,
+            payment: Payment::new(),
+            generation: 1,
+            wire: Vec::new(),
+            answers: Vec::new(),
+            question: None,
+            executions: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// Payments of the provider that moved, or still may move, money.
+    pub fn moves(&self) -> usize {
+        self.executions.iter().filter(|made| made.status != EventStatus::Failed).count()
+    }
+
+    pub fn acts(&self, setting: &Setting) -> Vec<Act> {
+        let mut acts = vec![Act::Send, Act::GiveUp, Act::Crash, Act::Overtaken, Act::Tick];
+        if matches!(self.payment.state, State::Sending { .. }) {
+            acts.extend([Act::NotSent, Act::TimeOut]);
+        }
+        for place in 0..self.wire.len() {
+            let can_say = match (self.knows_ids(setting), setting.duplicates) {
+                (true, Duplicates::Refused | Duplicates::ForgottenOnceFailed) => {
+                    &[Said::Landed, Said::Refused][..]
+                }
+                (true, Duplicates::Executed) | (false, _) => {
+                    &[Said::Accepted, Said::Refused, Said::NotNow, Said::Unclear][..]
+                }
+            };
+            acts.extend(can_say.iter().map(|said| Act::Arrive { place, said: *said }));
+        }
+        for place in 0..self.answers.len() {
+            acts.extend([Act::Hear { place }, Act::Lose { place }]);
+        }
+        match self.question {
+            None => acts.extend([Act::Ask { sees_all: true }, Act::Ask { sees_all: false }]),
+            Some(_) => acts.push(Act::HearFinding),
+        }
+        if self.executions.iter().any(|made| made.status == EventStatus::Pending) {
+            acts.extend([Act::Finish { succeeded: true }, Act::Finish { succeeded: false }]);
+        }
+        if !self.notices.is_empty() {
+            acts.push(Act::Notify);
+        }
+        if self.payment.frees_its_reference() {
+            acts.push(Act::BeginAnew);
+        }
+        acts
+    }
+
+    /// The world after `act`; `None` when it is not possible, or beyond what is explored.
+    pub fn after(&self, act: Act, setting: &Setting) -> Option<Step> {
+        let mut world = self.clone();
+        let input = match act {
+            Act::Send => {
+                if self.payment.attempts >= setting.attempts_max {
+                    return None;
+                }
+                Some(Input::AboutToSend)
+            }
+            Act::NotSent => {
+                let State::Sending { attempt } = self.payment.state else { return None };
+                let mine = |create: &Create| {
+                    (create.attempt, create.generation) == (attempt, self.generation)
+                };
+                // Only what did not arrive can provably not have been sent.
+                let place = self.wire.iter().position(mine)?;
+                world.wire.remove(place);
+                Some(Input::NotSent { attempt })
+            }
+            Act::TimeOut => {
+                let State::Sending { attempt } = self.payment.state else { return None };
+                world.stop_sending(true);
+                Some(Input::InDoubt { attempt })
+            }
+            Act::GiveUp => Some(Input::GaveUp),
+            Act::Crash => {
+                world.stop_sending(false);
+                world.answers.clear();
+                world.question = None;
+                Some(Input::Restarted)
+            }
+            Act::Overtaken => {
+                world.stop_sending(true);
+                Some(Input::Restarted)
+            }
+            Act::Arrive { place, said } => {
+                world.arrive(place, said);
+                None
+            }
+            Act::Hear { place } => {
+                let (attempt, generation, said) = *self.answers.get(place)?;
+                world.answers.remove(place);
+                // An answer to a generation that is over is of no use to this one.
+                (generation == self.generation)
+                    .then_some(Input::Answered { attempt, meaning: said.meaning() })
+            }
+            Act::Lose { place } => {
+                world.answers.remove(place);
+                None
+            }
+            Act::Ask { sees_all } => {
+                let seen = |made: &&Execution| sees_all || made.landed_at + setting.lag <= self.now;
+                let found = self.executions.iter().rev().find(seen).map(|made| made.status);
+                world.question = Some((self.now, found));
+                None
+            }
+            Act::HearFinding => {
+                let (asked_at_ms, found) = world.question.take()?;
+                let finding = match found {
+                    Some(status) => Finding::Found { status: Some(status) },
+                    None => Finding::NotFound,
+                };
+                Some(Input::Asked { asked_at_ms, finding })
+            }
+            Act::Finish { succeeded } => {
+                let pending =
+                    world.executions.iter_mut().find(|made| made.status == EventStatus::Pending)?;
+                pending.status =
+                    if succeeded { EventStatus::Succeeded } else { EventStatus::Failed };
+                world.notices.push(pending.status);
+                None
+            }
+            Act::Notify => Some(Input::Notified { status: world.notices.pop() }),
+            Act::BeginAnew => {
+                if self.generation >= setting.generations_max {
+                    return None;
+                }
+                world.payment = Payment::new();
+                world.generation += 1;
+                None
+            }
+            Act::Tick => {
+                if self.now >= setting.ticks_max {
+                    return None;
+                }
+                world.now += 1;
+                let now = world.now;
+                world.wire.retain(|create| create.arrives_by.is_none_or(|by| by >= now));
+                None
+            }
+        };
+        let mut contradicts = false;
+        if let Some(input) = input {
+            // What is forbidden does not happen.
+            let done = step(&self.payment, input, &rules(), self.now).ok()?;
+            world.payment = done.payment;
+            contradicts = done.contradicts;
+        }
+        if act == Act::Send {
+            world.wire.push(Create {
+                attempt: world.payment.attempts,
+                generation: world.generation,
+                arrives_by: None,
+                heard: true,
+            });
+        }
+        Some(Step { world, contradicts })
+    }
+
+    fn knows_ids(&self, setting: &Setting) -> bool {
+        self.executions.iter().any(|made| match setting.duplicates {
+            Duplicates::Refused => true,
+            Duplicates::ForgottenOnceFailed => made.status != EventStatus::Failed,
+            Duplicates::Executed => false,
+        })
+    }
+
+    fn stop_sending(&mut self, heard: bool) {
+        for create in &mut self.wire {
+            create.arrives_by.get_or_insert(self.now + DELAY);
+            create.heard &= heard;
+        }
+    }
+
+    fn arrive(&mut self, place: usize, said: Said) {
+        let create = self.wire.remove(place);
+        // An unclear answer is given by a provider that executed it; one that did not is like a lost create.
+        if matches!(said, Said::Accepted | Said::Unclear) {
+            self.executions.push(Execution { landed_at: self.now, status: EventStatus::Pending });
+        }
+        if create.heard {
+            self.answers.push((create.attempt, create.generation, said));
+        }
+    }
+}
+
+impl Said {
+    fn meaning(self) -> CodeMeaning {
+        match self {
+            Self::Accepted => CodeMeaning::Accepted,
+            Self::Refused => CodeMeaning::Refused,
+            Self::NotNow => CodeMeaning::Throttled,
+            Self::Landed => CodeMeaning::Landed,
+            Self::Unclear => CodeMeaning::InDoubt,
+        }
+    }
+}

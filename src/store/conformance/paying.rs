@@ -1,0 +1,310 @@
+//! Money-moving calls: one at a time per reference, written down before they leave, and honest about what is not known.
+
+use super::super::{
+    AskedAnswer, Begun, Conclusion, JournalError, NewPayment, PaymentFilter, PaymentId,
+    PaymentView, StoreError, StoredAnswer,
+};
+use super::*;
+use crate::json::parse_object;
+use crate::payment::{Final, Fingerprint, Forbidden, Next, Rules, State};
+use crate::provider::{CodeMeaning, EventStatus, Provider};
+
+pub(in crate::store) const HOLD_MS: i64 = 40_000;
+pub(in crate::store) const GRACE_MS: i64 = 10_000;
+
+pub(in crate::store) fn rules() -> Rules {
+    Rules::new(GRACE_MS, 2)
+}
+
+/// A payout of account `shop`.
+pub(in crate::store) fn payout(reference: &str) -> NewPayment {
+    payout_of(reference, 10_000, T0)
+}
+
+pub(in crate::store) fn payout_of(reference: &str, amount_minor: i64, now_ms: i64) -> NewPayment {
+    let parameters = format!(r#"{{"mchOrderId":"{reference}","amount":{amount_minor}}}"#);
+    let provider = Provider::builtin("bluepay").expect("built in");
+    let operation = provider.operation("payout_create").expect("an operation");
+    let object = parse_object(parameters.as_bytes()).expect("JSON");
+    NewPayment {
+        id: PaymentId::generate(now_ms).expect("randomness"),
+        account: "shop".into(),
+        provider: "bluepay".into(),
+        operation: "payout_create".into(),
+        kind: Some("payout".into()),
+        reference: reference.into(),
+        fingerprint: Fingerprint::of(operation, &object),
+        parameters,
+        amount_minor: Some(amount_minor),
+        currency: Some("THB".into()),
+        notice_within_ms: Some(HOUR_MS),
+        now_ms,
+        hold_ms: HOLD_MS,
+    }
+}
+
+/// A payout whose attempt 1 is on its way.
+pub(in crate::store) async fn sending(store: &dyn Store, reference: &str) -> PaymentId {
+    let new = payout(reference);
+    let id = new.id.clone();
+    let begun = store.begin(new).await.expect("written down");
+    assert!(matches!(begun, Begun::Fresh(_)), "`{reference}` was new: {begun:?}");
+    assert_eq!(store.about_to_send(&id, rules(), T0).await, Ok(1));
+    id
+}
+
+/// A payout whose attempt 1 was lost at `T0`.
+pub(in crate::store) async fn lost(store: &dyn Store, reference: &str) -> PaymentId {
+    let id = sending(store, reference).await;
+    conclude(store, &id, Conclusion::InDoubt { reason: "reset".into() }).await;
+    id
+}
+
+pub(in crate::store) async fn conclude(
+    store: &dyn Store,
+    id: &PaymentId,
+    conclusion: Conclusion,
+) -> PaymentView {
+    store.conclude(id, 1, conclusion, T0, T0).await.expect("written down")
+}
+
+pub(in crate::store) fn answered(code: i64, meaning: CodeMeaning) -> Conclusion {
+    let body = format!("{{\"code\": {code},\"data\":{{ \"x\":1.10}} }}");
+    Conclusion::Answered {
+        code,
+        meaning,
+        provider_reference: Some("D1".into()),
+        answer: StoredAnswer { status: 200, body: body.into() },
+    }
+}
+
+pub(in crate::store) async fn view(store: &dyn Store, id: &PaymentId) -> PaymentView {
+    store.payment(id).await.expect("a read").expect("the payment is there")
+}
+
+pub(in crate::store) async fn state(store: &dyn Store, id: &PaymentId) -> State {
+    view(store, id).await.row.payment.state
+}
+
+fn why<T: std::fmt::Debug>(result: Result<T, JournalError>) -> Forbidden {
+    match result {
+        Err(JournalError::Forbidden { why, .. }) => why,
+        other => panic!("it must be forbidden: {other:?}"),
+    }
+}
+
+pub(in crate::store) async fn forty_callers_of_one_reference_make_one_payment(place: &dyn Place) {
+    let store = place.open();
+    let callers: Vec<_> = (0..40)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.begin_sending(payout("A")).await })
+        })
+        .collect();
+    let (mut fresh, mut known) = (0, 0);
+    for caller in callers {
+        match caller.await.expect("no panic").expect("answered") {
+            Begun::Fresh(view) => {
+                assert_eq!(view.row.payment.state, State::Sending { attempt: 1 });
+                fresh += 1;
+            }
+            Begun::Known(_) => known += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((fresh, known), (1, 39), "exactly one of them may send");
+}
+
+pub(in crate::store) async fn the_same_call_again_gets_the_stored_answer(place: &dyn Place) {
+    let store = place.open();
+    let id = sending(&*store, "A").await;
+    conclude(&*store, &id, answered(10_000, CodeMeaning::Accepted)).await;
+    let Begun::Known(view) = store.begin(payout("A")).await.expect("known") else {
+        panic!("it was made already");
+    };
+    let answer = view.answer.expect("an answer to repeat");
+    assert_eq!(&answer.body[..], b"{\"code\": 10000,\"data\":{ \"x\":1.10} }", "byte for byte");
+    assert_eq!((answer.status, view.answer_from_query), (200, false));
+    assert_eq!(view.parameters, r#"{"mchOrderId":"A","amount":10000}"#);
+    assert_eq!((view.row.id, view.row.provider_code), (id, Some(10_000)));
+}
+
+pub(in crate::store) async fn a_reference_with_other_parameters_is_told_apart(place: &dyn Place) {
+    let store = place.open();
+    let id = sending(&*store, "A").await;
+    let begun = store.begin(payout_of("A", 9, T0)).await.expect("answered");
+    assert!(matches!(begun, Begun::Reused(view) if view.row.id == id));
+    let mut elsewhere = payout_of("A", 9, T0);
+    elsewhere.account = "shop-2".into();
+    let begun = store.begin(elsewhere).await.expect("answered");
+    assert!(matches!(begun, Begun::Fresh(_)), "another account has its own references");
+    let mut refund = payout_of("A", 9, T0);
+    refund.operation = "refund_create".into();
+    let begun = store.begin(refund).await.expect("answered");
+    assert!(matches!(begun, Begun::Fresh(_)), "another operation has its own references");
+}
+
+pub(in crate::store) async fn a_rejected_or_unsent_reference_may_be_used_again(place: &dyn Place) {
+    let store = place.open();
+    let rejected = sending(&*store, "A").await;
+    let view = conclude(&*store, &rejected, answered(21_014, CodeMeaning::Refused)).await;
+    assert_eq!(view.row.end(), Some(Final::Rejected));
+    let begun = store.begin(payout_of("A", 9, T0)).await.expect("answered");
+    let Begun::Fresh(second) = begun else { panic!("the reference is free: {begun:?}") };
+    assert_eq!(second.row.generation, 2, "with other parameters too");
+    let given_up = store.give_up(&second.row.id, "no connection", T0).await.expect("allowed");
+    assert_eq!(given_up.row.end(), Some(Final::NotSent));
+    let begun = store.begin(payout("A")).await.expect("answered");
+    assert!(matches!(begun, Begun::Fresh(view) if view.row.generation == 3));
+    let found = store.find_payment("shop", "payout_create", "A").await.expect("a read");
+    assert_eq!(found.map(|view| view.row.generation), Some(3), "the latest one counts");
+}
+
+pub(in crate::store) async fn a_forbidden_step_is_an_error_and_changes_nothing(place: &dyn Place) {
+    let store = place.open();
+    let id = lost(&*store, "A").await;
+    let before = view(&*store, &id).await;
+    assert_eq!(why(store.about_to_send(&id, rules(), T0).await), Forbidden::AskFirst);
+    let never = store.conclude(&id, 7, answered(10_000, CodeMeaning::Accepted), T0, T0).await;
+    assert!(matches!(why(never), Forbidden::NeverAnnounced { attempt: 7, last: 1 }));
+    assert_eq!(view(&*store, &id).await, before);
+    let nobody = PaymentId::generate(T0).expect("randomness");
+    let nothing = store.about_to_send(&nobody, rules(), T0).await;
+    assert_eq!(nothing, Err(JournalError::NoSuchPayment(nobody)));
+}
+
+pub(in crate::store) async fn a_lost_payment_is_sent_again_only_when_it_is_provably_absent(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let id = lost(&*store, "A").await;
+    let ask = |at_ms: i64| {
+        let (store, id) = (store.clone(), id.clone());
+        async move {
+            let asked = store.asked(&id, AskedAnswer::NotFound, rules(), at_ms, Some(at_ms), at_ms);
+            asked.await.expect("written down").row
+        }
+    };
+    assert_eq!(ask(T0 + 1_000).await.payment.next(&rules()), Next::Ask);
+    let again = store.about_to_send(&id, rules(), T0 + 1_000).await;
+    assert_eq!(why(again), Forbidden::AskFirst, "not found once is not proof");
+    let row = ask(T0 + GRACE_MS).await;
+    assert_eq!((row.asks, row.payment.next(&rules())), (2, Next::Send));
+    let resends: Vec<_> = (0..10)
+        .map(|_| {
+            let (store, id) = (store.clone(), id.clone());
+            tokio::spawn(async move { store.about_to_send(&id, rules(), T0 + GRACE_MS).await })
+        })
+        .collect();
+    let mut sent = 0;
+    for resend in resends {
+        sent += usize::from(resend.await.expect("no panic").is_ok());
+    }
+    assert_eq!(sent, 1, "ten who want to resend it send one attempt");
+}
+
+pub(in crate::store) async fn a_lost_payment_is_handed_out_once_and_again_when_it_is_due(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let id = lost(&*store, "A").await;
+    let claim = |now_ms| store.claim_unknown("shop", now_ms, 10, LEASE_MS);
+    let elsewhere = store.claim_unknown("shop-2", T0, 10, LEASE_MS).await.expect("a claim");
+    assert!(elsewhere.is_empty(), "it is another account's");
+    let claimed = claim(T0).await.expect("a claim");
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].parameters, r#"{"mchOrderId":"A","amount":10000}"#, "for the query");
+    assert!(claim(T0).await.expect("a claim").is_empty(), "somebody asks already");
+    let unclear = AskedAnswer::Unclear { reason: "status 500".into() };
+    let next = Some(T0 + 90_000);
+    store.asked(&id, unclear, rules(), T0, next, T0).await.expect("written down");
+    assert!(claim(T0 + 89_999).await.expect("a claim").is_empty(), "not before it is due");
+    assert_eq!(claim(T0 + 90_000).await.expect("a claim").len(), 1);
+    let dead = T0 + 90_000 + LEASE_MS;
+    assert_eq!(claim(dead).await.expect("a claim").len(), 1, "whoever asked has died");
+}
+
+pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(place: &dyn Place) {
+    let store = place.open();
+    let id = lost(&*store, "A").await;
+    let found = |status| AskedAnswer::Found {
+        status: Some(status),
+        provider_reference: Some("D9".into()),
+        amount_minor: Some(1),
+        currency: None,
+        answer: Some(StoredAnswer { status: 200, body: "{}".into() }),
+    };
+    let asked = store.asked(&id, found(EventStatus::Pending), rules(), T0, Some(T0 + 5), T0);
+    let row = asked.await.expect("written down").row;
+    assert_eq!((row.end(), row.settled_at_ms), (Some(Final::Accepted), Some(T0)));
+    assert!(row.amount_differs, "it was found with another amount");
+    assert_eq!(row.next_ask_at_ms, Some(T0 + 5), "what became of it is still to be asked");
+    let view = view(&*store, &id).await;
+    assert_eq!((view.answer.is_some(), view.answer_from_query), (true, true));
+    let asked = store.asked(&id, found(EventStatus::Succeeded), rules(), T0, Some(T0 + 9), T0 + 5);
+    let row = asked.await.expect("written down").row;
+    assert_eq!(row.next_ask_at_ms, None, "nothing is left to ask");
+    assert_eq!(row.payment.status, Some(EventStatus::Succeeded));
+    let late = conclude(&*store, &id, answered(10_000, CodeMeaning::Accepted)).await;
+    assert!(!late.answer_from_query, "the create's own answer is better than a query's");
+}
+
+pub(in crate::store) async fn an_accepted_payment_without_a_notification_is_asked_about(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let id = sending(&*store, "A").await;
+    conclude(&*store, &id, answered(10_000, CodeMeaning::Accepted)).await;
+    let mut silent = payout("B");
+    silent.notice_within_ms = None;
+    let silent_id = silent.id.clone();
+    store.begin_sending(silent).await.expect("written down");
+    conclude(&*store, &silent_id, answered(10_000, CodeMeaning::Accepted)).await;
+    let claim = |now_ms| store.claim_unnoticed("shop", now_ms, 10, LEASE_MS);
+    assert!(claim(T0 + HOUR_MS - 1).await.expect("a claim").is_empty(), "there is time");
+    let claimed = claim(T0 + HOUR_MS).await.expect("a claim");
+    let ids: Vec<_> = claimed.into_iter().map(|view| view.row.id).collect();
+    assert_eq!(ids, [id], "only what a notification is expected of");
+}
+
+pub(in crate::store) async fn waiting_callers_are_told_when_the_payment_moves_on(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let id = sending(&*store, "A").await;
+    let mut changes = store.payment_changes(&id);
+    let mut unknown = store.unknown_changes("shop");
+    conclude(&*store, &id, Conclusion::InDoubt { reason: "time-out".into() }).await;
+    changes.changed().await.expect("the store lives");
+    unknown.changed().await.expect("the store lives");
+    assert_eq!(state(&*store, &id).await, State::Unknown { attempt: 1, since_ms: T0 });
+}
+
+pub(in crate::store) async fn a_frozen_account_begins_and_sends_nothing(place: &dyn Place) {
+    let store = place.open();
+    let new = payout("A");
+    let id = new.id.clone();
+    store.begin(new).await.expect("written down");
+    let paid = sending(&*store, "P").await;
+    conclude(&*store, &paid, answered(10_000, CodeMeaning::Accepted)).await;
+    // By another process, as `countersign freeze` does it.
+    place.open().freeze("shop", "fraud?", T0).await.expect("frozen");
+    let sent = store.about_to_send(&id, rules(), T0).await;
+    assert!(matches!(sent, Err(JournalError::Frozen(freeze)) if freeze.reason == "fraud?"));
+    let begun = store.begin(payout("B")).await.expect("answered");
+    assert!(matches!(begun, Begun::Frozen(_)), "{begun:?}");
+    let begun = store.begin(payout("P")).await.expect("answered");
+    assert!(matches!(begun, Begun::Known(_)), "an earlier answer is still repeated");
+    assert_eq!(store.freezes().await.expect("a read").len(), 1);
+    assert_eq!(store.unfreeze("shop").await, Ok(true));
+    assert_eq!(store.unfreeze("shop").await, Ok(false));
+    assert_eq!(store.about_to_send(&id, rules(), T0).await, Ok(1));
+}
+
+pub(in crate::store) async fn a_closed_journal_begins_nothing(place: &dyn Place) {
+    let store = place.open();
+    store.close().await.expect("closed");
+    assert_eq!(store.begin(payout("A")).await.err(), Some(StoreError::Closed));
+    let none = PaymentFilter::default();
+    assert_eq!(store.list_payments(&none, None, 10).await.err(), Some(StoreError::Closed));
+}

@@ -1,0 +1,163 @@
+//! After a crash, and years later: what dead processes leave behind, what operators see, what is removed.
+
+use super::super::{
+    Begun, Conclusion, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, Recovered,
+};
+use super::paying::{
+    HOLD_MS, answered, conclude, lost, payout, payout_of, rules, sending, state, view,
+};
+use super::*;
+use crate::payment::{Final, State};
+use crate::provider::CodeMeaning;
+
+pub(in crate::store) async fn what_a_dead_process_was_sending_is_unknown(place: &dyn Place) {
+    let store = place.open();
+    let on_its_way = sending(&*store, "A").await;
+    let new = payout("B");
+    let begun = new.id.clone();
+    store.begin(new).await.expect("written down");
+    store.close().await.expect("closed");
+    drop(store);
+
+    let store = place.open();
+    let recovered = store.recover(T0 + 1).await.expect("recovered");
+    assert_eq!(recovered, Recovered { unknown: 1, closed: 1, under_way: 0 });
+    assert_eq!(state(&*store, &on_its_way).await, State::Unknown { attempt: 1, since_ms: T0 + 1 });
+    assert_eq!(state(&*store, &begun).await, State::Settled(Final::NotSent));
+    let claimed = store.claim_unknown("shop", T0 + 1, 10, LEASE_MS).await.expect("a claim");
+    assert_eq!(claimed.len(), 1, "it is to be asked about at once");
+    let begun = store.begin(payout("B")).await.expect("answered");
+    assert!(matches!(begun, Begun::Fresh(_)), "what was never sent may be begun again");
+    let begun = store.begin(payout("A")).await.expect("answered");
+    assert!(matches!(begun, Begun::Known(_)), "what may have been sent may not");
+}
+
+pub(in crate::store) async fn what_a_living_process_is_sending_is_left_alone(place: &dyn Place) {
+    let (old, new) = (place.open(), place.open());
+    let id = sending(&*old, "A").await;
+    let recovered = new.recover(T0 + HOLD_MS - 1).await.expect("recovered");
+    assert_eq!(recovered, Recovered { under_way: 1, ..Recovered::default() });
+    assert_eq!(state(&*new, &id).await, State::Sending { attempt: 1 });
+    let recovered = new.recover(T0 + HOLD_MS).await.expect("recovered");
+    assert_eq!(recovered.unknown, 1, "it lives, but it has not been heard of for too long");
+    let view = conclude(&*old, &id, answered(10_000, CodeMeaning::Accepted)).await;
+    assert_eq!(view.row.end(), Some(Final::Accepted), "its late answer still counts");
+}
+
+pub(in crate::store) async fn a_step_begins_the_hold_anew(place: &dyn Place) {
+    let store = place.open();
+    let id = sending(&*store, "A").await;
+    let not_sent = Conclusion::NotSent { reason: "refused".into() };
+    store.conclude(&id, 1, not_sent, T0, T0 + 30_000).await.expect("written down");
+    assert_eq!(store.about_to_send(&id, rules(), T0 + 60_000).await, Ok(2));
+    let recovered = store.recover(T0 + 60_000 + HOLD_MS - 1).await.expect("recovered");
+    assert_eq!(recovered.under_way, 1);
+}
+
+pub(in crate::store) async fn hundreds_of_payments_of_a_dead_process_are_recovered(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    for n in 0..450 {
+        store.begin_sending(payout(&format!("A{n}"))).await.expect("written down");
+    }
+    store.close().await.expect("closed");
+    let store = place.open();
+    assert_eq!(store.recover(T0).await.expect("recovered").unknown, 450);
+    assert_eq!(store.recover(T0).await.expect("recovered"), Recovered::default(), "once");
+}
+
+pub(in crate::store) async fn every_open_case_is_listed_with_its_history(place: &dyn Place) {
+    let store = place.open();
+    let paid = sending(&*store, "A").await;
+    conclude(&*store, &paid, answered(10_000, CodeMeaning::Accepted)).await;
+    let open = lost(&*store, "B").await;
+    let newest = sending(&*store, "C").await;
+    let listed = |filter: PaymentFilter| {
+        let store = store.clone();
+        async move {
+            let page = store.list_payments(&filter, None, 10).await.expect("a page");
+            page.payments.into_iter().map(|row| row.id).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(
+        listed(PaymentFilter::default()).await,
+        [newest.clone(), open.clone(), paid.clone()],
+        "newest first"
+    );
+    let unknown = PaymentFilter { states: vec!["unknown".into()], ..PaymentFilter::default() };
+    assert_eq!(listed(unknown).await, std::slice::from_ref(&open));
+    let by_reference = PaymentFilter {
+        account: Some("shop".into()),
+        operation: Some("payout_create".into()),
+        reference: Some("A".into()),
+        from_ms: Some(T0),
+        until_ms: Some(T0 + 1),
+        ..PaymentFilter::default()
+    };
+    assert_eq!(listed(by_reference).await, [paid]);
+    let page = store.list_payments(&PaymentFilter::default(), None, 2).await.expect("a page");
+    let rest = store.list_payments(&PaymentFilter::default(), page.next, 2).await.expect("a page");
+    assert_eq!((page.payments.len(), rest.payments.len(), rest.next), (2, 1, None));
+
+    let shown = store.show_payment(&open).await.expect("a read").expect("it is there");
+    let history: Vec<_> = shown
+        .history
+        .iter()
+        .map(|entry| {
+            (entry.what.as_str(), entry.attempt, entry.state.as_str(), entry.detail.as_deref())
+        })
+        .collect();
+    assert_eq!(
+        history,
+        [
+            ("begun", None, "ready", None),
+            ("sending", Some(1), "sending", None),
+            ("in_doubt", Some(1), "unknown", Some("reset")),
+        ]
+    );
+    let counts = store.payment_counts().await.expect("a read");
+    let expected = PaymentCounts {
+        account: "shop".into(),
+        under_way: 1,
+        unknown: 1,
+        oldest_unknown_at_ms: Some(T0),
+    };
+    assert_eq!(counts, [expected]);
+}
+
+pub(in crate::store) async fn a_sweep_removes_only_settled_payments_and_none_for_a_week(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let paid = sending(&*store, "A").await;
+    conclude(&*store, &paid, answered(10_000, CodeMeaning::Accepted)).await;
+    let open = lost(&*store, "B").await;
+    let week = T0 + PAYMENTS_KEPT_MIN_MS;
+    assert_eq!(store.sweep_payments(week, 0).await, Ok(0), "a week is promised");
+    view(&*store, &paid).await;
+    assert_eq!(store.sweep_payments(week + 1, 0).await, Ok(1));
+    assert!(store.payment(&paid).await.expect("a read").is_none());
+    view(&*store, &open).await;
+    let begun = store.begin(payout_of("A", 7, week)).await.expect("answered");
+    assert!(matches!(begun, Begun::Fresh(view) if view.row.generation == 1), "it is forgotten");
+}
+
+pub(in crate::store) async fn odd_texts_come_back_as_they_were(place: &dyn Place) {
+    let store = place.open();
+    let mut odd = payout("A");
+    odd.reference = "ord'er; -- \u{0}💳".into();
+    odd.parameters = "{\n \"mchOrderId\" : \"\\u0041\" }".into();
+    odd.amount_minor = Some(i64::MIN);
+    odd.hold_ms = i64::MAX;
+    odd.notice_within_ms = Some(i64::MAX);
+    let sent = odd.clone();
+    store.begin_sending(odd).await.expect("written down");
+    let reason = "x".repeat(100_000);
+    let view = conclude(&*store, &sent.id, Conclusion::InDoubt { reason }).await;
+    assert_eq!((view.parameters, view.row.reference), (sent.parameters, sent.reference));
+    assert_eq!((view.row.fingerprint, view.row.kind), (sent.fingerprint, sent.kind));
+    let shown = store.show_payment(&sent.id).await.expect("a read").expect("it is there");
+    let detail = shown.history.last().and_then(|entry| entry.detail.clone()).expect("a reason");
+    assert_eq!(detail.len(), 300, "a reason is no place for a body");
+}

@@ -1,0 +1,155 @@
+//! The journal: what a store must be able to do with money-moving calls. Making them, resolving them, looking at them.
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::error::StoreError;
+use super::event::{NewEvent, Received};
+use super::operate::Cursor;
+use super::payment::{
+    AskedAnswer, Begun, Conclusion, Expectation, Freeze, JournalError, NewPayment, Notice,
+    PaymentDetail, PaymentRow, PaymentView, Recovered,
+};
+use super::payment_id::PaymentId;
+use super::payments::{PaymentCounts, PaymentFilter, PaymentListing};
+use crate::payment::Rules;
+
+/// Money-moving calls: written down before they leave, settled when it is known what became of them.
+///
+/// **Before the first byte.** [`Journal::begin`], then [`Journal::about_to_send`] before every attempt; both are on disk
+/// when they return `Ok`. After an error nothing may be sent.
+///
+/// **The rules** are those of [`crate::payment::step()`], enforced in the same transaction that writes: a step they forbid
+/// is [`JournalError::Forbidden`] and changes nothing.
+///
+/// **Dead processes.** A payment belongs to the process that begins or attempts it while that process lives and its hold
+/// has not run out; then [`Journal::recover`] turns an attempt into an unknown outcome, and one that was never sent into
+/// `not_sent`.
+#[async_trait]
+pub trait Journal: Send + Sync + 'static {
+    /// Writes a call down, unless its account, operation and reference already stand for one that counts. Of any number
+    /// of concurrent callers exactly one gets [`Begun::Fresh`].
+    async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError>;
+
+    /// [`Journal::begin`] and the first [`Journal::about_to_send`] in one write: for a caller that waits for nothing in
+    /// between. A fresh payment comes back with attempt 1 announced.
+    async fn begin_sending(&self, new: NewPayment) -> Result<Begun, StoreError>;
+
+    /// Announces the next attempt and returns its number. Call it right before sending: also before a resend of an
+    /// unknown payment, which it allows only once the payment's absence is established.
+    async fn about_to_send(
+        &self,
+        id: &PaymentId,
+        rules: Rules,
+        now_ms: i64,
+    ) -> Result<u32, JournalError>;
+
+    /// Writes down how an attempt ended, however late. A payment that is then in doubt is due to be asked about at
+    /// `next_ask_at_ms`: choose a later time when the caller itself goes on asking.
+    async fn conclude(
+        &self,
+        id: &PaymentId,
+        attempt: u32,
+        conclusion: Conclusion,
+        next_ask_at_ms: i64,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError>;
+
+    /// Whoever made the call will not send it again: a payment of which nothing is at the provider is settled as not
+    /// sent, or as rejected if it was told "not now". One that is unknown or settled stays as it is.
+    async fn give_up(
+        &self,
+        id: &PaymentId,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError>;
+
+    /// Hands out at most `limit` unknown payments of `account` that are due at `now_ms`, longest due first. Nobody else
+    /// gets them for `lease_ms`.
+    async fn claim_unknown(
+        &self,
+        account: &str,
+        now_ms: i64,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<PaymentView>, StoreError>;
+
+    /// The same for accepted payments of which no notification came in time and no final status is known.
+    async fn claim_unnoticed(
+        &self,
+        account: &str,
+        now_ms: i64,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<PaymentView>, StoreError>;
+
+    /// Writes down what asking brought; `asked_at_ms` is when the question left. While it is not settled, or accepted
+    /// with no final status, it is due again at `next_ask_at_ms` (`None`: never).
+    async fn asked(
+        &self,
+        id: &PaymentId,
+        answer: AskedAnswer,
+        rules: Rules,
+        asked_at_ms: i64,
+        next_ask_at_ms: Option<i64>,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError>;
+
+    /// What the journal knows of the payment that `notice` tells of.
+    async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError>;
+
+    /// Stores `event` as [`Inbox::receive`](super::Inbox::receive) does and, unless it is a duplicate, settles the
+    /// payment that `notice` tells of, both in one transaction. Returns that payment as it then is.
+    async fn receive_notice(
+        &self,
+        event: NewEvent,
+        notice: Notice,
+    ) -> Result<(Received, Option<PaymentRow>), StoreError>;
+
+    /// Takes over what dead processes left behind. Call it at start and every few seconds.
+    async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError>;
+
+    /// Changes whenever this payment did (in this process; by another one, a little later).
+    fn payment_changes(&self, id: &PaymentId) -> watch::Receiver<u64>;
+
+    /// Changes whenever a payment of `account` may have become due to be asked about.
+    fn unknown_changes(&self, account: &str) -> watch::Receiver<u64>;
+
+    /// The latest payment under a reference.
+    async fn find_payment(
+        &self,
+        account: &str,
+        operation: &str,
+        reference: &str,
+    ) -> Result<Option<PaymentView>, StoreError>;
+
+    /// One payment without its history.
+    async fn payment(&self, id: &PaymentId) -> Result<Option<PaymentView>, StoreError>;
+
+    /// Everything about one payment.
+    async fn show_payment(&self, id: &PaymentId) -> Result<Option<PaymentDetail>, StoreError>;
+
+    /// One page of payments, newest first; `limit` is capped at 1,000.
+    async fn list_payments(
+        &self,
+        filter: &PaymentFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<PaymentListing, StoreError>;
+
+    /// Open payments by account, for metrics.
+    async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError>;
+
+    /// Removes payments that were settled more than `kept_ms` ago, in small steps; returns how many. Never sooner than
+    /// [`PAYMENTS_KEPT_MIN_MS`](super::PAYMENTS_KEPT_MIN_MS), and never one that is not settled.
+    async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError>;
+
+    /// Lets nothing of `account` be begun or sent until [`Journal::unfreeze`]. A second freeze keeps the first one's time.
+    async fn freeze(&self, account: &str, reason: &str, now_ms: i64) -> Result<(), StoreError>;
+
+    /// Ends a freeze; false when there was none.
+    async fn unfreeze(&self, account: &str) -> Result<bool, StoreError>;
+
+    /// The freezes that hold.
+    async fn freezes(&self) -> Result<Vec<Freeze>, StoreError>;
+}

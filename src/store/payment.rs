@@ -1,0 +1,241 @@
+//! A money-moving call on its way through the journal: begun, attempted, in doubt, asked about, settled.
+
+use bytes::Bytes;
+
+use super::error::StoreError;
+use super::payment_id::PaymentId;
+use crate::payment::{Final, Fingerprint, Forbidden, Payment, State};
+use crate::provider::{CodeMeaning, EventStatus};
+
+/// A call that is about to be made for the first time.
+#[derive(Clone, Debug)]
+pub struct NewPayment {
+    /// Made by the caller ([`PaymentId::generate`]).
+    pub id: PaymentId,
+    pub account: String,
+    /// The provider profile's name.
+    pub provider: String,
+    pub operation: String,
+    /// What notifications about it are about, as in `payout`; `None` when there are none.
+    pub kind: Option<String>,
+    /// The merchant's own order id.
+    pub reference: String,
+    pub fingerprint: Fingerprint,
+    /// What the application posted, as it came. With the additions made anew it is what may be sent again after a
+    /// restart: the ids stay the same.
+    pub parameters: String,
+    /// Minor units, where the operation has an amount.
+    pub amount_minor: Option<i64>,
+    pub currency: Option<String>,
+    /// An accepted payment that no notification told of for this long is to be asked about; `None` for never.
+    pub notice_within_ms: Option<i64>,
+    pub now_ms: i64,
+    /// For how long this process answers for it, counted anew at every step it takes: longer than an attempt with all
+    /// its waiting can last. Afterwards [`Journal::recover`](super::Journal::recover) takes it for abandoned.
+    pub hold_ms: i64,
+}
+
+/// The answer to a call that was offered to the journal.
+#[derive(Clone, Debug)]
+pub enum Begun {
+    /// It is written down, and nobody else makes it. The caller goes on with `about_to_send`.
+    Fresh(PaymentView),
+    /// The same call was begun before and still counts, whatever its state: nothing may be sent.
+    Known(PaymentView),
+    /// The reference stands for a call with other parameters: nothing may be sent.
+    Reused(PaymentView),
+    /// The account is frozen; nothing was written down.
+    Frozen(Freeze),
+}
+
+/// How one attempt ended.
+#[derive(Clone, Debug)]
+pub enum Conclusion {
+    /// The provider's envelope came back.
+    Answered {
+        code: i64,
+        meaning: CodeMeaning,
+        provider_reference: Option<String>,
+        answer: StoredAnswer,
+    },
+    /// It provably did not reach the provider. `reason` is short, and never a body.
+    NotSent { reason: String },
+    /// It may have.
+    InDoubt { reason: String },
+}
+
+/// What was learned by asking the provider.
+#[derive(Clone, Debug)]
+pub enum AskedAnswer {
+    Found {
+        status: Option<EventStatus>,
+        provider_reference: Option<String>,
+        amount_minor: Option<i64>,
+        currency: Option<String>,
+        /// The query's answer, for a caller who never got that of the create.
+        answer: Option<StoredAnswer>,
+    },
+    NotFound,
+    /// `reason` is short, and never a body.
+    Unclear {
+        reason: String,
+    },
+}
+
+/// An answer as it is repeated to a caller, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The HTTP status the provider answered with.
+    pub status: u16,
+    /// A body longer than [`ANSWER_BYTES_MAX`] is not kept.
+    pub body: Bytes,
+}
+
+/// Answers are a few hundred bytes; this leaves room for much more without letting one fill the disk.
+pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// What a notification says about a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub account: String,
+    /// What it is about, as in [`NewPayment::kind`].
+    pub kind: String,
+    pub reference: Option<String>,
+    pub provider_reference: Option<String>,
+    pub status: Option<EventStatus>,
+    pub amount_minor: Option<i64>,
+    pub currency: Option<String>,
+}
+
+/// What the journal knows of the payment that a notification tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expectation {
+    /// It stands in the journal, and nothing speaks against it.
+    Expected(PaymentRow),
+    /// It stands in the journal with another amount or currency.
+    AmountDiffers(PaymentRow),
+    /// It does not stand in the journal.
+    Unexpected,
+}
+
+/// A payment without its texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentRow {
+    pub id: PaymentId,
+    /// Order of beginning.
+    pub sequence: i64,
+    pub account: String,
+    pub provider: String,
+    pub operation: String,
+    pub kind: Option<String>,
+    pub reference: String,
+    /// 1 for the first call under this reference; one more each time a rejected or unsent one was begun anew.
+    pub generation: u32,
+    pub fingerprint: Fingerprint,
+    pub amount_minor: Option<i64>,
+    pub currency: Option<String>,
+    pub provider_reference: Option<String>,
+    /// Where it stands.
+    pub payment: Payment,
+    /// The code of the provider's last answer to a create.
+    pub provider_code: Option<i64>,
+    pub begun_at_ms: i64,
+    pub last_attempt_at_ms: Option<i64>,
+    pub settled_at_ms: Option<i64>,
+    /// How often the provider was asked what became of it.
+    pub asks: u32,
+    /// When it is to be asked about next; `None` when it need not be.
+    pub next_ask_at_ms: Option<i64>,
+    pub notified_at_ms: Option<i64>,
+    /// What was told about it differs from what was sent.
+    pub amount_differs: bool,
+    /// It was settled as rejected or not sent, and then the provider turned out to have it.
+    pub contradicted: bool,
+}
+
+/// A payment with its texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentView {
+    pub row: PaymentRow,
+    /// What the application posted.
+    pub parameters: String,
+    /// The provider's answer, when there is one to repeat.
+    pub answer: Option<StoredAnswer>,
+    /// Whether `answer` is that of a query, because the create's own was lost.
+    pub answer_from_query: bool,
+}
+
+/// A payment with everything that happened to it.
+#[derive(Clone, Debug)]
+pub struct PaymentDetail {
+    pub view: PaymentView,
+    /// Oldest first.
+    pub history: Vec<HistoryEntry>,
+}
+
+/// One thing that happened to a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    pub at_ms: i64,
+    /// `begun`, `sending`, `resending`, `not_sent`, `answered`, `in_doubt`, `gave_up`, `asked`, `notified`,
+    /// `restarted`.
+    pub what: String,
+    pub attempt: Option<u32>,
+    /// The state it led to.
+    pub state: String,
+    /// Codes and reasons; the event's id for a notification.
+    pub detail: Option<String>,
+}
+
+/// A stop for everything of an account that moves money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Freeze {
+    pub account: String,
+    pub reason: String,
+    pub since_ms: i64,
+}
+
+/// What [`Journal::recover`](super::Journal::recover) found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Attempts of dead processes whose outcome is now unknown.
+    pub unknown: u64,
+    /// Calls of dead processes that were never sent, or refused: closed.
+    pub closed: u64,
+    /// Calls that a living process is making.
+    pub under_way: u64,
+}
+
+/// Why a payment did not take a step. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// It could not be written down. A caller that was about to send must not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The rules do not allow it now.
+    #[error("payment `{id}`: {why}")]
+    Forbidden { id: PaymentId, why: Forbidden },
+    /// The account is frozen: nothing may be sent.
+    #[error("account `{}` is frozen: {}", .0.account, .0.reason)]
+    Frozen(Freeze),
+    #[error("no payment `{0}` in the journal")]
+    NoSuchPayment(PaymentId),
+}
+
+impl PaymentRow {
+    /// How it ended, if it did.
+    pub fn end(&self) -> Option<Final> {
+        match self.payment.state {
+            State::Settled(end) => Some(end),
+            State::Ready | State::Sending { .. } | State::Unknown { .. } => None,
+        }
+    }
+
+    /// Whether amount or currency of `notice` contradict what was sent. What either side leaves out contradicts nothing.
+    pub fn differs_from(&self, amount_minor: Option<i64>, currency: Option<&str>) -> bool {
+        let amounts = self.amount_minor.zip(amount_minor);
+        let currencies = self.currency.as_deref().zip(currency);
+        amounts.is_some_and(|(sent, told)| sent != told)
+            || currencies.is_some_and(|(sent, told)| sent != told)
+    }
+}

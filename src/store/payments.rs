@@ -1,0 +1,41 @@
+//! What operators and metrics see of the journal.
+
+use super::operate::Cursor;
+use super::payment::PaymentRow;
+
+/// How long a settled payment is kept at least: a caller may repeat its call under the same reference for this long.
+pub const PAYMENTS_KEPT_MIN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// Which payments: all conditions that are set must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaymentFilter {
+    pub account: Option<String>,
+    pub operation: Option<String>,
+    pub reference: Option<String>,
+    /// Any of these words of [`State::WORDS`](crate::payment::State::WORDS); empty for all.
+    pub states: Vec<String>,
+    /// Begun at or after.
+    pub from_ms: Option<i64>,
+    /// Begun before.
+    pub until_ms: Option<i64>,
+}
+
+/// A page of payments, newest first.
+#[derive(Clone, Debug)]
+pub struct PaymentListing {
+    pub payments: Vec<PaymentRow>,
+    /// Set when there may be more.
+    pub next: Option<Cursor>,
+}
+
+/// Open payments of one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaymentCounts {
+    pub account: String,
+    /// Being made.
+    pub under_way: u64,
+    /// It is not known whether they happened.
+    pub unknown: u64,
+    /// When the oldest of the unknown ones was begun.
+    pub oldest_unknown_at_ms: Option<i64>,
+}

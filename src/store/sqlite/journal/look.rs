@@ -1,0 +1,141 @@
+//! Looking at the journal: pages, single payments, counts; and removing what is old.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
+
+use super::super::job::Work;
+use super::rows;
+use crate::store::{
+    Cursor, HistoryEntry, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
+    PaymentRow,
+};
+
+/// Payments removed in one call: a few milliseconds of work.
+const STEP: usize = 200;
+
+/// One page of the payments that match, newest first.
+pub(super) fn list(
+    connection: &Connection,
+    filter: &PaymentFilter,
+    after: Option<Cursor>,
+    limit: usize,
+) -> rusqlite::Result<PaymentListing> {
+    let (conditions, mut values) = conditions(filter);
+    values.push(Value::Integer(after.map_or(i64::MAX, |Cursor(sequence)| sequence)));
+    let sql = format!(
+        "SELECT {} FROM payment WHERE {conditions} AND sequence < ? \
+         ORDER BY sequence DESC LIMIT {limit}",
+        rows::COLUMNS
+    );
+    let payments: Vec<PaymentRow> = connection
+        .prepare(&sql)?
+        .query_map(params_from_iter(values), rows::payment_row)?
+        .collect::<rusqlite::Result<_>>()?;
+    let full = payments.len() == limit;
+    let next = payments.last().filter(|_| full).map(|last| Cursor(last.sequence));
+    Ok(PaymentListing { payments, next })
+}
+
+fn conditions(filter: &PaymentFilter) -> (String, Vec<Value>) {
+    let mut conditions = vec!["true".to_owned()];
+    let mut values = Vec::new();
+    let mut add = |condition: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            conditions.push(condition.to_owned());
+            values.push(value);
+        }
+    };
+    add("account = ?", filter.account.clone().map(Value::Text));
+    add("operation = ?", filter.operation.clone().map(Value::Text));
+    add("reference = ?", filter.reference.clone().map(Value::Text));
+    add("begun_at >= ?", filter.from_ms.map(Value::Integer));
+    add("begun_at < ?", filter.until_ms.map(Value::Integer));
+    if !filter.states.is_empty() {
+        let places = vec!["?"; filter.states.len()].join(", ");
+        conditions.push(format!("state IN ({places})"));
+        values.extend(filter.states.iter().cloned().map(Value::Text));
+    }
+    (conditions.join(" AND "), values)
+}
+
+/// One payment with its texts and its history.
+pub(super) fn show(
+    connection: &Connection,
+    id: &PaymentId,
+) -> rusqlite::Result<Option<PaymentDetail>> {
+    let Some(row) = rows::by_id(connection, id)? else { return Ok(None) };
+    let history = history(connection, row.sequence)?;
+    let view = rows::view(connection, row)?;
+    Ok(Some(PaymentDetail { view, history }))
+}
+
+fn history(connection: &Connection, sequence: i64) -> rusqlite::Result<Vec<HistoryEntry>> {
+    let sql = "SELECT at, what, attempt, state, detail FROM payment_history \
+               WHERE sequence = ?1 ORDER BY entry";
+    connection
+        .prepare_cached(sql)?
+        .query_map([sequence], |row| {
+            Ok(HistoryEntry {
+                at_ms: row.get(0)?,
+                what: row.get(1)?,
+                attempt: row.get(2)?,
+                state: row.get(3)?,
+                detail: row.get(4)?,
+            })
+        })?
+        .collect()
+}
+
+/// Open payments by account, accounts in alphabetical order.
+pub(super) fn counts(connection: &Connection) -> rusqlite::Result<Vec<PaymentCounts>> {
+    let mut statement = connection.prepare_cached(COUNTS)?;
+    let mut rows = statement.query([])?;
+    let mut all: Vec<PaymentCounts> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let account: String = row.get(0)?;
+        let (state, payments): (String, i64) = (row.get(1)?, row.get(2)?);
+        if all.last().is_none_or(|last| last.account != account) {
+            all.push(PaymentCounts { account, ..PaymentCounts::default() });
+        }
+        let Some(counts) = all.last_mut() else { continue };
+        let payments = payments.max(0).unsigned_abs();
+        match state.as_str() {
+            "unknown" => {
+                counts.unknown = payments;
+                counts.oldest_unknown_at_ms = row.get(3)?;
+            }
+            _ => counts.under_way += payments,
+        }
+    }
+    Ok(all)
+}
+
+/// Open payments are few, however many there are in all.
+pub(super) const COUNTS: &str = "
+    SELECT account, state, count(*), min(begun_at) FROM payment INDEXED BY payment_unsettled
+    WHERE state IN ('ready', 'sending', 'unknown') GROUP BY account, state";
+
+/// Removes some payments that were settled before `before_ms`; true when nothing is left to do.
+pub(super) fn sweep(work: &mut Work<'_>, before_ms: i64) -> rusqlite::Result<(u64, bool)> {
+    let old: Vec<i64> = work
+        .connection
+        .prepare_cached(OLD)?
+        .query_map(params![before_ms, STEP as i64], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for sequence in &old {
+        for sql in REMOVE {
+            work.connection.prepare_cached(sql)?.execute([sequence])?;
+        }
+    }
+    Ok((old.len() as u64, old.len() < STEP))
+}
+
+pub(super) const OLD: &str = "
+    SELECT sequence FROM payment INDEXED BY payment_settled
+    WHERE settled_at < ?1 ORDER BY settled_at LIMIT ?2";
+
+const REMOVE: [&str; 3] = [
+    "DELETE FROM payment_history WHERE sequence = ?1",
+    "DELETE FROM payment_text WHERE sequence = ?1",
+    "DELETE FROM payment WHERE sequence = ?1",
+];

@@ -1,0 +1,268 @@
+//! The journal in SQL: this file ties the trait to the transactions, each in its own file beside it. The rules are not
+//! here: every change of a payment goes through `save::take_step`.
+
+mod ask;
+mod begin;
+mod freeze;
+mod look;
+mod moves;
+mod notice;
+mod recover;
+mod rows;
+mod save;
+
+#[cfg(test)]
+mod plans;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_lc_rs::digest;
+use tokio::sync::watch;
+
+use super::SqliteStore;
+use super::inbox::receive;
+use super::job::Work;
+use crate::payment::Rules;
+use crate::store::{
+    AskedAnswer, Begun, Conclusion, Cursor, Expectation, Freeze, Journal, JournalError, NewEvent,
+    NewPayment, Notice, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail, PaymentFilter,
+    PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered, StoreError,
+};
+
+/// Payments handed out by one claim at most.
+const CLAIM_MAX: usize = 256;
+
+/// Payments on one page at most.
+const PAGE_MAX: usize = 1_000;
+
+#[async_trait]
+impl Journal for SqliteStore {
+    async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError> {
+        self.hold_and_write(move |work, holder| begin::begin(work, &new, holder)).await
+    }
+
+    async fn begin_sending(&self, new: NewPayment) -> Result<Begun, StoreError> {
+        self.hold_and_write(move |work, holder| begin::begin_sending(work, &new, holder)).await
+    }
+
+    async fn about_to_send(
+        &self,
+        id: &PaymentId,
+        rules: Rules,
+        now_ms: i64,
+    ) -> Result<u32, JournalError> {
+        let id = id.clone();
+        let announce = move |work: &mut Work<'_>, holder: &str| {
+            moves::about_to_send(work, &id, &rules, holder, now_ms)
+        };
+        self.hold_and_write(announce).await?
+    }
+
+    async fn conclude(
+        &self,
+        id: &PaymentId,
+        attempt: u32,
+        conclusion: Conclusion,
+        next_ask_at_ms: i64,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError> {
+        let id = id.clone();
+        self.write(move |work| {
+            moves::conclude(work, &id, attempt, &conclusion, next_ask_at_ms, now_ms)
+        })
+        .await?
+    }
+
+    async fn give_up(
+        &self,
+        id: &PaymentId,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError> {
+        let (id, reason) = (id.clone(), reason.to_owned());
+        self.write(move |work| moves::give_up(work, &id, &reason, now_ms)).await?
+    }
+
+    async fn claim_unknown(
+        &self,
+        account: &str,
+        now_ms: i64,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        self.claim_in_state(account, "unknown", now_ms, limit, lease_ms).await
+    }
+
+    async fn claim_unnoticed(
+        &self,
+        account: &str,
+        now_ms: i64,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        self.claim_in_state(account, "accepted", now_ms, limit, lease_ms).await
+    }
+
+    async fn asked(
+        &self,
+        id: &PaymentId,
+        answer: AskedAnswer,
+        rules: Rules,
+        asked_at_ms: i64,
+        next_ask_at_ms: Option<i64>,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError> {
+        let id = id.clone();
+        let times = ask::Times { asked_at_ms, next_ask_at_ms, now_ms };
+        self.write(move |work| ask::asked(work, &id, &answer, &rules, times)).await?
+    }
+
+    async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError> {
+        let notice = notice.clone();
+        self.read(move |connection| notice::expectation(connection, &notice)).await
+    }
+
+    async fn receive_notice(
+        &self,
+        event: NewEvent,
+        notice: Notice,
+    ) -> Result<(Received, Option<PaymentRow>), StoreError> {
+        let hash = digest::digest(&digest::SHA256, event.param.as_bytes());
+        self.write(move |work| {
+            let received = receive::receive(work, &event, hash.as_ref())?;
+            let settled = match received {
+                Received::Stored => notice::settle(work, &notice, &event.id, event.received_at_ms)?,
+                Received::Duplicate { .. } => None,
+            };
+            Ok((received, settled))
+        })
+        .await
+    }
+
+    async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {
+        let mut total = Recovered::default();
+        let mut from = Some(i64::MIN);
+        while let Some(place) = from {
+            let shared = Arc::clone(&self.shared);
+            let (step, next) =
+                self.write(move |work| recover::recover(work, &shared.path, place, now_ms)).await?;
+            total.unknown += step.unknown;
+            total.closed += step.closed;
+            total.under_way += step.under_way;
+            from = next;
+        }
+        Ok(total)
+    }
+
+    fn payment_changes(&self, id: &PaymentId) -> watch::Receiver<u64> {
+        self.shared.wake.listen(id.as_str())
+    }
+
+    fn unknown_changes(&self, account: &str) -> watch::Receiver<u64> {
+        self.shared.wake.listen(&account_key(account))
+    }
+
+    async fn find_payment(
+        &self,
+        account: &str,
+        operation: &str,
+        reference: &str,
+    ) -> Result<Option<PaymentView>, StoreError> {
+        let key = [account, operation, reference].map(str::to_owned);
+        self.read(move |connection| {
+            let [account, operation, reference] = key;
+            let row = rows::latest(connection, &account, &operation, &reference)?;
+            row.map(|row| rows::view(connection, row)).transpose()
+        })
+        .await
+    }
+
+    async fn payment(&self, id: &PaymentId) -> Result<Option<PaymentView>, StoreError> {
+        let id = id.clone();
+        self.read(move |connection| {
+            let row = rows::by_id(connection, &id)?;
+            row.map(|row| rows::view(connection, row)).transpose()
+        })
+        .await
+    }
+
+    async fn show_payment(&self, id: &PaymentId) -> Result<Option<PaymentDetail>, StoreError> {
+        let id = id.clone();
+        self.read(move |connection| look::show(connection, &id)).await
+    }
+
+    async fn list_payments(
+        &self,
+        filter: &PaymentFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<PaymentListing, StoreError> {
+        let (filter, limit) = (filter.clone(), limit.clamp(1, PAGE_MAX));
+        self.read(move |connection| look::list(connection, &filter, after, limit)).await
+    }
+
+    async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError> {
+        self.read(look::counts).await
+    }
+
+    async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError> {
+        let before_ms = now_ms.saturating_sub(kept_ms.max(PAYMENTS_KEPT_MIN_MS));
+        let mut removed = 0;
+        loop {
+            // Each step is a call of its own, so payments get in between.
+            let (step, last) = self.write(move |work| look::sweep(work, before_ms)).await?;
+            removed += step;
+            if last {
+                return Ok(removed);
+            }
+        }
+    }
+
+    async fn freeze(&self, account: &str, reason: &str, now_ms: i64) -> Result<(), StoreError> {
+        let (account, reason) = (account.to_owned(), reason.to_owned());
+        self.write(move |work| freeze::freeze(work, &account, &reason, now_ms)).await
+    }
+
+    async fn unfreeze(&self, account: &str) -> Result<bool, StoreError> {
+        let account = account.to_owned();
+        self.write(move |work| freeze::unfreeze(work, &account)).await
+    }
+
+    async fn freezes(&self) -> Result<Vec<Freeze>, StoreError> {
+        self.read(freeze::all).await
+    }
+}
+
+impl SqliteStore {
+    /// Runs `work` with the name under which this process holds payments.
+    async fn hold_and_write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Work<'_>, &str) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let done = self.write(move |open| match shared.holder() {
+            Ok(holder) => work(open, &holder).map(Ok),
+            Err(error) => Ok(Err(error)),
+        });
+        done.await?
+    }
+
+    async fn claim_in_state(
+        &self,
+        account: &str,
+        state: &'static str,
+        now_ms: i64,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        let (account, limit) = (account.to_owned(), limit.min(CLAIM_MAX));
+        self.write(move |work| ask::claim(work, &account, state, now_ms, limit, lease_ms)).await
+    }
+}
+
+/// Under which the resolver of an account is woken. No account's name has a colon, so it is not the delivery's.
+fn account_key(account: &str) -> String {
+    format!("unknown:{account}")
+}

@@ -1,0 +1,284 @@
+//! Money-moving calls under faults, against the sandbox as a process: every reference is paid at most once, and the caller
+//! is told what is true.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::http::{get, post};
+use crate::support::sandbox::SandboxProcess;
+use crate::support::{ConfigBuilder, Sidecar, wait_until, wait_until_within};
+
+fn payout(reference: &str) -> String {
+    format!(
+        r#"{{"mchOrderId":"{reference}","amount":50020,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
+    )
+}
+
+fn config(sandbox: &SandboxProcess) -> ConfigBuilder {
+    ConfigBuilder::towards_sandbox(&sandbox.base_url())
+        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
+        .section("[account.retry]\nattempts = 3\nresolve_for = \"15s\"")
+        .section("[account.circuit]\nfailures = 0")
+}
+
+fn create(app: SocketAddr, reference: &str) -> crate::support::http::Answer {
+    post(app, "/shop/payout_create", &payout(reference))
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_and_the_truth_is_told() {
+    let sandbox = SandboxProcess::start();
+    let sidecar = Sidecar::start(&config(&sandbox));
+    for (number, kind) in
+        ["close_after_commit", "reset_after_commit", "garbage", "stall"].iter().enumerate()
+    {
+        let reference = format!("LOST{number:04}");
+        sandbox.fault(&json!({ "kind": kind, "operation": "payout_create", "count": 1 }));
+        let answer = create(sidecar.app, &reference);
+        assert_eq!(
+            answer.header("countersign-outcome"),
+            Some("accepted"),
+            "{kind}: {}",
+            answer.text()
+        );
+        assert_eq!(answer.json()["data"]["mchOrderId"], reference.as_str(), "{kind}");
+        assert_eq!(sandbox.payouts(&reference), 1, "{kind}");
+    }
+}
+
+#[test]
+fn a_code_that_leaves_it_open_is_asked_about_too() {
+    let sandbox = SandboxProcess::start();
+    let sidecar = Sidecar::start(&config(&sandbox));
+    for code in [21000, 21011, 21007] {
+        let reference = format!("OPEN{code}");
+        sandbox.fault(&json!({ "kind": "error_code", "operation": "payout_create", "count": 1, "code": code, "commit": true }));
+        let answer = create(sidecar.app, &reference);
+        assert_eq!(
+            answer.header("countersign-outcome"),
+            Some("accepted"),
+            "{code}: {}",
+            answer.text()
+        );
+        assert_eq!(sandbox.payouts(&reference), 1, "{code}");
+    }
+}
+
+#[test]
+fn a_call_that_did_not_land_is_sent_again_with_the_same_ids_once_that_is_proved() {
+    let sandbox = SandboxProcess::start();
+    let sidecar = Sidecar::start(&config(&sandbox));
+    sandbox.fault(
+        &json!({ "kind": "reset_before_reading", "operation": "payout_create", "count": 1 }),
+    );
+    let answer = create(sidecar.app, "GONE0001");
+    assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());
+    assert_eq!(answer.header("countersign-attempts"), Some("2"));
+    assert_eq!(sandbox.payouts("GONE0001"), 1);
+}
+
+#[test]
+fn forty_callers_of_one_reference_make_one_payout() {
+    let sandbox = SandboxProcess::start();
+    let sidecar = Sidecar::start(&config(&sandbox));
+    let app = sidecar.app;
+    let callers: Vec<_> =
+        (0..40).map(|_| std::thread::spawn(move || create(app, "MANY0001"))).collect();
+    let answers: Vec<_> =
+        callers.into_iter().map(|caller| caller.join().expect("an answer")).collect();
+    assert!(answers.iter().all(|answer| answer.header("countersign-outcome") == Some("accepted")));
+    let bodies: std::collections::BTreeSet<String> =
+        answers.iter().map(|answer| answer.text()).collect();
+    assert_eq!(bodies.len(), 1, "everybody gets the same answer, byte for byte");
+    let replayed =
+        answers.iter().filter(|answer| answer.header("countersign-replayed") == Some("true"));
+    assert_eq!(replayed.count(), 39);
+    assert_eq!(sandbox.payouts("MANY0001"), 1);
+}
+
+#[test]
+fn a_reference_stands_for_one_set_of_parameters() {
+    let sandbox = SandboxProcess::start();
+    let sidecar = Sidecar::start(&config(&sandbox));
+    assert_eq!(create(sidecar.app, "SAME0001").status, 200);
+    let spaced = payout("SAME0001").replace(',', " , ");
+    let again = post(sidecar.app, "/shop/payout_create", &spaced);
+    assert_eq!(
+        again.header("countersign-replayed"),
+        Some("true"),
+        "white space changes nothing: {}",
+        again.text()
+    );
+    let other = payout("SAME0001").replace("50020", "50021");
+    let problem = post(sidecar.app, "/shop/payout_create", &other).problem("reference-reused", 422);
+    assert_eq!(problem["outcome"], "not_sent");
+    assert_eq!(sandbox.payouts("SAME0001"), 1);
+}
+
+#[test]
+fn a_refused_reference_may_be_used_again() {
+    let sandbox = SandboxProcess::start();
+    let sidecar = Sidecar::start(&config(&sandbox));
+    sandbox.fault(&json!({ "kind": "error_code", "operation": "payout_create", "count": 1, "code": 21014, "commit": false }));
+    let refused = create(sidecar.app, "AGAIN0001");
+    assert_eq!(refused.header("countersign-outcome"), Some("rejected"), "{}", refused.text());
+    let taken = create(sidecar.app, "AGAIN0001");
+    assert_eq!(taken.header("countersign-outcome"), Some("accepted"), "{}", taken.text());
+    assert_eq!(taken.header("countersign-replayed"), None);
+    assert_eq!(sandbox.payouts("AGAIN0001"), 1);
+}
+
+#[test]
+fn a_payout_in_flight_when_the_process_is_killed_is_resolved_after_the_restart() {
+    let sandbox = SandboxProcess::start();
+    let mut sidecar = Sidecar::start(&config(&sandbox));
+    sandbox.fault(&json!({ "kind": "stall", "operation": "payout_create", "count": 1 }));
+    let app = sidecar.app;
+    let caller = std::thread::spawn(move || {
+        use std::io::Write;
+        let mut stream = crate::support::http::connect(app);
+        let body = payout("KILLED001");
+        let request = crate::support::http::render(
+            "POST",
+            "/shop/payout_create",
+            &[("Content-Type", "application/json")],
+            body.as_bytes(),
+        );
+        let _ = stream.write_all(&request);
+        let _ = crate::support::http::read_answer(&mut stream);
+    });
+    wait_until("the payout at the provider", || sandbox.payouts("KILLED001") == 1);
+    sidecar.kill();
+    caller.join().expect("the caller is gone");
+    sidecar.restart();
+    wait_until("the resolved outcome", || {
+        get(sidecar.admin, "/metrics")
+            .text()
+            .contains("countersign_resolved_total{account=\"shop\",final=\"accepted\"} 1")
+    });
+    let answer = create(sidecar.app, "KILLED001");
+    assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());
+    assert_eq!(sandbox.payouts("KILLED001"), 1, "never sent again");
+}
+
+#[test]
+fn random_faults_and_kills_never_pay_twice_and_lose_nothing() {
+    let sandbox = SandboxProcess::start();
+    let seed: u64 = std::env::var("COUNTERSIGN_CHAOS_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20_261_123);
+    println!("chaos seed {seed}: set COUNTERSIGN_CHAOS_SEED to repeat another");
+    let mut sidecar = Sidecar::start(&config(&sandbox));
+    let kinds = [
+        "close_after_commit",
+        "reset_after_commit",
+        "reset_before_reading",
+        "garbage",
+        "status_without_body",
+    ];
+    for kind in kinds {
+        sandbox.fault(&json!({ "kind": kind, "operation": "payout_create", "probability": 0.06 }));
+    }
+    let mut random = seed;
+    let mut outcomes = std::collections::BTreeMap::<String, String>::new();
+    for round in 0..4u64 {
+        let app = sidecar.app;
+        let callers: Vec<_> = (0..8u64)
+            .map(|caller| {
+                std::thread::spawn(move || {
+                    (0..10u64)
+                        .map(|number| format!("CH{round}X{caller}X{number:04}"))
+                        .map(|reference| {
+                            let outcome = try_create(app, &reference);
+                            (reference, outcome)
+                        })
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(Duration::from_millis(50 + (random >> 33) % 300));
+        sidecar.kill();
+        for caller in callers {
+            outcomes.extend(caller.join().expect("a caller"));
+        }
+        sidecar.restart();
+    }
+    sandbox.clear_faults();
+    wait_until_within(90, "every outcome to be known", || {
+        let metrics = get(sidecar.admin, "/metrics").text();
+        metrics.contains("countersign_unknown_outcomes{account=\"shop\"} 0")
+    });
+    for (reference, outcome) in outcomes {
+        let paid = sandbox.payouts(&reference);
+        assert!(paid <= 1, "{reference} was paid {paid} times");
+        if outcome == "accepted" {
+            assert_eq!(paid, 1, "{reference} was called accepted and not paid");
+        }
+        if outcome == "rejected" || outcome == "not_sent" {
+            assert_eq!(paid, 0, "{reference} was called {outcome} and paid");
+        }
+        let answer = create(sidecar.app, &reference);
+        assert_eq!(
+            answer.header("countersign-outcome"),
+            Some("accepted"),
+            "{reference}: {}",
+            answer.text()
+        );
+        assert_eq!(sandbox.payouts(&reference), 1, "{reference}");
+    }
+}
+
+/// The outcome that a caller hears, or `none` when the connection broke.
+fn try_create(app: SocketAddr, reference: &str) -> String {
+    use std::io::Write;
+    let none = || "none".to_owned();
+    let Ok(mut stream) = std::net::TcpStream::connect(app) else { return none() };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
+    let body = payout(reference);
+    let request = crate::support::http::render(
+        "POST",
+        "/shop/payout_create",
+        &[("Content-Type", "application/json")],
+        body.as_bytes(),
+    );
+    if stream.write_all(&request).is_err() {
+        return none();
+    }
+    let answer = crate::support::http::read_answer(&mut stream);
+    let outcome = answer.and_then(|answer| answer.header("countersign-outcome").map(str::to_owned));
+    outcome.unwrap_or_else(none)
+}
+
+#[test]
+fn the_journal_is_shown_to_operators() {
+    let sandbox = SandboxProcess::start();
+    let sidecar = Sidecar::start(&config(&sandbox));
+    assert_eq!(create(sidecar.app, "SHOWN0001").status, 200);
+    let listed = sidecar.run_json(&["payments", "list", "--reference", "SHOWN0001", "--json"]);
+    let id = listed["payments"][0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(listed["payments"][0]["state"], "accepted", "{listed:#}");
+    let shown: Value = sidecar.run_json(&["payments", "show", &id, "--json"]);
+    assert_eq!(shown["history"][0]["what"], "begun", "{shown:#}");
+}
+
+#[test]
+fn a_frozen_account_moves_no_money() {
+    let sandbox = SandboxProcess::start();
+    let sidecar = Sidecar::start(&config(&sandbox));
+    sidecar.run_json(&["freeze", "shop", "--reason", "fraud check", "--json"]);
+    let problem = create(sidecar.app, "FROZEN001").problem("frozen", 503);
+    assert_eq!(problem["outcome"], "not_sent");
+    assert_eq!(
+        post(sidecar.app, "/shop/balance", "{\"countryCode\":\"TH\"}").status,
+        200,
+        "reads go on"
+    );
+    sidecar.run_json(&["unfreeze", "shop", "--json"]);
+    assert_eq!(create(sidecar.app, "FROZEN001").status, 200);
+    assert_eq!(sandbox.payouts("FROZEN001"), 1);
+}

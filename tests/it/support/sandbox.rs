@@ -1,0 +1,65 @@
+//! The sandbox provider as a process of its own, asked and told over HTTP.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+
+use super::http::{get, post, request};
+use super::sidecar::command;
+
+/// A running `countersign sandbox`; ended when dropped.
+pub struct SandboxProcess {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl SandboxProcess {
+    pub fn start() -> Self {
+        let mut child = command(&["sandbox", "--listen", "127.0.0.1:0", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the sandbox starts");
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        stdout.read_line(&mut line).expect("a line");
+        let told: Value = serde_json::from_str(&line).expect("JSON");
+        let url = told["base_url"].as_str().expect("its address");
+        let address = url.trim_start_matches("http://").parse().expect("an address");
+        Self { child, address }
+    }
+
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    #[track_caller]
+    pub fn fault(&self, rule: &Value) {
+        let answer = post(self.address, "/_sandbox/faults", &rule.to_string());
+        assert!(answer.status < 300, "{rule}: {}", answer.text());
+    }
+
+    pub fn clear_faults(&self) {
+        request(self.address, "DELETE", "/_sandbox/faults", &[], b"");
+    }
+
+    /// How many payouts there are under a reference.
+    pub fn payouts(&self, reference: &str) -> usize {
+        let listed = get(self.address, "/_sandbox/transactions").json();
+        let list = listed
+            .as_array()
+            .or_else(|| listed["transactions"].as_array())
+            .expect("a list")
+            .clone();
+        list.iter().filter(|transaction| transaction["reference"] == reference).count()
+    }
+}
+
+impl Drop for SandboxProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
