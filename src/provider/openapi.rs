@@ -371,7 +371,7 @@ mod tests {
             let content = &responses[status]["content"]["application/problem+json"];
             content["schema"]["properties"]["code"]["enum"].clone()
         };
-        assert_eq!(codes("422"), json!(["invalid-parameters", "reference-reused"]));
+        assert_eq!(codes("422"), json!(["invalid-parameters", "rejected", "reference-reused"]));
         assert_eq!(codes("504"), json!(["outcome-unknown"]));
         for name in ["Retry-After", "RateLimit", "RateLimit-Policy", "Countersign-Outcome"] {
             assert!(responses["429"]["headers"].get(name).is_some(), "429 should have `{name}`");
