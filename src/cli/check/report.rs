@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{Account, Address, Boot, Environment, Listener, Loaded};
 use crate::edge::tls::{CertificateSlot, client_config};
 use crate::mistake::Mistake;
-use crate::provider::Operation;
+use crate::provider::{EventRule, Operation};
 use crate::sign::PublicKey;
 use crate::store::StoreUrl;
 
@@ -44,6 +44,9 @@ pub(super) struct AccountReport {
     pub signing_keys: Vec<KeyReport>,
     pub provider_keys: Vec<KeyReport>,
     pub unconfirmed: Vec<Unconfirmed>,
+    /// Kinds of notifications that the profile can read.
+    pub notifications: usize,
+    pub unconfirmed_notifications: Vec<UnconfirmedNotification>,
 }
 
 /// Who may call. Neither: whoever reaches the listener.
@@ -75,6 +78,15 @@ pub(super) struct Unconfirmed {
     pub path: String,
     /// The unconfirmed members of a confirmed operation; empty when the operation itself is unconfirmed.
     pub members: Vec<String>,
+    /// What the profile says about it.
+    pub note: Option<String>,
+}
+
+/// A kind of notification that the provider's documentation does not confirm.
+#[derive(PartialEq, Serialize)]
+pub(super) struct UnconfirmedNotification {
+    pub notification: String,
+    pub events: Vec<String>,
     /// What the profile says about it.
     pub note: Option<String>,
 }
@@ -172,6 +184,8 @@ impl AccountReport {
         let provider_keys =
             account.provider_keys.iter().map(|key| KeyReport::new(&key.id, &key.key));
         let operations = &account.provider.operations;
+        let rules = &account.provider.events.rules;
+        let unconfirmed_rules = rules.iter().filter(|rule| !rule.confirmed);
         Self {
             name: account.name.clone(),
             provider: account.provider.name.clone(),
@@ -189,6 +203,10 @@ impl AccountReport {
             signing_keys: signing_keys.collect(),
             provider_keys: provider_keys.collect(),
             unconfirmed: operations.iter().filter_map(|it| Unconfirmed::new(it)).collect(),
+            notifications: rules.len(),
+            unconfirmed_notifications: unconfirmed_rules
+                .map(UnconfirmedNotification::new)
+                .collect(),
         }
     }
 }
@@ -220,6 +238,16 @@ impl Unconfirmed {
             note: operation.note.clone(),
             members,
         })
+    }
+}
+
+impl UnconfirmedNotification {
+    fn new(rule: &EventRule) -> Self {
+        Self {
+            notification: rule.name.clone(),
+            events: rule.names.keys().cloned().collect(),
+            note: rule.note.clone(),
+        }
     }
 }
 
