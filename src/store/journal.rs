@@ -80,7 +80,8 @@ pub trait Journal: Send + Sync + 'static {
         now_ms: i64,
     ) -> Result<PaymentView, JournalError>;
 
-    /// Makes a payment in doubt due to be asked about at `now_ms`: whoever asked about it until now no longer does.
+    /// Makes a payment that is to be asked about some time due at `now_ms`: whoever asked about it until now no longer
+    /// does.
     async fn hand_over(&self, id: &PaymentId, now_ms: i64) -> Result<(), StoreError>;
 
     /// Hands out at most `limit` unknown payments of `account` that are due at `now_ms`, longest due first. Nobody else

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 
 use super::super::Outbound;
@@ -73,10 +74,12 @@ pub(super) async fn work(outbound: &Arc<Outbound>) {
 /// the stop, or when the account is no longer configured.
 async fn look_after(outbound: Arc<Outbound>, name: String, lane: Lane) {
     let mut under_way = FuturesUnordered::new();
+    let mut changes = outbound.store.unknown_changes(&name);
     while let Some(account) = outbound.live.load().accounts.get(&name).cloned() {
         if outbound.stopping.has_begun() {
             break;
         }
+        changes.mark_unchanged();
         let room = lane.at_once() - under_way.len();
         for payment in claim(&outbound, &account, lane, room).await {
             under_way.push(handle(&outbound, account.clone(), payment));
@@ -84,11 +87,19 @@ async fn look_after(outbound: Arc<Outbound>, name: String, lane: Lane) {
         tokio::select! {
             // There is room again.
             Some(()) = under_way.next() => {}
-            () = tokio::time::sleep(LOOK_EVERY), if under_way.len() < lane.at_once() => {}
+            () = something_due(&mut changes), if under_way.len() < lane.at_once() => {}
             () = outbound.stopping.begun() => {}
         }
     }
     while under_way.next().await.is_some() {}
+}
+
+/// Something may have become due: somebody says so, or time has passed.
+async fn something_due(changes: &mut watch::Receiver<u64>) {
+    let changed = tokio::time::timeout(LOOK_EVERY, changes.changed()).await;
+    if let Ok(Err(_closed)) = changed {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 async fn handle(outbound: &Outbound, account: Arc<Account>, payment: PaymentView) {

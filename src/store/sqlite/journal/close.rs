@@ -49,9 +49,9 @@ fn describe(closure: &Closure) -> (Input, &'static str, String) {
     }
 }
 
-/// Makes a payment in doubt due at `now_ms`.
+/// Makes a payment that is to be asked about due at `now_ms`.
 pub(super) fn hand_over(work: &mut Work<'_>, id: &PaymentId, now_ms: i64) -> rusqlite::Result<()> {
-    let sql = "UPDATE payment SET next_ask_at = ?2 WHERE id = ?1 AND state = 'unknown'
+    let sql = "UPDATE payment SET next_ask_at = ?2 WHERE id = ?1 AND next_ask_at IS NOT NULL
                RETURNING account";
     let mut statement = work.connection.prepare_cached(sql)?;
     let accounts: Vec<String> = statement
