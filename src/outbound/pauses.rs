@@ -7,7 +7,7 @@ use std::time::Duration;
 const IN_CALL: Pauses =
     Pauses { first: Duration::from_millis(250), longest: Duration::from_secs(8) };
 
-/// Pauses between questions in the background, for as long as it takes.
+/// Pauses between questions in the background, for as long as it takes; within `ASK_PAUSE_MAX_MS` of the store.
 const BACKGROUND: Pauses =
     Pauses { first: Duration::from_secs(5), longest: Duration::from_secs(15 * 60) };
 
@@ -49,6 +49,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::ASK_PAUSE_MAX_MS;
 
     proptest! {
         #[test]
@@ -57,6 +58,11 @@ mod tests {
             let background = in_background(count, random);
             prop_assert!(background <= BACKGROUND.longest && background >= BACKGROUND.first / 2);
         }
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_the_store_believes() {
+        assert!(BACKGROUND.longest.as_millis() <= ASK_PAUSE_MAX_MS.unsigned_abs().into());
     }
 
     #[test]
