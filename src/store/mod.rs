@@ -39,7 +39,7 @@ pub use operate::{
 };
 pub use payment::{
     ANSWER_BYTES_MAX, AskedAnswer, Begun, Conclusion, Expectation, Freeze, HistoryEntry,
-    JournalError, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered,
+    JournalError, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered, Spending,
     StoredAnswer,
 };
 pub use payment_id::{PaymentId, UnknownPaymentId};

@@ -8,7 +8,7 @@ use crate::payment::Rules;
 use crate::store::{
     AskedAnswer, Begun, Conclusion, Cursor, Expectation, Freeze, Journal, JournalError, NewEvent,
     NewPayment, Notice, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
-    PaymentRow, PaymentView, Received, Recovered, StoreError,
+    PaymentRow, PaymentView, Received, Recovered, Spending, StoreError,
 };
 
 #[async_trait]
@@ -134,6 +134,10 @@ impl Journal for Flaky {
 
     async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError> {
         self.inner.payment_counts().await
+    }
+
+    async fn spendings(&self, since_ms: i64) -> Result<Vec<Spending>, StoreError> {
+        self.inner.spendings(since_ms).await
     }
 
     async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError> {

@@ -10,6 +10,7 @@ mod notice;
 mod recover;
 mod rows;
 mod save;
+mod spent;
 
 #[cfg(test)]
 mod plans;
@@ -27,7 +28,7 @@ use crate::payment::Rules;
 use crate::store::{
     AskedAnswer, Begun, Conclusion, Cursor, Expectation, Freeze, Journal, JournalError, NewEvent,
     NewPayment, Notice, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail, PaymentFilter,
-    PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered, StoreError,
+    PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered, Spending, StoreError,
 };
 
 /// Payments handed out by one claim at most.
@@ -204,6 +205,10 @@ impl Journal for SqliteStore {
 
     async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError> {
         self.read(look::counts).await
+    }
+
+    async fn spendings(&self, since_ms: i64) -> Result<Vec<Spending>, StoreError> {
+        self.read(move |connection| spent::since(connection, since_ms)).await
     }
 
     async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError> {
