@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Outbound;
 use super::asking::{Asked, ask};
-use super::attempts::{Exchange, PreparedCall, attempt, go_again};
+use super::attempts::{Exchange, PreparedCall, Resigned, attempt, go_again};
 use super::classify::Verdict;
 use super::known::{told, wait_for};
 use super::pauses;
@@ -142,7 +142,7 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> E
     let deadline = Instant::now() + total;
     let chase_until = deadline + call.account.retry.resolve_for;
     let mut attempt_until = deadline;
-    let mut attempts = 0;
+    let (mut attempts, mut resigned) = (0, Resigned::NotYet);
     loop {
         let announced = outbound.store.about_to_send(id, rules, outbound.clock.unix_ms());
         let number = match timed(outbound, announced).await {
@@ -159,7 +159,7 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> E
             Next::Rest(_) => return told(outbound, call, attempts, verdict, Some(view)).await,
             Next::Send if is_ready => {
                 if verdict.nothing_happened_yet()
-                    && go_again(outbound, call, &verdict, attempts, deadline).await
+                    && go_again(outbound, call, &verdict, attempts, &mut resigned, deadline).await
                 {
                     continue;
                 }
