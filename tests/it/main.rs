@@ -11,6 +11,7 @@ mod edge_support;
 mod edge_tls;
 mod edge_upstream;
 mod lifecycle;
+mod limits;
 mod notifications;
 mod outbound;
 mod outcomes;
