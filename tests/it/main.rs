@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod chaos;
 mod commands;
 mod delivery;
 mod edge_process;
