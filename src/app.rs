@@ -4,6 +4,7 @@
 //! server with its signals, [`Sidecar::serve`] runs them on the runtime at hand, for the demonstration and for embedding.
 
 mod background;
+mod spendings;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -103,12 +104,14 @@ impl Sidecar {
             metrics: metrics.clone(),
             clock: clock.clone(),
         };
+        let limiters = Limiters::new(metrics.clone());
+        spendings::count(&*store, &limiters, &live.load(), &clock)?;
         let outbound = Arc::new(Outbound {
             live: live.clone(),
             upstream: Arc::new(PingoraUpstream::default()),
             signers: SignPool::start(cores(), cores() * SIGNATURES_WAITING_PER_THREAD),
             in_flight: InFlight::new(metrics.clone()),
-            limiters: Limiters::new(metrics.clone()),
+            limiters,
             store: store.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),

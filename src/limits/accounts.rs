@@ -17,19 +17,34 @@ use crate::metrics::{CallClass, Metrics};
 pub struct AccountLimits {
     /// Calls per time.
     pub rate: Arc<RateLimiter>,
-    /// Repeats of failed calls.
-    pub retries: Arc<RetryBudget>,
     /// Money per hour.
     pub money: Arc<MoneyBudget>,
     /// The provider's clock.
     pub skew: Arc<ClockSkew>,
-    create: Arc<Circuit>,
-    query: Arc<Circuit>,
+    create: ClassLimits,
+    query: ClassLimits,
+}
+
+/// What each class of calls has of its own.
+#[derive(Clone)]
+struct ClassLimits {
+    circuit: Arc<Circuit>,
+    repeats: Arc<RetryBudget>,
 }
 
 impl AccountLimits {
     /// The circuit of one class of calls.
     pub fn circuit(&self, class: CallClass) -> &Arc<Circuit> {
+        &self.class(class).circuit
+    }
+
+    /// What pays for repeats of one class of calls: payouts that fail are not repeated on the savings of queries that go
+    /// well, nor the other way round.
+    pub fn repeats(&self, class: CallClass) -> &RetryBudget {
+        &self.class(class).repeats
+    }
+
+    fn class(&self, class: CallClass) -> &ClassLimits {
         match class {
             CallClass::Create => &self.create,
             CallClass::Query => &self.query,
@@ -38,22 +53,25 @@ impl AccountLimits {
 
     fn new(account: &Account, metrics: &Arc<Metrics>, now: Instant) -> Self {
         let name = &account.name;
-        let circuit = |class| Arc::new(Circuit::new(name, class, account.circuit, metrics, now));
+        let class = |class| ClassLimits {
+            circuit: Arc::new(Circuit::new(name, class, account.circuit, metrics, now)),
+            repeats: Arc::new(RetryBudget::full()),
+        };
         let per_hour = account.limits.money_per_hour.clone();
         Self {
             rate: Arc::new(RateLimiter::new(name, &account.limits, metrics, now)),
-            retries: Arc::new(RetryBudget::full()),
             money: Arc::new(MoneyBudget::new(name, per_hour, metrics, now)),
             skew: Arc::new(ClockSkew::unmeasured(name, metrics.clone())),
-            create: circuit(CallClass::Create),
-            query: circuit(CallClass::Query),
+            create: class(CallClass::Create),
+            query: class(CallClass::Query),
         }
     }
 
     /// The same where the configuration is the same, anew where it changed.
     fn renewed(&self, account: &Account, metrics: &Arc<Metrics>, now: Instant) -> Self {
         let mut limits = Self::new(account, metrics, now);
-        limits.retries = self.retries.clone();
+        limits.create.repeats = self.create.repeats.clone();
+        limits.query.repeats = self.query.repeats.clone();
         limits.skew = self.skew.clone();
         limits.money = match self.money.per_hour() == account.limits.money_per_hour.as_ref() {
             true => self.money.clone(),
@@ -63,12 +81,12 @@ impl AccountLimits {
             true => limits.rate = self.rate.clone(),
             false => limits.rate.stay_closed_like(&self.rate, now),
         }
-        if self.create.fits(account.circuit) {
+        if self.create.circuit.fits(account.circuit) {
             limits.create = self.create.clone();
             limits.query = self.query.clone();
         }
-        limits.create.show();
-        limits.query.show();
+        limits.create.circuit.show();
+        limits.query.circuit.show();
         limits
     }
 }

@@ -1,11 +1,11 @@
-//! The retry budget of one account: repeats are paid for by calls that went well, so that an outage is not answered with a
-//! multiple of the usual calls.
+//! The retry budget of one account and class of calls: repeats are paid for by calls of that class that went well, so that
+//! an outage is not answered with a multiple of the usual calls.
 
 use std::sync::{Mutex, PoisonError};
 
 /// What one repeat costs; in the same unit as the other constants, hundredths of a repeat.
 const COST: u32 = 100;
-/// What a call that went well at its first attempt pays in: in the long run, one repeat for every five good calls.
+/// What an attempt that went well pays in: in the long run, one repeat for every five good ones.
 const EARNED: u32 = 20;
 /// The most that is saved, ten repeats: enough for a small account to ride out a short hiccup, little enough to mean
 /// nothing to a provider in trouble.
@@ -22,7 +22,7 @@ impl RetryBudget {
         Self { saved: Mutex::new(SAVED_MAX) }
     }
 
-    /// A call was answered at its first attempt.
+    /// An attempt brought an answer that says how the call ended, be it a refusal.
     pub fn earn(&self) {
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         *saved = saved.saturating_add(EARNED).min(SAVED_MAX);

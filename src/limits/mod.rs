@@ -1,13 +1,17 @@
-//! What bounds the work towards a provider: calls in flight, rate, circuits, retries, money, and the clock it is held to.
+//! What bounds the work towards a provider: calls in flight, circuits, rate, repeats, money, and the clock it is held to.
 //!
-//! State is kept per account name, not per snapshot, so it outlives a reload. For one attempt, in this order:
+//! State is kept per account name, not per snapshot, so it outlives a reload. In this order:
 //!
 //! 1. `in_flight`: [`InFlight::enter`], once per call.
 //! 2. `money`: [`MoneyBudget::reserve`], once per call that moves money out; given back only when provably not sent.
-//! 3. `circuit`: [`Circuit::enter`] for the operation's [`CallClass`]; the leave is settled with what the attempt showed.
-//! 4. `rate`: [`RateLimiter::admit`], which may wait. When the provider says "too many", [`RateLimiter::close_for`].
+//! 3. `circuit`: [`Circuit::enter`] for the operation's [`CallClass`], once per attempt: what it refuses takes nothing from
+//!    the rate. The leave is settled with what the attempt showed; where the rate refuses, dropping it makes room for
+//!    the next try.
+//! 4. `rate`: [`RateLimiter::admit`], which may wait; [`CircuitLeave::still_good`] afterwards. When the provider says "too
+//!    many", [`RateLimiter::close_for`].
 //! 5. `skew`: [`ClockSkew::corrected`] for the timestamp where the account asks for it; [`ClockSkew::observe`] afterwards.
-//! 6. `budget`: [`RetryBudget::earn`] when the first attempt was answered, [`RetryBudget::spend`] before every repeat.
+//! 6. `budget`: [`RetryBudget::earn`] when an attempt was answered, [`RetryBudget::spend`] before every repeat; each class
+//!    has its own.
 //!
 //! [`CallClass`]: crate::metrics::CallClass
 

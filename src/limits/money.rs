@@ -1,7 +1,7 @@
 //! The money that an account may move within an hour: a net under mistakes and break-ins, in whole minor units.
 //!
-//! The hour slides in steps of a minute. What was spent is per process and forgotten with it, unless whoever knows better
-//! (the journal) says so with [`MoneyBudget::record`]. Without a configured budget everything fits.
+//! The hour slides in steps of a minute. What was spent is kept per process; what left before it began is told by whoever
+//! knows (the journal) with [`MoneyBudget::record`]. Without a configured budget everything fits.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +16,8 @@ use crate::metrics::{LimitKind, Metrics};
 const STEP: Duration = Duration::from_secs(60);
 /// Steps in an hour. One more is remembered, so that money counts for at least the whole hour.
 const STEPS: u64 = 60;
+/// The number of the step in which a budget is made: those of the hour before it have numbers too.
+const FIRST_STEP: u64 = STEPS + 1;
 
 /// What an account may still move.
 pub struct MoneyBudget {
@@ -82,8 +84,6 @@ impl MoneyBudget {
     pub fn record(&self, minor: u64, ago: Duration, now: Instant) {
         let mut spent = self.spent();
         let current = spent.advance(now);
-        // What was moved before this process began is counted as if moved at its beginning: too long rather than too
-        // short.
         let back = ago.as_secs() / STEP.as_secs();
         if back <= STEPS {
             spent.add(current.saturating_sub(back), minor);
@@ -105,7 +105,8 @@ struct Spent {
 impl Spent {
     /// Forgets what is older than an hour; the number of the current step.
     fn advance(&mut self, now: Instant) -> u64 {
-        let step = now.saturating_duration_since(self.started).as_secs() / STEP.as_secs();
+        let elapsed = now.saturating_duration_since(self.started).as_secs() / STEP.as_secs();
+        let step = FIRST_STEP + elapsed;
         while self.steps.front().is_some_and(|(old, _)| old + STEPS < step) {
             self.steps.pop_front();
         }
@@ -127,7 +128,8 @@ impl Spent {
             left -= money;
             if left + minor <= limit {
                 // The first moment at which `advance` forgets this step.
-                let forgotten = Duration::from_secs((step + STEPS + 1) * STEP.as_secs());
+                let forgotten = (step + STEPS + 1).saturating_sub(FIRST_STEP);
+                let forgotten = Duration::from_secs(forgotten * STEP.as_secs());
                 let age = now.saturating_duration_since(self.started);
                 return Some(forgotten.saturating_sub(age));
             }
@@ -219,8 +221,12 @@ mod tests {
         let budget = budget(1000, now);
         budget.record(400, 59 * MINUTE, now);
         budget.record(5000, 2 * HOUR, now);
-        assert!(budget.reserve(601, now).is_err());
+        let refused = budget.reserve(601, now).expect_err("the 400 count");
+        assert_eq!(refused.retry_after, 2 * MINUTE, "they were spent before this budget was made");
         assert!(budget.reserve(600, now).is_ok());
+        let later = now + 2 * MINUTE;
+        assert!(budget.reserve(400, later).is_ok(), "their hour is over");
+        assert!(budget.reserve(1, later).is_err());
     }
 
     proptest! {

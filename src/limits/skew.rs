@@ -54,6 +54,13 @@ impl ClockSkew {
         }
     }
 
+    /// The provider refused a timestamp: what its clock said before the newest answer does not count any more.
+    pub fn believe_newest(&self) {
+        let mut samples = self.samples();
+        let older = samples.len().saturating_sub(1);
+        samples.drain(..older);
+    }
+
     /// Milliseconds that the provider's clock is ahead of ours, if it was measured.
     pub fn ahead_ms(&self) -> Option<i64> {
         median(&self.samples())
@@ -149,6 +156,19 @@ mod tests {
             skew.observe(DATE, ours, ours);
         }
         assert_eq!(skew.ahead_ms(), Some(0));
+    }
+
+    #[test]
+    fn after_a_refused_timestamp_the_newest_answer_counts_alone() {
+        let skew = unmeasured();
+        skew.believe_newest();
+        for wrong in [0, 0, 0, 0, 300_000] {
+            let ours = at(DATE_MS + 500 - wrong);
+            skew.observe(DATE, ours, ours);
+        }
+        assert_eq!(skew.ahead_ms(), Some(0), "the median is not impressed");
+        skew.believe_newest();
+        assert_eq!(skew.ahead_ms(), Some(300_000), "or the repeated call is refused again");
     }
 
     #[test]

@@ -34,10 +34,11 @@ pub(super) fn answer(
             AnswerMode::Provider => Ok(verbatim(account, operation, answer.body, &understood)),
             AnswerMode::Unwrapped => unwrapped(account, operation, understood),
         },
-        Verdict::Unreadable { status } => Err(not_understood(
+        Verdict::Unreadable { status, .. } => Err(not_understood(
             operation,
             format!(
-                "the provider answered with HTTP status {status} and a body that is not its envelope"
+                "the provider answered with HTTP status {} and a body that is not its envelope",
+                status.as_u16()
             ),
         )),
         Verdict::NoAnswer(reason) => {

@@ -4,7 +4,7 @@
 //! here needs no memory: what provably was not sent, what the provider refused for the moment, and calls that are safe to
 //! repeat whatever became of them. Everything else is the journal's: see `journaled`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -15,9 +15,9 @@ use super::classify::{Verdict, classify};
 use super::pauses;
 use crate::config::Account;
 use crate::json::Object;
-use crate::limits::{AccountLimits, Sample, Urgency};
+use crate::limits::{AccountLimits, CircuitLeave, Sample, Urgency};
 use crate::metrics::{CallClass, Phase};
-use crate::provider::{CodeMeaning, FillContext, Operation};
+use crate::provider::{FillContext, Operation};
 use crate::sign::SignError;
 use crate::wire::{AnswerBody, Call, NotSent, Timeouts};
 
@@ -40,12 +40,13 @@ pub(super) struct Exchange {
 /// Makes the call, again where that is safe, within the total time-out.
 pub(super) async fn run(outbound: &Outbound, call: &PreparedCall<'_>) -> Exchange {
     let deadline = Instant::now() + call.account.timeouts.total;
-    let mut attempts = 0;
+    let (mut attempts, mut resigned) = (0, Resigned::NotYet);
     loop {
         let verdict = attempt(outbound, call, deadline).await;
         attempts += u32::from(verdict.was_tried());
         let repeat = repeatable(call.operation, &verdict);
-        match repeat && go_again(outbound, call, &verdict, attempts, deadline).await {
+        match repeat && go_again(outbound, call, &verdict, attempts, &mut resigned, deadline).await
+        {
             true => {}
             false => return Exchange { attempts, verdict, is_replay: false },
         }
@@ -57,21 +58,41 @@ fn repeatable(operation: &Operation, verdict: &Verdict) -> bool {
     verdict.nothing_happened_yet() || (operation.safe_to_repeat() && verdict.is_inconclusive())
 }
 
+/// Whether a call was signed anew because the provider refused its timestamp. Once is enough: what is refused with the time
+/// of a moment ago is refused for a clock that is wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resigned {
+    NotYet,
+    Once,
+}
+
 /// Waits for the next attempt, when there may be one: by number, by time, and by the account's budget of repeats.
 pub(super) async fn go_again(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
     verdict: &Verdict,
     attempts: u32,
+    resigned: &mut Resigned,
     deadline: Instant,
 ) -> bool {
-    if attempts == 0 || attempts >= call.account.retry.attempts {
+    let is_refused_again = verdict.is_stale() && *resigned == Resigned::Once;
+    if attempts == 0 || attempts >= call.account.retry.attempts || is_refused_again {
         return false;
     }
-    let pause =
-        verdict.retry_after().unwrap_or_else(|| pauses::in_call(attempts - 1, pauses::random()));
-    if Instant::now() + pause >= deadline || !outbound.limiters.of(call.account).retries.spend() {
+    let pause = match verdict.is_stale() {
+        // The next timestamp is as good now as later.
+        true => Duration::ZERO,
+        false => {
+            verdict.retry_after().unwrap_or_else(|| pauses::in_call(attempts - 1, pauses::random()))
+        }
+    };
+    let limits = outbound.limiters.of(call.account);
+    let is_paid = || limits.repeats(CallClass::of(call.operation)).spend();
+    if Instant::now() + pause >= deadline || !is_paid() {
         return false;
+    }
+    if verdict.is_stale() {
+        *resigned = Resigned::Once;
     }
     tokio::time::sleep(pause).await;
     true
@@ -84,16 +105,9 @@ pub(super) async fn attempt(
     deadline: Instant,
 ) -> Verdict {
     let limits = outbound.limiters.of(call.account);
-    let waited = Instant::now();
-    let admitted = limits.rate.admit(Urgency::of(call.operation), &call.operation.name).await;
-    outbound.metrics.observe_phase(Phase::Wait, waited.elapsed().as_secs_f64());
-    if let Err(refused) = admitted {
-        return Verdict::RateLimited(refused);
-    }
-    let circuit = limits.circuit(CallClass::of(call.operation));
-    let leave = match circuit.enter(Instant::now()) {
+    let leave = match admit(outbound, call, &limits).await {
         Ok(leave) => leave,
-        Err(open) => return Verdict::CircuitOpen(open.retry_after),
+        Err(verdict) => return verdict,
     };
     let body = match sign(outbound, call, &limits).await {
         Ok(body) => body,
@@ -101,14 +115,7 @@ pub(super) async fn attempt(
     };
     let verdict = send(outbound, call, body, &limits, deadline).await;
     leave.settle(sample(&verdict), Instant::now());
-    if let Verdict::Answered { understood, .. } = &verdict {
-        match understood.meaning {
-            CodeMeaning::Throttled => {
-                limits.rate.close_for(verdict.retry_after(), Instant::now());
-            }
-            _ => limits.retries.earn(),
-        }
-    }
+    learn(call, &limits, &verdict);
     let labels = [
         call.account.name.as_str(),
         call.operation.name.as_str(),
@@ -116,6 +123,36 @@ pub(super) async fn attempt(
     ];
     outbound.metrics.upstream_attempts.with_label_values(&labels).inc();
     verdict
+}
+
+/// Leave to make an attempt: of the circuit first, so that what it refuses takes nothing from the rate. Where the rate
+/// refuses, the circuit's leave is dropped, and the next call may try.
+async fn admit(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    limits: &AccountLimits,
+) -> Result<CircuitLeave, Verdict> {
+    let circuit = limits.circuit(CallClass::of(call.operation));
+    let leave =
+        circuit.enter(Instant::now()).map_err(|open| Verdict::CircuitOpen(open.retry_after))?;
+    let waited = Instant::now();
+    let admitted = limits.rate.admit(Urgency::of(call.operation), &call.operation.name).await;
+    outbound.metrics.observe_phase(Phase::Wait, waited.elapsed().as_secs_f64());
+    admitted.map_err(Verdict::RateLimited)?;
+    leave.still_good(Instant::now()).map_err(|open| Verdict::CircuitOpen(open.retry_after))
+}
+
+/// What an attempt means for the ones after it.
+fn learn(call: &PreparedCall<'_>, limits: &AccountLimits, verdict: &Verdict) {
+    if verdict.is_too_often() {
+        limits.rate.close_for(verdict.retry_after(), Instant::now());
+    }
+    if verdict.is_stale() {
+        limits.skew.believe_newest();
+    }
+    if verdict.is_final() {
+        limits.repeats(CallClass::of(call.operation)).earn();
+    }
 }
 
 /// What an attempt says about the provider's health.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
 
 use crate::limits::RateRefused;
 use crate::metrics::AttemptResult;
@@ -17,7 +17,7 @@ pub(super) enum Verdict {
     /// The provider's envelope came back.
     Answered { answer: Answer, understood: ProviderAnswer },
     /// An HTTP answer came back that is not the provider's envelope.
-    Unreadable { status: u16 },
+    Unreadable { status: StatusCode, retry_after: Option<Duration> },
     /// No whole answer came back after sending had begun.
     NoAnswer(NoAnswer),
     /// The provider could not be reached; nothing was sent.
@@ -95,20 +95,15 @@ impl Verdict {
     /// Whether it is proved that nothing happened, for a reason that may pass: no connection, a stale timestamp, too many
     /// requests.
     pub fn nothing_happened_yet(&self) -> bool {
-        let passing = [CodeMeaning::StaleTimestamp, CodeMeaning::Throttled];
-        match self {
-            Self::NotSent(_) => true,
-            Self::Answered { understood, .. } => passing.contains(&understood.meaning),
-            _ => false,
-        }
+        let passing = [Some(CodeMeaning::StaleTimestamp), Some(CodeMeaning::Throttled)];
+        matches!(self, Self::NotSent(_)) || passing.contains(&self.meaning())
     }
 
     /// Whether it leaves open what happened.
     pub fn is_inconclusive(&self) -> bool {
         match self {
             Self::Unreadable { .. } | Self::NoAnswer(_) => true,
-            Self::Answered { understood, .. } => understood.meaning == CodeMeaning::InDoubt,
-            _ => false,
+            _ => self.meaning() == Some(CodeMeaning::InDoubt),
         }
     }
 
@@ -116,6 +111,42 @@ impl Verdict {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Answered { answer, .. } => retry_after(&answer.headers),
+            Self::Unreadable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the provider, or what stands in front of it, says that it is called too often. A bare status 429 says so
+    /// too, but not what became of the call.
+    pub fn is_too_often(&self) -> bool {
+        match self {
+            Self::Unreadable { status, .. } => *status == StatusCode::TOO_MANY_REQUESTS,
+            _ => self.meaning() == Some(CodeMeaning::Throttled),
+        }
+    }
+
+    /// Whether the provider refused the call's timestamp.
+    pub fn is_stale(&self) -> bool {
+        self.meaning() == Some(CodeMeaning::StaleTimestamp)
+    }
+
+    /// Whether the provider's code says how the call ended.
+    pub fn is_final(&self) -> bool {
+        match self.meaning() {
+            Some(
+                CodeMeaning::Accepted
+                | CodeMeaning::Refused
+                | CodeMeaning::NotFound
+                | CodeMeaning::Landed,
+            ) => true,
+            Some(CodeMeaning::StaleTimestamp | CodeMeaning::Throttled | CodeMeaning::InDoubt)
+            | None => false,
+        }
+    }
+
+    fn meaning(&self) -> Option<CodeMeaning> {
+        match self {
+            Self::Answered { understood, .. } => Some(understood.meaning),
             _ => None,
         }
     }
@@ -124,7 +155,8 @@ impl Verdict {
     pub fn reason(&self) -> String {
         match self {
             Self::Answered { understood, .. } => format!("answered with code {}", understood.code),
-            Self::Unreadable { status } => {
+            Self::Unreadable { status, .. } => {
+                let status = status.as_u16();
                 format!("HTTP status {status} with a body that is not the provider's envelope")
             }
             Self::NoAnswer(reason) => reason.to_string(),
@@ -152,7 +184,10 @@ pub(super) fn classify(provider: &Provider, sent: Result<Answer, SendError>) -> 
     match sent {
         Ok(answer) => match provider.read_answer(&answer.body) {
             Some(understood) => Verdict::Answered { answer, understood },
-            None => Verdict::Unreadable { status: answer.status.as_u16() },
+            None => Verdict::Unreadable {
+                status: answer.status,
+                retry_after: retry_after(&answer.headers),
+            },
         },
         Err(SendError::NotSent(reason)) => Verdict::NotSent(reason),
         Err(SendError::Unknown(reason)) => Verdict::NoAnswer(reason),

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::Outbound;
-use super::attempts::{Exchange, PreparedCall, attempt, go_again};
+use super::attempts::{Exchange, PreparedCall, Resigned, attempt, go_again};
 use super::chase::{Chase, Chased, HANDED_OVER_AFTER, chase};
 use super::classify::Verdict;
 use super::conclude::{Listener, conclude, millis, rules_of, unwritten};
@@ -129,7 +129,7 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> E
     let deadline = Instant::now() + total;
     let chase_until = deadline + call.account.retry.resolve_for;
     let mut attempt_until = deadline;
-    let mut attempts = 0;
+    let (mut attempts, mut resigned) = (0, Resigned::NotYet);
     loop {
         let announced = outbound.store.about_to_send(id, rules, outbound.clock.unix_ms());
         let number = match timed(outbound, announced).await {
@@ -147,7 +147,8 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> E
             Next::Rest(_) => return told(outbound, call, attempts, verdict, Some(view)).await,
             Next::Send if is_ready => {
                 let is_again = verdict.nothing_happened_yet() && {
-                    let again = go_again(outbound, call, &verdict, attempts, deadline);
+                    let again =
+                        go_again(outbound, call, &verdict, attempts, &mut resigned, deadline);
                     outbound.stopping.unless(again).await == Some(true)
                 };
                 if is_again {

@@ -8,7 +8,7 @@ use super::event::{NewEvent, Received};
 use super::operate::Cursor;
 use super::payment::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Expectation, Freeze, JournalError,
-    NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered,
+    NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered, Spending,
 };
 use super::payment_id::PaymentId;
 use super::payments::{PaymentCounts, PaymentFilter, PaymentListing};
@@ -160,6 +160,10 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Open payments by account, for metrics.
     async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError>;
+
+    /// Amounts of payments that left at or after `since_ms` and are not known to have come to nothing, by account,
+    /// operation and minute: what counts against a budget after a restart.
+    async fn spendings(&self, since_ms: i64) -> Result<Vec<Spending>, StoreError>;
 
     /// Removes payments that were settled more than `kept_ms` ago, in small steps; returns how many. Never sooner than
     /// [`PAYMENTS_KEPT_MIN_MS`](super::PAYMENTS_KEPT_MIN_MS), and never one that is not settled.

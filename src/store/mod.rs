@@ -40,7 +40,7 @@ pub use operate::{
 pub use payment::{
     ANSWER_BYTES_MAX, Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Expectation,
     Freeze, HistoryEntry, JournalError, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView,
-    Recovered, StoredAnswer,
+    Recovered, Spending, StoredAnswer,
 };
 pub use payment_id::{PaymentId, UnknownPaymentId};
 pub use payments::{

@@ -215,6 +215,16 @@ pub struct HistoryEntry {
     pub detail: Option<String>,
 }
 
+/// Money that left, or may have, within a minute. Payments without an amount are not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spending {
+    pub account: String,
+    pub operation: String,
+    /// When the last of it left.
+    pub at_ms: i64,
+    pub amount_minor: u64,
+}
+
 /// A stop for everything of an account that moves money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Freeze {

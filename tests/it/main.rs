@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod chaos;
 mod commands;
 mod delivery;
 mod edge_process;
@@ -11,6 +12,7 @@ mod edge_support;
 mod edge_tls;
 mod edge_upstream;
 mod lifecycle;
+mod limits;
 mod notifications;
 mod outbound;
 mod outcomes;

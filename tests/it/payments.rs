@@ -2,13 +2,12 @@
 //! is told what is true.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::http::{get, post};
 use crate::support::sandbox::SandboxProcess;
-use crate::support::{ConfigBuilder, Sidecar, wait_until, wait_until_within};
+use crate::support::{ConfigBuilder, Sidecar, wait_until};
 
 fn payout(reference: &str) -> String {
     format!(
@@ -161,97 +160,6 @@ fn a_payout_in_flight_when_the_process_is_killed_is_resolved_after_the_restart()
     let answer = create(sidecar.app, "KILLED001");
     assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());
     assert_eq!(sandbox.payouts("KILLED001"), 1, "never sent again");
-}
-
-#[test]
-fn random_faults_and_kills_never_pay_twice_and_lose_nothing() {
-    let sandbox = SandboxProcess::start();
-    let seed: u64 = std::env::var("COUNTERSIGN_CHAOS_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(20_261_123);
-    println!("chaos seed {seed}: set COUNTERSIGN_CHAOS_SEED to repeat another");
-    let mut sidecar = Sidecar::start(&config(&sandbox));
-    let kinds = [
-        "close_after_commit",
-        "reset_after_commit",
-        "reset_before_reading",
-        "garbage",
-        "status_without_body",
-    ];
-    for kind in kinds {
-        sandbox.fault(&json!({ "kind": kind, "operation": "payout_create", "probability": 0.06 }));
-    }
-    let mut random = seed;
-    let mut outcomes = std::collections::BTreeMap::<String, String>::new();
-    for round in 0..4u64 {
-        let app = sidecar.app;
-        let callers: Vec<_> = (0..8u64)
-            .map(|caller| {
-                std::thread::spawn(move || {
-                    (0..10u64)
-                        .map(|number| format!("CH{round}X{caller}X{number:04}"))
-                        .map(|reference| {
-                            let outcome = try_create(app, &reference);
-                            (reference, outcome)
-                        })
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        random =
-            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        std::thread::sleep(Duration::from_millis(50 + (random >> 33) % 300));
-        sidecar.kill();
-        for caller in callers {
-            outcomes.extend(caller.join().expect("a caller"));
-        }
-        sidecar.restart();
-    }
-    sandbox.clear_faults();
-    wait_until_within(90, "every outcome to be known", || {
-        let metrics = get(sidecar.admin, "/metrics").text();
-        metrics.contains("countersign_unknown_outcomes{account=\"shop\"} 0")
-    });
-    for (reference, outcome) in outcomes {
-        let paid = sandbox.payouts(&reference);
-        assert!(paid <= 1, "{reference} was paid {paid} times");
-        if outcome == "accepted" {
-            assert_eq!(paid, 1, "{reference} was called accepted and not paid");
-        }
-        if outcome == "rejected" || outcome == "not_sent" {
-            assert_eq!(paid, 0, "{reference} was called {outcome} and paid");
-        }
-        let answer = create(sidecar.app, &reference);
-        assert_eq!(
-            answer.header("countersign-outcome"),
-            Some("accepted"),
-            "{reference}: {}",
-            answer.text()
-        );
-        assert_eq!(sandbox.payouts(&reference), 1, "{reference}");
-    }
-}
-
-/// The outcome that a caller hears, or `none` when the connection broke.
-fn try_create(app: SocketAddr, reference: &str) -> String {
-    use std::io::Write;
-    let none = || "none".to_owned();
-    let Ok(mut stream) = std::net::TcpStream::connect(app) else { return none() };
-    let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
-    let body = payout(reference);
-    let request = crate::support::http::render(
-        "POST",
-        "/shop/payout_create",
-        &[("Content-Type", "application/json")],
-        body.as_bytes(),
-    );
-    if stream.write_all(&request).is_err() {
-        return none();
-    }
-    let answer = crate::support::http::read_answer(&mut stream);
-    let outcome = answer.and_then(|answer| answer.header("countersign-outcome").map(str::to_owned));
-    outcome.unwrap_or_else(none)
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::store::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
     Journal, JournalError, NewEvent, NewPayment, Notice, PaymentCounts, PaymentDetail,
     PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered,
-    StoreError,
+    Spending, StoreError,
 };
 
 #[async_trait]
@@ -150,6 +150,10 @@ impl Journal for Flaky {
 
     async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError> {
         self.inner.payment_counts().await
+    }
+
+    async fn spendings(&self, since_ms: i64) -> Result<Vec<Spending>, StoreError> {
+        self.inner.spendings(since_ms).await
     }
 
     async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError> {

@@ -114,6 +114,16 @@ impl Circuit {
 }
 
 impl CircuitLeave {
+    /// The same leave after waiting for something else; a new one, or none, where the circuit changed meanwhile. Calls that
+    /// waited while it opened must not all go out.
+    pub fn still_good(self, now: Instant) -> Result<Self, CircuitOpen> {
+        let is_current = self.circuit.machine().is_current(self.leave);
+        match is_current {
+            true => Ok(self),
+            false => self.circuit.enter(now),
+        }
+    }
+
     /// Tells how the attempt went.
     pub fn settle(mut self, sample: Sample, now: Instant) {
         self.is_settled = true;

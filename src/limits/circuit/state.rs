@@ -79,6 +79,11 @@ impl Machine {
         Ok(Leave { generation: self.generation })
     }
 
+    /// Whether nothing has changed since `leave` was given.
+    pub fn is_current(&self, leave: Leave) -> bool {
+        leave.generation == self.generation
+    }
+
     /// Learns how a call went.
     pub fn settle(&mut self, leave: Leave, sample: Sample, now: Instant) {
         if leave.generation != self.generation {

@@ -114,6 +114,23 @@ fn news_from_before_the_circuit_opened_neither_closes_nor_opens_it() {
 }
 
 #[test]
+fn those_who_waited_while_it_opened_do_not_all_go_out() {
+    let start = Instant::now();
+    let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), start);
+    let waiting: Vec<_> = (0..5).map(|_| creates.enter(start).expect("closed")).collect();
+    fail(&creates, 3, start);
+    let mut waiting = waiting.into_iter();
+    let open = waiting.next().and_then(|leave| leave.still_good(start).err());
+    assert_eq!(open, Some(CircuitOpen { retry_after: LIMITS.open_for }));
+    let now = start + LIMITS.open_for;
+    let tries: Vec<_> = waiting.map(|leave| leave.still_good(now)).collect();
+    assert_eq!(tries.iter().filter(|tried| tried.is_ok()).count(), 1, "one of them tries");
+    let probe = tries.into_iter().find_map(Result::ok).expect("one");
+    probe.still_good(now).expect("nothing changed").settle(Sample::Answered, now);
+    assert_eq!(creates.state(), CircuitState::Closed);
+}
+
+#[test]
 fn zero_failures_switch_it_off() {
     let now = Instant::now();
     let mut machine = Machine::new(CircuitLimits { failures: 0, ..LIMITS }, now);

@@ -121,6 +121,7 @@ macro_rules! conformance_tests {
             only_a_payment_in_doubt_is_settled_by_hand,
             a_clock_set_back_by_hours_holds_up_no_question,
             every_open_case_is_listed_with_its_history,
+            what_left_lately_is_added_up_and_what_came_to_nothing_is_not,
             a_sweep_removes_only_settled_payments_and_none_for_a_week,
             odd_texts_come_back_as_they_were,
             the_store_and_the_rules_never_differ,

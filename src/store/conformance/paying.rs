@@ -316,3 +316,37 @@ pub(in crate::store) async fn a_closed_journal_begins_nothing(place: &dyn Place)
     let none = PaymentFilter::default();
     assert_eq!(store.list_payments(&none, None, 10).await.err(), Some(StoreError::Closed));
 }
+
+pub(in crate::store) async fn what_left_lately_is_added_up_and_what_came_to_nothing_is_not(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    sending(&*store, "A").await;
+    lost(&*store, "B").await;
+    let accepted = sending(&*store, "C").await;
+    conclude(&*store, &accepted, answered(10_000, CodeMeaning::Accepted)).await;
+    let rejected = sending(&*store, "D").await;
+    conclude(&*store, &rejected, answered(21_014, CodeMeaning::Refused)).await;
+    let unsent = sending(&*store, "E").await;
+    conclude(&*store, &unsent, Conclusion::NotSent { reason: "refused".into() }).await;
+    store.begin(payout("F")).await.expect("written down, and not attempted");
+    let mut void = payout("G");
+    (void.operation, void.amount_minor) = ("payment_void".into(), None);
+    store.begin_sending(void).await.expect("written down");
+    let mut huge = payout_of("H", i64::MAX, T0 + 600_000);
+    huge.account = "shop-2".into();
+    store.begin_sending(huge).await.expect("written down");
+    let mut huge = payout_of("I", i64::MAX, T0 + 600_001);
+    huge.account = "shop-2".into();
+    store.begin_sending(huge).await.expect("written down");
+    let spent = async |since_ms| {
+        let mut spent = store.spendings(since_ms).await.expect("a read");
+        spent.sort_by_key(|spending| spending.at_ms);
+        spent.into_iter().map(|spending| (spending.account, spending.amount_minor, spending.at_ms))
+    };
+    let twice = i64::MAX.unsigned_abs() * 2;
+    let late = ("shop-2".to_owned(), twice, T0 + 600_001);
+    let all = spent(T0).await.collect::<Vec<_>>();
+    assert_eq!(all, [("shop".to_owned(), 30_000, T0), late.clone()]);
+    assert_eq!(spent(T0 + 1).await.collect::<Vec<_>>(), [late], "what left before is over");
+}

@@ -9,6 +9,7 @@ pub struct ConfigBuilder {
     listen: String,
     account: String,
     sections: String,
+    files: Vec<(&'static str, String)>,
 }
 
 impl ConfigBuilder {
@@ -32,27 +33,26 @@ impl ConfigBuilder {
                  notify_url = \"https://merchant.example/notify\"\n"
             ),
             sections,
+            files: Vec::new(),
         }
     }
 
-    /// The demo merchant towards the sandbox, with a profile that believes "not found" after half a second.
+    /// The demo merchant towards the sandbox, with a profile that believes "not found" after a second.
     pub fn towards_sandbox(base_url: &str) -> Self {
         let root = env!("CARGO_MANIFEST_DIR");
         let profile = std::fs::read_to_string(format!("{root}/config/providers/bluepay.toml"));
         let profile =
             profile.expect("the profile").replace("grace_seconds = 60", "grace_seconds = 1");
-        let path = std::env::temp_dir()
-            .join(format!("countersign-test-profile-{}.toml", std::process::id()));
-        std::fs::write(&path, profile).expect("a profile");
         Self {
             listen: "app = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n".to_owned(),
             account: format!(
-                "name = \"shop\"\nprovider = {{ file = {path:?} }}\nbase_url = \"{base_url}\"\n\
+                "name = \"shop\"\nprovider = {{ file = \"profile.toml\" }}\nbase_url = \"{base_url}\"\n\
                  app_id = \"countersign-demo-app\"\ncurrency = \"THB\"\ntimezone = \"+07:00\"\n"
             ),
             sections: format!(
                 "[[account.signing_key]]\nid = \"demo\"\nprivate_key = {{ file = \"{root}/config/demo/merchant.pem\" }}\n"
             ),
+            files: vec![("profile.toml", profile)],
         }
     }
 
@@ -88,6 +88,11 @@ impl ConfigBuilder {
     pub fn only_signing_key(mut self, lines: &str) -> Self {
         self.sections = format!("{lines}\n");
         self
+    }
+
+    /// Files that stand beside the configuration.
+    pub fn files(&self) -> &[(&'static str, String)] {
+        &self.files
     }
 
     pub fn text(&self) -> String {

@@ -25,6 +25,8 @@ pub enum Action {
     Close,
     /// Wait this long, then answer 200 with the body.
     Late(Duration, String),
+    /// Whatever this says to the request.
+    Choose(fn(&Received) -> Action),
 }
 
 /// One request as it arrived.
@@ -139,9 +141,13 @@ fn serve(
         if stream.read_exact(&mut request.body).is_err() {
             return;
         }
+        let mut action = action.lock().expect("no panic while held").clone();
+        if let Action::Choose(choose) = action {
+            action = choose(&request);
+        }
         received.lock().expect("no panic while held").push(request);
-        let action = action.lock().expect("no panic while held").clone();
         let (status, body) = match action {
+            Action::Choose(_) => unreachable!("a choice is made at once"),
             Action::Answer(body) => (200, body),
             Action::Status(status, body) => (status, body),
             Action::Late(delay, body) => {

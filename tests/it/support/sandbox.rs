@@ -17,11 +17,21 @@ pub struct SandboxProcess {
 
 impl SandboxProcess {
     pub fn start() -> Self {
-        let mut child = command(&["sandbox", "--listen", "127.0.0.1:0", "--json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the sandbox starts");
+        Self::start_with("")
+    }
+
+    /// Starts it with a configuration of this text.
+    pub fn start_with(config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("sandbox.toml");
+        std::fs::write(&file, config).expect("a configuration file");
+        let file = file.to_str().expect("a path of text");
+        let mut child =
+            command(&["sandbox", "--listen", "127.0.0.1:0", "--json", "--config", file])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("the sandbox starts");
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         stdout.read_line(&mut line).expect("a line");
@@ -29,6 +39,10 @@ impl SandboxProcess {
         let url = told["base_url"].as_str().expect("its address");
         let address = url.trim_start_matches("http://").parse().expect("an address");
         Self { child, address }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn base_url(&self) -> String {
@@ -45,15 +59,16 @@ impl SandboxProcess {
         request(self.address, "DELETE", "/_sandbox/faults", &[], b"");
     }
 
+    /// Everything it believes happened.
+    pub fn transactions(&self) -> Vec<Value> {
+        let listed = get(self.address, "/_sandbox/transactions").json();
+        listed.as_array().expect("a list").clone()
+    }
+
     /// How many payouts there are under a reference.
     pub fn payouts(&self, reference: &str) -> usize {
-        let listed = get(self.address, "/_sandbox/transactions").json();
-        let list = listed
-            .as_array()
-            .or_else(|| listed["transactions"].as_array())
-            .expect("a list")
-            .clone();
-        list.iter().filter(|transaction| transaction["reference"] == reference).count()
+        let all = self.transactions();
+        all.iter().filter(|transaction| transaction["reference"] == reference).count()
     }
 }
 

@@ -51,6 +51,9 @@ impl Sidecar {
     fn start_by(config: &ConfigBuilder, prepare: impl FnOnce(&mut Command)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join(FILE), config.text()).expect("a configuration file");
+        for (name, text) in config.files() {
+            std::fs::write(folder.path().join(name), text).expect("a file beside it");
+        }
         let log = Arc::new(Mutex::new(Vec::new()));
         let child = spawn(folder.path(), &log, prepare);
         let mut sidecar =

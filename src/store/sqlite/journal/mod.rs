@@ -12,6 +12,7 @@ mod notice;
 mod recover;
 mod rows;
 mod save;
+mod spent;
 
 #[cfg(test)]
 mod plans;
@@ -30,7 +31,7 @@ use crate::store::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
     Journal, JournalError, NewEvent, NewPayment, Notice, PAYMENTS_KEPT_MIN_MS, PaymentCounts,
     PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received,
-    Recovered, StoreError,
+    Recovered, Spending, StoreError,
 };
 
 /// Payments handed out by one claim at most.
@@ -224,6 +225,10 @@ impl Journal for SqliteStore {
 
     async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError> {
         self.read(look::counts).await
+    }
+
+    async fn spendings(&self, since_ms: i64) -> Result<Vec<Spending>, StoreError> {
+        self.read(move |connection| spent::since(connection, since_ms)).await
     }
 
     async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError> {

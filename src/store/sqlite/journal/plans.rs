@@ -2,7 +2,7 @@
 
 use super::super::inbox::plans::connection_with_schema;
 use super::super::inbox::plans::plan;
-use super::{ask, look, notice, recover, rows};
+use super::{ask, look, notice, recover, rows, spent};
 
 #[test]
 fn no_statement_of_a_call_reads_the_whole_journal() {
@@ -12,6 +12,10 @@ fn no_statement_of_a_call_reads_the_whole_journal() {
         let sql = format!("SELECT {} FROM payment {conditions}", rows::COLUMNS);
         let plan = plan(&connection, &sql);
         assert!(plan.contains("SEARCH payment"), "{sql}\nis planned as\n{plan}");
+    }
+    for sql in [spent::OPEN, spent::ACCEPTED] {
+        let plan = plan(&connection, sql);
+        assert!(plan.contains("USING INDEX payment_"), "{sql}\nis planned as\n{plan}");
     }
     for sql in [
         look::OLD.to_owned(),
