@@ -2,6 +2,7 @@
 //!
 //! Labels are configured account names, operations of the profile and closed enums; never ids, paths or error text.
 
+mod forget;
 mod labels;
 mod reloads;
 
@@ -352,8 +353,15 @@ impl Metrics {
     pub fn announce_key(&self, account: &str, key_id: &str, usage: KeyUse, not_after: Option<i64>) {
         self.signing_key_info.with_label_values(&[account, key_id, usage.as_str()]).set(1);
         self.key_last_used.with_label_values(&[account, key_id]);
-        if let Some(end) = not_after {
-            self.key_not_after.with_label_values(&[account, key_id]).set(end as f64);
+        match (usage, not_after) {
+            (_, Some(end)) => {
+                self.key_not_after.with_label_values(&[account, key_id]).set(end as f64);
+            }
+            // An error says that there was no end before either.
+            (KeyUse::Sign, None) => {
+                let _ = self.key_not_after.remove_label_values(&[account, key_id]);
+            }
+            (KeyUse::Verify, None) => {}
         }
     }
 
