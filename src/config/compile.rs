@@ -19,7 +19,7 @@ use super::reload;
 use super::section::Section;
 use super::seen::Seen;
 use super::snapshot::{Account, Boot, Log, Reload, Retention, Snapshot, StoreUrl};
-use super::sources::{CONFIG_BYTES_MAX, Environment, Sources, read_regular, unreadable};
+use super::sources::{CONFIG_BYTES_MAX, CONFIG_FILE, Environment, Sources, read_regular, unreadable};
 use super::syntax;
 use super::walk::Walk;
 use crate::clock::Clock;
@@ -222,7 +222,7 @@ fn drop_nothing(value: &mut Value) {
 /// The bytes of the configuration file. One that is not a regular file, such as a pipe, is read but not noted: it cannot
 /// be read again.
 fn configuration_bytes(path: &Path, seen: &mut Seen) -> Result<Zeroizing<Vec<u8>>, String> {
-    let (what, shown) = ("configuration file", path.display().to_string());
+    let (what, shown) = (CONFIG_FILE, path.display().to_string());
     let is_stream = std::fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir());
     if is_stream {
         let failed = |error: std::io::Error| unreadable(what, &shown, &error);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::sources::{CONFIG_BYTES_MAX, FILE_BYTES_MAX, read_regular};
+use super::sources::{CONFIG_BYTES_MAX, CONFIG_FILE, FILE, FILE_BYTES_MAX, read_regular};
 
 /// What one attempt to read a configuration found in its files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,11 +40,11 @@ impl Seen {
     /// Reads every file again. False when one of them holds something else by now.
     pub fn still_holds(&self) -> bool {
         self.files.iter().all(|(path, contents)| {
-            let bytes_max = match Some(path.as_path()) == self.configuration() {
-                true => CONFIG_BYTES_MAX,
-                false => FILE_BYTES_MAX,
+            let (what, bytes_max) = match Some(path.as_path()) == self.configuration() {
+                true => (CONFIG_FILE, CONFIG_BYTES_MAX),
+                false => (FILE, FILE_BYTES_MAX),
             };
-            let found = read_regular("file", &path.to_string_lossy(), bytes_max);
+            let found = read_regular(what, &path.to_string_lossy(), bytes_max);
             *contents == Contents::of(found.as_ref().map(|(bytes, _)| bytes.as_slice()))
         })
     }
@@ -86,7 +86,7 @@ mod tests {
         let mut seen = Seen::default();
         for path in [&kept, &missing] {
             let path = path.to_string_lossy();
-            let found = read_regular("file", &path, FILE_BYTES_MAX);
+            let found = read_regular(FILE, &path, FILE_BYTES_MAX);
             seen.note(&path, found.as_ref().map(|(bytes, _)| bytes.as_slice()));
         }
         assert!(seen.still_holds(), "a file that is missing as before is no change");

@@ -10,6 +10,9 @@ use zeroize::Zeroizing;
 
 use super::seen::Seen;
 
+/// What messages call the two kinds of file.
+pub(super) const CONFIG_FILE: &str = "configuration file";
+pub(super) const FILE: &str = "file";
 /// The largest configuration file, in bytes. A thousand accounts need less.
 pub(super) const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// The largest file a value may refer to, in bytes. Keys, certificates and profiles are far smaller.
@@ -94,7 +97,7 @@ impl<'a> Sources<'a> {
         if let Some(known) = self.contents.get(path) {
             return known.clone();
         }
-        let found = read_regular("file", path, FILE_BYTES_MAX);
+        let found = read_regular(FILE, path, FILE_BYTES_MAX);
         self.seen.note(path, found.as_ref().map(|(bytes, _)| bytes.as_slice()));
         self.contents.insert(path.to_owned(), found.clone());
         found
