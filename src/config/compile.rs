@@ -19,7 +19,9 @@ use super::reload;
 use super::section::Section;
 use super::seen::Seen;
 use super::snapshot::{Account, Boot, Log, Reload, Retention, Snapshot, StoreUrl};
-use super::sources::{CONFIG_BYTES_MAX, CONFIG_FILE, Environment, Sources, read_regular, unreadable};
+use super::sources::{
+    CONFIG_BYTES_MAX, CONFIG_FILE, Environment, Sources, read_regular, unreadable,
+};
 use super::syntax;
 use super::walk::Walk;
 use crate::clock::Clock;

@@ -16,3 +16,4 @@ mod outbound;
 mod outcomes;
 mod payments;
 mod refusals;
+mod reload;
