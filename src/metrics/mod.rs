@@ -365,6 +365,12 @@ impl Metrics {
         }
     }
 
+    /// When a key was last used by this process, in Unix seconds; `None` when it was not.
+    pub fn last_used(&self, account: &str, key_id: &str) -> Option<f64> {
+        let at = self.key_last_used.with_label_values(&[account, key_id]).get();
+        (at > 0.0).then_some(at)
+    }
+
     /// Shows how many outcomes of an account are unknown, and how old the oldest is.
     pub fn set_unknown(&self, account: &str, count: u64, oldest_age_seconds: f64) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);

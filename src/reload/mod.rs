@@ -99,6 +99,11 @@ impl Reloader {
         self.last.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What only a restart changes, as the process was started.
+    pub fn boot(&self) -> &Boot {
+        &self.boot
+    }
+
     /// Makes the loop reload at once. May be called from any thread.
     pub fn hang_up(&self) {
         self.hangup.notify_one();

@@ -2,6 +2,7 @@
 //! that nobody notices either.
 
 mod accounts;
+mod commands;
 mod endurance;
 mod mounted;
 mod noticed;
