@@ -80,9 +80,11 @@ async fn look_after(outbound: Arc<Outbound>, name: String, lane: Lane) {
             break;
         }
         changes.mark_unchanged();
-        let room = lane.at_once() - under_way.len();
-        for payment in claim(&outbound, &account, lane, room).await {
-            under_way.push(handle(&outbound, account.clone(), payment));
+        let room = lane.at_once().saturating_sub(under_way.len());
+        if room > 0 {
+            for payment in claim(&outbound, &account, lane, room).await {
+                under_way.push(handle(&outbound, account.clone(), payment));
+            }
         }
         tokio::select! {
             // There is room again.
@@ -96,11 +98,13 @@ async fn look_after(outbound: Arc<Outbound>, name: String, lane: Lane) {
 
 /// Something may have become due: somebody says so, or time has passed.
 async fn something_due(changes: &mut watch::Receiver<u64>) {
-    let changed = tokio::time::timeout(LOOK_EVERY, changes.changed()).await;
-    if let Ok(Err(_closed)) = changed {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    // Whether it changed or not: look again.
+    let _ = tokio::time::timeout(LOOK_EVERY, changes.changed()).await;
+    tokio::time::sleep(GATHER).await;
 }
+
+/// Changes within this time are looked at together: every accepted payment that a notification is expected of is one.
+const GATHER: Duration = Duration::from_millis(100);
 
 async fn handle(outbound: &Outbound, account: Arc<Account>, payment: PaymentView) {
     if let Err(error) = case::resolve(outbound, &account, &payment).await {
