@@ -133,7 +133,7 @@ async fn resolve(
     };
     let call = PreparedCall { account, operation, parameters: &parameters };
     let rules = rules_of(&account.provider);
-    let pause = pauses::in_background(row.asks, pauses::random());
+    let pause = pauses::in_background(age(outbound, payment), pauses::random());
     let view = question(outbound, &call, &row.id, &rules, pause).await?;
     match view.row.payment.next(&rules) {
         // Accepted before, asked about because no notification came: worth an event only when its end is known.
@@ -147,6 +147,12 @@ async fn resolve(
 
 fn is_final(view: &PaymentView) -> bool {
     view.row.payment.status.is_some_and(EventStatus::is_final)
+}
+
+/// How long ago the last attempt left.
+fn age(outbound: &Outbound, payment: &PaymentView) -> Duration {
+    let since_ms = payment.row.last_attempt_at_ms.unwrap_or(payment.row.begun_at_ms);
+    Duration::from_millis(u64::try_from(outbound.clock.unix_ms() - since_ms).unwrap_or(0))
 }
 
 async fn resend(
@@ -163,7 +169,8 @@ async fn resend(
     let deadline = Instant::now() + call.account.timeouts.total;
     let verdict = attempt(outbound, call, deadline).await;
     let now_ms = outbound.clock.unix_ms();
-    let again_at = now_ms + millis(pauses::in_background(view.row.asks, pauses::random()));
+    // What left just now is asked about soon, however often it was asked about before.
+    let again_at = now_ms + millis(pauses::in_background(Duration::ZERO, pauses::random()));
     outbound.store.conclude(id, number, conclusion(&verdict), again_at, now_ms).await?;
     Ok(())
 }
