@@ -21,7 +21,7 @@ use crate::edge::{self, BindError, Bound, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
 use crate::limits::{InFlight, Limiters};
 use crate::metrics::{KeyUse, Metrics};
-use crate::outbound::{Outbound, resolve};
+use crate::outbound::{Outbound, Stopping, resolve};
 use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError, StoreUrl};
 
@@ -115,6 +115,7 @@ impl Sidecar {
             store: store.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
+            stopping: Stopping::default(),
         });
         let health = StoreHealth::new(store.clone());
         let admin_side = Arc::new(Admin { live, metrics, clock, store: health });

@@ -1,5 +1,7 @@
 //! `countersign payments`: the journal of money-moving calls, of a running or a stopped sidecar.
 
+mod settle;
+
 use std::fmt::Write as _;
 use std::io::Write;
 
@@ -7,9 +9,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::inbox::time;
-use super::journal::{open, with_store};
+use super::journal::{failed, open, with_store};
 use super::output::{print_json, stdout};
-use super::{CommandError, ConfigFile, Exit};
+use super::{CommandError, ConfigFile, Exit, runtime};
 use crate::config;
 use crate::payment::State;
 use crate::store::{Cursor, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow};
@@ -62,6 +64,8 @@ enum Action {
         /// The payment's id, `pay_…`
         id: PaymentId,
     },
+    /// Say what became of a payment in doubt that nothing else can resolve
+    Settle(settle::Settle),
 }
 
 pub fn run(args: Args) -> Result<Exit, CommandError> {
@@ -93,6 +97,24 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
             match args.json {
                 true => print_json(&detail_json(&detail), &mut out)?,
                 false => out.write_all(detail_text(&detail).as_bytes())?,
+            }
+        }
+        Action::Settle(settle) => {
+            let settled = runtime()?.block_on(async {
+                let settled = settle.run(&store, &loaded.snapshot).await;
+                store.close().await.map_err(failed)?;
+                settled
+            })?;
+            let row = &settled.row;
+            match args.json {
+                true => print_json(&row_json(row), &mut out)?,
+                false => writeln!(
+                    out,
+                    "payment `{}` ({}) is settled as {}",
+                    row.id,
+                    row.reference,
+                    row.payment.state.as_str()
+                )?,
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::config::{Account, Live, Snapshot};
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::sign::Unreadable;
-use crate::store::{EventId, Received, Store, StoreError};
+use crate::store::{EventId, PaymentRow, Received, Store, StoreError};
 use crate::wire::{Handler, NOTIFICATION_BYTES_MAX, Refusal, Reply, Request, RequestId};
 
 use record::{Record, Seen};
@@ -108,8 +108,21 @@ impl Inbound {
         record.learn(&composed.event, composed.label);
         match composed.notice {
             // The payment it tells of is settled in the same commit.
-            Some(notice) => self.store.receive_notice(composed.event, notice).await.map(|it| it.0),
+            Some(notice) => {
+                let (received, payment) = self.store.receive_notice(composed.event, notice).await?;
+                self.note_resolved(payment.as_ref());
+                Ok(received)
+            }
             None => self.store.receive(composed.event).await,
+        }
+    }
+
+    /// Counts a payment in doubt of which the notification told the end.
+    fn note_resolved(&self, payment: Option<&PaymentRow>) {
+        let resolved = payment.filter(|payment| payment.just_resolved);
+        if let Some((payment, end)) = resolved.and_then(|payment| Some((payment, payment.end()?))) {
+            let labels = [payment.account.as_str(), end.outcome().as_str()];
+            self.metrics.resolved.with_label_values(&labels).inc();
         }
     }
 

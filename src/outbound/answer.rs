@@ -11,7 +11,7 @@ use crate::limits::RateRefused;
 use crate::outcome::Outcome;
 use crate::problem::{Code, Problem};
 use crate::provider::{Operation, ProviderAnswer};
-use crate::wire::Reply;
+use crate::wire::{NotSent, Reply};
 
 /// An answer that passes on what the provider said.
 pub(super) struct Answered {
@@ -43,6 +43,9 @@ pub(super) fn answer(
         )),
         Verdict::NoAnswer(reason) => {
             Err(not_understood(operation, format!("sending had begun, then {reason}")))
+        }
+        Verdict::NotSent(NotSent::Stopping) => {
+            Err(Problem::not_sent(Code::ShuttingDown, "send this to another instance"))
         }
         Verdict::NotSent(reason) => {
             Err(Problem::not_sent(Code::ProviderUnreachable, reason.to_string()))

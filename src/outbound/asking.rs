@@ -1,6 +1,6 @@
 //! Asking the provider what became of a call.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Outbound;
 use super::attempts::{PreparedCall, attempt};
@@ -9,6 +9,9 @@ use crate::config::Account;
 use crate::json::{Object, parse_object};
 use crate::provider::{LookedUp, Operation};
 use crate::wire::Answer;
+
+/// The longest a question takes, waiting for the rate included: a provider that answers later is asked again later.
+const QUESTION_MAX: Duration = Duration::from_secs(20);
 
 /// What was learned.
 #[derive(Debug)]
@@ -40,8 +43,13 @@ pub(super) async fn ask(
         return Asked::Unclear("the question is not JSON".to_owned());
     };
     let call = PreparedCall { account, operation: query, parameters: &question };
-    let deadline = Instant::now() + account.timeouts.total;
-    match attempt(outbound, &call, deadline).await {
+    let limit = question_limit(account);
+    let attempt = attempt(outbound, &call, Instant::now() + limit);
+    // A question may be dropped at any moment: it changes nothing.
+    let Ok(verdict) = tokio::time::timeout(limit, attempt).await else {
+        return Asked::Unclear(format!("no answer within {} s", limit.as_secs_f32()));
+    };
+    match verdict {
         Verdict::Answered { answer, understood } => {
             match account.provider.looked_up(operation, parameters, &understood) {
                 LookedUp::Found { data } => Asked::Found { data, answer },
@@ -53,4 +61,9 @@ pub(super) async fn ask(
         }
         other => Asked::Unclear(other.reason()),
     }
+}
+
+/// How long one question to the account's provider takes at most.
+pub(super) fn question_limit(account: &Account) -> Duration {
+    account.timeouts.total.min(QUESTION_MAX)
 }

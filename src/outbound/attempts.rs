@@ -228,6 +228,9 @@ async fn send(
         // Sending now would only make an unknown outcome.
         return Verdict::NotSent(NotSent::ConnectTimeout);
     }
+    if call.operation.money_moving && outbound.stopping.has_begun() {
+        return Verdict::NotSent(NotSent::Stopping);
+    }
     let timeouts = Timeouts { total: account.timeouts.total.min(left), ..account.timeouts };
     let sent = outbound.upstream.send(&account.target, wire_call, timeouts).await;
     outbound.metrics.observe_phase(Phase::Upstream, started.elapsed().as_secs_f64());

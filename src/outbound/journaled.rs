@@ -6,33 +6,21 @@
 use std::time::{Duration, Instant};
 
 use super::Outbound;
-use super::asking::{Asked, ask};
 use super::attempts::{Exchange, PreparedCall, Resigned, attempt, go_again};
+use super::chase::{Chase, Chased, HANDED_OVER_AFTER, chase};
 use super::classify::Verdict;
+use super::conclude::{Listener, conclude, millis, rules_of, unwritten};
 use super::known::{told, wait_for};
-use super::pauses;
 use crate::metrics::Phase;
 use crate::outcome::Outcome;
-use crate::payment::{Fingerprint, Next, Rules, State};
+use crate::payment::{Fingerprint, Next, State};
 use crate::problem::{Code, Problem};
-use crate::provider::{MemberType, Operation, Provider};
-use crate::store::{
-    AskedAnswer, Begun, Conclusion, JournalError, NewPayment, PaymentId, PaymentView, StoreError,
-    StoredAnswer,
-};
-use crate::wire::{Answer, RequestId};
+use crate::provider::MemberType;
+use crate::store::{Begun, JournalError, NewPayment, PaymentId, PaymentView, StoreError};
+use crate::wire::RequestId;
 
 /// Beyond everything a call may wait for, before another process may take it for abandoned.
 const HOLD_MARGIN: Duration = Duration::from_secs(60);
-
-/// How often the journal is told the end of an attempt before that is left to its own finding out.
-const CONCLUDE_TRIES: u32 = 4;
-
-/// The shortest pause before a question: full jitter alone can be no pause at all.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-
-/// When the resolver takes over, after the caller's own asking ended.
-const HANDED_OVER_AFTER: Duration = Duration::from_secs(5);
 
 /// Makes the call at most once, whatever happens on the way.
 pub(super) async fn run(
@@ -41,6 +29,9 @@ pub(super) async fn run(
     reference: Option<&str>,
     request_id: &RequestId,
 ) -> Result<Exchange, Problem> {
+    if outbound.stopping.has_begun() {
+        return Err(Problem::not_sent(Code::ShuttingDown, "send this to another instance"));
+    }
     // Without a reference there is nothing to recognise the call by; it is journalled under the request's own id.
     let reference = reference.unwrap_or(request_id.as_str()).to_owned();
     let new = new_payment(outbound, call, reference)?;
@@ -72,7 +63,7 @@ fn new_payment(
         account: account.name.clone(),
         provider: account.provider.name.clone(),
         operation: operation.name.clone(),
-        kind: kind_of(&account.provider, operation),
+        kind: account.provider.kind_of(operation).map(|kind| kind.word().to_owned()),
         reference,
         fingerprint: Fingerprint::of(operation, call.parameters),
         parameters: call.parameters.text().to_owned(),
@@ -82,13 +73,6 @@ fn new_payment(
         now_ms,
         hold_ms: millis(waits + HOLD_MARGIN),
     })
-}
-
-/// What notifications about the operation are about, in the words of the events.
-fn kind_of(provider: &Provider, operation: &Operation) -> Option<String> {
-    let event = operation.event.as_deref()?;
-    let rule = provider.events.rules.iter().find(|rule| rule.name == event)?;
-    Some(rule.kind.word().to_owned())
 }
 
 /// The amount in minor units, as it was written.
@@ -125,6 +109,9 @@ async fn make_within_budget(
         }
     };
     let exchange = make(outbound, call, id).await;
+    if outbound.stopping.has_begun() {
+        hand_over(outbound, id).await;
+    }
     let proved = [Outcome::Rejected, Outcome::NotSent];
     if let Some(reserved) = reserved
         && proved.contains(&exchange.verdict.outcome(call.operation))
@@ -151,16 +138,20 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> E
         };
         let verdict = attempt(outbound, call, attempt_until).await;
         attempts += u32::from(verdict.was_tried());
-        let Some(view) = conclude(outbound, call, id, number, &verdict).await else {
+        let after = (call.account.retry.resolve_for + HANDED_OVER_AFTER, listener(deadline));
+        let Some(view) = conclude(outbound, call, id, number, &verdict, after).await else {
             return told(outbound, call, attempts, verdict, None).await;
         };
         let is_ready = matches!(view.row.payment.state, State::Ready);
         match view.row.payment.next(&rules) {
             Next::Rest(_) => return told(outbound, call, attempts, verdict, Some(view)).await,
             Next::Send if is_ready => {
-                if verdict.nothing_happened_yet()
-                    && go_again(outbound, call, &verdict, attempts, &mut resigned, deadline).await
-                {
+                let is_again = verdict.nothing_happened_yet() && {
+                    let again =
+                        go_again(outbound, call, &verdict, attempts, &mut resigned, deadline);
+                    outbound.stopping.unless(again).await == Some(true)
+                };
+                if is_again {
                     continue;
                 }
                 let view = give_up(outbound, id, &verdict.reason()).await;
@@ -169,8 +160,9 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> E
             // An earlier attempt is still in doubt, and a resend did not leave: the resolver goes on.
             Next::Send => return told(outbound, call, attempts, verdict, Some(view)).await,
             Next::Ask | Next::Wait => {
-                let (chased, view) = chase(outbound, call, id, chase_until).await;
-                let may_send = matches!(chased, Chased::MaySend);
+                let chase_for = Chase { until: chase_until, told_until: deadline };
+                let (chased, view) = chase(outbound, call, id, &chase_for).await;
+                let may_send = matches!(chased, Chased::MaySend) && !outbound.stopping.has_begun();
                 if !may_send || attempts >= call.account.retry.attempts {
                     return told(outbound, call, attempts, verdict, view).await;
                 }
@@ -204,49 +196,18 @@ async fn stopped(
     }
 }
 
-/// Tells the journal how an attempt ended, a few times where it does not listen. `None` when it could not be told: it
-/// then takes the attempt for being in doubt, and finds out.
-async fn conclude(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    id: &PaymentId,
-    number: u32,
-    verdict: &Verdict,
-) -> Option<PaymentView> {
-    for count in 0..CONCLUDE_TRIES {
-        let now_ms = outbound.clock.unix_ms();
-        let next_ask_at = now_ms + millis(call.account.retry.resolve_for + HANDED_OVER_AFTER);
-        let conclusion = conclusion(verdict);
-        match outbound.store.conclude(id, number, conclusion, next_ask_at, now_ms).await {
-            Ok(view) => return Some(view),
-            Err(error) => unwritten(id, &error),
-        }
-        tokio::time::sleep(pauses::in_call(count, 1.0)).await;
+/// A caller who waits no longer than the total time-out has heard nothing of what is learned afterwards.
+fn listener(deadline: Instant) -> Listener {
+    match Instant::now() < deadline {
+        true => Listener::Caller,
+        false => Listener::Application,
     }
-    None
 }
 
-/// What an attempt proved, in the journal's words.
-pub(super) fn conclusion(verdict: &Verdict) -> Conclusion {
-    match verdict {
-        Verdict::Answered { answer, understood } => Conclusion::Answered {
-            code: understood.code,
-            meaning: understood.meaning,
-            provider_reference: None,
-            answer: stored(answer),
-        },
-        Verdict::Unreadable { .. } | Verdict::NoAnswer(_) => {
-            Conclusion::InDoubt { reason: verdict.reason() }
-        }
-        Verdict::NotSent(_)
-        | Verdict::NoUsableKey
-        | Verdict::SigningQueueFull
-        | Verdict::SigningFailed
-        | Verdict::RateLimited(_)
-        | Verdict::CircuitOpen(_)
-        | Verdict::NotJournalled
-        | Verdict::Frozen(_)
-        | Verdict::Settled(_) => Conclusion::NotSent { reason: verdict.reason() },
+/// What is still in doubt is the next process's: due at once.
+async fn hand_over(outbound: &Outbound, id: &PaymentId) {
+    if let Err(error) = outbound.store.hand_over(id, outbound.clock.unix_ms()).await {
+        tracing::error!(payment = %id, "a payment in doubt is asked about later: {error}");
     }
 }
 
@@ -254,130 +215,6 @@ pub(super) fn conclusion(verdict: &Verdict) -> Conclusion {
 async fn give_up(outbound: &Outbound, id: &PaymentId, reason: &str) -> Option<PaymentView> {
     let given_up = outbound.store.give_up(id, reason, outbound.clock.unix_ms()).await;
     given_up.inspect_err(|error| unwritten(id, error)).ok()
-}
-
-/// What asking brought.
-enum Chased {
-    /// It is known what became of it.
-    Settled,
-    /// It provably did not land: it may be sent again, with the same ids.
-    MaySend,
-    /// Still in doubt when time was up; the resolver goes on.
-    Open,
-}
-
-/// Asks with growing pauses until it is known, or until `until`. A notification that arrives meanwhile ends it too.
-async fn chase(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    id: &PaymentId,
-    until: Instant,
-) -> (Chased, Option<PaymentView>) {
-    let rules = rules_of(&call.account.provider);
-    let mut latest = None;
-    if call.operation.resolved_by.is_none() {
-        return (Chased::Open, latest);
-    }
-    for count in 0.. {
-        let pause = pauses::in_call(count, pauses::random()).max(PAUSE_MIN);
-        if Instant::now() + pause >= until {
-            break;
-        }
-        if let Some(view) = told_meanwhile(outbound, id, pause).await {
-            return (Chased::Settled, Some(view));
-        }
-        let left = until.saturating_duration_since(Instant::now());
-        match question(outbound, call, id, &rules, left + HANDED_OVER_AFTER).await {
-            Ok(view) => match view.row.payment.next(&rules) {
-                Next::Rest(_) => return (Chased::Settled, Some(view)),
-                Next::Send => return (Chased::MaySend, Some(view)),
-                Next::Ask | Next::Wait => latest = Some(view),
-            },
-            Err(error) => {
-                unwritten(id, &error);
-                return (Chased::Open, None);
-            }
-        }
-    }
-    (Chased::Open, latest)
-}
-
-/// Waits for `pause`, or for the payment to be settled by somebody else. A change alone asks nothing: the questions
-/// themselves are changes.
-async fn told_meanwhile(
-    outbound: &Outbound,
-    id: &PaymentId,
-    pause: Duration,
-) -> Option<PaymentView> {
-    let mut changes = outbound.store.payment_changes(id);
-    let pause = tokio::time::sleep(pause);
-    tokio::pin!(pause);
-    loop {
-        if let Ok(Some(view)) = outbound.store.payment(id).await
-            && view.row.end().is_some()
-        {
-            return Some(view);
-        }
-        tokio::select! {
-            () = &mut pause => return None,
-            changed = changes.changed() => changed.ok()?,
-        }
-    }
-}
-
-/// Asks once and writes down what it brought. When nothing did, it is due again after `again_after`.
-pub(super) async fn question(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    id: &PaymentId,
-    rules: &Rules,
-    again_after: Duration,
-) -> Result<PaymentView, JournalError> {
-    let asked_at = outbound.clock.unix_ms();
-    let asked = ask(outbound, call.account, call.operation, call.parameters).await;
-    let answer = learned(outbound, call, asked);
-    let now_ms = outbound.clock.unix_ms();
-    let again_at = now_ms + millis(again_after);
-    outbound.store.asked(id, answer, *rules, asked_at, Some(again_at), now_ms).await
-}
-
-/// What a question brought, in the journal's words.
-fn learned(outbound: &Outbound, call: &PreparedCall<'_>, asked: Asked) -> AskedAnswer {
-    match asked {
-        Asked::Found { data, answer } => {
-            let event = super::resolve::event_of(outbound, call, "", &data);
-            AskedAnswer::Found {
-                status: event.as_ref().and_then(|event| event.status),
-                provider_reference: event
-                    .as_ref()
-                    .and_then(|event| event.provider_reference.clone()),
-                amount_minor: event
-                    .as_ref()
-                    .and_then(|event| event.amount.as_ref())
-                    .map(|amount| amount.minor),
-                currency: call.account.currency.clone(),
-                answer: Some(stored(&answer)),
-            }
-        }
-        Asked::NotFound => AskedAnswer::NotFound,
-        Asked::Unclear(reason) => AskedAnswer::Unclear { reason },
-    }
-}
-
-pub(super) fn rules_of(provider: &Provider) -> Rules {
-    Rules::new(millis(provider.lost.grace), provider.lost.not_found_needed)
-}
-
-pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-pub(super) fn stored(answer: &Answer) -> StoredAnswer {
-    StoredAnswer { status: answer.status.as_u16(), body: answer.body.clone() }
-}
-
-fn unwritten(id: &PaymentId, error: &JournalError) {
-    tracing::error!(payment = %id, "what became of a payment could not be written down: {error}");
 }
 
 pub(super) fn frozen(reason: &str) -> Problem {

@@ -6,7 +6,8 @@ use super::Outbound;
 use super::asking::{Asked, ask};
 use super::attempts::{Exchange, PreparedCall};
 use super::classify::Verdict;
-use super::journaled::{not_journalled, stored};
+use super::conclude::stored;
+use super::journaled::not_journalled;
 use crate::outcome::Outcome;
 use crate::payment::{Final, State};
 use crate::problem::{Code, Problem};
@@ -30,15 +31,16 @@ pub(super) async fn wait_for(
         }
         let is_making = matches!(view.row.payment.state, State::Ready | State::Sending { .. });
         let left = until.saturating_duration_since(Instant::now());
-        if !is_making || left.is_zero() {
+        if !is_making || left.is_zero() || outbound.stopping.has_begun() {
             return Err(Problem::new(
                 Code::InProgress,
                 Outcome::Unknown,
                 "a call with this reference is under way or its outcome is not known yet: nothing was sent for this one",
             ));
         }
-        // Whether it changed or time is up: look once more.
-        let _ = tokio::time::timeout(left, changes.changed()).await;
+        // Whether it changed, time is up or the process stops: look once more.
+        let changed = outbound.stopping.unless(changes.changed());
+        let _ = tokio::time::timeout(left, changed).await;
     }
 }
 
@@ -97,10 +99,10 @@ async fn known_answer(
     if let Some(verdict) = kept.filter(fits) {
         return verdict;
     }
-    let asked = ask(outbound, call.account, call.operation, call.parameters).await;
-    let told = match &asked {
-        Asked::Found { answer, .. } => answered(call, &stored(answer)),
-        Asked::NotFound | Asked::Unclear(_) => None,
+    let asked = ask(outbound, call.account, call.operation, call.parameters);
+    let told = match outbound.stopping.unless(asked).await {
+        Some(Asked::Found { answer, .. }) => answered(call, &stored(&answer)),
+        Some(Asked::NotFound | Asked::Unclear(_)) | None => None,
     };
     told.filter(fits).unwrap_or_else(|| Verdict::Settled(end.outcome()))
 }

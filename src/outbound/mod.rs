@@ -7,14 +7,20 @@ mod answer;
 mod asking;
 mod attempts;
 mod authorize;
+mod chase;
 mod classify;
+mod conclude;
 mod journaled;
 mod known;
+pub mod news;
 mod parameters;
 mod pauses;
 mod record;
 pub mod resolve;
 mod route;
+mod stopping;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -30,6 +36,7 @@ use crate::store::Store;
 use crate::wire::{APP_BODY_BYTES_MAX, Handler, Refusal, Reply, Request, Upstream};
 
 use record::Record;
+pub use stopping::Stopping;
 
 /// What answers the applications.
 pub struct Outbound {
@@ -49,6 +56,8 @@ pub struct Outbound {
     pub metrics: Arc<Metrics>,
     /// Where timestamps come from.
     pub clock: Clock,
+    /// Whether the process was told to stop; [`resolve::run`] begins it.
+    pub stopping: Stopping,
 }
 
 #[async_trait]

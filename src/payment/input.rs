@@ -15,6 +15,10 @@ pub enum Input {
     InDoubt { attempt: u32 },
     /// Whoever made the call will not try again.
     GaveUp,
+    /// It was lost, it is not at the provider, and it was sent in vain as often as it may be.
+    Abandoned,
+    /// A person found out what became of it, and says so.
+    ByHand(Ruling),
     /// The provider was asked, at `asked_at_ms`, what became of it.
     Asked { asked_at_ms: i64, finding: Finding },
     /// A verified notification told of it.
@@ -32,4 +36,13 @@ pub enum Finding {
     NotFound,
     /// No answer, or none that says either.
     Unclear,
+}
+
+/// What a person found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// The provider took it.
+    Accepted,
+    /// It did not happen, and will not: nothing of it is at the provider or on the way.
+    Rejected,
 }

@@ -17,6 +17,6 @@ mod tests;
 pub use absence::{Absence, Rules};
 pub use attempts::{ATTEMPTS_MAX, OpenAttempts};
 pub use fingerprint::Fingerprint;
-pub use input::{Finding, Input};
+pub use input::{Finding, Input, Ruling};
 pub use state::{Final, Next, Payment, State, Told};
 pub use step::{Forbidden, Transition, step};

@@ -112,6 +112,11 @@ impl Payment {
         }
     }
 
+    /// Whether it may have happened and nobody knows, also while a further attempt runs.
+    pub fn is_in_doubt(&self) -> bool {
+        !matches!(self.state, State::Settled(_)) && self.doubtful_since_ms.is_some()
+    }
+
     /// Whether a caller may begin anew under the same reference.
     pub fn frees_its_reference(&self) -> bool {
         matches!(self.state, State::Settled(Final::Rejected | Final::NotSent))

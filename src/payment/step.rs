@@ -6,7 +6,7 @@
 
 use super::absence::{Absence, Rules};
 use super::attempts::ATTEMPTS_MAX;
-use super::input::{Finding, Input};
+use super::input::{Finding, Input, Ruling};
 use super::state::{Final, Next, Payment, State, Told};
 use crate::provider::{CodeMeaning, EventStatus};
 
@@ -17,6 +17,17 @@ pub struct Transition {
     pub next: Next,
     /// The provider has a payment that was settled as rejected or not sent: somebody must look at it.
     pub contradicts: bool,
+    /// It was in doubt, and now it is known what became of it.
+    pub resolves: bool,
+    /// The provider took it before, and now it is known how it ended there.
+    pub ends: bool,
+}
+
+impl Transition {
+    /// Whether it tells something that whoever was told about the payment before does not know.
+    pub fn is_news(&self) -> bool {
+        self.resolves || self.contradicts || self.ends
+    }
 }
 
 /// A step that must not be taken. Nothing changed.
@@ -30,6 +41,8 @@ pub enum Forbidden {
     Over(Final),
     #[error("it was attempted {ATTEMPTS_MAX} times")]
     TooManyAttempts,
+    #[error("it is not in doubt: nothing of it is on its way")]
+    NotInDoubt,
     #[error("attempt {attempt} was never announced, the last one is {last}")]
     NeverAnnounced { attempt: u32, last: u32 },
 }
@@ -57,6 +70,8 @@ pub fn step(
             after.in_doubt(attempt, now_ms);
         }
         Input::GaveUp => after.give_up()?,
+        Input::Abandoned => after.abandon(rules)?,
+        Input::ByHand(ruling) => after.ruled(ruling)?,
         Input::Asked { asked_at_ms, finding } => match finding {
             Finding::Found { status } => after.found(status),
             Finding::NotFound => after.not_found(asked_at_ms, rules),
@@ -65,9 +80,12 @@ pub fn step(
         Input::Notified { status } => after.found(status),
         Input::Restarted => after.restarted(now_ms),
     }
-    let accepted = after.state == State::Settled(Final::Accepted);
-    let contradicts = accepted && payment.frees_its_reference();
-    Ok(Transition { payment: after, next: after.next(rules), contradicts })
+    let accepted = |payment: &Payment| payment.state == State::Settled(Final::Accepted);
+    let over = |payment: &Payment| payment.status.is_some_and(EventStatus::is_final);
+    let contradicts = accepted(&after) && payment.frees_its_reference();
+    let resolves = payment.is_in_doubt() && matches!(after.state, State::Settled(_));
+    let ends = accepted(payment) && !over(payment) && over(&after);
+    Ok(Transition { payment: after, next: after.next(rules), contradicts, resolves, ends })
 }
 
 impl Payment {
@@ -170,14 +188,49 @@ impl Payment {
     fn give_up(&mut self) -> Result<(), Forbidden> {
         match self.state {
             State::Ready => {
-                self.state = State::Settled(match self.told {
-                    Told::Nothing => Final::NotSent,
-                    Told::NotNow | Told::Refused | Told::Duplicate => Final::Rejected,
-                });
+                self.state = State::Settled(self.unsent());
                 Ok(())
             }
             State::Sending { attempt } => Err(Forbidden::OnItsWay { attempt }),
             State::Unknown { .. } | State::Settled(_) => Ok(()),
+        }
+    }
+
+    /// How it ends when nothing of it is at the provider and nothing more is sent.
+    fn unsent(&self) -> Final {
+        match self.told {
+            Told::Nothing => Final::NotSent,
+            Told::NotNow | Told::Refused | Told::Duplicate => Final::Rejected,
+        }
+    }
+
+    /// Where another attempt would be allowed nothing is at the provider: without one it is over.
+    fn abandon(&mut self, rules: &Rules) -> Result<(), Forbidden> {
+        match (self.state, self.next(rules)) {
+            (State::Unknown { .. }, Next::Send) => {
+                self.state = State::Settled(self.unsent());
+                Ok(())
+            }
+            (State::Unknown { .. }, _) => Err(Forbidden::AskFirst),
+            (State::Sending { attempt }, _) => Err(Forbidden::OnItsWay { attempt }),
+            (State::Ready, _) => Err(Forbidden::NotInDoubt),
+            (State::Settled(end), _) => Err(Forbidden::Over(end)),
+        }
+    }
+
+    /// A person's word counts only where asking and waiting are all that is left to do.
+    fn ruled(&mut self, ruling: Ruling) -> Result<(), Forbidden> {
+        match self.state {
+            State::Unknown { .. } => {
+                self.state = State::Settled(match ruling {
+                    Ruling::Accepted => Final::Accepted,
+                    Ruling::Rejected => Final::Rejected,
+                });
+                Ok(())
+            }
+            State::Sending { attempt } => Err(Forbidden::OnItsWay { attempt }),
+            State::Ready => Err(Forbidden::NotInDoubt),
+            State::Settled(end) => Err(Forbidden::Over(end)),
         }
     }
 

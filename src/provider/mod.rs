@@ -20,7 +20,7 @@ pub use codes::{AnswerShape, Code, CodeMeaning, CodeTable, ProviderAnswer};
 pub use compile::{Lost, Provider, builtin_names};
 pub use event::{
     Acknowledgement, Amount, AmountUnit, EventKind, EventMembers, EventRule, EventStatus,
-    EventTable, EventTime, Failure, Flag, NormaliseContext, Normalised, NotificationText,
+    EventTable, EventTime, Failure, Flag, NormaliseContext, Normalised, NotificationText, Recount,
     TimeFormat, UNRECOGNISED, Unparsable, WithoutName,
 };
 pub use lookup::LookedUp;

@@ -7,8 +7,8 @@ use super::error::StoreError;
 use super::event::{NewEvent, Received};
 use super::operate::Cursor;
 use super::payment::{
-    AskedAnswer, Begun, Conclusion, Expectation, Freeze, JournalError, NewPayment, Notice,
-    PaymentDetail, PaymentRow, PaymentView, Recovered, Spending,
+    Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Expectation, Freeze, JournalError,
+    NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered, Spending,
 };
 use super::payment_id::PaymentId;
 use super::payments::{PaymentCounts, PaymentFilter, PaymentListing};
@@ -21,6 +21,11 @@ use crate::payment::Rules;
 ///
 /// **The rules** are those of [`crate::payment::step()`], enforced in the same transaction that writes: a step they forbid
 /// is [`JournalError::Forbidden`] and changes nothing.
+///
+/// **Events.** Where a step makes an unknown outcome known, its event is stored in the transaction that takes the step:
+/// no crash can keep the one without the other. The steps that can do so take an [`Announce`].
+///
+/// **Clock.** Pauses survive a clock that is set back: see [`Journal::claim_unknown`].
 ///
 /// **Dead processes.** A payment belongs to the process that begins or attempts it while that process lives and its hold
 /// has not run out; then [`Journal::recover`] turns an attempt into an unknown outcome, and one that was never sent into
@@ -52,6 +57,7 @@ pub trait Journal: Send + Sync + 'static {
         attempt: u32,
         conclusion: Conclusion,
         next_ask_at_ms: i64,
+        announce: Option<Announce>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError>;
 
@@ -64,8 +70,25 @@ pub trait Journal: Send + Sync + 'static {
         now_ms: i64,
     ) -> Result<PaymentView, JournalError>;
 
+    /// Ends a payment in doubt without the provider's word, where the rules allow it.
+    async fn close_case(
+        &self,
+        id: &PaymentId,
+        closure: Closure,
+        rules: Rules,
+        announce: Option<Announce>,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError>;
+
+    /// Makes a payment that is to be asked about some time due at `now_ms`: whoever asked about it until now no longer
+    /// does.
+    async fn hand_over(&self, id: &PaymentId, now_ms: i64) -> Result<(), StoreError>;
+
     /// Hands out at most `limit` unknown payments of `account` that are due at `now_ms`, longest due first. Nobody else
     /// gets them for `lease_ms`.
+    ///
+    /// When `now_ms` lies before that of an earlier claim (or this is the first one since the start), the clock may have
+    /// been set back. Then every payment whose time is further ahead than any pause it can have becomes due at once.
     async fn claim_unknown(
         &self,
         account: &str,
@@ -83,16 +106,14 @@ pub trait Journal: Send + Sync + 'static {
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError>;
 
-    /// Writes down what asking brought; `asked_at_ms` is when the question left. While it is not settled, or accepted
-    /// with no final status, it is due again at `next_ask_at_ms` (`None`: never).
+    /// Writes down what asking brought.
     async fn asked(
         &self,
         id: &PaymentId,
         answer: AskedAnswer,
         rules: Rules,
-        asked_at_ms: i64,
-        next_ask_at_ms: Option<i64>,
-        now_ms: i64,
+        times: AskTimes,
+        announce: Option<Announce>,
     ) -> Result<PaymentView, JournalError>;
 
     /// What the journal knows of the payment that `notice` tells of.

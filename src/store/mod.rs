@@ -38,12 +38,14 @@ pub use operate::{
     Selection, Swept, Tally,
 };
 pub use payment::{
-    ANSWER_BYTES_MAX, AskedAnswer, Begun, Conclusion, Expectation, Freeze, HistoryEntry,
-    JournalError, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered, Spending,
-    StoredAnswer,
+    ANSWER_BYTES_MAX, Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Expectation,
+    Freeze, HistoryEntry, JournalError, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView,
+    Recovered, Spending, StoredAnswer,
 };
 pub use payment_id::{PaymentId, UnknownPaymentId};
-pub use payments::{PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing};
+pub use payments::{
+    ASK_PAUSE_MAX_MS, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing,
+};
 pub use sqlite::{Activity, SqliteStore};
 pub use url::StoreUrl;
 

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use super::error::StoreError;
+use super::event::NewEvent;
 use super::payment_id::PaymentId;
-use crate::payment::{Final, Fingerprint, Forbidden, Payment, State};
+use crate::payment::{Final, Fingerprint, Forbidden, Payment, Ruling, State};
 use crate::provider::{CodeMeaning, EventStatus};
 
 /// A call that is about to be made for the first time.
@@ -82,6 +83,31 @@ pub enum AskedAnswer {
     },
 }
 
+/// When a question was put, and when to put the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskTimes {
+    /// When it left.
+    pub asked_at_ms: i64,
+    /// While the payment is not settled, or accepted with no final status, it is due again then; `None` for never. No
+    /// later than [`ASK_PAUSE_MAX_MS`](super::ASK_PAUSE_MAX_MS) from now, except by whoever holds the payment.
+    pub next_ask_at_ms: Option<i64>,
+    pub now_ms: i64,
+}
+
+/// Makes the event that tells the application of a step, from the payment as the step left it. It is called within the
+/// step's own transaction, at most once, and only when the step is news: see
+/// [`Transition::is_news`](crate::payment::Transition::is_news). With `None` nothing is told.
+pub type Announce = Box<dyn FnOnce(&PaymentRow) -> Option<NewEvent> + Send>;
+
+/// What ends a payment in doubt without the provider's word.
+#[derive(Clone, Debug)]
+pub enum Closure {
+    /// It is not at the provider, and was sent in vain as often as it may be.
+    Abandoned { reason: String },
+    /// An operator says so.
+    ByHand { ruling: Ruling, reason: String },
+}
+
 /// An answer as it is repeated to a caller, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAnswer {
@@ -151,6 +177,8 @@ pub struct PaymentRow {
     pub amount_differs: bool,
     /// It was settled as rejected or not sent, and then the provider turned out to have it.
     pub contradicted: bool,
+    /// Whether the step that returned this row made an unknown outcome known. False where it was only read.
+    pub just_resolved: bool,
 }
 
 /// A payment with its texts.
@@ -177,13 +205,13 @@ pub struct PaymentDetail {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
     pub at_ms: i64,
-    /// `begun`, `sending`, `resending`, `not_sent`, `answered`, `in_doubt`, `gave_up`, `asked`, `notified`,
-    /// `restarted`.
+    /// `begun`, `sending`, `resending`, `not_sent`, `answered`, `in_doubt`, `gave_up`, `abandoned`, `asked`,
+    /// `notified`, `restarted`, `settled_by_hand`.
     pub what: String,
     pub attempt: Option<u32>,
     /// The state it led to.
     pub state: String,
-    /// Codes and reasons; the event's id for a notification.
+    /// Codes and reasons; the id of the event it became.
     pub detail: Option<String>,
 }
 

@@ -223,6 +223,9 @@ pub enum NotSent {
     /// The TLS handshake failed: certificate, name or version.
     #[error("the TLS handshake failed")]
     Tls,
+    /// The process was told to stop before it could be sent.
+    #[error("the process is stopping")]
+    Stopping,
 }
 
 /// Failures that leave open what happened.

@@ -18,3 +18,4 @@ mod outbound;
 mod outcomes;
 mod payments;
 mod refusals;
+mod resolving;

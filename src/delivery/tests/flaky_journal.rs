@@ -6,9 +6,10 @@ use tokio::sync::watch;
 use super::flaky::Flaky;
 use crate::payment::Rules;
 use crate::store::{
-    AskedAnswer, Begun, Conclusion, Cursor, Expectation, Freeze, Journal, JournalError, NewEvent,
-    NewPayment, Notice, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
-    PaymentRow, PaymentView, Received, Recovered, Spending, StoreError,
+    Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
+    Journal, JournalError, NewEvent, NewPayment, Notice, PaymentCounts, PaymentDetail,
+    PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered,
+    Spending, StoreError,
 };
 
 #[async_trait]
@@ -36,9 +37,10 @@ impl Journal for Flaky {
         attempt: u32,
         conclusion: Conclusion,
         next_ask_at_ms: i64,
+        announce: Option<Announce>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
-        self.inner.conclude(id, attempt, conclusion, next_ask_at_ms, now_ms).await
+        self.inner.conclude(id, attempt, conclusion, next_ask_at_ms, announce, now_ms).await
     }
 
     async fn give_up(
@@ -48,6 +50,21 @@ impl Journal for Flaky {
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
         self.inner.give_up(id, reason, now_ms).await
+    }
+
+    async fn close_case(
+        &self,
+        id: &PaymentId,
+        closure: Closure,
+        rules: Rules,
+        announce: Option<Announce>,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError> {
+        self.inner.close_case(id, closure, rules, announce, now_ms).await
+    }
+
+    async fn hand_over(&self, id: &PaymentId, now_ms: i64) -> Result<(), StoreError> {
+        self.inner.hand_over(id, now_ms).await
     }
 
     async fn claim_unknown(
@@ -75,11 +92,10 @@ impl Journal for Flaky {
         id: &PaymentId,
         answer: AskedAnswer,
         rules: Rules,
-        asked_at_ms: i64,
-        next_ask_at_ms: Option<i64>,
-        now_ms: i64,
+        times: AskTimes,
+        announce: Option<Announce>,
     ) -> Result<PaymentView, JournalError> {
-        self.inner.asked(id, answer, rules, asked_at_ms, next_ask_at_ms, now_ms).await
+        self.inner.asked(id, answer, rules, times, announce).await
     }
 
     async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError> {

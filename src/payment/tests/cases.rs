@@ -238,3 +238,65 @@ fn a_resend_that_provably_did_not_leave_keeps_what_was_known() {
     let given_up = step(&payment, Input::GaveUp, &rules(), 12_000).expect("allowed").payment;
     assert_eq!(given_up.outcome(), Some(Outcome::Unknown), "it is not called not sent");
 }
+
+#[test]
+fn nothing_but_a_payment_in_doubt_is_settled_by_hand() {
+    let sending = after(&[(0, Input::AboutToSend)]);
+    let accepted = after(&[(0, Input::AboutToSend), (9, answered(1, CodeMeaning::Accepted))]);
+    for (payment, why) in [
+        (Payment::new(), Forbidden::NotInDoubt),
+        (sending, Forbidden::OnItsWay { attempt: 1 }),
+        (accepted, Forbidden::Over(Final::Accepted)),
+    ] {
+        for ruling in [Ruling::Accepted, Ruling::Rejected] {
+            assert_eq!(refusal(&payment, Input::ByHand(ruling)), why, "{payment:?}");
+        }
+    }
+    let resending = lost_and(&[
+        (600, not_found(600)),
+        (10_500, not_found(10_500)),
+        (11_000, Input::AboutToSend),
+    ]);
+    let why = refusal(&resending, Input::ByHand(Ruling::Rejected));
+    assert_eq!(why, Forbidden::OnItsWay { attempt: 2 }, "a resend may be arriving just now");
+}
+
+#[test]
+fn a_person_s_word_settles_a_payment_in_doubt_and_is_news() {
+    for (ruling, expected) in
+        [(Ruling::Accepted, Final::Accepted), (Ruling::Rejected, Final::Rejected)]
+    {
+        let done = step(&lost_and(&[]), Input::ByHand(ruling), &rules(), 700).expect("allowed");
+        assert_eq!(end(&done.payment), Some(expected));
+        assert!(done.resolves && done.is_news(), "{ruling:?}");
+    }
+    let rejected = lost_and(&[(700, Input::ByHand(Ruling::Rejected))]);
+    let turned_up = Input::Notified { status: Some(EventStatus::Succeeded) };
+    let done = step(&rejected, turned_up, &rules(), 800).expect("allowed");
+    assert!(done.contradicts, "the person was wrong, and that is shown");
+}
+
+#[test]
+fn only_what_is_proved_absent_is_called_off() {
+    for payment in [lost_and(&[]), lost_and(&[(20_000, not_found(20_000))])] {
+        assert_eq!(refusal(&payment, Input::Abandoned), Forbidden::AskFirst);
+    }
+    assert_eq!(refusal(&Payment::new(), Input::Abandoned), Forbidden::NotInDoubt);
+    let absent = lost_and(&[(600, not_found(600)), (10_500, not_found(10_500))]);
+    let done = step(&absent, Input::Abandoned, &rules(), 11_000).expect("allowed");
+    assert_eq!(end(&done.payment), Some(Final::NotSent));
+    assert!(done.resolves);
+}
+
+#[test]
+fn what_was_never_in_doubt_is_not_resolved() {
+    let sending = after(&[(0, Input::AboutToSend)]);
+    for input in [answered(1, CodeMeaning::Accepted), answered(1, CodeMeaning::Refused)] {
+        let done = step(&sending, input, &rules(), 5).expect("allowed");
+        assert!(!done.resolves && !done.is_news(), "its caller hears it: {input:?}");
+    }
+    let lost = lost_and(&[(700, Input::Asked { asked_at_ms: 600, finding: FOUND })]);
+    let again = Input::Asked { asked_at_ms: 800, finding: FOUND };
+    let done = step(&lost, again, &rules(), 900).expect("it is only noted");
+    assert!(!done.is_news(), "it was told already");
+}

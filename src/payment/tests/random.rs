@@ -26,12 +26,18 @@ proptest! {
         };
         let mut world = World::new();
         let mut path: Vec<Act> = Vec::new();
+        let mut resolved = 0;
         for choice in choices {
             let acts = world.acts(&setting);
             let act = acts[choice.index(acts.len())];
             let Some(done) = world.after(act, &setting) else { continue };
             path.push(act);
             check(&world, &done.world, done.contradicts, &setting, || path.clone());
+            resolved += u32::from(done.resolves);
+            prop_assert!(resolved <= 1, "resolved twice after {:?}", path);
+            if done.world.generation > world.generation {
+                resolved = 0;
+            }
             world = done.world;
         }
     }

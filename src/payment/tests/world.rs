@@ -81,6 +81,10 @@ pub enum Act {
     NotSent,
     TimeOut,
     GiveUp,
+    /// It was sent in vain often enough.
+    Abandon,
+    /// A person looks at the wire and at the provider, and says what is true.
+    ByHand,
     Crash,
     /// The process is slower than its hold: another one takes over while it still listens.
     Overtaken,
@@ -116,6 +120,7 @@ pub enum Act {
 pub struct Step {
     pub world: World,
     pub contradicts: bool,
+    pub resolves: bool,
 }
 
 pub fn rules() -> Rules {
@@ -142,7 +147,15 @@ impl World {
     }
 
     pub fn acts(&self, setting: &Setting) -> Vec<Act> {
-        let mut acts = vec![Act::Send, Act::GiveUp, Act::Crash, Act::Overtaken, Act::Tick];
+        let mut acts = vec![
+            Act::Send,
+            Act::GiveUp,
+            Act::Abandon,
+            Act::ByHand,
+            Act::Crash,
+            Act::Overtaken,
+            Act::Tick,
+        ];
         if matches!(self.payment.state, State::Sending { .. }) {
             acts.extend([Act::NotSent, Act::TimeOut]);
         }
@@ -202,6 +215,16 @@ impl World {
                 Some(Input::InDoubt { attempt })
             }
             Act::GiveUp => Some(Input::GaveUp),
+            Act::Abandon => Some(Input::Abandoned),
+            Act::ByHand => {
+                if !self.wire.is_empty() {
+                    return None;
+                }
+                Some(Input::ByHand(match self.executions.is_empty() {
+                    true => Ruling::Rejected,
+                    false => Ruling::Accepted,
+                }))
+            }
             Act::Crash => {
                 world.stop_sending(false);
                 world.answers.clear();
@@ -268,12 +291,12 @@ impl World {
                 None
             }
         };
-        let mut contradicts = false;
+        let (mut contradicts, mut resolves) = (false, false);
         if let Some(input) = input {
             // What is forbidden does not happen.
             let done = step(&self.payment, input, &rules(), self.now).ok()?;
             world.payment = done.payment;
-            contradicts = done.contradicts;
+            (contradicts, resolves) = (done.contradicts, done.resolves);
         }
         if act == Act::Send {
             world.wire.push(Create {
@@ -283,7 +306,7 @@ impl World {
                 heard: true,
             });
         }
-        Some(Step { world, contradicts })
+        Some(Step { world, contradicts, resolves })
     }
 
     fn knows_ids(&self, setting: &Setting) -> bool {

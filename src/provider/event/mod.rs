@@ -10,6 +10,7 @@ mod file;
 mod kind;
 mod normalise;
 mod reading;
+mod recounted;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -20,5 +21,6 @@ pub use checks::{acknowledgement, table};
 pub use file::{EventFile, NotificationFile};
 pub use kind::{EventKind, EventStatus, Flag, UNRECOGNISED};
 pub use normalise::{Failure, NormaliseContext, Normalised, NotificationText, Unparsable};
+pub use recounted::Recount;
 pub use rule::{Acknowledgement, EventMembers, EventRule, EventTable, WithoutName};
 pub use time::{EventTime, TimeFormat};

@@ -61,8 +61,8 @@ pub struct Normalised {
     pub notification: NotificationText,
     /// What was missing or odd, for one line in the log. Names of members, no values.
     pub notes: Vec<String>,
-    is_listed: bool,
-    dedupe_key: String,
+    pub(super) is_listed: bool,
+    pub(super) dedupe_key: String,
 }
 
 /// Why it failed, in the provider's words.

@@ -8,6 +8,7 @@ pub(super) mod paying;
 mod payments;
 mod receiving;
 mod recovering;
+mod resolving;
 mod tidying;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub(super) use paying::*;
 pub(super) use payments::*;
 pub(super) use receiving::*;
 pub(super) use recovering::*;
+pub(super) use resolving::*;
 pub(super) use tidying::*;
 
 /// A place for one store, empty at first. Opening it again finds what was stored; opening it twice is two processes.
@@ -112,6 +114,12 @@ macro_rules! conformance_tests {
             what_a_living_process_is_sending_is_left_alone,
             a_step_begins_the_hold_anew,
             hundreds_of_payments_of_a_dead_process_are_recovered,
+            the_event_of_a_resolved_payment_is_stored_with_the_step,
+            a_step_whose_event_cannot_be_stored_is_not_taken,
+            what_is_no_news_makes_no_event,
+            a_notification_resolves_what_is_in_doubt_once,
+            only_a_payment_in_doubt_is_settled_by_hand,
+            a_clock_set_back_by_hours_holds_up_no_question,
             every_open_case_is_listed_with_its_history,
             what_left_lately_is_added_up_and_what_came_to_nothing_is_not,
             a_sweep_removes_only_settled_payments_and_none_for_a_week,

@@ -1,7 +1,7 @@
 //! Money-moving calls: one at a time per reference, written down before they leave, and honest about what is not known.
 
 use super::super::{
-    AskedAnswer, Begun, Conclusion, JournalError, NewPayment, PaymentFilter, PaymentId,
+    AskTimes, AskedAnswer, Begun, Conclusion, JournalError, NewPayment, PaymentFilter, PaymentId,
     PaymentView, StoreError, StoredAnswer,
 };
 use super::*;
@@ -65,7 +65,7 @@ pub(in crate::store) async fn conclude(
     id: &PaymentId,
     conclusion: Conclusion,
 ) -> PaymentView {
-    store.conclude(id, 1, conclusion, T0, T0).await.expect("written down")
+    store.conclude(id, 1, conclusion, T0, None, T0).await.expect("written down")
 }
 
 pub(in crate::store) fn answered(code: i64, meaning: CodeMeaning) -> Conclusion {
@@ -76,6 +76,11 @@ pub(in crate::store) fn answered(code: i64, meaning: CodeMeaning) -> Conclusion 
         provider_reference: Some("D1".into()),
         answer: StoredAnswer { status: 200, body: body.into() },
     }
+}
+
+/// A question that is put and answered at `now_ms`.
+pub(in crate::store) fn times(now_ms: i64, next_ask_at_ms: Option<i64>) -> AskTimes {
+    AskTimes { asked_at_ms: now_ms, next_ask_at_ms, now_ms }
 }
 
 pub(in crate::store) async fn view(store: &dyn Store, id: &PaymentId) -> PaymentView {
@@ -165,7 +170,7 @@ pub(in crate::store) async fn a_forbidden_step_is_an_error_and_changes_nothing(p
     let id = lost(&*store, "A").await;
     let before = view(&*store, &id).await;
     assert_eq!(why(store.about_to_send(&id, rules(), T0).await), Forbidden::AskFirst);
-    let never = store.conclude(&id, 7, answered(10_000, CodeMeaning::Accepted), T0, T0).await;
+    let never = store.conclude(&id, 7, answered(10_000, CodeMeaning::Accepted), T0, None, T0).await;
     assert!(matches!(why(never), Forbidden::NeverAnnounced { attempt: 7, last: 1 }));
     assert_eq!(view(&*store, &id).await, before);
     let nobody = PaymentId::generate(T0).expect("randomness");
@@ -181,7 +186,8 @@ pub(in crate::store) async fn a_lost_payment_is_sent_again_only_when_it_is_prova
     let ask = |at_ms: i64| {
         let (store, id) = (store.clone(), id.clone());
         async move {
-            let asked = store.asked(&id, AskedAnswer::NotFound, rules(), at_ms, Some(at_ms), at_ms);
+            let asked =
+                store.asked(&id, AskedAnswer::NotFound, rules(), times(at_ms, Some(at_ms)), None);
             asked.await.expect("written down").row
         }
     };
@@ -217,7 +223,7 @@ pub(in crate::store) async fn a_lost_payment_is_handed_out_once_and_again_when_i
     assert!(claim(T0).await.expect("a claim").is_empty(), "somebody asks already");
     let unclear = AskedAnswer::Unclear { reason: "status 500".into() };
     let next = Some(T0 + 90_000);
-    store.asked(&id, unclear, rules(), T0, next, T0).await.expect("written down");
+    store.asked(&id, unclear, rules(), times(T0, next), None).await.expect("written down");
     assert!(claim(T0 + 89_999).await.expect("a claim").is_empty(), "not before it is due");
     assert_eq!(claim(T0 + 90_000).await.expect("a claim").len(), 1);
     let dead = T0 + 90_000 + LEASE_MS;
@@ -234,14 +240,16 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
         currency: None,
         answer: Some(StoredAnswer { status: 200, body: "{}".into() }),
     };
-    let asked = store.asked(&id, found(EventStatus::Pending), rules(), T0, Some(T0 + 5), T0);
+    let asked =
+        store.asked(&id, found(EventStatus::Pending), rules(), times(T0, Some(T0 + 5)), None);
     let row = asked.await.expect("written down").row;
     assert_eq!((row.end(), row.settled_at_ms), (Some(Final::Accepted), Some(T0)));
     assert!(row.amount_differs, "it was found with another amount");
     assert_eq!(row.next_ask_at_ms, Some(T0 + 5), "what became of it is still to be asked");
     let view = view(&*store, &id).await;
     assert_eq!((view.answer.is_some(), view.answer_from_query), (true, true));
-    let asked = store.asked(&id, found(EventStatus::Succeeded), rules(), T0, Some(T0 + 9), T0 + 5);
+    let asked =
+        store.asked(&id, found(EventStatus::Succeeded), rules(), times(T0 + 5, Some(T0 + 9)), None);
     let row = asked.await.expect("written down").row;
     assert_eq!(row.next_ask_at_ms, None, "nothing is left to ask");
     assert_eq!(row.payment.status, Some(EventStatus::Succeeded));

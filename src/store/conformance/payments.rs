@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::super::{AskedAnswer, Conclusion, JournalError, Notice, PaymentId, StoreError};
+use super::super::{
+    AskTimes, AskedAnswer, Conclusion, JournalError, Notice, PaymentId, StoreError,
+};
 use super::paying::{answered, payout_of, rules};
 use super::*;
 use crate::payment::{Finding, Input, Payment, step};
@@ -131,7 +133,7 @@ async fn perform(
     now_ms: i64,
 ) -> Result<(), JournalError> {
     let conclude = async |attempt, conclusion| {
-        store.conclude(id, attempt, conclusion, now_ms, now_ms).await.map(|_| ())
+        store.conclude(id, attempt, conclusion, now_ms, None, now_ms).await.map(|_| ())
     };
     let reason = || "a reason".to_owned();
     match *act {
@@ -157,7 +159,8 @@ async fn perform(
                 },
             };
             let asked_at_ms = now_ms - ago_ms;
-            store.asked(id, answer, rules(), asked_at_ms, None, now_ms).await.map(|_| ())
+            let times = AskTimes { asked_at_ms, next_ask_at_ms: None, now_ms };
+            store.asked(id, answer, rules(), times, None).await.map(|_| ())
         }
         Act::Notify { status } => {
             let notice = Notice {

@@ -48,7 +48,7 @@ pub(in crate::store) async fn a_step_begins_the_hold_anew(place: &dyn Place) {
     let store = place.open();
     let id = sending(&*store, "A").await;
     let not_sent = Conclusion::NotSent { reason: "refused".into() };
-    store.conclude(&id, 1, not_sent, T0, T0 + 30_000).await.expect("written down");
+    store.conclude(&id, 1, not_sent, T0, None, T0 + 30_000).await.expect("written down");
     assert_eq!(store.about_to_send(&id, rules(), T0 + 60_000).await, Ok(2));
     let recovered = store.recover(T0 + 60_000 + HOLD_MS - 1).await.expect("recovered");
     assert_eq!(recovered.under_way, 1);

@@ -95,6 +95,11 @@ impl Sidecar {
         })
     }
 
+    /// Its configuration.
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.path().join(FILE)
+    }
+
     /// The file of its store.
     pub fn store(&self) -> PathBuf {
         self.folder.path().join("data/countersign.db")

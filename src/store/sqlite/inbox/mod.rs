@@ -169,12 +169,12 @@ impl SqliteStore {
     }
 
     /// Also true for the first claim after a start: nobody knows what the clock did meanwhile.
-    fn clock_was_set_back(&self, account: &str, now_ms: i64) -> bool {
+    pub(super) fn clock_was_set_back(&self, account: &str, now_ms: i64) -> bool {
         let latest = lock(&self.claimed_at).get(account).copied();
         latest.is_none_or(|latest| now_ms < latest.saturating_sub(CLOCK_STEP_MS))
     }
 
-    fn remember_claim(&self, account: &str, now_ms: i64) {
+    pub(super) fn remember_claim(&self, account: &str, now_ms: i64) {
         let mut claimed_at = lock(&self.claimed_at);
         let latest = claimed_at.entry(account.to_owned()).or_insert(now_ms);
         // A claim that is only a little behind came from another thread.

@@ -3,11 +3,15 @@
 use rusqlite::params;
 
 use super::super::job::Work;
+use super::announce::announce;
 use super::moves::{find, keep_answer};
 use super::rows;
 use super::save::{Entry, save, schedule, take_step};
 use crate::payment::{Final, Finding, Input, Rules, State};
-use crate::store::{AskedAnswer, JournalError, PaymentId, PaymentRow, PaymentView};
+use crate::store::{
+    ASK_PAUSE_MAX_MS, Announce, AskTimes, AskedAnswer, JournalError, PaymentId, PaymentRow,
+    PaymentView,
+};
 
 /// Hands out payments of `account` in `state` that are due, and makes them due again when the lease ends.
 pub(super) fn claim(
@@ -42,13 +46,57 @@ pub(super) const DUE: &str = "INDEXED BY payment_due
     WHERE account = ?1 AND state = ?2 AND next_ask_at <= ?3
     ORDER BY next_ask_at LIMIT ?4";
 
-/// When a question was put, and when to put the next one.
+/// A place in the order in which payments are due.
 #[derive(Clone, Copy)]
-pub(super) struct Times {
-    pub(super) asked_at_ms: i64,
-    pub(super) next_ask_at_ms: Option<i64>,
-    pub(super) now_ms: i64,
+pub(super) struct Place {
+    pub(super) next_ask_at: i64,
+    pub(super) sequence: i64,
 }
+
+impl Place {
+    /// Nothing before this one can have been scheduled by a clock that was set back far enough to matter.
+    pub(super) fn beyond(now_ms: i64) -> Self {
+        Self { next_ask_at: now_ms.saturating_add(ASK_PAUSE_MAX_MS), sequence: i64::MAX }
+    }
+}
+
+/// After the clock was set back: what is due later than any pause of it can last is due now. Looks at some payments after
+/// `from` and says where to go on.
+pub(super) fn pull_in(
+    work: &mut Work<'_>,
+    account: &str,
+    state: &str,
+    now_ms: i64,
+    from: Place,
+) -> rusqlite::Result<Option<Place>> {
+    let later: Vec<(Place, i64)> = work
+        .connection
+        .prepare_cached(LATER)?
+        .query_map(params![account, state, from.next_ask_at, from.sequence, STEP as i64], |row| {
+            Ok((Place { next_ask_at: row.get(0)?, sequence: row.get(1)? }, row.get(2)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut update = work
+        .connection
+        .prepare_cached("UPDATE payment SET next_ask_at = ?2 WHERE sequence = ?1")?;
+    for (Place { next_ask_at, sequence }, pause_max_ms) in &later {
+        if next_ask_at.saturating_sub(now_ms) > *pause_max_ms {
+            update.execute(params![sequence, now_ms])?;
+        }
+    }
+    Ok(later.last().filter(|_| later.len() == STEP).map(|(place, _)| *place))
+}
+
+/// Payments looked at in one call.
+const STEP: usize = 500;
+
+/// With each its longest pause: while its own caller asks, `hold` covers that; afterwards none is longer than
+/// [`ASK_PAUSE_MAX_MS`], which everything before the first place is within.
+pub(super) const LATER: &str = "
+    SELECT next_ask_at, sequence, max(hold, coalesce(notice_within, 0))
+    FROM payment INDEXED BY payment_due
+    WHERE account = ?1 AND state = ?2 AND next_ask_at >= ?3 AND (next_ask_at, sequence) > (?3, ?4)
+    ORDER BY next_ask_at, sequence LIMIT ?5";
 
 /// Writes down what asking brought.
 pub(super) fn asked(
@@ -56,7 +104,8 @@ pub(super) fn asked(
     id: &PaymentId,
     answer: &AskedAnswer,
     rules: &Rules,
-    times: Times,
+    times: AskTimes,
+    event: Option<Announce>,
 ) -> rusqlite::Result<Result<PaymentView, JournalError>> {
     let mut row = match find(work, id)? {
         Ok(row) => row,
@@ -64,9 +113,10 @@ pub(super) fn asked(
     };
     let (finding, detail) = describe(answer);
     let input = Input::Asked { asked_at_ms: times.asked_at_ms, finding };
-    if let Err(error) = take_step(&mut row, input, rules, times.now_ms) {
-        return Ok(Err(error));
-    }
+    let transition = match take_step(&mut row, input, rules, times.now_ms) {
+        Ok(transition) => transition,
+        Err(error) => return Ok(Err(error)),
+    };
     row.asks = row.asks.saturating_add(1);
     if let AskedAnswer::Found { provider_reference, amount_minor, currency, answer, .. } = answer {
         row.amount_differs |= row.differs_from(*amount_minor, currency.as_deref());
@@ -79,6 +129,7 @@ pub(super) fn asked(
         }
     }
     schedule(&mut row, times.next_ask_at_ms, times.next_ask_at_ms);
+    let detail = announce(work, &row, &transition, event, detail)?;
     let entry = Entry { what: "asked", attempt: None, detail: Some(&detail), at_ms: times.now_ms };
     save(work, &row, &entry)?;
     rows::view(work.connection, row).map(Ok)

@@ -1,8 +1,10 @@
 //! The journal in SQL: this file ties the trait to the transactions, each in its own file beside it. The rules are not
 //! here: every change of a payment goes through `save::take_step`.
 
+mod announce;
 mod ask;
 mod begin;
+mod close;
 mod freeze;
 mod look;
 mod moves;
@@ -26,9 +28,10 @@ use super::inbox::receive;
 use super::job::Work;
 use crate::payment::Rules;
 use crate::store::{
-    AskedAnswer, Begun, Conclusion, Cursor, Expectation, Freeze, Journal, JournalError, NewEvent,
-    NewPayment, Notice, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail, PaymentFilter,
-    PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered, Spending, StoreError,
+    Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
+    Journal, JournalError, NewEvent, NewPayment, Notice, PAYMENTS_KEPT_MIN_MS, PaymentCounts,
+    PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received,
+    Recovered, Spending, StoreError,
 };
 
 /// Payments handed out by one claim at most.
@@ -66,11 +69,12 @@ impl Journal for SqliteStore {
         attempt: u32,
         conclusion: Conclusion,
         next_ask_at_ms: i64,
+        announce: Option<Announce>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
         let id = id.clone();
         self.write(move |work| {
-            moves::conclude(work, &id, attempt, &conclusion, next_ask_at_ms, now_ms)
+            moves::conclude(work, &id, attempt, &conclusion, next_ask_at_ms, announce, now_ms)
         })
         .await?
     }
@@ -83,6 +87,24 @@ impl Journal for SqliteStore {
     ) -> Result<PaymentView, JournalError> {
         let (id, reason) = (id.clone(), reason.to_owned());
         self.write(move |work| moves::give_up(work, &id, &reason, now_ms)).await?
+    }
+
+    async fn close_case(
+        &self,
+        id: &PaymentId,
+        closure: Closure,
+        rules: Rules,
+        announce: Option<Announce>,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError> {
+        let id = id.clone();
+        self.write(move |work| close::close_case(work, &id, &closure, &rules, announce, now_ms))
+            .await?
+    }
+
+    async fn hand_over(&self, id: &PaymentId, now_ms: i64) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.write(move |work| close::hand_over(work, &id, now_ms)).await
     }
 
     async fn claim_unknown(
@@ -110,13 +132,11 @@ impl Journal for SqliteStore {
         id: &PaymentId,
         answer: AskedAnswer,
         rules: Rules,
-        asked_at_ms: i64,
-        next_ask_at_ms: Option<i64>,
-        now_ms: i64,
+        times: AskTimes,
+        announce: Option<Announce>,
     ) -> Result<PaymentView, JournalError> {
         let id = id.clone();
-        let times = ask::Times { asked_at_ms, next_ask_at_ms, now_ms };
-        self.write(move |work| ask::asked(work, &id, &answer, &rules, times)).await?
+        self.write(move |work| ask::asked(work, &id, &answer, &rules, times, announce)).await?
     }
 
     async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError> {
@@ -262,8 +282,31 @@ impl SqliteStore {
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError> {
+        let key = format!("{state}:{account}");
+        if self.clock_was_set_back(&key, now_ms) {
+            self.pull_in(account, state, now_ms).await?;
+        }
+        self.remember_claim(&key, now_ms);
         let (account, limit) = (account.to_owned(), limit.min(CLAIM_MAX));
         self.write(move |work| ask::claim(work, &account, state, now_ms, limit, lease_ms)).await
+    }
+}
+
+impl SqliteStore {
+    /// In small steps: a million payments may be waiting for their notification.
+    async fn pull_in(
+        &self,
+        account: &str,
+        state: &'static str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let mut from = Some(ask::Place::beyond(now_ms));
+        while let Some(place) = from {
+            let account = account.to_owned();
+            from =
+                self.write(move |work| ask::pull_in(work, &account, state, now_ms, place)).await?;
+        }
+        Ok(())
     }
 }
 

@@ -3,12 +3,14 @@
 use rusqlite::params;
 
 use super::super::job::Work;
+use super::announce::announce as announce_event;
 use super::save::{Entry, save, schedule, take_step};
 use super::{freeze, rows};
 use crate::payment::{Final, Input, Rules, State};
 use crate::provider::CodeMeaning;
 use crate::store::{
-    ANSWER_BYTES_MAX, Conclusion, JournalError, PaymentId, PaymentRow, PaymentView, StoredAnswer,
+    ANSWER_BYTES_MAX, Announce, Conclusion, JournalError, PaymentId, PaymentRow, PaymentView,
+    StoredAnswer,
 };
 
 /// Rules for steps that they do not bear on.
@@ -83,6 +85,7 @@ pub(super) fn conclude(
     attempt: u32,
     conclusion: &Conclusion,
     next_ask_at_ms: i64,
+    event: Option<Announce>,
     now_ms: i64,
 ) -> rusqlite::Result<Result<PaymentView, JournalError>> {
     let mut row = match find(work, id)? {
@@ -91,9 +94,10 @@ pub(super) fn conclude(
     };
     let (input, what, detail) = describe(attempt, conclusion);
     let was = row.payment.state;
-    if let Err(error) = take_step(&mut row, input, &no_rules(), now_ms) {
-        return Ok(Err(error));
-    }
+    let transition = match take_step(&mut row, input, &no_rules(), now_ms) {
+        Ok(transition) => transition,
+        Err(error) => return Ok(Err(error)),
+    };
     if let Conclusion::Answered { code, provider_reference, answer, meaning } = conclusion {
         row.provider_code = Some(*code);
         if provider_reference.is_some() {
@@ -108,6 +112,7 @@ pub(super) fn conclude(
         schedule(&mut row, Some(next_ask_at_ms), notice_at_ms);
     }
     hold(work, id, None, now_ms)?;
+    let detail = announce_event(work, &row, &transition, event, detail)?;
     let entry = Entry { what, attempt: Some(attempt), detail: Some(&detail), at_ms: now_ms };
     save(work, &row, &entry)?;
     rows::view(work.connection, row).map(Ok)

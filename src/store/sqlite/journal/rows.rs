@@ -85,6 +85,7 @@ pub(super) fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         notified_at_ms: row.get(26)?,
         amount_differs: row.get(27)?,
         contradicted: row.get(28)?,
+        just_resolved: false,
     })
 }
 

@@ -33,6 +33,7 @@ pub(super) fn take_step(
     let was_settled = matches!(row.payment.state, State::Settled(_));
     row.payment = transition.payment;
     row.contradicted |= transition.contradicts;
+    row.just_resolved |= transition.resolves;
     match row.payment.state {
         State::Settled(_) if !was_settled || transition.contradicts => {
             row.settled_at_ms = Some(now_ms);

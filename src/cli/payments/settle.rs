@@ -1,0 +1,139 @@
+//! `countersign payments settle`: an operator's word for a payment in doubt that nothing else can resolve.
+
+use std::sync::Arc;
+
+use crate::cli::CommandError;
+use crate::clock::Clock;
+use crate::config::Snapshot;
+use crate::outbound::news;
+use crate::payment::{Rules, Ruling};
+use crate::store::{
+    Announce, Closure, JournalError, PaymentFilter, PaymentId, PaymentRow, PaymentView, Store,
+    StoreError,
+};
+
+/// Characters of a reason: it stands in the history and in the event.
+const REASON_CHARS_MAX: usize = 200;
+
+/// Payments under one reference that are looked at, over all operations and generations.
+const LISTED_MAX: usize = 1_000;
+
+/// What to settle, and as what.
+#[derive(Debug, clap::Args)]
+pub(super) struct Settle {
+    /// The payment's reference, or its id, `pay_…`
+    #[arg(value_name = "REFERENCE|ID")]
+    payment: String,
+    /// What became of it: `accepted` when the provider has it, `rejected` when it did not happen
+    #[arg(long = "as", value_parser = ruling, value_name = "accepted|rejected")]
+    ruling: Ruling,
+    /// How that is known; kept in the history, and told to the application when it failed
+    #[arg(long, value_parser = reason, value_name = "TEXT")]
+    reason: String,
+    /// The account, where several have the reference
+    #[arg(long)]
+    account: Option<String>,
+    /// The operation, where several have the reference
+    #[arg(long)]
+    operation: Option<String>,
+}
+
+impl Settle {
+    /// Settles the payment, and stores its event in the same commit.
+    pub(super) async fn run(
+        self,
+        store: &Arc<dyn Store>,
+        snapshot: &Snapshot,
+    ) -> Result<PaymentView, CommandError> {
+        // What a dead process was sending is in doubt; what a living one is sending is left alone.
+        store.recover(Clock::System.unix_ms()).await.map_err(|error| failed(&error))?;
+        let row = self.find(store.as_ref()).await?;
+        let event = event(snapshot, &row, &self.reason);
+        if event.is_none() {
+            tracing::warn!(
+                account = row.account,
+                operation = row.operation,
+                "it is no longer configured: no event is made"
+            );
+        }
+        let closure = Closure::ByHand { ruling: self.ruling, reason: self.reason };
+        // Nothing about absence is decided here.
+        let rules = Rules::new(i64::MAX, u32::MAX);
+        let now_ms = Clock::System.unix_ms();
+        let settled = store.close_case(&row.id, closure, rules, event, now_ms).await;
+        settled.map_err(|error| match error {
+            JournalError::Forbidden { why, .. } => CommandError::failed(format!(
+                "payment `{}` cannot be settled, only one in doubt can: {why}",
+                row.id
+            )),
+            other => CommandError::failed(other.to_string()),
+        })
+    }
+
+    /// The payment by its id, or the only one in doubt under its reference.
+    async fn find(&self, store: &dyn Store) -> Result<PaymentRow, CommandError> {
+        if let Ok(id) = self.payment.parse::<PaymentId>() {
+            let found = store.payment(&id).await.map_err(|error| failed(&error))?;
+            return found
+                .map(|view| view.row)
+                .ok_or_else(|| CommandError::failed(format!("no payment `{id}` in the journal")));
+        }
+        let filter = PaymentFilter {
+            account: self.account.clone(),
+            operation: self.operation.clone(),
+            reference: Some(self.payment.clone()),
+            ..PaymentFilter::default()
+        };
+        let listing = store.list_payments(&filter, None, LISTED_MAX).await;
+        let found = listing.map_err(|error| failed(&error))?.payments;
+        let in_doubt: Vec<PaymentRow> =
+            found.iter().filter(|row| row.payment.is_in_doubt()).cloned().collect();
+        match (found.as_slice(), in_doubt.as_slice()) {
+            (_, [one]) => Ok(one.clone()),
+            ([], _) => {
+                let problem = format!("no payment under the reference `{}`", self.payment);
+                Err(CommandError::failed(problem))
+            }
+            // The rules say what is against it.
+            ([newest, ..], []) => Ok(newest.clone()),
+            (_, several) => {
+                let ids: Vec<String> = several
+                    .iter()
+                    .map(|row| format!("{} ({}, {})", row.id, row.account, row.operation))
+                    .collect();
+                Err(CommandError::usage(format!(
+                    "several payments are in doubt under that reference, expected one of their ids, or `--account` and `--operation`: {}",
+                    ids.join(", ")
+                )))
+            }
+        }
+    }
+}
+
+/// The event, where account and operation are still configured.
+fn event(snapshot: &Snapshot, row: &PaymentRow, reason: &str) -> Option<Announce> {
+    let account = snapshot.accounts.get(&row.account)?;
+    let operation = account.provider.operation(&row.operation)?;
+    let now = Clock::System.now();
+    Some(news::announcing(account, operation, None, reason.to_owned(), now))
+}
+
+fn ruling(word: &str) -> Result<Ruling, String> {
+    match word {
+        "accepted" => Ok(Ruling::Accepted),
+        "rejected" => Ok(Ruling::Rejected),
+        _ => Err("expected `accepted` or `rejected`".to_owned()),
+    }
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim().chars().count() {
+        1..=REASON_CHARS_MAX => Ok(text.trim().to_owned()),
+        0 => Err("expected a reason".to_owned()),
+        _ => Err(format!("expected {REASON_CHARS_MAX} characters at most")),
+    }
+}
+
+fn failed(error: &StoreError) -> CommandError {
+    CommandError::failed(error.to_string())
+}

@@ -1,0 +1,129 @@
+//! Telling the journal how an attempt ended.
+
+use std::time::Duration;
+
+use super::Outbound;
+use super::attempts::PreparedCall;
+use super::classify::Verdict;
+use super::{news, pauses};
+use crate::payment::Rules;
+use crate::provider::Provider;
+use crate::store::{Announce, Conclusion, JournalError, PaymentId, PaymentView, StoredAnswer};
+use crate::wire::Answer;
+
+/// How often the journal is told the end of an attempt before that is left to its own finding out.
+const CONCLUDE_TRIES: u32 = 4;
+
+/// Who learns that a payment in doubt is no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listener {
+    /// The call's own caller, by its answer.
+    Caller,
+    /// The application, by an event.
+    Application,
+}
+
+/// Tells the journal how attempt `number` ended, a few times where it does not listen. `None` when it could not be told:
+/// it then takes the attempt for being in doubt, and finds out. One in doubt is due to be asked about after `ask_after`.
+pub(super) async fn conclude(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    id: &PaymentId,
+    number: u32,
+    verdict: &Verdict,
+    (ask_after, listener): (Duration, Listener),
+) -> Option<PaymentView> {
+    for count in 0..CONCLUDE_TRIES {
+        let now_ms = outbound.clock.unix_ms();
+        let ask_at_ms = now_ms.saturating_add(millis(ask_after));
+        let event = listener.event(outbound, call, None, verdict.reason());
+        let told =
+            outbound.store.conclude(id, number, conclusion(verdict), ask_at_ms, event, now_ms);
+        match told.await {
+            Ok(view) => {
+                note_resolved(outbound, &view);
+                return Some(view);
+            }
+            Err(error) => unwritten(id, &error),
+        }
+        tokio::time::sleep(pauses::in_call(count, 1.0)).await;
+    }
+    None
+}
+
+impl Listener {
+    /// What the journal makes into an event, should the step be news.
+    pub(super) fn event(
+        self,
+        outbound: &Outbound,
+        call: &PreparedCall<'_>,
+        data: Option<&str>,
+        why: String,
+    ) -> Option<Announce> {
+        match self {
+            Self::Caller => None,
+            Self::Application => {
+                let now = outbound.clock.now();
+                Some(news::announcing(call.account, call.operation, data, why, now))
+            }
+        }
+    }
+}
+
+/// Counts and logs that an outcome in doubt is known, where the step that `view` came from made it so.
+pub(super) fn note_resolved(outbound: &Outbound, view: &PaymentView) {
+    let row = &view.row;
+    if !row.just_resolved {
+        return;
+    }
+    let Some(end) = row.end() else { return };
+    let outcome = end.outcome().as_str();
+    outbound.metrics.resolved.with_label_values(&[&row.account, outcome]).inc();
+    tracing::info!(
+        account = row.account,
+        operation = row.operation,
+        reference = row.reference,
+        outcome,
+        "an unknown outcome was resolved"
+    );
+}
+
+/// What an attempt proved, in the journal's words.
+fn conclusion(verdict: &Verdict) -> Conclusion {
+    match verdict {
+        Verdict::Answered { answer, understood } => Conclusion::Answered {
+            code: understood.code,
+            meaning: understood.meaning,
+            provider_reference: None,
+            answer: stored(answer),
+        },
+        Verdict::Unreadable { .. } | Verdict::NoAnswer(_) => {
+            Conclusion::InDoubt { reason: verdict.reason() }
+        }
+        Verdict::NotSent(_)
+        | Verdict::NoUsableKey
+        | Verdict::SigningQueueFull
+        | Verdict::SigningFailed
+        | Verdict::RateLimited(_)
+        | Verdict::CircuitOpen(_)
+        | Verdict::NotJournalled
+        | Verdict::Frozen(_)
+        | Verdict::Settled(_) => Conclusion::NotSent { reason: verdict.reason() },
+    }
+}
+
+pub(super) fn rules_of(provider: &Provider) -> Rules {
+    Rules::new(millis(provider.lost.grace), provider.lost.not_found_needed)
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn stored(answer: &Answer) -> StoredAnswer {
+    StoredAnswer { status: answer.status.as_u16(), body: answer.body.clone() }
+}
+
+pub(super) fn unwritten(id: &PaymentId, error: &JournalError) {
+    tracing::error!(payment = %id, "what became of a payment could not be written down: {error}");
+}

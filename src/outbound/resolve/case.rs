@@ -1,0 +1,98 @@
+//! What is done about one payment: a question, and what follows from its answer.
+
+use std::time::{Duration, Instant};
+
+use super::super::Outbound;
+use super::super::attempts::{PreparedCall, attempt};
+use super::super::chase::{Learned, question};
+use super::super::conclude::{Listener, conclude, note_resolved, rules_of};
+use super::super::pauses;
+use crate::config::Account;
+use crate::json::parse_object;
+use crate::limits::CircuitState;
+use crate::metrics::CallClass;
+use crate::payment::Next;
+use crate::store::{Closure, JournalError, PaymentView};
+
+/// Attempts at one payment, those inside the call included, after which nothing more is sent: what was sent in vain so
+/// often and is not at the provider is called off.
+const RESENDS_MAX: u32 = 10;
+
+/// Asks once, and sends once more or calls it off where the answer allows it.
+pub(super) async fn resolve(
+    outbound: &Outbound,
+    account: &Account,
+    payment: &PaymentView,
+) -> Result<(), JournalError> {
+    let row = &payment.row;
+    let (Some(operation), Ok(parameters)) =
+        (account.provider.operation(&row.operation), parse_object(payment.parameters.as_bytes()))
+    else {
+        tracing::error!(payment = %row.id, "its operation is no longer in the profile: it cannot be asked about");
+        return Ok(());
+    };
+    let call = PreparedCall { account, operation, parameters: &parameters };
+    let pause = pauses::in_background(age(outbound, payment), pauses::random());
+    let asked = question(outbound, &call, &row.id, pause, Listener::Application).await?;
+    let Some(Learned { view, is_absent }) = asked else {
+        // The next process asks at once.
+        return Ok(outbound.store.hand_over(&row.id, outbound.clock.unix_ms()).await?);
+    };
+    match view.row.payment.next(&rules_of(&account.provider)) {
+        Next::Send if view.row.payment.attempts < RESENDS_MAX => {
+            resend(outbound, &call, &view).await
+        }
+        Next::Send if is_absent => call_off(outbound, &call, &view).await,
+        Next::Send | Next::Rest(_) | Next::Ask | Next::Wait => Ok(()),
+    }
+}
+
+/// How long ago the last attempt left.
+fn age(outbound: &Outbound, payment: &PaymentView) -> Duration {
+    let since_ms = payment.row.last_attempt_at_ms.unwrap_or(payment.row.begun_at_ms);
+    Duration::from_millis(u64::try_from(outbound.clock.unix_ms() - since_ms).unwrap_or(0))
+}
+
+/// It provably did not land. The caller asked for it once: it is made once, with the ids it had.
+async fn resend(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    view: &PaymentView,
+) -> Result<(), JournalError> {
+    let circuit = outbound.limiters.of(call.account).circuit(CallClass::Create).state();
+    if circuit == CircuitState::Open || outbound.stopping.has_begun() {
+        return Ok(());
+    }
+    let (id, rules) = (&view.row.id, rules_of(&call.account.provider));
+    let number = match outbound.store.about_to_send(id, rules, outbound.clock.unix_ms()).await {
+        Ok(number) => number,
+        // The operator knows; it goes on when the freeze ends.
+        Err(JournalError::Frozen(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let verdict = attempt(outbound, call, Instant::now() + call.account.timeouts.total).await;
+    // What left just now is asked about soon, however often it was asked about before.
+    let pause = pauses::in_background(Duration::ZERO, pauses::random());
+    let after = (pause, Listener::Application);
+    conclude(outbound, call, id, number, &verdict, after).await;
+    match outbound.stopping.has_begun() {
+        true => Ok(outbound.store.hand_over(id, outbound.clock.unix_ms()).await?),
+        false => Ok(()),
+    }
+}
+
+/// It was sent as often as it may be, and the provider has just said once more that it has nothing.
+async fn call_off(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    view: &PaymentView,
+) -> Result<(), JournalError> {
+    let row = &view.row;
+    let reason = format!("{} attempts did not reach the provider", row.payment.attempts);
+    let event = Listener::Application.event(outbound, call, None, reason.clone());
+    let (closure, rules) = (Closure::Abandoned { reason }, rules_of(&call.account.provider));
+    let now_ms = outbound.clock.unix_ms();
+    let view = outbound.store.close_case(&row.id, closure, rules, event, now_ms).await?;
+    note_resolved(outbound, &view);
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! Who works when: two workers for each account, so that no account waits for another's provider.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinSet};
+
+use super::super::Outbound;
+use super::super::asking::question_limit;
+use super::super::conclude::millis;
+use super::{LOOK_EVERY, case};
+use crate::config::Account;
+use crate::store::{PaymentView, StoreError};
+
+/// What a worker looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    /// Payments in doubt.
+    Unknown,
+    /// Accepted payments that no notification told of in time.
+    Unnoticed,
+}
+
+impl Lane {
+    const ALL: [Self; 2] = [Self::Unknown, Self::Unnoticed];
+
+    /// Payments asked about at the same time, per account: resolving must not crowd out the calls of the day, and what is
+    /// only missing a notification must not hold up what is in doubt.
+    fn at_once(self) -> usize {
+        match self {
+            Self::Unknown => 8,
+            Self::Unnoticed => 2,
+        }
+    }
+}
+
+/// Keeps the workers of every configured account at work until the stop, then waits for what they are in the middle of.
+pub(super) async fn work(outbound: &Arc<Outbound>) {
+    let mut workers = JoinSet::new();
+    let mut running: HashMap<Id, (String, Lane)> = HashMap::new();
+    loop {
+        for name in outbound.live.load().accounts.keys() {
+            for lane in Lane::ALL {
+                if running.values().any(|(known, its)| known == name && *its == lane) {
+                    continue;
+                }
+                let worker = workers.spawn(look_after(outbound.clone(), name.clone(), lane));
+                running.insert(worker.id(), (name.clone(), lane));
+            }
+        }
+        let pause = tokio::time::sleep(LOOK_EVERY);
+        if outbound.stopping.unless(pause).await.is_none() {
+            break;
+        }
+        while let Some(ended) = workers.try_join_next_with_id() {
+            let id = ended.as_ref().map_or_else(tokio::task::JoinError::id, |(id, ())| *id);
+            let account = running.remove(&id).map(|(account, _)| account);
+            if let Err(error) = ended {
+                tracing::error!(
+                    account,
+                    "a worker of the resolver failed and begins anew: {error}"
+                );
+            }
+        }
+    }
+    while workers.join_next().await.is_some() {}
+}
+
+/// Works through what is due of one account, a bounded number at a time and without a pause while there is more. Ends at
+/// the stop, or when the account is no longer configured.
+async fn look_after(outbound: Arc<Outbound>, name: String, lane: Lane) {
+    let mut under_way = FuturesUnordered::new();
+    let mut changes = outbound.store.unknown_changes(&name);
+    while let Some(account) = outbound.live.load().accounts.get(&name).cloned() {
+        if outbound.stopping.has_begun() {
+            break;
+        }
+        changes.mark_unchanged();
+        let room = lane.at_once().saturating_sub(under_way.len());
+        if room > 0 {
+            for payment in claim(&outbound, &account, lane, room).await {
+                under_way.push(handle(&outbound, account.clone(), payment));
+            }
+        }
+        tokio::select! {
+            // There is room again.
+            Some(()) = under_way.next() => {}
+            () = something_due(&mut changes), if under_way.len() < lane.at_once() => {}
+            () = outbound.stopping.begun() => {}
+        }
+    }
+    while under_way.next().await.is_some() {}
+}
+
+/// Something may have become due: somebody says so, or time has passed.
+async fn something_due(changes: &mut watch::Receiver<u64>) {
+    // Whether it changed or not: look again.
+    let _ = tokio::time::timeout(LOOK_EVERY, changes.changed()).await;
+    tokio::time::sleep(GATHER).await;
+}
+
+/// Changes within this time are looked at together: every accepted payment that a notification is expected of is one.
+const GATHER: Duration = Duration::from_millis(100);
+
+async fn handle(outbound: &Outbound, account: Arc<Account>, payment: PaymentView) {
+    if let Err(error) = case::resolve(outbound, &account, &payment).await {
+        tracing::error!(
+            account = account.name,
+            payment = %payment.row.id,
+            "an unknown outcome could not be resolved: {error}"
+        );
+    }
+}
+
+async fn claim(
+    outbound: &Outbound,
+    account: &Account,
+    lane: Lane,
+    room: usize,
+) -> Vec<PaymentView> {
+    let (now_ms, lease_ms) = (outbound.clock.unix_ms(), millis(lease(account)));
+    let claimed: Result<_, StoreError> = match lane {
+        Lane::Unknown => outbound.store.claim_unknown(&account.name, now_ms, room, lease_ms).await,
+        Lane::Unnoticed => {
+            outbound.store.claim_unnoticed(&account.name, now_ms, room, lease_ms).await
+        }
+    };
+    claimed.unwrap_or_else(|error| {
+        tracing::error!(
+            account = account.name,
+            "what is due to be asked about could not be looked up: {error}"
+        );
+        Vec::new()
+    })
+}
+
+/// For what a claim needs beyond its question and its resend: four commits and a signature, each of them fast.
+const LEASE_MARGIN: Duration = Duration::from_secs(60);
+
+/// For how long a claimed payment is nobody else's: longer than everything that is done under the claim. A question has
+/// its own limit; a resend waits for the rate and then takes the total time-out at most.
+fn lease(account: &Account) -> Duration {
+    let resend = account.limits.max_wait + account.timeouts.total;
+    question_limit(account) + resend + LEASE_MARGIN
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::load_text;
+
+    #[test]
+    fn a_claim_outlasts_everything_that_is_done_under_it() {
+        for (total, max_wait) in [("1s", "0s"), ("30s", "2s"), ("300s", "60s")] {
+            let key = crate::config::demo::MERCHANT_PRIVATE_KEY;
+            let text = format!(
+                "[[account]]\nname = \"shop\"\nprovider = \"bluepay\"\nbase_url = \"http://127.0.0.1:9\"\n\
+                 app_id = \"a\"\ntimeouts = {{ connect = \"1s\", total = \"{total}\" }}\n\
+                 limits = {{ rate = \"1/s\", max_wait = \"{max_wait}\" }}\n\
+                 signing_key = [{{ id = \"k\", private_key = \"\"\"{key}\"\"\" }}]\n"
+            );
+            let loaded = load_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+            let account = &loaded.snapshot.accounts["shop"];
+            let question = Duration::from_secs(20).min(account.timeouts.total);
+            let done = question + account.limits.max_wait + account.timeouts.total;
+            assert!(lease(account) > done, "a second worker would ask while the first resends");
+        }
+    }
+}

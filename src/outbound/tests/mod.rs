@@ -1,0 +1,7 @@
+//! Calls that move money and the resolver behind them, in process: a scripted provider, and a real journal on disk.
+
+mod news;
+mod resends;
+mod stops;
+mod workers;
+mod world;

@@ -1,0 +1,34 @@
+//! A resend says nothing about the attempt before it.
+
+use serde_json::Value;
+
+use super::world::{Act, World, code, not_found, outcome};
+
+const CHASED: &str = "timeouts = { connect = \"1s\", total = \"5s\" }\n\
+    retry = { attempts = 3, resolve_for = \"20s\" }\ncircuit = { failures = 0 }";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_resend_that_does_not_leave_keeps_the_outcome_unknown() {
+    let world = World::with(CHASED);
+    world.providers.shop.creates([Act::Loses, Act::Refuses]);
+    world.providers.shop.queries([not_found()]);
+    let reply = world.pay("shop", "FIRSTLOST1").await;
+    let problem: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    assert_eq!(outcome(&reply), "unknown", "the first attempt may have landed: {problem:#}");
+    assert_eq!(problem["code"], "outcome-unknown");
+    assert_eq!(problem["safe_to_retry"], false);
+    assert_eq!(world.providers.shop.created(), 2, "it was sent again, in vain");
+    assert_eq!(world.state("shop", "FIRSTLOST1").await, "unknown");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_account_sends_nothing_again_and_the_outcome_stays_unknown() {
+    let world = World::with(CHASED);
+    world.providers.shop.creates([Act::Loses, code(10000)]);
+    world.providers.shop.queries([Act::Stalls, not_found()]);
+    let call = world.paying("shop", "FROZEN0001");
+    super::world::wait_until("a question", async || world.providers.shop.asked() > 0).await;
+    world.store.freeze("shop", "fraud?", 0).await.expect("frozen");
+    assert_eq!(outcome(&call.await.expect("no panic")), "unknown");
+    assert_eq!(world.providers.shop.created(), 1);
+}

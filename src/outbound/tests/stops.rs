@@ -1,0 +1,94 @@
+//! A stop answers who waits, sends nothing more, and cuts off nothing that may have left.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::world::{Act, FAST, World, code, found, outcome, wait_until};
+use crate::wire::Reply;
+
+/// Longer than a test may take.
+const CHASED: &str = "timeouts = { connect = \"1s\", total = \"600s\" }\n\
+    retry = { attempts = 3, resolve_for = \"600s\" }\ncircuit = { failures = 0 }";
+
+fn problem(reply: &Reply) -> Value {
+    serde_json::from_slice(&reply.body).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_whose_payment_is_asked_about_hears_unknown_and_the_next_process_goes_on() {
+    let world = World::with(CHASED);
+    world.providers.shop.creates([Act::Loses]);
+    world.providers.shop.queries([Act::Stalls]);
+    let call = world.paying("shop", "STOPPED001");
+    wait_until("a question", async || world.providers.shop.asked() > 0).await;
+    world.begin_stop();
+    let reply = tokio::time::timeout(Duration::from_secs(15), call).await;
+    let reply = reply.expect("long before its time is up").expect("no panic");
+    assert_eq!((reply.status.as_u16(), outcome(&reply)), (504, "unknown"), "{reply:?}");
+    let row = world.payment("shop", "STOPPED001").await.row;
+    assert_eq!(row.payment.state.as_str(), "unknown");
+    let now_ms = world.outbound.clock.unix_ms();
+    assert!(row.next_ask_at_ms.is_some_and(|at| at <= now_ms), "the next process asks at once");
+    let world = world.after_a_restart_with(CHASED, |providers| {
+        providers.shop.queries([found("STOPPED001", "COMPLETED")]);
+    });
+    let world = world.await;
+    assert_eq!(world.event("STOPPED001").await["type"], "countersign.payout.succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_the_same_call_hears_that_it_is_in_progress() {
+    let world = World::with(CHASED);
+    let accepted = r#"{"code":10000,"message":"m","data":null}"#.to_owned();
+    world.providers.shop.creates([Act::SaysAfter(Duration::from_secs(3), accepted)]);
+    let call = world.paying("shop", "TWICE00001");
+    wait_until("the create", async || world.providers.shop.created() > 0).await;
+    let second = world.paying("shop", "TWICE00001");
+    tokio::task::yield_now().await;
+    world.begin_stop();
+    let second = second.await.expect("no panic");
+    let code = problem(&second)["code"].clone();
+    assert!(code == "in-progress" || code == "shutting-down", "{second:?}");
+    let reply = call.await.expect("no panic");
+    assert_eq!(outcome(&reply), "accepted", "what may have left is waited for");
+    assert_eq!(world.providers.shop.created(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_comes_after_the_stop_began_is_not_made() {
+    let world = World::with(FAST);
+    world.providers.shop.creates([code(10000)]);
+    world.begin_stop();
+    wait_until("the stop", async || world.outbound.stopping.has_begun()).await;
+    let reply = world.pay("shop", "TOOLATE001").await;
+    assert_eq!(problem(&reply)["code"], "shutting-down");
+    assert_eq!(outcome(&reply), "not_sent");
+    assert_eq!(world.providers.shop.created(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_did_not_leave_is_not_tried_again() {
+    let world = World::with(CHASED);
+    world.providers.shop.creates([Act::Refuses]);
+    let call = world.paying("shop", "REFUSED001");
+    wait_until("an attempt", async || world.providers.shop.created() > 0).await;
+    world.begin_stop();
+    let reply = call.await.expect("no panic");
+    assert_eq!(outcome(&reply), "not_sent");
+    assert_eq!(world.state("shop", "REFUSED001").await, "not_sent", "its reference is free");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn questions_in_the_background_do_not_hold_up_the_stop() {
+    let world = World::with(
+        "timeouts = { connect = \"1s\", total = \"600s\" }\nretry = { resolve_for = \"0s\" }",
+    );
+    world.providers.shop.queries([Act::Stalls]);
+    world.lose("shop", "ASKED00001").await;
+    wait_until("a question", async || world.providers.shop.asked() > 0).await;
+    world.stop().await;
+    let row = world.payment("shop", "ASKED00001").await.row;
+    assert_eq!(row.asks, 0, "a question that was dropped is none");
+    assert!(row.next_ask_at_ms.is_some_and(|at| at <= world.outbound.clock.unix_ms()));
+}

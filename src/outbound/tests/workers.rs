@@ -1,0 +1,35 @@
+//! Nobody waits for somebody else's provider.
+
+use super::world::{Act, World, found, wait_until};
+
+const SLOW: &str = "timeouts = { connect = \"1s\", total = \"600s\" }\n\
+    retry = { resolve_for = \"0s\" }\ncircuit = { failures = 0 }";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_stalls_holds_up_no_other_account() {
+    let world = World::with(SLOW);
+    world.providers.slow.queries([Act::Stalls]);
+    world.providers.shop.queries([found("PAYOUT0001", "COMPLETED")]);
+    world.lose("slow", "PAYOUT0001").await;
+    wait_until("the slow question", async || world.providers.slow.asked() == 1).await;
+    world.lose("shop", "PAYOUT0001").await;
+    wait_until("the end", async || world.state("shop", "PAYOUT0001").await == "accepted").await;
+    let slow = world.payment("slow", "PAYOUT0001").await.row;
+    assert_eq!(slow.asks, 0, "the slow provider has not answered yet");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_that_stalls_holds_up_no_other_payment_of_its_account() {
+    let world = World::with(SLOW);
+    world.providers.shop.queries([Act::Stalls, found("ANY0000000", "COMPLETED")]);
+    let references: Vec<String> = (0..30).map(|number| format!("MANY{number:06}")).collect();
+    for reference in &references {
+        world.lose("shop", reference).await;
+    }
+    wait_until("all but one", async || world.resolved("accepted") == 29).await;
+    let mut unasked = 0;
+    for reference in &references {
+        unasked += usize::from(world.payment("shop", reference).await.row.asks == 0);
+    }
+    assert_eq!(unasked, 1, "the question that stalls is still under way");
+}

@@ -1,0 +1,351 @@
+//! One process with a journal of its own, and a provider that does what a test says.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::config::{Live, demo, load_text};
+use crate::json::parse_object;
+use crate::limits::{InFlight, Limiters};
+use crate::metrics::Metrics;
+use crate::outbound::{Outbound, Stopping, resolve};
+use crate::payment::Fingerprint;
+use crate::sign::SignPool;
+use crate::store::{self, Conclusion, Filter, NewPayment, PaymentId, PaymentView, Store, StoreUrl};
+use crate::wire::{
+    Answer, Call, Handler, NoAnswer, NotSent, Peer, Reply, Request, SendError, Target, Timeouts,
+    Upstream,
+};
+
+/// What the provider does with one call.
+#[derive(Clone, Debug)]
+pub enum Act {
+    Says(String),
+    /// It may have taken it; nobody hears.
+    Loses,
+    /// No connection.
+    Refuses,
+    /// No answer, ever.
+    Stalls,
+    SaysAfter(Duration, String),
+}
+
+/// A provider that does what it is told, in order, and then always the same.
+#[derive(Default)]
+pub struct Script {
+    creates: Mutex<VecDeque<Act>>,
+    queries: Mutex<VecDeque<Act>>,
+    pub created: AtomicUsize,
+    pub asked: AtomicUsize,
+}
+
+impl Script {
+    pub fn creates(&self, acts: impl IntoIterator<Item = Act>) {
+        self.creates.lock().expect("no panic while held").extend(acts);
+    }
+
+    pub fn queries(&self, acts: impl IntoIterator<Item = Act>) {
+        self.queries.lock().expect("no panic while held").extend(acts);
+    }
+
+    pub fn created(&self) -> usize {
+        self.created.load(Ordering::SeqCst)
+    }
+
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn next(&self, path: &str) -> Act {
+        let (acts, count) = match path.contains("/check") {
+            true => (&self.queries, &self.asked),
+            false => (&self.creates, &self.created),
+        };
+        count.fetch_add(1, Ordering::SeqCst);
+        let mut acts = acts.lock().expect("no panic while held");
+        match acts.len() {
+            0 => panic!("nobody said what to do with `{path}`"),
+            1 => acts[0].clone(),
+            _ => acts.pop_front().expect("there are several"),
+        }
+    }
+}
+
+/// Both providers of the accounts `shop` and `slow`.
+#[derive(Default)]
+pub struct Providers {
+    pub shop: Script,
+    pub slow: Script,
+}
+
+#[async_trait]
+impl Upstream for Providers {
+    async fn send(
+        &self,
+        target: &Target,
+        call: Call,
+        timeouts: Timeouts,
+    ) -> Result<Answer, SendError> {
+        let script = if target.base_path == "/slow" { &self.slow } else { &self.shop };
+        match script.next(&call.path) {
+            Act::Says(body) => Ok(Answer {
+                status: StatusCode::OK,
+                headers: HeaderMap::new(),
+                body: Bytes::from(body),
+            }),
+            Act::SaysAfter(delay, body) => {
+                tokio::time::sleep(delay).await;
+                Ok(Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() })
+            }
+            Act::Loses => Err(SendError::Unknown(NoAnswer::ConnectionLost)),
+            Act::Refuses => Err(SendError::NotSent(NotSent::Connect)),
+            Act::Stalls => {
+                tokio::time::sleep(timeouts.total).await;
+                Err(SendError::Unknown(NoAnswer::Timeout))
+            }
+        }
+    }
+}
+
+pub fn code(code: i64) -> Act {
+    Act::Says(format!(r#"{{"code":{code},"message":"m","data":null}}"#))
+}
+
+/// What the query says of a payout that is there.
+pub fn found(reference: &str, status: &str) -> Act {
+    found_with(reference, json!({ "transactionStatus": status }))
+}
+
+pub fn found_with(reference: &str, more: Value) -> Act {
+    let mut data = json!({ "mchOrderId": reference, "transactionId": "D9", "amount": 50020 });
+    for (name, value) in more.as_object().expect("members") {
+        data[name] = value.clone();
+    }
+    Act::Says(json!({ "code": 10000, "message": "Success", "data": data }).to_string())
+}
+
+pub fn not_found() -> Act {
+    code(21006)
+}
+
+pub struct World {
+    pub outbound: Arc<Outbound>,
+    pub providers: Arc<Providers>,
+    pub metrics: Arc<Metrics>,
+    pub store: Arc<dyn Store>,
+    stop: watch::Sender<bool>,
+    resolver: JoinHandle<()>,
+    folder: Arc<tempfile::TempDir>,
+}
+
+/// Settings under which calls fail fast, and nothing is refused for failing.
+pub const FAST: &str = "timeouts = { connect = \"1s\", total = \"5s\" }
+\
+    retry = { attempts = 3, resolve_for = \"0s\" }
+circuit = { failures = 0 }";
+
+impl World {
+    /// With `settings` in both accounts.
+    pub fn with(settings: &str) -> Self {
+        Self::made(Arc::new(tempfile::tempdir().expect("a folder")), settings, |_| {})
+    }
+
+    /// Another process on the same journal, after this one stopped, with providers that are `told`.
+    pub async fn after_a_restart_with(self, settings: &str, told: impl FnOnce(&Providers)) -> Self {
+        let folder = self.folder.clone();
+        self.stop().await;
+        self.store.close().await.expect("closed");
+        Self::made(folder, settings, told)
+    }
+
+    fn made(folder: Arc<tempfile::TempDir>, settings: &str, told: impl FnOnce(&Providers)) -> Self {
+        let profile = folder.path().join("profile.toml");
+        let text = include_str!("../../../config/providers/bluepay.toml");
+        std::fs::write(&profile, text.replace("grace_seconds = 60", "grace_seconds = 0"))
+            .expect("a profile");
+        let account = |name: &str| {
+            format!(
+                "[[account]]\nname = \"{name}\"\nprovider = {{ file = {profile:?} }}\n\
+                 base_url = \"http://127.0.0.1:9/{name}\"\napp_id = \"{name}\"\ncurrency = \"THB\"\n{settings}\n\
+                 signing_key = [{{ id = \"k\", private_key = \"\"\"{}\"\"\" }}]\n",
+                demo::MERCHANT_PRIVATE_KEY
+            )
+        };
+        let loaded = load_text(&(account("shop") + &account("slow")))
+            .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let url: StoreUrl =
+            format!("sqlite:{}", folder.path().join("store.db").display()).parse().expect("a URL");
+        let store = store::open(&url).expect("a store");
+        let metrics = Metrics::new("0", "0");
+        let providers = Arc::new(Providers::default());
+        told(&providers);
+        let outbound = Arc::new(Outbound {
+            live: Live::new(loaded.snapshot),
+            upstream: providers.clone(),
+            signers: SignPool::start(2, 64),
+            in_flight: InFlight::new(metrics.clone()),
+            limiters: Limiters::new(metrics.clone()),
+            store: store.clone(),
+            metrics: metrics.clone(),
+            clock: Clock::System,
+            stopping: Stopping::default(),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let resolver = tokio::spawn(resolve::run(outbound.clone(), stopped));
+        Self { outbound, providers, metrics, store, stop, resolver, folder }
+    }
+
+    /// Posts a payout and waits for its answer.
+    pub async fn pay(&self, account: &str, reference: &str) -> Reply {
+        self.paying(account, reference).await.expect("no panic")
+    }
+
+    /// The same, while the test goes on.
+    pub fn paying(&self, account: &str, reference: &str) -> JoinHandle<Reply> {
+        self.posting(account, "payout_create", payout(reference))
+    }
+
+    pub fn posting(&self, account: &str, operation: &str, body: String) -> JoinHandle<Reply> {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        let request = Request {
+            method: Method::POST,
+            path: format!("/{account}/{operation}"),
+            query: String::new(),
+            headers,
+            body: body.into(),
+            peer: Peer::Unidentified,
+            received_at: Instant::now(),
+        };
+        let outbound = self.outbound.clone();
+        tokio::spawn(async move { outbound.handle(request).await })
+    }
+
+    /// Leaves a payout in doubt behind, due to be asked about: its first attempt was lost, and its caller is gone.
+    pub async fn lose(&self, account: &str, reference: &str) {
+        let now_ms = self.outbound.clock.unix_ms();
+        let parameters = payout(reference);
+        let object = parse_object(parameters.as_bytes()).expect("JSON");
+        let snapshot = self.outbound.live.load();
+        let operation = snapshot.accounts[account].provider.operation("payout_create");
+        let id = PaymentId::generate(now_ms).expect("randomness");
+        let new = NewPayment {
+            id: id.clone(),
+            account: account.into(),
+            provider: "bluepay".into(),
+            operation: "payout_create".into(),
+            kind: Some("payout".into()),
+            reference: reference.into(),
+            fingerprint: Fingerprint::of(operation.expect("in the profile"), &object),
+            parameters: parameters.clone(),
+            amount_minor: Some(50020),
+            currency: Some("THB".into()),
+            notice_within_ms: None,
+            now_ms,
+            hold_ms: 60_000,
+        };
+        self.store.begin_sending(new).await.expect("written");
+        let lost = Conclusion::InDoubt { reason: "reset".into() };
+        self.store.conclude(&id, 1, lost, now_ms, None, now_ms).await.expect("written");
+    }
+
+    /// Makes a payment due to be asked about now, whether in doubt or accepted.
+    pub async fn ask_again(&self, id: &PaymentId) {
+        self.store.hand_over(id, self.outbound.clock.unix_ms()).await.expect("written");
+    }
+
+    /// Lets the resolver ask without its pauses until `done`.
+    pub async fn resolve_until(
+        &self,
+        reference: &str,
+        what: &str,
+        mut done: impl FnMut(&PaymentView) -> bool,
+    ) {
+        let id = self.payment("shop", reference).await.row.id;
+        let mut asks = None;
+        wait_until(what, async || {
+            let view = self.payment("shop", reference).await;
+            let quiet = view.row.asks as usize == self.providers.shop.asked();
+            // Twice the same, so that no question is just being put.
+            if quiet && asks.replace(view.row.asks) == Some(view.row.asks) {
+                self.ask_again(&id).await;
+            }
+            done(&view)
+        })
+        .await;
+    }
+
+    /// Begins the stop, as SIGTERM does.
+    pub fn begin_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// The same, and waits for the resolver's end.
+    pub async fn stop(&self) {
+        self.begin_stop();
+        wait_until("the resolver to end", async || self.resolver.is_finished()).await;
+    }
+
+    pub async fn payment(&self, account: &str, reference: &str) -> PaymentView {
+        let found = self.store.find_payment(account, "payout_create", reference).await;
+        found.expect("a read").expect("it is in the journal")
+    }
+
+    pub async fn state(&self, account: &str, reference: &str) -> &'static str {
+        self.payment(account, reference).await.row.payment.state.as_str()
+    }
+
+    /// The events in the inbox about a reference, oldest first.
+    pub async fn events(&self, reference: &str) -> Vec<Value> {
+        let filter = Filter { reference: Some(reference.into()), ..Filter::default() };
+        let listed = self.store.list(&filter, None, 100).await.expect("a listing");
+        let mut events = Vec::new();
+        for row in listed.events.iter().rev() {
+            let detail = self.store.show(&row.id).await.expect("a read").expect("it is there");
+            let event = detail.event.expect("a text");
+            events.push(serde_json::from_str(&event).expect("JSON"));
+        }
+        events
+    }
+
+    /// The first event about a reference, when it comes.
+    pub async fn event(&self, reference: &str) -> Value {
+        wait_until("an event", async || !self.events(reference).await.is_empty()).await;
+        self.events(reference).await.remove(0)
+    }
+
+    pub fn resolved(&self, end: &str) -> u64 {
+        self.metrics.resolved.with_label_values(&["shop", end]).get()
+    }
+}
+
+pub fn payout(reference: &str) -> String {
+    format!(
+        r#"{{"mchOrderId":"{reference}","amount":50020,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
+    )
+}
+
+pub fn outcome(reply: &Reply) -> &str {
+    let found = reply.headers.iter().find(|(name, _)| name.as_str() == "countersign-outcome");
+    found.and_then(|(_, value)| value.to_str().ok()).expect("on every answer")
+}
+
+/// Looks every few milliseconds until `done`, half a minute long.
+pub async fn wait_until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    for _ in 0..3_000 {
+        if done().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what} did not happen");
+}

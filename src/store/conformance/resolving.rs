@@ -1,0 +1,162 @@
+//! What makes an unknown outcome known, and the event that is stored with it.
+
+use super::super::{
+    Announce, AskTimes, AskedAnswer, Closure, Conclusion, JournalError, Notice, PaymentRow,
+};
+use super::paying::{answered, conclude, lost, rules, sending, state, times, view};
+use super::*;
+use crate::payment::{Final, Forbidden, Ruling, State};
+use crate::provider::{CodeMeaning, EventStatus};
+
+fn found() -> AskedAnswer {
+    AskedAnswer::Found {
+        status: Some(EventStatus::Succeeded),
+        provider_reference: None,
+        amount_minor: None,
+        currency: None,
+        answer: None,
+    }
+}
+
+/// Makes an event with that dedupe key.
+fn telling(key: &'static str) -> Option<Announce> {
+    Some(Box::new(move |row: &PaymentRow| Some(event(key, Some(&row.reference)))))
+}
+
+async fn events(store: &dyn Store) -> usize {
+    listed(store, &Filter::default()).await.len()
+}
+
+fn by_hand(ruling: Ruling) -> Closure {
+    Closure::ByHand { ruling, reason: "the bank says so".into() }
+}
+
+pub(in crate::store) async fn the_event_of_a_resolved_payment_is_stored_with_the_step(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let asked = lost(&*store, "ASKED").await;
+    let row = store.asked(&asked, found(), rules(), times(T0, None), telling("k1")).await;
+    assert!(row.expect("written down").row.just_resolved);
+    let answered_late = lost(&*store, "ANSWERED").await;
+    let accepted = answered(10_000, CodeMeaning::Accepted);
+    let row = store.conclude(&answered_late, 1, accepted, T0, telling("k2"), T0).await;
+    assert!(row.expect("written down").row.just_resolved);
+    let ruled = lost(&*store, "RULED").await;
+    let closure = by_hand(Ruling::Rejected);
+    let row = store.close_case(&ruled, closure, rules(), telling("k3"), T0).await;
+    assert!(row.expect("written down").row.just_resolved);
+    // What was acknowledged is there after a kill: nothing is left to a later write.
+    store.close().await.expect("closed");
+    let store = place.open();
+    assert_eq!(events(&*store).await, 3);
+    let history = store.show_payment(&asked).await.expect("a read").expect("it is there").history;
+    let detail = history.last().and_then(|entry| entry.detail.clone()).unwrap_or_default();
+    assert!(detail.contains("event evt_"), "the history names the event: {detail}");
+    assert!(!view(&*store, &asked).await.row.just_resolved, "it was resolved before this read");
+}
+
+pub(in crate::store) async fn a_step_whose_event_cannot_be_stored_is_not_taken(place: &dyn Place) {
+    let store = place.open();
+    let taken = stored(&*store, "other", None).await;
+    let id = lost(&*store, "A").await;
+    let clash: Option<Announce> = Some(Box::new(move |row: &PaymentRow| {
+        let mut event = event("new", Some(&row.reference));
+        event.id = taken;
+        Some(event)
+    }));
+    let asked = store.asked(&id, found(), rules(), times(T0, Some(T0)), clash).await;
+    assert!(matches!(asked, Err(JournalError::Store(_))), "{asked:?}");
+    assert_eq!(state(&*store, &id).await, State::Unknown { attempt: 1, since_ms: T0 });
+    let again = store.asked(&id, found(), rules(), times(T0, None), telling("new")).await;
+    assert!(again.expect("written down").row.just_resolved, "the next question tells it");
+    assert_eq!(events(&*store).await, 2);
+}
+
+pub(in crate::store) async fn what_is_no_news_makes_no_event(place: &dyn Place) {
+    let store = place.open();
+    let id = sending(&*store, "A").await;
+    let accepted = answered(10_000, CodeMeaning::Accepted);
+    let view = store.conclude(&id, 1, accepted, T0, telling("k1"), T0).await.expect("written");
+    assert!(!view.row.just_resolved, "its caller is told, it was never in doubt");
+    let id = lost(&*store, "B").await;
+    let unclear = AskedAnswer::Unclear { reason: "no answer".into() };
+    for answer in [AskedAnswer::NotFound, unclear] {
+        let asked = store.asked(&id, answer, rules(), times(T0, Some(T0)), telling("k2")).await;
+        assert!(!asked.expect("written down").row.just_resolved);
+    }
+    assert_eq!(events(&*store).await, 0);
+    for _ in 0..2 {
+        let asked = store.asked(&id, found(), rules(), times(T0, None), telling("k3")).await;
+        asked.expect("written down");
+    }
+    assert_eq!(events(&*store).await, 1, "the second answer says nothing new");
+}
+
+pub(in crate::store) async fn a_notification_resolves_what_is_in_doubt_once(place: &dyn Place) {
+    let store = place.open();
+    lost(&*store, "A").await;
+    let notice = Notice {
+        account: "shop".into(),
+        kind: "payout".into(),
+        reference: Some("A".into()),
+        provider_reference: None,
+        status: Some(EventStatus::Succeeded),
+        amount_minor: None,
+        currency: None,
+    };
+    for (key, expected) in [("k1", true), ("k2", false)] {
+        let received = store.receive_notice(event(key, Some("A")), notice.clone()).await;
+        let (_, row) = received.expect("stored");
+        assert_eq!(row.expect("in the journal").just_resolved, expected, "{key}");
+    }
+}
+
+pub(in crate::store) async fn only_a_payment_in_doubt_is_settled_by_hand(place: &dyn Place) {
+    let store = place.open();
+    let settle = async |id, ruling| {
+        store.close_case(id, by_hand(ruling), rules(), None, T0).await.map(|view| view.row.end())
+    };
+    let under_way = sending(&*store, "A").await;
+    // As the command does it: another process, which looks for dead ones first.
+    let elsewhere = place.open();
+    elsewhere.recover(T0).await.expect("looked through");
+    let refused = elsewhere.close_case(&under_way, by_hand(Ruling::Rejected), rules(), None, T0);
+    let on_its_way = Forbidden::OnItsWay { attempt: 1 };
+    assert!(
+        matches!(refused.await, Err(JournalError::Forbidden { why, .. }) if why == on_its_way),
+        "a living process is sending it"
+    );
+    conclude(&*store, &under_way, Conclusion::InDoubt { reason: "reset".into() }).await;
+    assert_eq!(settle(&under_way, Ruling::Rejected).await, Ok(Some(Final::Rejected)));
+    let again = settle(&under_way, Ruling::Accepted).await;
+    assert!(matches!(again, Err(JournalError::Forbidden { .. })), "{again:?}");
+    let history = store.show_payment(&under_way).await.expect("a read").expect("there").history;
+    let last = history.last().expect("an entry");
+    assert_eq!(last.what, "settled_by_hand");
+    assert_eq!(last.detail.as_deref(), Some("rejected: the bank says so"));
+}
+
+pub(in crate::store) async fn a_clock_set_back_by_hours_holds_up_no_question(place: &dyn Place) {
+    let store = place.open();
+    let later = T0 + 5 * HOUR_MS;
+    let id = lost(&*store, "A").await;
+    let unclear = || AskedAnswer::Unclear { reason: "no answer".into() };
+    let ask_later = |at_ms| AskTimes {
+        asked_at_ms: at_ms,
+        next_ask_at_ms: Some(at_ms + 60_000),
+        now_ms: at_ms,
+    };
+    let claim = async |store: &dyn Store, now_ms| {
+        store.claim_unknown("shop", now_ms, 10, LEASE_MS).await.expect("a claim").len()
+    };
+    assert_eq!(claim(&*store, later).await, 1);
+    store.asked(&id, unclear(), rules(), ask_later(later), None).await.expect("written down");
+    assert_eq!(claim(&*store, later + 1).await, 0, "its pause is not over");
+    assert_eq!(claim(&*store, T0).await, 1, "the clock was set back by five hours");
+    store.asked(&id, unclear(), rules(), ask_later(later), None).await.expect("written down");
+    let restarted = place.open();
+    assert_eq!(claim(&*restarted, T0).await, 1, "it was set back before the start");
+    store.asked(&id, unclear(), rules(), ask_later(T0), None).await.expect("written down");
+    assert_eq!(claim(&*place.open(), T0).await, 0, "a pause that may be is kept");
+}
