@@ -30,9 +30,11 @@ pub(super) fn in_call(count: u32, random: f64) -> Duration {
     IN_CALL.limit(count).mul_f64(random.clamp(0.0, 1.0))
 }
 
-/// The pause after `count` questions in the background: at least half of its limit, so that it does grow.
-pub(super) fn in_background(count: u32, random: f64) -> Duration {
-    BACKGROUND.limit(count).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
+/// The pause before the next question in the background, when the last attempt left `age` ago: up to as long again, so
+/// that pauses grow by themselves, and begin anew with another attempt. At least half of its limit.
+pub(super) fn in_background(age: Duration, random: f64) -> Duration {
+    let limit = age.clamp(BACKGROUND.first, BACKGROUND.longest);
+    limit.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
 }
 
 /// A random number in 0..=1; the middle when the system has none to give, which costs only the jitter.
@@ -55,9 +57,16 @@ mod tests {
         #[test]
         fn pauses_stay_within_their_limits(count in 0u32..10_000, random in 0.0f64..=1.0) {
             prop_assert!(in_call(count, random) <= IN_CALL.longest);
-            let background = in_background(count, random);
+            let age = Duration::from_secs(count.into());
+            let background = in_background(age, random);
             prop_assert!(background <= BACKGROUND.longest && background >= BACKGROUND.first / 2);
         }
+    }
+
+    #[test]
+    fn a_fresh_attempt_is_asked_about_soon_and_an_old_one_seldom() {
+        let at_most = |seconds| in_background(Duration::from_secs(seconds), 1.0).as_secs();
+        assert_eq!([0, 20, 300, 86_400].map(at_most), [5, 20, 300, 900]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) async fn resolve(
         return Ok(());
     };
     let call = PreparedCall { account, operation, parameters: &parameters };
-    let pause = pauses::in_background(row.asks, pauses::random());
+    let pause = pauses::in_background(age(outbound, payment), pauses::random());
     let asked = question(outbound, &call, &row.id, pause, Listener::Application).await?;
     let Some(Learned { view, is_absent }) = asked else {
         // The next process asks at once.
@@ -40,11 +40,17 @@ pub(super) async fn resolve(
     };
     match view.row.payment.next(&rules_of(&account.provider)) {
         Next::Send if view.row.payment.attempts < RESENDS_MAX => {
-            resend(outbound, &call, &view, pause).await
+            resend(outbound, &call, &view).await
         }
         Next::Send if is_absent => call_off(outbound, &call, &view).await,
         Next::Send | Next::Rest(_) | Next::Ask | Next::Wait => Ok(()),
     }
+}
+
+/// How long ago the last attempt left.
+fn age(outbound: &Outbound, payment: &PaymentView) -> Duration {
+    let since_ms = payment.row.last_attempt_at_ms.unwrap_or(payment.row.begun_at_ms);
+    Duration::from_millis(u64::try_from(outbound.clock.unix_ms() - since_ms).unwrap_or(0))
 }
 
 /// It provably did not land. The caller asked for it once: it is made once, with the ids it had.
@@ -52,7 +58,6 @@ async fn resend(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
     view: &PaymentView,
-    pause: Duration,
 ) -> Result<(), JournalError> {
     let circuit = outbound.limiters.of(call.account).circuit(CallClass::Create).state();
     if circuit == CircuitState::Open || outbound.stopping.has_begun() {
@@ -66,6 +71,8 @@ async fn resend(
         Err(error) => return Err(error),
     };
     let verdict = attempt(outbound, call, Instant::now() + call.account.timeouts.total).await;
+    // What left just now is asked about soon, however often it was asked about before.
+    let pause = pauses::in_background(Duration::ZERO, pauses::random());
     let after = (pause, Listener::Application);
     conclude(outbound, call, id, number, &verdict, after).await;
     match outbound.stopping.has_begun() {

@@ -111,6 +111,7 @@ macro_rules! conformance_tests {
             a_notification_finds_the_generation_it_is_about,
             a_settled_payment_takes_the_late_end_of_its_attempt,
             what_a_dead_process_was_sending_is_unknown,
+            what_a_dead_process_was_asking_about_is_asked_about_at_once,
             what_a_living_process_is_sending_is_left_alone,
             a_step_begins_the_hold_anew,
             hundreds_of_payments_of_a_dead_process_are_recovered,

@@ -32,6 +32,27 @@ pub(in crate::store) async fn what_a_dead_process_was_sending_is_unknown(place: 
     assert!(matches!(begun, Begun::Known(_)), "what may have been sent may not");
 }
 
+pub(in crate::store) async fn what_a_dead_process_was_asking_about_is_asked_about_at_once(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    lost(&*store, "A").await;
+    let claimed = store.claim_unknown("shop", T0, 10, HOUR_MS).await.expect("a claim");
+    assert_eq!(claimed.len(), 1);
+    let living = place.open();
+    living.recover(T0 + 1).await.expect("recovered");
+    let claimed = living.claim_unknown("shop", T0 + 1, 10, HOUR_MS).await.expect("a claim");
+    assert!(claimed.is_empty(), "the other process lives, and asks");
+    store.close().await.expect("closed");
+    drop(store);
+    living.recover(T0 + 1).await.expect("recovered");
+    let claimed = living.claim_unknown("shop", T0 + 1, 10, HOUR_MS).await.expect("a claim");
+    assert_eq!(claimed.len(), 1, "nobody else will");
+    living.recover(T0 + 2).await.expect("recovered");
+    let claimed = living.claim_unknown("shop", T0 + 2, 10, HOUR_MS).await.expect("a claim");
+    assert!(claimed.is_empty(), "it is ours now, and claimed");
+}
+
 pub(in crate::store) async fn what_a_living_process_is_sending_is_left_alone(place: &dyn Place) {
     let (old, new) = (place.open(), place.open());
     let id = sending(&*old, "A").await;

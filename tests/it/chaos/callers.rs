@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::random::Random;
 use crate::support::http::{read_answer, render};
 
-/// How often a patient caller asks before it gives up; with its pauses far longer than any outage here.
-const TRIES: u32 = 300;
+/// How often a patient caller asks before it gives up: with its pauses some minutes, far longer than any outage here.
+const TRIES: u32 = 1000;
 
 /// Callers of one reference in a crowd.
 const CROWD: usize = 40;

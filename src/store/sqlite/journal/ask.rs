@@ -16,6 +16,7 @@ use crate::store::{
 /// Hands out payments of `account` in `state` that are due, and makes them due again when the lease ends.
 pub(super) fn claim(
     work: &mut Work<'_>,
+    holder: &str,
     account: &str,
     state: &str,
     now_ms: i64,
@@ -34,8 +35,10 @@ pub(super) fn claim(
     due.into_iter()
         .map(|mut row| {
             work.connection
-                .prepare_cached("UPDATE payment SET next_ask_at = ?2 WHERE sequence = ?1")?
-                .execute(params![row.sequence, until])?;
+                .prepare_cached(
+                    "UPDATE payment SET next_ask_at = ?2, holder = ?3 WHERE sequence = ?1",
+                )?
+                .execute(params![row.sequence, until, holder])?;
             row.next_ask_at_ms = Some(until);
             rows::view(work.connection, row)
         })

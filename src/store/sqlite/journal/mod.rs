@@ -173,6 +173,11 @@ impl Journal for SqliteStore {
             total.under_way += step.under_way;
             from = next;
         }
+        let shared = Arc::clone(&self.shared);
+        self.hold_and_write(move |work, holder| {
+            recover::take_over_questions(work, &shared.path, holder, now_ms)
+        })
+        .await?;
         Ok(total)
     }
 
@@ -288,7 +293,10 @@ impl SqliteStore {
         }
         self.remember_claim(&key, now_ms);
         let (account, limit) = (account.to_owned(), limit.min(CLAIM_MAX));
-        self.write(move |work| ask::claim(work, &account, state, now_ms, limit, lease_ms)).await
+        self.hold_and_write(move |work, holder| {
+            ask::claim(work, holder, &account, state, now_ms, limit, lease_ms)
+        })
+        .await
     }
 }
 

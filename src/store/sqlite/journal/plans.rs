@@ -13,7 +13,7 @@ fn no_statement_of_a_call_reads_the_whole_journal() {
         let plan = plan(&connection, &sql);
         assert!(plan.contains("SEARCH payment"), "{sql}\nis planned as\n{plan}");
     }
-    for sql in [spent::OPEN, spent::ACCEPTED] {
+    for sql in [spent::OPEN, spent::ACCEPTED, recover::WAITING] {
         let plan = plan(&connection, sql);
         assert!(plan.contains("USING INDEX payment_"), "{sql}\nis planned as\n{plan}");
     }

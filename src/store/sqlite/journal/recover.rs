@@ -7,8 +7,8 @@ use rusqlite::params;
 
 use super::super::holder;
 use super::super::job::Work;
-use super::rows;
 use super::save::{Entry, save, schedule, take_step};
+use super::{account_key, rows};
 use crate::payment::{Input, Rules, State};
 use crate::store::{PaymentRow, Recovered};
 
@@ -49,6 +49,38 @@ fn held(work: &Work<'_>, from: i64) -> rusqlite::Result<Vec<(PaymentRow, String,
 
 pub(super) const UNDER_WAY: &str = "INDEXED BY payment_held
     WHERE state IN ('ready', 'sending') AND sequence > ?1 ORDER BY sequence LIMIT ?2";
+
+/// Payments in doubt that only a dead process would have asked about later are due now, and ours: a claim, or the pause of a
+/// caller that is gone, must not delay what a restart should find out.
+pub(super) fn take_over_questions(
+    work: &mut Work<'_>,
+    store: &Path,
+    holder: &str,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    let waiting: Vec<(i64, String, String)> = work
+        .connection
+        .prepare_cached(WAITING)?
+        .query_map(params![now_ms, holder], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut alive: HashMap<String, bool> = HashMap::new();
+    for (sequence, account, name) in waiting {
+        if *alive.entry(name).or_insert_with_key(|name| holder::lives(store, name)) {
+            continue;
+        }
+        work.connection
+            .prepare_cached("UPDATE payment SET next_ask_at = ?2, holder = ?3 WHERE sequence = ?1")?
+            .execute(params![sequence, now_ms, holder])?;
+        work.wake(&account_key(&account));
+    }
+    Ok(())
+}
+
+/// What is in doubt is little, also where there are millions of payments. The list of states is the index's own.
+pub(super) const WAITING: &str = "
+    SELECT sequence, account, holder FROM payment INDEXED BY payment_unsettled
+    WHERE state IN ('ready', 'sending', 'unknown') AND state = 'unknown'
+        AND next_ask_at > ?1 AND holder <> ?2";
 
 fn abandon(
     work: &mut Work<'_>,
