@@ -15,14 +15,14 @@ use crate::support::{ConfigBuilder, Mount, Provider, Sidecar, wait_until_within}
 const IN_PLACE: usize = 15;
 
 /// Callers that never stop.
-struct Load {
+pub struct Load {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
     callers: Vec<JoinHandle<Vec<String>>>,
 }
 
 impl Load {
-    fn start(app: std::net::SocketAddr) -> Self {
+    pub fn start(app: std::net::SocketAddr) -> Self {
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let callers = (0..4).map(|_| {
             let (stop, answered) = (stop.clone(), answered.clone());
@@ -44,12 +44,12 @@ impl Load {
     }
 
     /// Waits for a few more calls, so that each change meets some.
-    fn go_on(&self) {
+    pub fn go_on(&self) {
         let before = self.answered.load(Ordering::SeqCst);
         wait_until_within(20, "more calls", || self.answered.load(Ordering::SeqCst) > before + 20);
     }
 
-    fn end(self) -> Vec<String> {
+    pub fn end(self) -> Vec<String> {
         self.stop.store(true, Ordering::SeqCst);
         self.callers.into_iter().flat_map(|it| it.join().expect("a caller")).collect()
     }
