@@ -73,12 +73,8 @@ fn a_mount_that_is_exchanged_six_times_under_load_fails_no_call() {
     let files = |config: &str, key: &[u8]| {
         vec![("countersign.toml", config.as_bytes().to_vec()), ("key", key.to_vec())]
     };
-    let borrowed = |files: &[(&'static str, Vec<u8>)]| -> Vec<(&'static str, &'static [u8])> {
-        // The test's few files live as long as the process.
-        files.iter().map(|(name, bytes)| (*name, &*bytes.clone().leak())).collect()
-    };
     let started = files(&old, &key(&first));
-    let mut mount = Mount::new(folder.path().join("mount"), &borrowed(&started));
+    let mut mount = Mount::new(folder.path().join("mount"), &started);
     symlink("mount/countersign.toml", folder.path().join("countersign.toml")).expect("a link");
     let sidecar = Sidecar::start_in(folder);
     let load = Load::start(sidecar.app);
@@ -94,7 +90,7 @@ fn a_mount_that_is_exchanged_six_times_under_load_fails_no_call() {
     ];
     for (what, config, contents, signer, result) in steps {
         let (counted, hash) = (reloads(&sidecar, result), hash(&sidecar));
-        mount.swap(&borrowed(&files(config, &contents)));
+        mount.swap(&files(config, &contents));
         wait_until_within(IN_PLACE, what, || reloads(&sidecar, result) > counted);
         call(&sidecar);
         assert!(is_signed_by(&provider.last(), signer), "{what}: another key should sign");
