@@ -19,7 +19,7 @@ use crate::admin::{Admin, StoreHealth};
 use crate::clock::Clock;
 use crate::config::{Address, Live, Loaded, Snapshot};
 use crate::delivery::{self, Delivery};
-use crate::edge::{self, BindError, Bound, PingoraUpstream, Serving};
+use crate::edge::{self, BindError, Bound, Inherited, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
 use crate::limits::{InFlight, Limiters};
 use crate::metrics::Metrics;
@@ -89,10 +89,13 @@ impl Sidecar {
     pub fn open(loaded: Loaded, clock: Clock, build: Build) -> Result<Self, OpenError> {
         edge::install_crypto_provider();
         let boot = loaded.boot;
-        let app = edge::bind("listen.app", &boot.app)?;
-        let admin = edge::bind("listen.admin", &boot.admin)?;
+        let mut inherited = Inherited::from_environment();
+        let mut bind = |name, listener| edge::bind_or_take(name, listener, &mut inherited);
+        let app = bind("listen.app", &boot.app)?;
+        let admin = bind("listen.admin", &boot.admin)?;
         let notify =
-            boot.notify.as_ref().map(|notify| edge::bind("listen.notify", notify)).transpose()?;
+            boot.notify.as_ref().map(|notify| bind("listen.notify", notify)).transpose()?;
+        inherited.complain_of_the_rest();
         let certificates = Certificates {
             app: app.certificate(),
             notify: notify.as_ref().and_then(Bound::certificate),

@@ -20,6 +20,7 @@ use pingora_core::services::Service;
 use pingora_core::services::listening;
 
 use super::drain::wait_until_drained;
+use super::inherited::Inherited;
 use super::server::{HttpServer, PeerKind, Serving};
 use super::tls::{CertificateSlot, TlsMaterialError, install_crypto_provider};
 use super::unix_path;
@@ -71,6 +72,15 @@ enum Socket {
 
 /// Opens `listener`. `name` is its key in the configuration, for messages.
 pub fn bind(name: &str, listener: &Listener) -> Result<Bound, BindError> {
+    bind_or_take(name, listener, &mut Inherited::default())
+}
+
+/// The same, with a socket that was passed for its address instead where there is one.
+pub fn bind_or_take(
+    name: &str,
+    listener: &Listener,
+    inherited: &mut Inherited,
+) -> Result<Bound, BindError> {
     let certificate = match &listener.tls {
         None => None,
         Some(tls) => {
@@ -78,10 +88,8 @@ pub fn bind(name: &str, listener: &Listener) -> Result<Bound, BindError> {
             Some(Arc::new(slot.map_err(|cause| BindError::Tls { name: name.to_owned(), cause })?))
         }
     };
-    let (socket, address) = open(&listener.address).map_err(|cause| BindError::Address {
-        name: name.to_owned(),
-        address: text(&listener.address),
-        cause,
+    let (socket, address) = open(&listener.address, inherited).map_err(|cause| {
+        BindError::Address { name: name.to_owned(), address: text(&listener.address), cause }
     })?;
     Ok(Bound { name: name.to_owned(), socket, address, certificate })
 }
@@ -178,16 +186,22 @@ pub async fn serve(mut service: HttpService, shutdown: ShutdownWatch, drain_max:
     wait_until_drained(&in_flight, deadlines.linger, drain_max).await;
 }
 
-fn open(address: &Address) -> io::Result<(Socket, Address)> {
+fn open(address: &Address, inherited: &mut Inherited) -> io::Result<(Socket, Address)> {
     match address {
         Address::Tcp(wanted) => {
-            let listener = TcpListener::bind(wanted)?;
+            let listener = match inherited.take_tcp(wanted) {
+                Some(listener) => listener,
+                None => TcpListener::bind(wanted)?,
+            };
             listener.set_nonblocking(true)?;
             let bound = listener.local_addr()?;
             Ok((Socket::Tcp(listener), Address::Tcp(bound)))
         }
         Address::Unix(path) => {
-            let listener = unix_path::bind(path)?;
+            let listener = match inherited.take_unix(path) {
+                Some(listener) => listener,
+                None => unix_path::bind(path)?,
+            };
             listener.set_nonblocking(true)?;
             Ok((Socket::Unix(listener), Address::Unix(path.clone())))
         }

@@ -6,6 +6,7 @@
 
 pub mod drain;
 pub mod in_flight;
+pub mod inherited;
 pub mod listen;
 pub mod server;
 pub mod signals;
@@ -24,7 +25,8 @@ mod socket;
 mod unix_path;
 
 pub use in_flight::InFlight;
-pub use listen::{BindError, Bound, HttpService, bind, serve};
+pub use inherited::Inherited;
+pub use listen::{BindError, Bound, HttpService, bind, bind_or_take, serve};
 pub use server::{Deadlines, Serving};
 pub use tls::install_crypto_provider;
 pub use upstream::PingoraUpstream;

@@ -4,6 +4,7 @@
 mod accounts;
 mod commands;
 mod endurance;
+mod handover;
 mod mounted;
 mod noticed;
 mod tls;

@@ -15,14 +15,14 @@ use crate::support::{ConfigBuilder, Mount, Provider, Sidecar, wait_until_within}
 const IN_PLACE: usize = 15;
 
 /// Callers that never stop.
-struct Load {
+pub struct Load {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
     callers: Vec<JoinHandle<Vec<String>>>,
 }
 
 impl Load {
-    fn start(app: std::net::SocketAddr) -> Self {
+    pub fn start(app: std::net::SocketAddr) -> Self {
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let callers = (0..4).map(|_| {
             let (stop, answered) = (stop.clone(), answered.clone());
@@ -44,12 +44,12 @@ impl Load {
     }
 
     /// Waits for a few more calls, so that each change meets some.
-    fn go_on(&self) {
+    pub fn go_on(&self) {
         let before = self.answered.load(Ordering::SeqCst);
         wait_until_within(20, "more calls", || self.answered.load(Ordering::SeqCst) > before + 20);
     }
 
-    fn end(self) -> Vec<String> {
+    pub fn end(self) -> Vec<String> {
         self.stop.store(true, Ordering::SeqCst);
         self.callers.into_iter().flat_map(|it| it.join().expect("a caller")).collect()
     }
@@ -73,12 +73,8 @@ fn a_mount_that_is_exchanged_six_times_under_load_fails_no_call() {
     let files = |config: &str, key: &[u8]| {
         vec![("countersign.toml", config.as_bytes().to_vec()), ("key", key.to_vec())]
     };
-    let borrowed = |files: &[(&'static str, Vec<u8>)]| -> Vec<(&'static str, &'static [u8])> {
-        // The test's few files live as long as the process.
-        files.iter().map(|(name, bytes)| (*name, &*bytes.clone().leak())).collect()
-    };
     let started = files(&old, &key(&first));
-    let mut mount = Mount::new(folder.path().join("mount"), &borrowed(&started));
+    let mut mount = Mount::new(folder.path().join("mount"), &started);
     symlink("mount/countersign.toml", folder.path().join("countersign.toml")).expect("a link");
     let sidecar = Sidecar::start_in(folder);
     let load = Load::start(sidecar.app);
@@ -94,7 +90,7 @@ fn a_mount_that_is_exchanged_six_times_under_load_fails_no_call() {
     ];
     for (what, config, contents, signer, result) in steps {
         let (counted, hash) = (reloads(&sidecar, result), hash(&sidecar));
-        mount.swap(&borrowed(&files(config, &contents)));
+        mount.swap(&files(config, &contents));
         wait_until_within(IN_PLACE, what, || reloads(&sidecar, result) > counted);
         call(&sidecar);
         assert!(is_signed_by(&provider.last(), signer), "{what}: another key should sign");

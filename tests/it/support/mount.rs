@@ -12,7 +12,7 @@ pub struct Mount {
 
 impl Mount {
     /// Makes the folder at `path` with `files`.
-    pub fn new(path: PathBuf, files: &[(&str, &[u8])]) -> Self {
+    pub fn new(path: PathBuf, files: &[(&str, Vec<u8>)]) -> Self {
         fs::create_dir(&path).expect("a new folder");
         let mut mount = Self { path, version: 0 };
         mount.swap(files);
@@ -23,7 +23,7 @@ impl Mount {
     }
 
     /// Exchanges all files at once, and removes the old ones.
-    pub fn swap(&mut self, files: &[(&str, &[u8])]) {
+    pub fn swap(&mut self, files: &[(&str, Vec<u8>)]) {
         let old = self.folder();
         self.version += 1;
         let new = self.folder();

@@ -57,6 +57,18 @@ impl Sidecar {
         Self::start_in_by(folder, prepare)
     }
 
+    /// Starts it with a listening socket that somebody else holds too, as systemd passes them.
+    pub fn start_with_socket(config: &ConfigBuilder, socket: &std::net::TcpListener) -> Self {
+        Self::start_by(config, pass(socket))
+    }
+
+    /// Starts it again with that socket, after it ended.
+    pub fn restart_with_socket(&mut self, socket: &std::net::TcpListener) {
+        self.log = Arc::new(Mutex::new(Vec::new()));
+        self.child = spawn(self.folder.path(), &self.log, pass(socket));
+        self.learn_addresses();
+    }
+
     /// Starts it in a folder that holds its configuration already.
     pub fn start_in(folder: tempfile::TempDir) -> Self {
         Self::start_in_by(folder, |_| {})
@@ -210,6 +222,21 @@ impl Drop for Sidecar {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Leaves `socket` open in the process and says where it is.
+fn pass(socket: &std::net::TcpListener) -> impl FnOnce(&mut Command) {
+    use std::os::fd::{AsFd, AsRawFd};
+    let socket = socket.try_clone().expect("a second handle");
+    move |command| {
+        command.env("LISTEN_FDS", "1").env("LISTEN_FDS_FIRST_FD", socket.as_raw_fd().to_string());
+        let keep_open = move || {
+            rustix::io::fcntl_setfd(socket.as_fd(), rustix::io::FdFlags::empty())?;
+            Ok(())
+        };
+        // SAFETY: `fcntl` is async-signal-safe and nothing else is called between fork and exec.
+        unsafe { std::os::unix::process::CommandExt::pre_exec(command, keep_open) };
     }
 }
 
