@@ -13,6 +13,7 @@ use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::background_service;
 
 use crate::admin::{Admin, StoreHealth};
+use crate::audit::{self, Actor};
 use crate::clock::Clock;
 use crate::config::{Address, Live, Loaded, Snapshot};
 use crate::delivery::{self, Delivery};
@@ -23,6 +24,7 @@ use crate::metrics::{KeyUse, Metrics};
 use crate::outbound::{Outbound, resolve};
 use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError, StoreUrl};
+use crate::{logging, trace};
 
 use background::{InBackground, close};
 
@@ -51,6 +53,9 @@ pub enum OpenError {
     /// The store cannot be opened.
     #[error("`store.url`: {0}")]
     Store(#[from] StoreError),
+    /// The audit log cannot be opened.
+    #[error("`audit.file`: {0}")]
+    Audit(#[source] std::io::Error),
     /// The store's URL is not one.
     #[error("`store.url`: {0}")]
     StoreUrl(String),
@@ -86,7 +91,14 @@ impl Sidecar {
         let drain_max = drain_max(&loaded.snapshot);
         let live = Live::new(loaded.snapshot);
         let url: StoreUrl = boot.store.0.parse().map_err(OpenError::StoreUrl)?;
-        let store = store::open(&url)?;
+        let (store, audit) = audit::open_audited(
+            store::open(&url)?,
+            boot.audit.as_ref(),
+            clock.clone(),
+            Actor::Sidecar,
+        )
+        .map_err(OpenError::Audit)?;
+        audit::started(&audit, &live.load());
         let inbound = notify.map(|notify| {
             let inbound = Inbound {
                 live: live.clone(),
@@ -150,6 +162,8 @@ impl Sidecar {
             move |_| {
                 close(store);
                 tracing::info!("stopped");
+                trace::finish();
+                logging::finish();
             },
         )?;
         let in_flight = self.serving.in_flight.clone();

@@ -14,6 +14,7 @@ use super::account::{self, Surroundings};
 use super::file::{ConfigFile, LogFile, StoreFile};
 use super::listen;
 use super::mixups::{self, Facts};
+use super::observe;
 use super::section::Section;
 use super::snapshot::{Account, Boot, Log, Retention, Snapshot, StoreUrl};
 use super::sources::{Environment, Sources, unreadable};
@@ -79,6 +80,7 @@ fn build(
         format: walk.or(&log.format, LogFile::FORMAT),
         level: walk.or(&log.level, LogFile::LEVEL).0.to_owned(),
     });
+    let (audit, tracing) = observe::compile(walk, &file.audit, &file.tracing);
     let surroundings = Surroundings {
         app: listeners.as_ref().and_then(|listeners| listeners.app.as_ref()),
         listens_for_notifications: listeners.as_ref().is_some_and(|it| it.notify.is_some()),
@@ -93,6 +95,8 @@ fn build(
         admin: listeners.admin?,
         store: StoreUrl(url.0),
         log: log?,
+        audit,
+        tracing,
     };
     Some((boot, retention, accounts))
 }

@@ -16,6 +16,7 @@ mod listen;
 mod live;
 mod mixups;
 mod money;
+mod observe;
 mod pem;
 mod schema;
 mod secrets;

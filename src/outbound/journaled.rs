@@ -20,6 +20,7 @@ use crate::store::{
     AskedAnswer, Begun, Conclusion, JournalError, NewPayment, PaymentId, PaymentView, StoreError,
     StoredAnswer,
 };
+use crate::trace;
 use crate::wire::{Answer, RequestId};
 
 /// Beyond everything a call may wait for, before another process may take it for abandoned.
@@ -79,6 +80,7 @@ fn new_payment(
         amount_minor: amount_of(call),
         currency: account.currency.clone(),
         notice_within_ms: account.retry.notice_within.map(millis),
+        trace: trace::current().map(|place| place.to_string()),
         now_ms,
         hold_ms: millis(waits + HOLD_MARGIN),
     })
@@ -100,6 +102,7 @@ pub(super) fn amount_of(call: &PreparedCall<'_>) -> Option<i64> {
 }
 
 /// Waits for the journal and counts how long that took.
+#[tracing::instrument(name = "journal", target = "countersign_phase", skip_all)]
 async fn timed<T>(outbound: &Outbound, writing: impl Future<Output = T>) -> T {
     let started = Instant::now();
     let written = writing.await;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::future::join_all;
 use tokio::sync::watch;
+use tracing::{Instrument, Span};
 
 use super::Outbound;
 use super::attempts::{PreparedCall, attempt};
@@ -108,14 +109,29 @@ async fn look_after(outbound: &Outbound, account: &Account) {
     };
     let unnoticed = outbound.store.claim_unnoticed(&account.name, now_ms, AT_ONCE, millis(LEASE));
     let unnoticed = unnoticed.await.unwrap_or_default();
-    let questions =
-        payments.iter().chain(&unnoticed).map(|payment| resolve(outbound, account, payment));
+    let questions = payments
+        .iter()
+        .chain(&unnoticed)
+        .map(|payment| resolve(outbound, account, payment).instrument(span_of(payment)));
     for error in join_all(questions).await.into_iter().filter_map(Result::err) {
         tracing::error!(
             account = account.name,
             "an unknown outcome could not be resolved: {error}"
         );
     }
+}
+
+/// What is logged about one payment says which, and its traces are linked to the one it was made in.
+fn span_of(payment: &PaymentView) -> Span {
+    let row = &payment.row;
+    tracing::error_span!(
+        "resolve",
+        payment = %row.id,
+        account = row.account,
+        operation = row.operation,
+        reference = row.reference,
+        trace.link = row.trace,
+    )
 }
 
 /// One question, and what follows from its answer.
