@@ -127,7 +127,6 @@ impl Setting for ServiceName {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::{Loaded, demo, load_text};
     use crate::mistake::Mistake;
 

