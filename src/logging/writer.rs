@@ -9,8 +9,8 @@ use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuild
 
 use super::lines;
 
-/// Lines that may wait. At some 300 bytes each, 10 MB; a few seconds of the busiest log.
-const LINES_WAITING_MAX: usize = 32 * 1024;
+/// Lines that may wait. At some 300 bytes each, 5 MB; a few seconds of the busiest log.
+const LINES_WAITING_MAX: usize = 16 * 1024;
 
 /// Ends the thread when dropped, after what waits was written or a second has passed.
 static WRITING: Mutex<Option<WorkerGuard>> = Mutex::new(None);
