@@ -148,7 +148,7 @@ impl Exporting {
             own.unwrap_or_else(|| u128::from(random_id()) << 64 | u128::from(random_id()));
         // The low half of the id is as good as a die, and every process comes to the same verdict.
         let is_sampled = ((trace_id as u64) as f64) < self.sample * (u64::MAX as f64);
-        is_sampled.then(|| (TraceContext { trace_id, span_id: 0, is_sampled }, None))
+        is_sampled.then_some((TraceContext { trace_id, span_id: 0, is_sampled }, None))
     }
 }
 
