@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 9] = [
     &["provider"],
     &["payment"],
     &["config", "store"],
-    &["audit", "limits", "logging", "problem", "trace"],
+    &["audit", "limits", "logging", "problem", "reload", "trace"],
     &["admin", "delivery", "edge", "inbound", "outbound", "sandbox"],
     &["app", "cli", "main"],
 ];

@@ -132,6 +132,37 @@ fn the_chain_goes_on_over_kills_commands_and_rotation() {
 }
 
 #[test]
+fn a_reload_and_the_keys_it_changes_are_written_down() {
+    let sandbox = SandboxProcess::start();
+    let sidecar = Sidecar::start(&config(&sandbox.base_url()));
+    let path = sidecar.folder().join("countersign.toml");
+    let text = sidecar.configuration();
+    std::fs::write(&path, text.replace("id = \"demo\"", "id = \"demo-2\"")).expect("a file");
+    wait_for(&sidecar, "key.removed", 1);
+    std::fs::write(&path, text.replace("currency", "currancy")).expect("a file");
+    wait_for(&sidecar, "configuration.reloaded", 2);
+    let entries = entries(&sidecar);
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            let text = |name: &str| entry[name].as_str().unwrap_or_default();
+            [text("action"), text("outcome"), text("key")].join(" ").trim_end().to_owned()
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "sidecar.started",
+            "key.added  demo",
+            "configuration.reloaded accepted",
+            "key.added  demo-2",
+            "key.removed  demo",
+            "configuration.reloaded rejected",
+        ]
+    );
+}
+
+#[test]
 fn what_somebody_did_to_the_file_is_named() {
     let sandbox = SandboxProcess::start();
     let mut sidecar = Sidecar::start(&config(&sandbox.base_url()));

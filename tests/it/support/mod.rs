@@ -4,6 +4,7 @@
 pub mod canaries;
 pub mod config;
 pub mod http;
+pub mod mount;
 pub mod notification;
 pub mod openssl;
 pub mod provider;
@@ -11,6 +12,7 @@ pub mod sandbox;
 pub mod sidecar;
 
 pub use config::ConfigBuilder;
+pub use mount::Mount;
 pub use provider::{Action, Provider};
 pub use sidecar::Sidecar;
 
