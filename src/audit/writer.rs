@@ -146,14 +146,14 @@ impl Writing {
     }
 
     fn tell(&mut self, done: std::io::Result<()>) {
-        let store = self.path.display();
+        let file = self.path.display();
         match done {
             Err(error) if !self.is_failing => {
-                tracing::error!(%store, %error, "the audit log cannot be written; payments go on");
+                tracing::error!(%file, %error, "the audit log cannot be written; payments go on");
                 self.is_failing = true;
             }
             Ok(()) if self.is_failing => {
-                tracing::info!(%store, "the audit log can be written again");
+                tracing::info!(%file, "the audit log can be written again");
                 self.is_failing = false;
             }
             Err(_) | Ok(()) => {}

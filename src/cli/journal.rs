@@ -8,7 +8,8 @@ use super::output::{print_json, stdout};
 use super::{CommandError, ConfigFile, Exit, runtime};
 use crate::audit::{self, Actor};
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, LogFormat};
+use crate::logging;
 use crate::store::{self, Store, StoreError, StoreUrl};
 
 #[derive(Debug, clap::Args)]
@@ -75,6 +76,10 @@ pub(super) fn audited(
     store: Arc<dyn Store>,
     settings: Option<&config::Audit>,
 ) -> Result<Arc<dyn Store>, CommandError> {
+    if settings.is_some() {
+        // What keeps entries from being written is not an error of the command, but has to be seen.
+        logging::install(LogFormat::Text, "warn", None);
+    }
     let actor = Actor::Cli(rustix::process::getuid().as_raw());
     let opened = audit::open_audited(store, settings, Clock::System, actor);
     let (store, _) =

@@ -1,13 +1,60 @@
-//! What is written about the work beside the log: the audit log and traces. Their file sections checked and built.
+//! What is written about the work beside the log: the audit log and traces. Their sections of the file, as in `file`,
+//! checked and built.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::file::{AuditFile, OtlpFile, TracingFile};
+use super::file::TlsFile;
+use super::leaf::{Leaf, Required};
 use super::section::Section;
 use super::setting::{Setting, Wrong};
 use super::snapshot::{Audit, Tracing};
 use super::target::{self, Place};
+use super::urls::DeliveryUrl;
 use super::walk::Walk;
+
+/// The audit log.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct AuditFile {
+    /// The file that lines are added to, relative to the working directory; a second one beside it, with `.head` at the
+    /// end of its name, remembers how far it got. No audit log by default.
+    pub file: Leaf<FilePath>,
+}
+
+/// Traces.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct TracingFile {
+    /// A collector that takes OTLP over HTTP. Nothing is exported by default.
+    pub otlp: Section<OtlpFile>,
+    /// Of the traces that begin here, the share that is exported, from 0.0 to 1.0. What an application began is exported
+    /// when the application exports it.
+    #[schemars(extend("default" = TracingFile::SAMPLE))]
+    pub sample: Leaf<Share>,
+}
+
+impl TracingFile {
+    pub const SAMPLE: f64 = 1.0;
+}
+
+/// A collector of traces.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct OtlpFile {
+    /// Its address, such as `http://127.0.0.1:4318`; traces are posted to `/v1/traces` below it.
+    pub endpoint: Required<Leaf<DeliveryUrl>>,
+    /// The name under which it shows this process.
+    #[schemars(extend("default" = OtlpFile::SERVICE))]
+    pub service: Leaf<ServiceName>,
+    /// TLS towards an https collector. The system's roots and the URL's host name by default.
+    pub tls: Section<TlsFile>,
+}
+
+impl OtlpFile {
+    pub const SERVICE: &str = "countersign";
+}
 
 /// Where a collector takes traces, below its endpoint (OTLP over HTTP).
 const TRACES_PATH: &str = "/v1/traces";

@@ -46,6 +46,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("address", "an address: of a listener, or of a host that was tried"),
     ("listener", "`app`, `notify` or `admin`"),
     ("store", "the path of the store"),
+    ("file", "the path of a file"),
     ("version", "a version"),
     ("commit", "the commit the program was built from"),
     ("accounts", "how many accounts the configuration has"),

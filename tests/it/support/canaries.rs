@@ -84,5 +84,6 @@ impl Canaries {
 
 fn is_secret(line: &str) -> bool {
     let key = line.trim_start();
-    ["tokens", "secret", "private_key = \""].iter().any(|name| key.starts_with(name))
+    let is_literal = !key.contains("file =") && !key.contains("env =");
+    is_literal && ["tokens", "secret", "private_key"].iter().any(|name| key.starts_with(name))
 }
