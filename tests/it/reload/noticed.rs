@@ -136,7 +136,7 @@ fn what_needs_a_restart_is_named_and_nothing_of_it_is_taken_over() {
     let paths: Vec<_> = said["mistakes"].as_array().expect("a list").iter().collect();
     assert_eq!(
         paths.iter().map(|it| it["path"].as_str().expect("a path")).collect::<Vec<_>>(),
-        ["store.url", "log.level"]
+        ["log.level", "store.url"]
     );
     assert!(paths[0]["problem"].as_str().expect("text").contains("needs a restart"), "{said:#}");
     super::call(&sidecar);
