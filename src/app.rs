@@ -16,6 +16,7 @@ use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::background_service;
 
 use crate::admin::{Admin, StoreHealth};
+use crate::audit::{self, Actor};
 use crate::clock::Clock;
 use crate::config::{Address, Live, Loaded, Snapshot};
 use crate::delivery::{self, Delivery};
@@ -27,6 +28,7 @@ use crate::outbound::{Outbound, Stopping, resolve};
 use crate::reload::{Reloader, announce};
 use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError, StoreUrl};
+use crate::{logging, trace};
 
 use background::{InBackground, close};
 use reloading::Certificates;
@@ -61,6 +63,9 @@ pub enum OpenError {
     /// The store cannot be opened.
     #[error("`store.url`: {0}")]
     Store(#[from] StoreError),
+    /// The audit log cannot be opened.
+    #[error("`audit.file`: {0}")]
+    Audit(#[source] std::io::Error),
     /// The store's URL is not one.
     #[error("`store.url`: {0}")]
     StoreUrl(String),
@@ -106,7 +111,14 @@ impl Sidecar {
         let drain_max = drain_max(&loaded.snapshot);
         let live = Live::new(loaded.snapshot);
         let url: StoreUrl = boot.store.0.parse().map_err(OpenError::StoreUrl)?;
-        let store = store::open(&url)?;
+        let (store, audit) = audit::open_audited(
+            store::open(&url)?,
+            boot.audit.as_ref(),
+            clock.clone(),
+            Actor::Sidecar,
+        )
+        .map_err(OpenError::Audit)?;
+        audit::started(&audit, &live.load());
         let inbound = notify.map(|notify| {
             let inbound = Inbound {
                 live: live.clone(),
@@ -138,7 +150,7 @@ impl Sidecar {
         });
         let reloader = Reloader::new(
             (live.clone(), boot, loaded.seen),
-            reloading::parts(certificates, outbound.clone()),
+            reloading::parts(certificates, outbound.clone(), audit),
             store.clone(),
             metrics.clone(),
             clock.clone(),
@@ -195,6 +207,8 @@ impl Sidecar {
             move |_| {
                 close(store);
                 tracing::info!("stopped");
+                trace::finish();
+                logging::finish();
             },
         )?;
         let in_flight = self.serving.in_flight.clone();

@@ -1,11 +1,12 @@
 //! Countersign: a payment sidecar. Plain JSON in, signed provider calls out, honest outcomes back.
 //!
 //! The folder list is the architecture: see `docs/ARCHITECTURE.md`. Imports point down only:
-//! `cli app` → `edge outbound inbound delivery admin sandbox` → `limits problem logging reload` → `config store` →
+//! `cli app` → `edge outbound inbound delivery admin sandbox` → `audit limits problem logging reload trace` → `config store` →
 //! `payment` → `provider` → `sign` → `json wire outcome secret clock metrics mistake`.
 
 pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -27,4 +28,5 @@ pub mod sandbox;
 pub mod secret;
 pub mod sign;
 pub mod store;
+pub mod trace;
 pub mod wire;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::usable::{certificate, unusable};
+use crate::audit::{self, Actor, Audit};
 use crate::config::{Boot, Listener, Loaded, Snapshot};
 use crate::edge::tls::CertificateSlot;
 use crate::mistake::Mistake;
 use crate::outbound::Outbound;
-use crate::reload::{Parts, TakeOver};
+use crate::reload::{Parts, TakeOver, Trigger};
 
 /// The certificates that the listeners present.
 pub(super) struct Certificates {
@@ -18,11 +19,22 @@ pub(super) struct Certificates {
 }
 
 /// What a reload does to the parts of a running sidecar.
-pub(super) fn parts(certificates: Certificates, outbound: Arc<Outbound>) -> Parts {
+pub(super) fn parts(certificates: Certificates, outbound: Arc<Outbound>, audit: Audit) -> Parts {
     let limits = outbound.clone();
     Parts {
+        note: Box::new(move |before, after, trigger| {
+            audit::reloaded(&audit, before, after, actor(trigger));
+        }),
         prepare: Box::new(move |loaded| prepare(&certificates, &limits, loaded)),
         forget: Box::new(move |account| outbound.in_flight.forget(account)),
+    }
+}
+
+/// Who made the configuration be read again.
+fn actor(trigger: Trigger) -> Actor {
+    match trigger {
+        Trigger::Request => Actor::Admin,
+        Trigger::Start | Trigger::Watch | Trigger::Poll | Trigger::Signal => Actor::Sidecar,
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::journal::audited;
 use super::output::{print_json, stdout};
 use super::{CommandError, ConfigFile, Exit, runtime};
 use crate::clock::Clock;
@@ -133,6 +134,12 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
     let url = loaded.boot.store.0.parse::<StoreUrl>();
     let url = url.map_err(|error| CommandError::failed(format!("`store.url`: {error}")))?;
     let store = store::open_existing(&url).map_err(failed)?;
+    let store = match &args.action {
+        Action::List { .. } | Action::Show { .. } => store,
+        Action::Replay { .. } | Action::Discard { .. } => {
+            audited(store, loaded.boot.audit.as_ref())?
+        }
+    };
     runtime()?.block_on(async {
         let done = act(args.action, args.json, &store).await;
         store.close().await.map_err(failed)?;

@@ -6,8 +6,10 @@ use serde_json::json;
 
 use super::output::{print_json, stdout};
 use super::{CommandError, ConfigFile, Exit, runtime};
+use crate::audit::{self, Actor};
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, LogFormat};
+use crate::logging;
 use crate::store::{self, Store, StoreError, StoreUrl};
 
 #[derive(Debug, clap::Args)]
@@ -65,7 +67,24 @@ fn open_for(file: &ConfigFile, account: &str) -> Result<Arc<dyn Store>, CommandE
         let problem = format!("no account `{account}`, expected one of {}", names.join(", "));
         return Err(CommandError::usage(problem));
     }
-    open(&loaded.boot.store.0)
+    let store = open(&loaded.boot.store.0)?;
+    audited(store, loaded.boot.audit.as_ref())
+}
+
+/// `store` with what the command does to it written down, where the configuration wants that.
+pub(super) fn audited(
+    store: Arc<dyn Store>,
+    settings: Option<&config::Audit>,
+) -> Result<Arc<dyn Store>, CommandError> {
+    if settings.is_some() {
+        // What keeps entries from being written is not an error of the command, but has to be seen.
+        logging::install(LogFormat::Text, "warn", None);
+    }
+    let actor = Actor::Cli(rustix::process::getuid().as_raw());
+    let opened = audit::open_audited(store, settings, Clock::System, actor);
+    let (store, _) =
+        opened.map_err(|error| CommandError::failed(format!("`audit.file`: {error}")))?;
+    Ok(store)
 }
 
 /// Opens the store at `url`, beside a sidecar that may be running on it.

@@ -8,6 +8,7 @@ mod output;
 
 mod account;
 mod admin;
+mod audit;
 mod check;
 mod demo;
 mod diff;
@@ -32,6 +33,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::mistake::Mistake;
+use crate::{logging, trace};
 
 /// A payment sidecar: plain JSON in, signed provider calls out, honest outcomes back.
 #[derive(Parser)]
@@ -70,6 +72,8 @@ enum Command {
     Freeze(journal::FreezeArgs),
     /// End a freeze
     Unfreeze(journal::UnfreezeArgs),
+    /// Check that nobody changed the audit log
+    Audit(audit::Args),
     /// Print the OpenAPI document of the plain API that an account offers
     Openapi(openapi::Args),
     /// Print the JSON Schema of the configuration file
@@ -168,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Payments(args) => payments::run(args),
         Command::Freeze(args) => journal::freeze(args),
         Command::Unfreeze(args) => journal::unfreeze(args),
+        Command::Audit(args) => audit::run(&args),
         Command::Openapi(args) => openapi::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Version(args) => version::run(&args),
@@ -176,6 +181,8 @@ pub fn main() -> ExitCode {
         output::tell(format_args!("error: {error}"));
         error.exit
     });
+    trace::finish();
+    logging::finish();
     exit.into()
 }
 

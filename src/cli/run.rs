@@ -1,13 +1,17 @@
 //! `countersign run`: the sidecar.
 
+use std::sync::Arc;
+
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::version::{COMMIT, VERSION};
 use super::{CommandError, ConfigFile, Exit};
 use crate::app::{Build, Sidecar};
 use crate::clock::Clock;
-use crate::config::{self, Address};
-use crate::logging;
+use crate::config::{self, Address, Tracing};
+use crate::edge::{self, PingoraUpstream};
+use crate::logging::{self, Also};
+use crate::trace;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -19,7 +23,8 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     leave_no_core_dumps();
     let loaded =
         config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
-    logging::install(loaded.boot.log.format, &loaded.boot.log.level);
+    let tracing = loaded.boot.tracing.clone().map(export_traces).transpose()?;
+    logging::install(loaded.boot.log.format, &loaded.boot.log.level, tracing);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -37,6 +42,12 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         .run()
         .map_err(|error| CommandError::failed(format!("the sidecar could not be run: {error}")))?;
     Ok(Exit::Done)
+}
+
+fn export_traces(settings: Tracing) -> Result<Also, CommandError> {
+    edge::install_crypto_provider();
+    trace::start(settings, Arc::new(PingoraUpstream::default()))
+        .map_err(|error| CommandError::failed(format!("traces cannot be exported: {error}")))
 }
 
 /// A core dump would hold every key. A limit of 1 byte and not 0: the kernel ignores 0 when dumps are piped to a

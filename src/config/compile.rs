@@ -16,6 +16,7 @@ use super::digests::Readings;
 use super::file::{ConfigFile, LogFile, StoreFile};
 use super::listen;
 use super::mixups::{self, Facts};
+use super::observe;
 use super::reload;
 use super::section::Section;
 use super::seen::Seen;
@@ -152,6 +153,7 @@ fn build(walk: &mut Walk<'_>, file: &ConfigFile, now: Timestamp) -> Option<(Boot
         format: walk.or(&log.format, LogFile::FORMAT),
         level: walk.or(&log.level, LogFile::LEVEL).0.to_owned(),
     });
+    let (audit, tracing) = observe::compile(walk, &file.audit, &file.tracing);
     let reload = walk.section(&file.reload).map(|reload| reload::compile(walk, reload));
     let surroundings = Surroundings {
         app: listeners.as_ref().and_then(|listeners| listeners.app.as_ref()),
@@ -167,6 +169,8 @@ fn build(walk: &mut Walk<'_>, file: &ConfigFile, now: Timestamp) -> Option<(Boot
         admin: listeners.admin?,
         store: StoreUrl(url.0),
         log: log?,
+        audit,
+        tracing,
     };
     Some((boot, Settings { retention, reload: reload?, accounts }))
 }

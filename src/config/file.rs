@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::choices::{LogLevel, ProviderName};
 use super::leaf::{Leaf, Required};
 use super::listen::ListenerFile;
+use super::observe::{AuditFile, TracingFile};
 use super::pem::{CertificateKey, Certificates};
 use super::reload::PollEvery;
 use super::secrets::{AppToken, DeliverySecrets};
@@ -56,6 +57,10 @@ pub(super) struct ConfigFile {
     pub store: Section<StoreFile>,
     /// How Countersign logs. A change needs a restart.
     pub log: Section<LogFile>,
+    /// The audit log: who moved money, when, and what came of it. A change needs a restart.
+    pub audit: Section<AuditFile>,
+    /// Traces for a collector. A change needs a restart.
+    pub tracing: Section<TracingFile>,
     /// How changes of this file, and of the files it refers to, are noticed while Countersign runs.
     pub reload: Section<ReloadFile>,
     /// The accounts: one merchant application at one provider each. At least one.

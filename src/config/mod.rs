@@ -18,6 +18,7 @@ mod listen;
 mod live;
 mod mixups;
 mod money;
+mod observe;
 mod pem;
 mod reload;
 mod restart;

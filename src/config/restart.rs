@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::snapshot::{Address, Boot, Listener, LogFormat};
+use super::snapshot::{Address, Boot, Listener, LogFormat, Tracing};
 
 /// What the process was started with, by key. Certificates of listeners are no part of it: they are exchanged.
 pub fn started_with(boot: &Boot) -> BTreeMap<&'static str, String> {
@@ -17,7 +17,19 @@ pub fn started_with(boot: &Boot) -> BTreeMap<&'static str, String> {
         ("store.url", boot.store.0.clone()),
         ("log.format", format.to_owned()),
         ("log.level", boot.log.level.clone()),
+        ("audit.file", boot.audit.as_ref().map_or_else(none, |it| it.file.display().to_string())),
+        ("tracing", boot.tracing.as_ref().map_or_else(none, exported)),
     ])
+}
+
+fn none() -> String {
+    "none".to_owned()
+}
+
+fn exported(tracing: &Tracing) -> String {
+    let Tracing { target, path, sample, service } = tracing;
+    let scheme = if target.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}:{}{path}, {sample} as {service}", target.host, target.port)
 }
 
 /// The keys whose new values need a restart.
@@ -63,6 +75,8 @@ mod tests {
             ("listen.admin = \"127.0.0.1:1\"", vec!["listen.admin"]),
             ("store.url = \"sqlite:other.db\"", vec!["store.url"]),
             ("log = { level = \"debug\", format = \"text\" }", vec!["log.format", "log.level"]),
+            ("audit.file = \"audit.log\"", vec!["audit.file"]),
+            ("tracing.otlp.endpoint = \"http://127.0.0.1:4318\"", vec!["tracing"]),
             ("store.retention = \"1d\"", vec![]),
             ("listen.app = \"127.0.0.1:8600\"", vec![]),
         ] {

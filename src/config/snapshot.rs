@@ -21,6 +21,28 @@ pub struct Boot {
     pub admin: Listener,
     pub store: StoreUrl,
     pub log: Log,
+    /// The audit log, if one is kept.
+    pub audit: Option<Audit>,
+    /// Where traces are exported to, if they are.
+    pub tracing: Option<Tracing>,
+}
+
+/// The audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    pub file: PathBuf,
+}
+
+/// Where traces go.
+#[derive(Debug, Clone)]
+pub struct Tracing {
+    pub target: Target,
+    /// What is posted to; the target's base path is empty.
+    pub path: String,
+    /// Of the traces that begin here, from 0 to 1.
+    pub sample: f64,
+    /// The name under which a collector shows us.
+    pub service: String,
 }
 
 /// Everything a request needs, taken once and passed down.

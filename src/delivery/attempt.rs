@@ -12,10 +12,14 @@ use super::webhook;
 use crate::clock::Clock;
 use crate::config::{self, DeliveryFormat};
 use crate::store::{Attempt, Claimed};
+use crate::trace;
 use crate::wire::{Answer, AnswerBody, Call, SendError, Upstream};
 
 /// How often an operator replayed the event, so that the application can tell a replay from a repetition.
 const REPLAY: HeaderName = HeaderName::from_static("countersign-replay");
+
+/// The delivery's place in its trace, so that the application's own work joins it.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What the application said to an event.
 #[derive(Debug)]
@@ -74,6 +78,10 @@ fn call(settings: &config::Delivery, claimed: &Claimed, unix_s: i64) -> Option<C
     headers.extend(webhook::header_fields(id, unix_s, &body, &settings.secrets));
     if claimed.replays > 0 {
         headers.push((REPLAY, HeaderValue::from(claimed.replays)));
+    }
+    if let Some(place) = trace::current() {
+        // The text of a place is hexadecimal digits and dashes.
+        headers.extend(HeaderValue::try_from(place.to_string()).map(|place| (TRACEPARENT, place)));
     }
     let path = settings.path.clone();
     Some(Call { path, headers, body, answer_body: AnswerBody::Ignored })

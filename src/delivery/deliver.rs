@@ -4,16 +4,43 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::rand;
+use serde::Deserialize;
 use tokio::time::sleep;
+use tracing::Span;
 
 use super::held::Hold;
 use super::{Delivery, attempt, verdict};
 use crate::config::Account;
 use crate::metrics::DeliveryResult;
 use crate::store::{Claimed, Settlement, StoreError};
+use crate::trace;
 
 /// How long to wait before a settlement is tried again that the store could not take.
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Goes around one attempt. Its trace is a new one, linked to the payment's: an event may be delivered days later.
+pub(super) fn span(claimed: &Claimed) -> Span {
+    // An error's level, so that it is there for the lines of every level.
+    tracing::error_span!(
+        "delivery",
+        account = claimed.account,
+        event_id = claimed.lease.id.as_str(),
+        reference = claimed.reference,
+        trace.link = claimed.event.as_deref().and_then(payment_trace),
+    )
+}
+
+/// Where the payment was made that the event tells of; see [`crate::provider::Normalised`].
+fn payment_trace(event: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Traced {
+        traceparent: Option<String>,
+    }
+    match trace::is_on() {
+        true => serde_json::from_str::<Traced>(event).ok()?.traceparent,
+        false => None,
+    }
+}
 
 /// Posts the event once and settles what becomes of it.
 pub(super) async fn deliver(

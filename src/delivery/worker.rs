@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout_at};
+use tracing::Instrument;
 
 use super::held::Held;
 use super::{Delivery, deliver, stopped};
@@ -111,12 +112,10 @@ impl Worker {
             Ok(claimed) => {
                 for claimed in claimed {
                     let Some(hold) = self.held.hold(claimed.lease.clone()) else { continue };
-                    self.attempts.spawn(deliver::deliver(
-                        self.parts.clone(),
-                        account.clone(),
-                        claimed,
-                        hold,
-                    ));
+                    let span = deliver::span(&claimed);
+                    let (parts, account) = (self.parts.clone(), account.clone());
+                    let attempt = deliver::deliver(parts, account, claimed, hold);
+                    self.attempts.spawn(attempt.instrument(span));
                 }
                 self.parts.store.next_due(&self.account).await
             }

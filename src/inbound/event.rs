@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tracing::Span;
 
 use super::Verified;
 use crate::config::Account;
 use crate::metrics::OTHER_EVENT;
 use crate::provider::{Flag, NormaliseContext, Normalised};
 use crate::store::{EventId, Expectation, Intake, NewEvent, Notice, Store, StoreError};
+use crate::trace;
 
 /// The type of a parked notification; nothing of that type is ever delivered.
 const UNPARSABLE: &str = "countersign.unparsable";
@@ -71,11 +73,13 @@ pub(super) async fn compose(
             }
             let notice = notice(account, &event);
             if let Some(notice) = &notice {
-                match store.expectation(notice).await? {
+                let expectation = store.expectation(notice).await?;
+                match &expectation {
                     Expectation::Expected(_) => {}
                     Expectation::AmountDiffers(_) => event.raise(Flag::AmountMismatch),
                     Expectation::Unexpected => event.raise(Flag::Unexpected),
                 }
+                event.traceparent = trace_of(expectation);
             }
             new.dedupe_key = event.dedupe_key().to_owned();
             new.event_name.clone_from(&event.notification.event);
@@ -89,6 +93,18 @@ pub(super) async fn compose(
             let label = event.event_label().to_owned();
             Ok(Composed { event: new, label, notice })
         }
+    }
+}
+
+/// Where the payment was made that is told of: the notification's own trace is linked to that place.
+fn trace_of(expectation: Expectation) -> Option<String> {
+    match expectation {
+        Expectation::Expected(row) | Expectation::AmountDiffers(row) => {
+            let place = row.trace.filter(|_| trace::is_on())?;
+            Span::current().record("trace.link", place.as_str());
+            Some(place)
+        }
+        Expectation::Unexpected => None,
     }
 }
 

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
+use tracing::Instrument;
 
 use crate::clock::Clock;
 use crate::config::{Account, Live, Snapshot};
@@ -46,8 +47,12 @@ impl Handler for Inbound {
 
     async fn handle(&self, request: Request) -> Reply {
         let mut record = Record::begin(request.received_at);
-        let result = self.receive(&request, &mut record).await;
-        record.finish(result, &self.metrics)
+        let span = record.span();
+        let receiving = async {
+            let result = self.receive(&request, &mut record).await;
+            record.finish(result, &self.metrics)
+        };
+        receiving.instrument(span).await
     }
 
     fn refuse(&self, refusal: Refusal) -> Reply {
@@ -60,7 +65,7 @@ impl Inbound {
     async fn receive(&self, request: &Request, record: &mut Record) -> Result<Reply, Problem> {
         let snapshot = self.live.load();
         let account = account(&snapshot, request)?;
-        record.account = Some(account.name.clone());
+        record.is_for(account);
         require_post(request)?;
         source::admit(&account.notify_from, request.peer)?;
         let verified = verify(account, &request.body).inspect_err(|problem| {

@@ -2,9 +2,14 @@
 
 use std::time::Instant;
 
+use tracing::Span;
+use tracing::field::Empty;
+
+use crate::config::Account;
 use crate::metrics::{Metrics, NotificationResult, OTHER_EVENT};
 use crate::problem::Problem;
 use crate::store::{EventId, NewEvent};
+use crate::trace;
 use crate::wire::{Reply, RequestId};
 
 /// How a notification ended, as far as it is counted.
@@ -14,7 +19,7 @@ pub(super) use crate::metrics::NotificationResult as Seen;
 pub(super) struct Record {
     id: RequestId,
     started: Instant,
-    pub account: Option<String>,
+    account: Option<String>,
     /// Counted as this; `None` for requests that were no notification of an account.
     pub seen: Option<NotificationResult>,
     event_label: String,
@@ -36,6 +41,25 @@ impl Record {
             event_type: None,
             reference: None,
         }
+    }
+
+    /// Goes around everything that is done for the notification. Providers are not asked for their traces: whatever
+    /// stood there, we would not know whom to believe.
+    pub fn span(&self) -> Span {
+        // An error's level, so that it is there for the lines of every level.
+        tracing::error_span!(
+            "notification",
+            request_id = self.id.as_str(),
+            trace_id = trace::is_on().then(|| self.id.to_string()),
+            account = Empty,
+            trace.link = Empty,
+        )
+    }
+
+    /// It is for this account.
+    pub fn is_for(&mut self, account: &Account) {
+        Span::current().record("account", account.name.as_str());
+        self.account = Some(account.name.clone());
     }
 
     /// Takes over what the log and the metrics say of a verified notification; `label` is from the profile's closed set.

@@ -25,6 +25,7 @@ pub(super) enum Asked {
 }
 
 /// Asks once. A question is a call like any other: signed, limited and counted.
+#[tracing::instrument(name = "question", target = "countersign_phase", skip_all)]
 pub(super) async fn ask(
     outbound: &Outbound,
     account: &Account,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE, DATE};
+use tracing::Instrument;
 
 use super::Outbound;
 use super::classify::{Verdict, classify};
@@ -16,6 +17,7 @@ use super::pauses;
 use crate::config::Account;
 use crate::json::Object;
 use crate::limits::{AccountLimits, CircuitLeave, Sample, Urgency};
+use crate::logging::PHASES;
 use crate::metrics::{CallClass, Phase};
 use crate::provider::{FillContext, Operation};
 use crate::sign::SignError;
@@ -99,6 +101,7 @@ pub(super) async fn go_again(
 }
 
 /// One attempt: admitted, signed, sent, and what it proves.
+#[tracing::instrument(name = "attempt", target = "countersign_phase", skip_all)]
 pub(super) async fn attempt(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
@@ -136,7 +139,8 @@ async fn admit(
     let leave =
         circuit.enter(Instant::now()).map_err(|open| Verdict::CircuitOpen(open.retry_after))?;
     let waited = Instant::now();
-    let admitted = limits.rate.admit(Urgency::of(call.operation), &call.operation.name).await;
+    let admitting = limits.rate.admit(Urgency::of(call.operation), &call.operation.name);
+    let admitted = admitting.instrument(tracing::info_span!(target: PHASES, "wait")).await;
     outbound.metrics.observe_phase(Phase::Wait, waited.elapsed().as_secs_f64());
     admitted.map_err(Verdict::RateLimited)?;
     leave.still_good(Instant::now()).map_err(|open| Verdict::CircuitOpen(open.retry_after))
@@ -172,6 +176,7 @@ fn sample(verdict: &Verdict) -> Sample {
 }
 
 /// The complete signed request body, with the time of this very attempt in it.
+#[tracing::instrument(name = "sign", target = "countersign_phase", skip_all)]
 async fn sign(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
@@ -207,6 +212,7 @@ async fn sign(
 }
 
 /// Sends the signed body and reads what comes back.
+#[tracing::instrument(name = "upstream", target = "countersign_phase", skip_all)]
 async fn send(
     outbound: &Outbound,
     call: &PreparedCall<'_>,

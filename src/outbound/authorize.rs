@@ -2,36 +2,46 @@
 
 use http::header::AUTHORIZATION;
 
+use crate::audit::Actor;
 use crate::config::AppAuth;
 use crate::problem::{Code, Problem};
 use crate::wire::{Peer, Request};
 
 /// Admits a caller with one of the account's tokens, or on a unix socket with one of its user ids. An account with
 /// neither is open to whoever reaches the listener; the configuration allows that on loopback and unix sockets only.
-pub(super) fn authorize(allowed: &AppAuth, request: &Request) -> Result<(), Problem> {
-    let open = allowed.tokens.is_empty() && allowed.uids.is_empty();
-    match open || uid_matches(allowed, request.peer) || token_matches(allowed, request) {
-        true => Ok(()),
-        false => Err(Problem::not_sent(
-            Code::Unauthorized,
-            "expected `Authorization: Bearer` with one of the account's tokens",
-        )),
-    }
+pub(super) fn authorize(allowed: &AppAuth, request: &Request) -> Result<Actor, Problem> {
+    let uid = uid_of(request.peer);
+    let is_open = allowed.tokens.is_empty() && allowed.uids.is_empty();
+    let by_uid = uid.filter(|uid| is_open || allowed.uids.contains(uid)).map(Actor::AppUid);
+    by_uid
+        .or_else(|| is_open.then_some(Actor::App))
+        .or_else(|| token_of(allowed, request).map(Actor::AppToken))
+        .ok_or_else(|| {
+            Problem::not_sent(
+                Code::Unauthorized,
+                "expected `Authorization: Bearer` with one of the account's tokens",
+            )
+        })
 }
 
-fn uid_matches(allowed: &AppAuth, peer: Peer) -> bool {
+fn uid_of(peer: Peer) -> Option<u32> {
     match peer {
-        Peer::Unix { uid: Some(uid) } => allowed.uids.contains(&uid),
-        Peer::Unix { uid: None } | Peer::Tcp(_) | Peer::Unidentified => false,
+        Peer::Unix { uid } => uid,
+        Peer::Tcp(_) | Peer::Unidentified => None,
     }
 }
 
-fn token_matches(allowed: &AppAuth, request: &Request) -> bool {
+/// Which of the account's tokens the request has.
+fn token_of(allowed: &AppAuth, request: &Request) -> Option<usize> {
     let mut values = request.headers.get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return false };
-    let Some(presented) = bearer(value.as_bytes()) else { return false };
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let presented = bearer(value.as_bytes())?;
     // Every token is compared, so the time taken does not tell which one came close.
-    allowed.tokens.iter().fold(false, |matched, token| token.matches(presented) | matched)
+    let tokens = allowed.tokens.iter().enumerate();
+    tokens.fold(None, |found, (index, token)| match token.matches(presented) {
+        true => found.or(Some(index)),
+        false => found,
+    })
 }
 
 /// The token of a `Bearer` credential; the scheme's name is case-insensitive (RFC 9110).

@@ -17,6 +17,7 @@ use crate::payment::{Fingerprint, Next, State};
 use crate::problem::{Code, Problem};
 use crate::provider::MemberType;
 use crate::store::{Begun, JournalError, NewPayment, PaymentId, PaymentView, StoreError};
+use crate::trace;
 use crate::wire::RequestId;
 
 /// Beyond everything a call may wait for, before another process may take it for abandoned.
@@ -70,6 +71,7 @@ fn new_payment(
         amount_minor: amount_of(call),
         currency: account.currency.clone(),
         notice_within_ms: account.retry.notice_within.map(millis),
+        trace: trace::current().map(|place| place.to_string()),
         now_ms,
         hold_ms: millis(waits + HOLD_MARGIN),
     })
@@ -84,6 +86,7 @@ pub(super) fn amount_of(call: &PreparedCall<'_>) -> Option<i64> {
 }
 
 /// Waits for the journal and counts how long that took.
+#[tracing::instrument(name = "journal", target = "countersign_phase", skip_all)]
 async fn timed<T>(outbound: &Outbound, writing: impl Future<Output = T>) -> T {
     let started = Instant::now();
     let written = writing.await;

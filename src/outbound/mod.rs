@@ -25,7 +25,9 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tracing::Instrument;
 
+use crate::audit;
 use crate::clock::Clock;
 use crate::config::Live;
 use crate::limits::{InFlight, Limiters};
@@ -68,8 +70,12 @@ impl Handler for Outbound {
 
     async fn handle(&self, request: Request) -> Reply {
         let mut record = Record::begin(request.received_at);
-        let result = self.serve(&request, &mut record).await;
-        record.finish(result, &self.metrics)
+        let span = record.span(&request.headers);
+        let serving = async {
+            let result = self.serve(&request, &mut record).await;
+            record.finish(result, &self.metrics)
+        };
+        serving.instrument(span).await
     }
 
     fn refuse(&self, refusal: Refusal) -> Reply {
@@ -86,10 +92,10 @@ impl Outbound {
     ) -> Result<answer::Answered, Problem> {
         let snapshot = self.live.load();
         let account = route::account(&snapshot, request)?;
-        record.account = Some(account.name.clone());
-        authorize::authorize(&account.app, request)?;
+        record.is_for(account);
+        let actor = authorize::authorize(&account.app, request)?;
         let operation = route::operation(account, request)?;
-        record.operation = Some(operation.name.clone());
+        record.calls(operation);
         route::require_post(request)?;
         let _under_way =
             self.in_flight.enter(&account.name, account.limits.in_flight).ok_or_else(|| {
@@ -100,13 +106,14 @@ impl Outbound {
                 .with_retry_after(std::time::Duration::from_secs(1))
             })?;
         let parameters = parameters::read(operation, request)?;
-        record.reference = parameters::reference(operation, &parameters).map(str::to_owned);
+        record.concerns(parameters::reference(operation, &parameters));
         parameters::check(account, operation, &parameters, record.reference.as_deref())?;
         let call = attempts::PreparedCall { account, operation, parameters: &parameters };
         let exchange = match operation.money_moving {
             true => {
                 let reference = record.reference.as_deref();
-                let made = journaled::run(self, &call, reference, record.id()).await;
+                let making = journaled::run(self, &call, reference, record.id());
+                let made = audit::acting(actor, making).await;
                 made.map_err(|problem| problem.about(reference))?
             }
             false => attempts::run(self, &call).await,

@@ -51,6 +51,7 @@ fn context(account: &Account, now: Timestamp) -> NormaliseContext<'_> {
 
 fn news(mut event: Normalised, row: &PaymentRow, why: String, now: Timestamp) -> NewEvent {
     event.complete(&recount(row, why));
+    event.traceparent.clone_from(&row.trace);
     if row.amount_differs {
         event.raise(Flag::AmountMismatch);
     }

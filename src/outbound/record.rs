@@ -2,10 +2,17 @@
 
 use std::time::Instant;
 
+use http::HeaderMap;
+use tracing::Span;
+use tracing::field::Empty;
+
 use super::answer::Answered;
+use crate::config::Account;
 use crate::metrics::Metrics;
 use crate::outcome::Outcome;
 use crate::problem::{Problem, REPLAYED_HEADER, stamp};
+use crate::provider::Operation;
+use crate::trace;
 use crate::wire::{Reply, RequestId};
 
 /// The label of requests that named no account or operation; the path they asked for is never a label.
@@ -15,8 +22,8 @@ const NONE: &str = "-";
 pub(super) struct Record {
     id: RequestId,
     started: Instant,
-    pub account: Option<String>,
-    pub operation: Option<String>,
+    account: Option<String>,
+    operation: Option<String>,
     pub reference: Option<String>,
     pub attempts: u32,
     /// Whether the answer is that of an earlier call.
@@ -40,6 +47,46 @@ impl Record {
             attempts: 0,
             is_replay: false,
         }
+    }
+
+    /// Goes around everything that is done for the request, so that every line about it carries its ids. `headers` may
+    /// bring the trace that it belongs to.
+    pub fn span(&self, headers: &HeaderMap) -> Span {
+        let incoming = trace::incoming(headers);
+        let trace_id = match &incoming {
+            Some(incoming) => Some(format!("{:032x}", incoming.context.trace_id)),
+            // A trace that begins here goes by the id of the request.
+            None => trace::is_on().then(|| self.id.to_string()),
+        };
+        // An error's level, so that it is there for the lines of every level.
+        tracing::error_span!(
+            "request",
+            request_id = self.id.as_str(),
+            trace_id,
+            account = Empty,
+            operation = Empty,
+            reference = Empty,
+            trace.parent = incoming.as_ref().map(|incoming| incoming.context.to_string()),
+            trace.state = incoming.and_then(|incoming| incoming.state),
+        )
+    }
+
+    /// It names this account.
+    pub fn is_for(&mut self, account: &Account) {
+        Span::current().record("account", account.name.as_str());
+        self.account = Some(account.name.clone());
+    }
+
+    /// It asks for this operation.
+    pub fn calls(&mut self, operation: &Operation) {
+        Span::current().record("operation", operation.name.as_str());
+        self.operation = Some(operation.name.clone());
+    }
+
+    /// It is about what the merchant knows under this reference.
+    pub fn concerns(&mut self, reference: Option<&str>) {
+        Span::current().record("reference", reference);
+        self.reference = reference.map(str::to_owned);
     }
 
     /// Counts, logs and answers a request that was refused before it was whole.

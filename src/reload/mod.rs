@@ -38,12 +38,18 @@ const REST: Duration = Duration::from_millis(200);
 pub struct Parts {
     /// Makes ready whatever can fail, and changes nothing yet.
     pub prepare: Box<Prepare>,
+    /// Writes down for the audit log what came of an attempt: the snapshot before, and the one in its place or how many
+    /// mistakes there are.
+    pub note: Box<Note>,
     /// Drops what is kept in memory for an account that is gone.
     pub forget: Box<dyn Fn(&str) + Send + Sync>,
 }
 
-/// Makes ready, or says what cannot be used.
+/// Makes ready what a configuration needs, or says why it cannot be.
 pub type Prepare = dyn Fn(&Loaded) -> Result<TakeOver, Vec<Mistake>> + Send + Sync;
+
+/// Hears of every attempt that changed something or was refused.
+pub type Note = dyn Fn(&Snapshot, Result<&Snapshot, usize>, Trigger) + Send + Sync;
 
 /// Puts what was made ready in place. Called once, right after the snapshot was swapped.
 pub type TakeOver = Box<dyn FnOnce(&Snapshot) + Send>;
@@ -135,8 +141,13 @@ impl Reloader {
     async fn reload_in_turn(&self, turn: &mut Turn, trigger: Trigger) -> Arc<Report> {
         let read = self.read(turn, trigger).await;
         let (outcome, seen) = match read {
-            Ok(Readied { loaded, take_over }) => self.take_over(turn, loaded, take_over).await,
-            Err(refused) => (Outcome::Failure { mistakes: refused.mistakes }, refused.seen),
+            Ok(Readied { loaded, take_over }) => {
+                self.take_over(turn, loaded, take_over, trigger).await
+            }
+            Err(refused) => {
+                (self.parts.note)(&self.live.load(), Err(refused.mistakes.len()), trigger);
+                (Outcome::Failure { mistakes: refused.mistakes }, refused.seen)
+            }
         };
         if seen.configuration().is_some() {
             turn.seen = seen;
@@ -173,6 +184,7 @@ impl Reloader {
         turn: &mut Turn,
         loaded: Loaded,
         take_over: TakeOver,
+        trigger: Trigger,
     ) -> (Outcome, Seen) {
         let before = self.live.load();
         let Loaded { snapshot, warnings, seen, .. } = loaded;
@@ -182,6 +194,7 @@ impl Reloader {
         self.live.swap(snapshot);
         let after = self.live.load();
         take_over(&after);
+        (self.parts.note)(&before, Ok(&after), trigger);
         let changes = Changes::between(&before, &after);
         announce::renew(&self.metrics, &before, &after);
         turn.retired.note(&changes, &before);

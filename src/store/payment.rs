@@ -30,6 +30,8 @@ pub struct NewPayment {
     pub currency: Option<String>,
     /// An accepted payment that no notification told of for this long is to be asked about; `None` for never.
     pub notice_within_ms: Option<i64>,
+    /// The place in a trace that it was made at, as a `traceparent`, for what is told of it later.
+    pub trace: Option<String>,
     pub now_ms: i64,
     /// For how long this process answers for it, counted anew at every step it takes: longer than an attempt with all
     /// its waiting can last. Afterwards [`Journal::recover`](super::Journal::recover) takes it for abandoned.
@@ -179,6 +181,8 @@ pub struct PaymentRow {
     pub contradicted: bool,
     /// Whether the step that returned this row made an unknown outcome known. False where it was only read.
     pub just_resolved: bool,
+    /// As in [`NewPayment::trace`].
+    pub trace: Option<String>,
 }
 
 /// A payment with its texts.

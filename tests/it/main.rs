@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod audit;
 mod chaos;
 mod commands;
 mod delivery;
@@ -13,6 +14,7 @@ mod edge_tls;
 mod edge_upstream;
 mod lifecycle;
 mod limits;
+mod logs;
 mod notifications;
 mod outbound;
 mod outcomes;
@@ -20,3 +22,4 @@ mod payments;
 mod refusals;
 mod reload;
 mod resolving;
+mod tracing;

@@ -8,6 +8,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
+use tracing::{Instrument, Span};
 
 use super::super::Outbound;
 use super::super::asking::question_limit;
@@ -83,7 +84,8 @@ async fn look_after(outbound: Arc<Outbound>, name: String, lane: Lane) {
         let room = lane.at_once().saturating_sub(under_way.len());
         if room > 0 {
             for payment in claim(&outbound, &account, lane, room).await {
-                under_way.push(handle(&outbound, account.clone(), payment));
+                let span = span_of(&payment);
+                under_way.push(handle(&outbound, account.clone(), payment).instrument(span));
             }
         }
         tokio::select! {
@@ -106,13 +108,22 @@ async fn something_due(changes: &mut watch::Receiver<u64>) {
 /// Changes within this time are looked at together: every accepted payment that a notification is expected of is one.
 const GATHER: Duration = Duration::from_millis(100);
 
+/// What is logged about one payment says which, and its traces are linked to the one it was made in.
+fn span_of(payment: &PaymentView) -> Span {
+    let row = &payment.row;
+    tracing::error_span!(
+        "resolve",
+        payment = %row.id,
+        account = row.account,
+        operation = row.operation,
+        reference = row.reference,
+        trace.link = row.trace,
+    )
+}
+
 async fn handle(outbound: &Outbound, account: Arc<Account>, payment: PaymentView) {
     if let Err(error) = case::resolve(outbound, &account, &payment).await {
-        tracing::error!(
-            account = account.name,
-            payment = %payment.row.id,
-            "an unknown outcome could not be resolved: {error}"
-        );
+        tracing::error!("an unknown outcome could not be resolved: {error}");
     }
 }
 

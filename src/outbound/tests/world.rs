@@ -250,6 +250,7 @@ impl World {
             amount_minor: Some(50020),
             currency: Some("THB".into()),
             notice_within_ms: None,
+            trace: None,
             now_ms,
             hold_ms: 60_000,
         };

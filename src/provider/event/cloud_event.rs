@@ -18,6 +18,9 @@ struct CloudEvent<'a> {
     subject: Option<&'a str>,
     time: EventTime,
     datacontenttype: &'static str,
+    /// CloudEvents' own extension for distributed tracing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<&'a str>,
     data: Data<'a>,
 }
 
@@ -51,6 +54,7 @@ impl Normalised {
             subject: self.reference.as_deref(),
             time: self.time,
             datacontenttype: "application/json",
+            traceparent: self.traceparent.as_deref(),
             data: self.data(),
         };
         serde_json::to_string(&event).expect("texts, numbers and lists always make JSON")

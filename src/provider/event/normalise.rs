@@ -59,6 +59,8 @@ pub struct Normalised {
     /// In the order they were raised; see [`Normalised::raise`].
     pub flags: Vec<Flag>,
     pub notification: NotificationText,
+    /// Where in a trace the payment was made that it tells of; nothing until somebody who knows puts it there.
+    pub traceparent: Option<String>,
     /// What was missing or odd, for one line in the log. Names of members, no values.
     pub notes: Vec<String>,
     pub(super) is_listed: bool,
@@ -175,6 +177,7 @@ impl Provider {
                 },
                 param: param.to_owned(),
             },
+            traceparent: None,
             notes: texts.reading.into_notes(),
             dedupe_key,
         }

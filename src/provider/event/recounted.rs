@@ -53,6 +53,7 @@ impl Provider {
             remark: None,
             flags: vec![Flag::Synthesised],
             notification: NotificationText { event: None, status: None, param: String::new() },
+            traceparent: None,
             notes: Vec::new(),
             is_listed: false,
             dedupe_key: String::new(),

@@ -38,6 +38,7 @@ pub(in crate::store) fn payout_of(reference: &str, amount_minor: i64, now_ms: i6
         amount_minor: Some(amount_minor),
         currency: Some("THB".into()),
         notice_within_ms: Some(HOUR_MS),
+        trace: None,
         now_ms,
         hold_ms: HOLD_MS,
     }

@@ -11,8 +11,11 @@ use super::failure;
 use crate::store::StoreError;
 
 /// The schema, oldest first; the first entry makes version 1. Entries are only ever added.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_inbox.sql"), include_str!("migrations/0002_journal.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_inbox.sql"),
+    include_str!("migrations/0002_journal.sql"),
+    include_str!("migrations/0003_trace.sql"),
+];
 
 /// "CSgn".
 const APPLICATION_ID: i64 = 0x4353_676e;

@@ -84,7 +84,7 @@ fn what_would_be_refused_is_told_by_the_exit_code() {
     let provider = Provider::start();
     let sidecar = start(&provider, &KeyPair::generate(2048));
     let admin = sidecar.admin.to_string();
-    sidecar.configure(&config(&provider).replace("level = \"debug\"", "level = \"info\""));
+    sidecar.configure(&config(&provider).replace("level = \"trace\"", "level = \"info\""));
     let (code, said) = diff(&sidecar, &["--against", &admin]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("! log.level needs a restart"), "{said}");

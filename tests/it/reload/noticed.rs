@@ -127,7 +127,7 @@ fn what_needs_a_restart_is_named_and_nothing_of_it_is_taken_over() {
     let sidecar = start(&text(UNASKED_OFF, &config));
     let other = text(UNASKED_OFF, &config)
         .replace("name = \"shop\"", "name = \"other\"")
-        .replace("level = \"debug\"", "level = \"info\"")
+        .replace("level = \"trace\"", "level = \"info\"")
         .replace("[log]", "[store]\nurl = \"sqlite:other.db\"\n[log]");
     sidecar.configure(&other);
     let refused = reload(&sidecar);

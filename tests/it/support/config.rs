@@ -97,7 +97,7 @@ impl ConfigBuilder {
 
     pub fn text(&self) -> String {
         format!(
-            "[listen]\n{}\n[log]\nformat = \"json\"\nlevel = \"debug\"\n\n[[account]]\n{}\n{}",
+            "[listen]\n{}\n[log]\nformat = \"json\"\nlevel = \"trace\"\n\n[[account]]\n{}\n{}",
             self.listen, self.account, self.sections
         )
     }

@@ -1,6 +1,7 @@
 //! What the tests drive and what stands around it: the real program as a process, a scripted provider that shares no
 //! code with it, and a raw HTTP client.
 
+pub mod canaries;
 pub mod config;
 pub mod http;
 pub mod mount;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::ConfigBuilder;
+use super::canaries::Canaries;
 
 /// Longer than any orderly start or stop takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,12 +32,17 @@ pub struct Sidecar {
 
 impl Sidecar {
     pub fn start(config: &ConfigBuilder) -> Self {
-        Self::start_by(config, |_| {})
+        Self::start_by(&config.text(), config.files(), |_| {})
+    }
+
+    /// The same with a configuration as text.
+    pub fn start_text(text: &str) -> Self {
+        Self::start_by(text, &[], |_| {})
     }
 
     /// Starts it so that no file of its own can grow over `kib` KiB, as on a full disk.
     pub fn start_with_file_limit(config: &ConfigBuilder, kib: u64) -> Self {
-        Self::start_by(config, |command| {
+        Self::start_by(&config.text(), config.files(), |command| {
             let bytes = kib * 1024;
             let limit = rustix::process::Rlimit { current: Some(bytes), maximum: Some(bytes) };
             let limited = move || {
@@ -48,10 +54,14 @@ impl Sidecar {
         })
     }
 
-    fn start_by(config: &ConfigBuilder, prepare: impl FnOnce(&mut Command)) -> Self {
+    fn start_by(
+        text: &str,
+        files: &[(&'static str, String)],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join(FILE), config.text()).expect("a configuration file");
-        for (name, text) in config.files() {
+        std::fs::write(folder.path().join(FILE), text).expect("a configuration file");
+        for (name, text) in files {
             std::fs::write(folder.path().join(name), text).expect("a file beside it");
         }
         Self::start_in_by(folder, prepare)
@@ -59,7 +69,7 @@ impl Sidecar {
 
     /// Starts it with a listening socket that somebody else holds too, as systemd passes them.
     pub fn start_with_socket(config: &ConfigBuilder, socket: &std::net::TcpListener) -> Self {
-        Self::start_by(config, pass(socket))
+        Self::start_by(&config.text(), config.files(), pass(socket))
     }
 
     /// Starts it again with that socket, after it ended.
@@ -150,6 +160,27 @@ impl Sidecar {
         self.wait_until_ready();
     }
 
+    /// What it was started with, as text.
+    pub fn configuration(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join(FILE)).unwrap_or_default()
+    }
+
+    /// Where it runs: its store and its files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs another command on its configuration, whatever it prints and however it ends.
+    pub fn run(&self, arguments: &[&str]) -> std::process::Output {
+        command(arguments).current_dir(self.folder.path()).output().expect("the program runs")
+    }
+
+    fn assert_nothing_leaked(&self) {
+        let log = self.log().join("\n");
+        Canaries::of(&self.configuration()).assert_absent("the log", &log);
+        assert!(!log.contains("\"unlisted\""), "a field is not in the list of fields:\n{log}");
+    }
+
     /// Everything it logged so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().expect("no panic while held").clone()
@@ -219,9 +250,13 @@ impl Sidecar {
 }
 
 impl Drop for Sidecar {
+    /// Ends it, and fails the test when it logged at its highest level what must not be logged.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            self.assert_nothing_leaked();
+        }
     }
 }
 

@@ -70,6 +70,7 @@ fn insert(
         ":notice_within": new.notice_within_ms,
         ":holder": holder,
         ":hold": hold_ms,
+        ":trace": new.trace,
         ":held_until": new.now_ms.saturating_add(hold_ms),
     })?;
     let sequence = work.connection.last_insert_rowid();
@@ -86,7 +87,7 @@ fn insert(
 const INSERT: &str = "
     INSERT INTO payment (id, account, provider, operation, kind, reference, generation, fingerprint,
         amount, currency, state, attempts, open_attempts, told, absences, last_absence_at, begun_at,
-        asks, notice_within, holder, hold, held_until, amount_differs, contradicted)
+        asks, notice_within, holder, hold, held_until, amount_differs, contradicted, trace)
     VALUES (:id, :account, :provider, :operation, :kind, :reference, :generation, :fingerprint,
         :amount, :currency, 'ready', 0, 0, 'nothing', 0, 0, :now,
-        0, :notice_within, :holder, :hold, :held_until, 0, 0)";
+        0, :notice_within, :holder, :hold, :held_until, 0, 0, :trace)";

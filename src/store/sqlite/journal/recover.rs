@@ -42,7 +42,7 @@ fn held(work: &Work<'_>, from: i64) -> rusqlite::Result<Vec<(PaymentRow, String,
     work.connection
         .prepare_cached(&sql)?
         .query_map(params![from, STEP as i64], |row| {
-            Ok((rows::payment_row(row)?, row.get(29)?, row.get(30)?))
+            Ok((rows::payment_row(row)?, row.get("holder")?, row.get("held_until")?))
         })?
         .collect()
 }

@@ -15,7 +15,8 @@ use crate::store::{PaymentId, PaymentRow, PaymentView, StoredAnswer};
 pub(super) const COLUMNS: &str = "id, sequence, account, provider, operation, kind, reference, \
     generation, fingerprint, amount, currency, provider_reference, state, attempts, open_attempts, \
     told, doubtful_since, absences, last_absence_at, status, provider_code, begun_at, \
-    last_attempt_at, settled_at, asks, next_ask_at, notified_at, amount_differs, contradicted";
+    last_attempt_at, settled_at, asks, next_ask_at, notified_at, amount_differs, contradicted, \
+    trace";
 
 /// The payment with that id.
 pub(super) fn by_id(
@@ -86,6 +87,7 @@ pub(super) fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         amount_differs: row.get(27)?,
         contradicted: row.get(28)?,
         just_resolved: false,
+        trace: row.get(29)?,
     })
 }
 

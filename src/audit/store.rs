@@ -1,0 +1,403 @@
+//! A store that writes down what is done to it. Everything that moves money or is done by an operator passes here, in
+//! whatever process, so nothing else has to remember to.
+//!
+//! An entry is made after the store said that the thing is done; the store's answers pass unchanged.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::actor::{self, Actor};
+use super::{Action, Audit, Entry};
+use crate::outcome::Outcome;
+use crate::payment::Rules;
+use crate::store::{
+    AccountCounts, Announce, AskTimes, AskedAnswer, Begun, Claimed, Closure, Conclusion, Cursor,
+    EventDetail, EventId, Expectation, Filter, Freeze, Inbox, Journal, JournalError, Lease,
+    Listing, NewEvent, NewPayment, Notice, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId,
+    PaymentListing, PaymentRow, PaymentView, Received, Recovered, Retention, Selection, Settled,
+    Settlement, Spending, Store, StoreError, Swept, Tally,
+};
+
+/// Ids that one entry names; of more, the number is told.
+const IDS_NAMED_MAX: usize = 20;
+
+/// `store`, audited. What is done outside a request that says who does it is done by `otherwise`.
+pub fn audited(store: Arc<dyn Store>, audit: Audit, otherwise: Actor) -> Arc<dyn Store> {
+    Arc::new(Audited { store, audit, otherwise })
+}
+
+struct Audited {
+    store: Arc<dyn Store>,
+    audit: Audit,
+    otherwise: Actor,
+}
+
+impl Audited {
+    fn entry(&self, action: Action) -> Entry {
+        Entry::new(action, actor::current().unwrap_or(self.otherwise))
+    }
+
+    fn begun(&self, begun: &Begun, is_sent: bool) {
+        let Begun::Fresh(view) = begun else { return };
+        self.audit.record(self.entry(Action::PaymentBegun).about_payment(&view.row));
+        if is_sent {
+            self.sent(&view.row.id, view.row.payment.attempts);
+        }
+    }
+
+    fn sent(&self, id: &PaymentId, attempt: u32) {
+        let mut entry = self.entry(Action::PaymentSent).about(id);
+        entry.attempt = Some(attempt);
+        self.audit.record(entry);
+    }
+
+    /// A payment took a step at `now_ms` that may have settled it.
+    fn stepped(&self, row: &PaymentRow, now_ms: i64) {
+        if row.end().is_some() && row.settled_at_ms == Some(now_ms) {
+            let mut entry = self.entry(Action::PaymentSettled).about_payment(row);
+            entry.code = row.provider_code;
+            self.audit.record(entry);
+        }
+    }
+
+    fn operated(&self, action: Action, selection: &Selection, reason: Option<&str>, tally: Tally) {
+        if tally.changed > 0 {
+            let mut entry = self.entry(action).counting(tally.changed);
+            entry.events = Some(words(selection));
+            entry.reason = reason.map(str::to_owned);
+            self.audit.record(entry);
+        }
+    }
+}
+
+/// What an operator asked for.
+fn words(selection: &Selection) -> String {
+    match selection {
+        Selection::Ids(ids) => {
+            let named: Vec<&str> = ids.iter().take(IDS_NAMED_MAX).map(EventId::as_str).collect();
+            match ids.len() - named.len() {
+                0 => named.join(" "),
+                more => format!("{} and {more} more", named.join(" ")),
+            }
+        }
+        Selection::Matching(filter) => {
+            let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+            let parts = [
+                filter.account.as_ref().map(|account| format!("account {account}")),
+                (!states.is_empty()).then(|| format!("state {}", states.join(" "))),
+                filter.reference.as_ref().map(|reference| format!("reference {reference}")),
+                filter.from_ms.map(|at| format!("from {at}")),
+                filter.until_ms.map(|at| format!("until {at}")),
+            ];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Audited {
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.store.probe().await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let closed = self.store.close().await;
+        let audit = self.audit.clone();
+        let written = tokio::task::spawn_blocking(move || audit.close()).await;
+        if !written.unwrap_or(false) {
+            tracing::error!("the last entries of the audit log could not be written");
+        }
+        closed
+    }
+}
+
+#[async_trait]
+impl Journal for Audited {
+    async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError> {
+        let begun = self.store.begin(new).await?;
+        self.begun(&begun, false);
+        Ok(begun)
+    }
+
+    async fn begin_sending(&self, new: NewPayment) -> Result<Begun, StoreError> {
+        let begun = self.store.begin_sending(new).await?;
+        self.begun(&begun, true);
+        Ok(begun)
+    }
+
+    async fn about_to_send(
+        &self,
+        id: &PaymentId,
+        rules: Rules,
+        now_ms: i64,
+    ) -> Result<u32, JournalError> {
+        let attempt = self.store.about_to_send(id, rules, now_ms).await?;
+        self.sent(id, attempt);
+        Ok(attempt)
+    }
+
+    async fn conclude(
+        &self,
+        id: &PaymentId,
+        attempt: u32,
+        conclusion: Conclusion,
+        next_ask_at_ms: i64,
+        announce: Option<Announce>,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError> {
+        let concluding =
+            self.store.conclude(id, attempt, conclusion, next_ask_at_ms, announce, now_ms);
+        let view = concluding.await?;
+        if view.row.payment.outcome() == Some(Outcome::Unknown) {
+            let mut entry = self.entry(Action::PaymentUnknown).about_payment(&view.row);
+            entry.attempt = Some(attempt);
+            self.audit.record(entry);
+        }
+        self.stepped(&view.row, now_ms);
+        Ok(view)
+    }
+
+    async fn give_up(
+        &self,
+        id: &PaymentId,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError> {
+        let view = self.store.give_up(id, reason, now_ms).await?;
+        self.stepped(&view.row, now_ms);
+        Ok(view)
+    }
+
+    async fn close_case(
+        &self,
+        id: &PaymentId,
+        closure: Closure,
+        rules: Rules,
+        announce: Option<Announce>,
+        now_ms: i64,
+    ) -> Result<PaymentView, JournalError> {
+        let reason = match &closure {
+            Closure::Abandoned { reason } | Closure::ByHand { reason, .. } => reason.clone(),
+        };
+        let view = self.store.close_case(id, closure, rules, announce, now_ms).await?;
+        let mut entry = self.entry(Action::PaymentSettled).about_payment(&view.row);
+        entry.reason = Some(reason);
+        self.audit.record(entry);
+        Ok(view)
+    }
+
+    async fn hand_over(&self, id: &PaymentId, now_ms: i64) -> Result<(), StoreError> {
+        self.store.hand_over(id, now_ms).await
+    }
+
+    async fn claim_unknown(
+        &self,
+        account: &str,
+        now_ms: i64,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        self.store.claim_unknown(account, now_ms, limit, lease_ms).await
+    }
+
+    async fn claim_unnoticed(
+        &self,
+        account: &str,
+        now_ms: i64,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        self.store.claim_unnoticed(account, now_ms, limit, lease_ms).await
+    }
+
+    async fn asked(
+        &self,
+        id: &PaymentId,
+        answer: AskedAnswer,
+        rules: Rules,
+        times: AskTimes,
+        announce: Option<Announce>,
+    ) -> Result<PaymentView, JournalError> {
+        let now_ms = times.now_ms;
+        let view = self.store.asked(id, answer, rules, times, announce).await?;
+        self.stepped(&view.row, now_ms);
+        Ok(view)
+    }
+
+    async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError> {
+        self.store.expectation(notice).await
+    }
+
+    async fn receive_notice(
+        &self,
+        event: NewEvent,
+        notice: Notice,
+    ) -> Result<(Received, Option<PaymentRow>), StoreError> {
+        let id = event.id.clone();
+        let (received, row) = self.store.receive_notice(event, notice).await?;
+        if let (Received::Stored, Some(row)) = (&received, &row) {
+            let mut entry = Entry::new(Action::PaymentNotified, Actor::Provider).about_payment(row);
+            entry.events = Some(id.to_string());
+            self.audit.record(entry);
+        }
+        Ok((received, row))
+    }
+
+    async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {
+        let found = self.store.recover(now_ms).await?;
+        if found.unknown + found.closed > 0 {
+            let entry = self.entry(Action::PaymentsRecovered);
+            self.audit.record(entry.counting(found.unknown + found.closed));
+        }
+        Ok(found)
+    }
+
+    fn payment_changes(&self, id: &PaymentId) -> watch::Receiver<u64> {
+        self.store.payment_changes(id)
+    }
+
+    fn unknown_changes(&self, account: &str) -> watch::Receiver<u64> {
+        self.store.unknown_changes(account)
+    }
+
+    async fn find_payment(
+        &self,
+        account: &str,
+        operation: &str,
+        reference: &str,
+    ) -> Result<Option<PaymentView>, StoreError> {
+        self.store.find_payment(account, operation, reference).await
+    }
+
+    async fn payment(&self, id: &PaymentId) -> Result<Option<PaymentView>, StoreError> {
+        self.store.payment(id).await
+    }
+
+    async fn show_payment(&self, id: &PaymentId) -> Result<Option<PaymentDetail>, StoreError> {
+        self.store.show_payment(id).await
+    }
+
+    async fn list_payments(
+        &self,
+        filter: &PaymentFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<PaymentListing, StoreError> {
+        self.store.list_payments(filter, after, limit).await
+    }
+
+    async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError> {
+        self.store.payment_counts().await
+    }
+
+    async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError> {
+        self.store.sweep_payments(now_ms, kept_ms).await
+    }
+
+    async fn freeze(&self, account: &str, reason: &str, now_ms: i64) -> Result<(), StoreError> {
+        self.store.freeze(account, reason, now_ms).await?;
+        let mut entry = self.entry(Action::Frozen).of_account(account);
+        entry.reason = Some(reason.to_owned());
+        self.audit.record(entry);
+        Ok(())
+    }
+
+    async fn unfreeze(&self, account: &str) -> Result<bool, StoreError> {
+        let was_frozen = self.store.unfreeze(account).await?;
+        if was_frozen {
+            self.audit.record(self.entry(Action::Unfrozen).of_account(account));
+        }
+        Ok(was_frozen)
+    }
+
+    async fn spendings(&self, since_ms: i64) -> Result<Vec<Spending>, StoreError> {
+        self.store.spendings(since_ms).await
+    }
+
+    async fn freezes(&self) -> Result<Vec<Freeze>, StoreError> {
+        self.store.freezes().await
+    }
+}
+
+#[async_trait]
+impl Inbox for Audited {
+    async fn receive(&self, event: NewEvent) -> Result<Received, StoreError> {
+        self.store.receive(event).await
+    }
+
+    async fn claim(
+        &self,
+        account: &str,
+        now_ms: i64,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        self.store.claim(account, now_ms, limit, lease_ms).await
+    }
+
+    async fn renew(
+        &self,
+        leases: &[Lease],
+        now_ms: i64,
+        lease_ms: i64,
+    ) -> Result<usize, StoreError> {
+        self.store.renew(leases, now_ms, lease_ms).await
+    }
+
+    async fn settle(
+        &self,
+        lease: &Lease,
+        settlement: Settlement,
+        now_ms: i64,
+    ) -> Result<Settled, StoreError> {
+        self.store.settle(lease, settlement, now_ms).await
+    }
+
+    async fn next_due(&self, account: &str) -> Result<Option<i64>, StoreError> {
+        self.store.next_due(account).await
+    }
+
+    fn changes(&self, account: &str) -> watch::Receiver<u64> {
+        self.store.changes(account)
+    }
+
+    async fn list(
+        &self,
+        filter: &Filter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listing, StoreError> {
+        self.store.list(filter, after, limit).await
+    }
+
+    async fn show(&self, id: &EventId) -> Result<Option<EventDetail>, StoreError> {
+        self.store.show(id).await
+    }
+
+    async fn replay(&self, selection: &Selection, now_ms: i64) -> Result<Tally, StoreError> {
+        let tally = self.store.replay(selection, now_ms).await?;
+        self.operated(Action::Replayed, selection, None, tally);
+        Ok(tally)
+    }
+
+    async fn discard(
+        &self,
+        selection: &Selection,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<Tally, StoreError> {
+        let tally = self.store.discard(selection, reason, now_ms).await?;
+        self.operated(Action::Discarded, selection, Some(reason), tally);
+        Ok(tally)
+    }
+
+    async fn counts(&self) -> Result<Vec<AccountCounts>, StoreError> {
+        self.store.counts().await
+    }
+
+    async fn sweep(&self, now_ms: i64, retention: Retention) -> Result<Swept, StoreError> {
+        self.store.sweep(now_ms, retention).await
+    }
+}

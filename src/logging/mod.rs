@@ -1,0 +1,70 @@
+//! Structured logs on standard error: JSON lines or text, with the request's id in every line about a request.
+//!
+//! Lines are made here and nowhere else, from the fields listed in [`fields`]; a field that is not listed is named but
+//! its value is left out. So there is nothing that would have to filter secrets: bodies, keys and tokens have no field.
+//! Libraries are held at `warn` whatever our level is, because at `debug` an HTTP library prints header fields.
+
+pub mod fields;
+mod lines;
+mod panics;
+mod writer;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
+
+use crate::config::LogFormat;
+
+pub use writer::finish;
+
+/// The target of spans that are phases of a request: for tracing alone, a log has no use for them.
+pub const PHASES: &str = "countersign_phase";
+
+/// A second reader of what is logged, such as tracing.
+pub type Also = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Installs the process's subscriber and the hook that reports panics; a second call changes nothing.
+pub fn install(format: LogFormat, level: &str, also: Option<Also>) {
+    let lines = lines::Lines { format, writer: writer::start() }.with_filter(filter(level));
+    let subscriber = Registry::default().with(also).with(lines);
+    // Already installed: a test or an embedding program has its own subscriber.
+    if subscriber.try_init().is_ok() {
+        panics::report_without_values();
+    }
+}
+
+/// What of our own lines is written: `level` and above. Of the libraries' only warnings and errors.
+fn filter(level: &str) -> Targets {
+    let own = level.parse().unwrap_or(LevelFilter::INFO);
+    Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("countersign", own)
+        .with_target(PHASES, LevelFilter::OFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn libraries_are_never_heard_below_warn() {
+        for level in ["error", "warn", "info", "debug", "trace"] {
+            let filter = filter(level);
+            for library in ["pingora_core", "rustls", "log", "h2"] {
+                assert!(!filter.would_enable(library, &Level::INFO), "`{library}` at `{level}`");
+                assert!(filter.would_enable(library, &Level::WARN), "`{library}` at `{level}`");
+            }
+        }
+    }
+
+    #[test]
+    fn the_level_is_that_of_our_own_lines() {
+        assert!(filter("trace").would_enable("countersign::outbound", &Level::TRACE));
+        assert!(!filter("info").would_enable("countersign::outbound", &Level::DEBUG));
+        assert!(!filter("trace").would_enable(PHASES, &Level::ERROR), "phases are not logged");
+    }
+}

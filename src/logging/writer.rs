@@ -1,0 +1,58 @@
+//! The thread that writes: a bounded queue before standard error, so that a reader that stalls holds up nobody.
+//!
+//! Lines that find the queue full are dropped and counted; how many is said as soon as lines are read again.
+
+use std::io::{self, BufWriter, Stderr, Write};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+
+use super::lines;
+
+/// Lines that may wait. At some 300 bytes each, 5 MB; a few seconds of the busiest log.
+const LINES_WAITING_MAX: usize = 16 * 1024;
+
+/// Ends the thread when dropped, after what waits was written or a second has passed.
+static WRITING: Mutex<Option<WorkerGuard>> = Mutex::new(None);
+
+/// How many lines were dropped since the process began.
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Starts the thread.
+pub(super) fn start() -> NonBlocking {
+    let sink = Sink { out: BufWriter::new(io::stderr()), told: 0 };
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LINES_WAITING_MAX)
+        .thread_name("log")
+        .finish(sink);
+    let _ = DROPPED.set(writer.error_counter());
+    *WRITING.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    writer
+}
+
+/// Writes what waits, a second long at most. What is logged afterwards is lost: call it last.
+pub fn finish() {
+    drop(WRITING.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// Standard error, flushed when the queue is empty.
+struct Sink {
+    out: BufWriter<Stderr>,
+    told: usize,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let dropped = DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
+        if dropped > self.told {
+            self.out.write_all(lines::dropped(dropped - self.told).as_bytes())?;
+            self.told = dropped;
+        }
+        self.out.flush()
+    }
+}

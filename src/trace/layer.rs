@@ -1,0 +1,205 @@
+//! Listens to spans as they begin, learn and end, and queues those that ended.
+//!
+//! Parent-based: a trace that came from outside is exported when its beginner does, one that begins here by chance. Only
+//! spans that are exported cost more than a look.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::rand;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::{Extensions, LookupSpan};
+
+use super::context::TraceContext;
+use super::export::Queue;
+use crate::logging::fields::{Fields, Value};
+use crate::logging::{Also, PHASES};
+
+/// A span that goes to the collector when it ends.
+#[derive(Debug)]
+pub(super) struct TracedSpan {
+    pub context: TraceContext,
+    pub parent: Option<u64>,
+    /// `tracestate` of the trace that came from outside.
+    pub state: Option<String>,
+    pub name: &'static str,
+    pub began_ns: u64,
+    pub ended_ns: u64,
+    pub links: Vec<TraceContext>,
+    pub fields: Fields,
+    pub has_failed: bool,
+}
+
+/// What is kept with a span.
+enum Kept {
+    Traced(Box<TracedSpan>),
+    /// Its trace is not exported, so those within are not either.
+    Not,
+}
+
+/// The layer that queues spans; of the traces that begin here `sample`, from 0 to 1.
+pub(super) fn exporting(queue: Queue, sample: f64) -> Also {
+    let ours = Targets::new()
+        .with_target("countersign", LevelFilter::INFO)
+        .with_target(PHASES, LevelFilter::INFO);
+    Box::new(Exporting { queue, sample }.with_filter(ours))
+}
+
+/// The place of a span that is exported.
+pub(super) fn context_of(extensions: &Extensions<'_>) -> Option<TraceContext> {
+    match extensions.get()? {
+        Kept::Traced(span) => Some(span.context),
+        Kept::Not => None,
+    }
+}
+
+struct Exporting {
+    queue: Queue,
+    sample: f64,
+}
+
+impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Exporting {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        let mut given = Given::default();
+        attributes.record(&mut given);
+        let place = match span.parent() {
+            Some(parent) => match parent.extensions().get() {
+                Some(Kept::Traced(parent)) => Some((parent.context, parent.state.clone())),
+                Some(Kept::Not) | None => None,
+            },
+            None => self.root(&given),
+        };
+        let kept = match place {
+            Some((parent, state)) => Kept::Traced(Box::new(TracedSpan {
+                context: TraceContext { span_id: random_id(), ..parent },
+                parent: Some(parent.span_id).filter(|id| *id != 0),
+                state,
+                name: attributes.metadata().name(),
+                began_ns: now_ns(),
+                ended_ns: 0,
+                links: given.link.into_iter().collect(),
+                fields: given.fields,
+                has_failed: false,
+            })),
+            None => Kept::Not,
+        };
+        span.extensions_mut().insert(kept);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        if let Some(Kept::Traced(traced)) = span.extensions_mut().get_mut() {
+            let mut given = Given::default();
+            values.record(&mut given);
+            traced.learn(given);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let Some(span) = context.event_span(event) else { return };
+        if let Some(Kept::Traced(traced)) = span.extensions_mut().get_mut() {
+            let mut given = Given::default();
+            event.record(&mut given);
+            traced.learn(given);
+            traced.has_failed |= *event.metadata().level() == Level::ERROR;
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let Some(span) = context.span(&id) else { return };
+        let kept = span.extensions_mut().remove();
+        if let Some(Kept::Traced(mut traced)) = kept {
+            traced.ended_ns = now_ns();
+            self.queue.put(traced);
+        }
+    }
+}
+
+impl TracedSpan {
+    /// What is logged about it is said of it too.
+    fn learn(&mut self, given: Given) {
+        self.has_failed |= given.fields.find("outcome") == Some(&Value::Text("unknown".to_owned()));
+        for (name, value) in given.fields.values {
+            self.fields.set(name, value);
+        }
+        self.links.extend(given.link);
+    }
+}
+
+impl Exporting {
+    /// Where a span begins that is within no other: in the trace that it came with, or in a new one. A span id of 0 stands
+    /// for no parent.
+    fn root(&self, given: &Given) -> Option<(TraceContext, Option<String>)> {
+        if let Some(parent) = given.parent {
+            return parent.is_sampled.then(|| (parent, given.state.clone()));
+        }
+        // The ids of requests are random numbers of the size of a trace's id: one number for both is easier to find.
+        let own = given.fields.find("request_id").and_then(|id| match id {
+            Value::Text(text) => u128::from_str_radix(text, 16).ok().filter(|id| *id != 0),
+            Value::Integer(_) | Value::Float(_) | Value::Bool(_) => None,
+        });
+        let trace_id =
+            own.unwrap_or_else(|| u128::from(random_id()) << 64 | u128::from(random_id()));
+        // The low half of the id is as good as a die, and every process comes to the same verdict.
+        let is_sampled = ((trace_id as u64) as f64) < self.sample * (u64::MAX as f64);
+        is_sampled.then_some((TraceContext { trace_id, span_id: 0, is_sampled }, None))
+    }
+}
+
+/// What a span was given, with what is for tracing alone.
+#[derive(Default)]
+struct Given {
+    fields: Fields,
+    parent: Option<TraceContext>,
+    state: Option<String>,
+    link: Option<TraceContext>,
+}
+
+impl Visit for Given {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.fields.record_debug(field, value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "trace.parent" => self.parent = value.parse().ok(),
+            "trace.state" => self.state = Some(value.to_owned()),
+            "trace.link" => self.link = value.parse().ok(),
+            _ => self.fields.record_str(field, value),
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.fields.record_i64(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.fields.record_u64(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.fields.record_f64(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.fields.record_bool(field, value);
+    }
+}
+
+/// Never 0. Ids need to be unique, not secret.
+fn random_id() -> u64 {
+    let mut bytes = [0; 8];
+    let _ = rand::fill(&mut bytes);
+    u64::from_ne_bytes(bytes).max(1)
+}
+
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
