@@ -83,6 +83,7 @@ impl Sidecar {
         let notify = boot.notify.map(|notify| edge::bind("listen.notify", &notify)).transpose()?;
         let metrics = Metrics::new(build.version, build.commit);
         announce(&metrics, &loaded.snapshot);
+        metrics.config_loaded_at_start(clock.now().as_second() as f64);
         let drain_max = drain_max(&loaded.snapshot);
         let live = Live::new(loaded.snapshot);
         let url: StoreUrl = boot.store.0.parse().map_err(OpenError::StoreUrl)?;

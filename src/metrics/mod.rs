@@ -3,6 +3,7 @@
 //! Labels are configured account names, operations of the profile and closed enums; never ids, paths or error text.
 
 mod labels;
+mod reloads;
 
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ use prometheus::{
 pub use labels::{
     AttemptResult, CallClass, DeliveryResult, KeyUse, LimitKind, NotificationResult, Phase,
 };
+pub use reloads::ReloadResult;
+
+use reloads::Reloads;
 
 /// Seconds from 1 ms (a query over loopback) to 60 s (the longest time-out that makes sense for a payment). Dense where
 /// providers usually answer (50 ms to 5 s), with an edge at the default total time-out of 30 s.
@@ -83,6 +87,8 @@ pub struct Metrics {
     deliveries: IntCounterVec,
     /// `countersign_delivery_lag_seconds{account}`: from received to delivered, replays left out.
     delivery_lag: HistogramVec,
+    /// `countersign_config_…`.
+    reloads: Reloads,
 }
 
 /// What is not delivered of one account.
@@ -292,6 +298,7 @@ impl Metrics {
                     &["account"],
                 ),
             ),
+            reloads: Reloads::new(&registry),
             registry,
         };
         for phase in Phase::ALL {
@@ -380,6 +387,16 @@ impl Metrics {
     /// Counts `seconds` from received to delivered.
     pub fn observe_delivery_lag(&self, account: &str, seconds: f64) {
         self.delivery_lag.with_label_values(&[account]).observe(seconds);
+    }
+
+    /// Notes that the configuration was read when the process started; Unix time in seconds.
+    pub fn config_loaded_at_start(&self, now_unix_seconds: f64) {
+        self.reloads.started(now_unix_seconds);
+    }
+
+    /// Counts one reload of the configuration; Unix time in seconds.
+    pub fn count_reload(&self, result: ReloadResult, now_unix_seconds: f64) {
+        self.reloads.count(result, now_unix_seconds);
     }
 
     /// The Prometheus text exposition.
