@@ -19,8 +19,9 @@ use crate::delivery::{self, Delivery};
 use crate::edge::{self, BindError, Bound, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
 use crate::limits::{InFlight, Limiters};
-use crate::metrics::{KeyUse, Metrics};
+use crate::metrics::{AnnouncedAccount, AnnouncedKey, KeyUse, Metrics};
 use crate::outbound::{Outbound, resolve};
+use crate::provider::CodeMeaning;
 use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError, StoreUrl};
 
@@ -196,16 +197,31 @@ impl Sidecar {
 /// Makes the series of every account and key exist from the start.
 fn announce(metrics: &Metrics, snapshot: &Snapshot) {
     for account in snapshot.accounts.values() {
-        let operations =
-            account.provider.operations.iter().map(|operation| operation.name.as_str());
-        metrics.announce_account(&account.name, operations);
-        for key in account.signing_keys.keys() {
-            let not_after = key.not_after.map(|end| end.as_second());
-            metrics.announce_key(&account.name, &key.id, KeyUse::Sign, not_after);
-        }
-        for key in &account.provider_keys {
-            metrics.announce_key(&account.name, &key.id, KeyUse::Verify, None);
-        }
+        let provider = &account.provider;
+        let ours = account.signing_keys.keys().iter().map(|key| AnnouncedKey {
+            id: &key.id,
+            usage: KeyUse::Sign,
+            not_after: key.not_after.map(|end| end.as_second()),
+        });
+        let theirs = account.provider_keys.iter().map(|key| AnnouncedKey {
+            id: &key.id,
+            usage: KeyUse::Verify,
+            not_after: None,
+        });
+        let codes = &provider.codes.codes;
+        let accepted = codes.iter().filter(|(_, code)| code.meaning == CodeMeaning::Accepted);
+        metrics.announce_account(&AnnouncedAccount {
+            name: &account.name,
+            operations: provider.operations.iter().map(|it| it.name.as_str()).collect(),
+            events: provider
+                .events
+                .rules
+                .iter()
+                .flat_map(|it| it.names.keys().map(String::as_str))
+                .collect(),
+            accepted: accepted.map(|(code, _)| code.to_string()).collect(),
+            keys: ours.chain(theirs).collect(),
+        });
     }
 }
 

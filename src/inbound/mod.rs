@@ -114,10 +114,7 @@ impl Inbound {
     }
 
     fn note_use(&self, account: &Account, verified: &Verified, now: Timestamp) {
-        self.metrics
-            .key_last_used
-            .with_label_values(&[&account.name, &verified.key_id])
-            .set(now.as_second() as f64);
+        self.metrics.key_used(&account.name, &verified.key_id, now.as_second());
     }
 }
 

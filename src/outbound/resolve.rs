@@ -183,7 +183,7 @@ async fn announce(
         outcome,
         "an unknown outcome was resolved"
     );
-    outbound.metrics.resolved.with_label_values(&[&row.account, outcome]).inc();
+    outbound.metrics.count_resolved(&row.account, outcome);
     let Some(answer) = &view.answer else { return Ok(()) };
     let Some(understood) = call.account.provider.read_answer(&answer.body) else { return Ok(()) };
     let crate::provider::LookedUp::Found { data } =
