@@ -10,7 +10,7 @@ mod cpu;
 use std::time::Duration;
 
 use countersign::metrics::{
-    AnnouncedAccount, AnnouncedKey, AttemptResult, KeyUse, Metrics, NotificationResult, Phase,
+    AnnouncedAccount, AttemptResult, KeyUse, Metrics, NotificationResult, Phase,
 };
 
 const MEASURED: Duration = Duration::from_secs(1);
@@ -30,8 +30,8 @@ fn main() {
             operations: operations.iter().map(String::as_str).collect(),
             events: vec!["disbursement.success", "disbursement.failed"],
             accepted: vec!["10000".to_owned()],
-            keys: vec![AnnouncedKey { id: "2026-01", usage: KeyUse::Sign, not_after: Some(1) }],
         });
+        metrics.announce_key(name, "2026-01", KeyUse::Sign, Some(1));
     }
     let operation = &operations[OPERATIONS / 2];
     let request_us = cpu::us_of(MEASURED, || request(&metrics, "shop-vn", operation));

@@ -61,7 +61,7 @@ mod tests {
         assert!(!report.ok);
         insta::assert_snapshot!(text::of(&report), @r#"
 mine.toml: 3 mistakes
-  lisen: unknown key, did you mean `listen`? allowed here: `listen`, `store`, `log`, `account`
+  lisen: unknown key, did you mean `listen`? allowed here: `listen`, `store`, `log`, `reload`, `account`
   account.shop-th.base_url: nothing found, expected an https URL with nothing after its path, such as `https://api.provider.example`
   account.shop-th.signing_key: nothing found, expected at least one key that signs
 "#);

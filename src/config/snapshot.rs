@@ -27,6 +27,7 @@ pub struct Snapshot {
     /// By account name.
     pub accounts: BTreeMap<String, Arc<Account>>,
     pub retention: Retention,
+    pub reload: Reload,
     /// The configuration as JSON with every secret redacted.
     pub redacted: serde_json::Value,
     /// SHA-256 (hex) over the configuration and every file it refers to.
@@ -43,6 +44,15 @@ pub struct Retention {
     pub duplicates: Duration,
     /// Settled payments of the journal.
     pub payments: Duration,
+}
+
+/// How changes of the configuration's files are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether the directories of the files are watched.
+    pub watch: bool,
+    /// How often the files are read and compared; `None` for never.
+    pub poll: Option<Duration>,
 }
 
 /// One merchant application at one provider.

@@ -20,13 +20,13 @@ pub struct InboxFigures {
 
 pub(super) struct Deliveries {
     /// `countersign_inbox_events{account,state}`: pending, retrying, dead.
-    inbox_events: IntGaugeVec,
+    pub inbox_events: IntGaugeVec,
     /// `countersign_inbox_oldest_age_seconds{account}`.
-    oldest_age: GaugeVec,
+    pub oldest_age: GaugeVec,
     /// `countersign_deliveries_total{account,result}`.
-    total: IntCounterVec,
+    pub total: IntCounterVec,
     /// `countersign_delivery_lag_seconds{account}`: from received to delivered, replays left out.
-    lag: HistogramVec,
+    pub lag: HistogramVec,
 }
 
 impl Deliveries {

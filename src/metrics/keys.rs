@@ -7,11 +7,11 @@ use super::{KeyUse, Metrics};
 
 pub(super) struct Keys {
     /// `countersign_signing_key_info{account,key_id,use}`: 1 for every loaded key.
-    info: IntGaugeVec,
+    pub info: IntGaugeVec,
     /// `countersign_key_not_after_timestamp_seconds{account,key_id}`: only for keys with an end.
-    not_after: GaugeVec,
+    pub not_after: GaugeVec,
     /// `countersign_key_last_used_timestamp_seconds{account,key_id}`: 0 until first used.
-    last_used: GaugeVec,
+    pub last_used: GaugeVec,
 }
 
 impl Keys {
@@ -39,36 +39,21 @@ impl Keys {
     }
 }
 
-/// A key whose series are to exist.
-#[derive(Clone, Copy, Debug)]
-pub struct AnnouncedKey<'a> {
-    /// The key's configured name.
-    pub id: &'a str,
-    /// Whether it is ours or the provider's.
-    pub usage: KeyUse,
-    /// When it stops being valid, in Unix time, if it does.
-    pub not_after: Option<i64>,
-}
-
 impl Metrics {
-    /// Makes the series of an account's keys exist; those of keys that are not among them are left out.
-    pub(super) fn announce_keys(&self, account: &str, keys: &[AnnouncedKey<'_>]) {
-        for key in keys {
-            self.keys.info.with_label_values(&[account, key.id, key.usage.as_str()]).set(1);
-            self.keys.last_used.with_label_values(&[account, key.id]);
-            match (key.usage, key.not_after) {
-                (_, Some(end)) => {
-                    self.keys.not_after.with_label_values(&[account, key.id]).set(end as f64);
-                }
-                // It had an end before a reload, perhaps; that it never had one is no error.
-                (KeyUse::Sign, None) => {
-                    let _ = self.keys.not_after.remove_label_values(&[account, key.id]);
-                }
-                (KeyUse::Verify, None) => {}
+    /// Makes a key's series exist; `not_after` is Unix time in seconds.
+    pub fn announce_key(&self, account: &str, key_id: &str, usage: KeyUse, not_after: Option<i64>) {
+        self.keys.info.with_label_values(&[account, key_id, usage.as_str()]).set(1);
+        self.keys.last_used.with_label_values(&[account, key_id]);
+        match (usage, not_after) {
+            (_, Some(end)) => {
+                self.keys.not_after.with_label_values(&[account, key_id]).set(end as f64);
             }
+            // It may have had an end before a reload; that it never had one is no error.
+            (KeyUse::Sign, None) => {
+                let _ = self.keys.not_after.remove_label_values(&[account, key_id]);
+            }
+            (KeyUse::Verify, None) => {}
         }
-        let loaded = keys.iter().map(|key| (key.id.to_owned(), key.usage)).collect();
-        self.shown.set_keys(account, loaded);
     }
 
     /// Notes when a key was used, in Unix time.

@@ -8,11 +8,11 @@ use super::{CallClass, LimitKind, Metrics};
 pub(super) struct Limits {
     /// `countersign_rate_limited_total{account,limit}`: calls refused by a rate, by the provider's own word, or by the
     /// money per hour. Calls that waited and passed are not counted.
-    rate_limited: IntCounterVec,
+    pub rate_limited: IntCounterVec,
     /// `countersign_circuit_state{account,class}`: an open circuit whose time is over stays 2 until a call tries it.
-    circuit_state: IntGaugeVec,
+    pub circuit_state: IntGaugeVec,
     /// `countersign_clock_skew_seconds{account}`: missing until first measured, as 0 would say that the clocks agree.
-    clock_skew: GaugeVec,
+    pub clock_skew: GaugeVec,
 }
 
 impl Limits {

@@ -4,6 +4,7 @@
 
 mod buckets;
 mod deliveries;
+mod forget;
 mod keys;
 mod labels;
 mod limits;
@@ -12,7 +13,6 @@ mod payments;
 mod register;
 mod reloads;
 mod requests;
-mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +22,6 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder, Registry, TextEncoder};
 
 pub use deliveries::InboxFigures;
-pub use keys::AnnouncedKey;
 pub use labels::{
     AttemptResult, CallClass, DeliveryResult, KeyUse, LimitKind, NotificationResult, Phase,
 };
@@ -37,7 +36,6 @@ use notifications::Notifications;
 use payments::Payments;
 use reloads::Reloads;
 use requests::Requests;
-use shown::Shown;
 
 /// The program's metrics. What can be counted stands beside the family it belongs to, in the file of that name.
 pub struct Metrics {
@@ -56,7 +54,6 @@ pub struct Metrics {
     keys: Keys,
     /// `countersign_config_…`.
     reloads: Reloads,
-    shown: Shown,
 }
 
 /// An account whose series are to exist from the start, so that a first event is a step and not a new series.
@@ -69,8 +66,6 @@ pub struct AnnouncedAccount<'a> {
     pub events: Vec<&'a str>,
     /// The provider's answer codes for what it accepted.
     pub accepted: Vec<String>,
-    /// Every key, ours and the provider's.
-    pub keys: Vec<AnnouncedKey<'a>>,
 }
 
 impl Metrics {
@@ -92,7 +87,6 @@ impl Metrics {
             deliveries: Deliveries::new(&registry),
             keys: Keys::new(&registry),
             reloads: Reloads::new(&registry),
-            shown: Shown::default(),
             registry,
         };
         // What strangers ask for without naming an account.
@@ -100,10 +94,9 @@ impl Metrics {
         Arc::new(metrics)
     }
 
-    /// Makes an account's series exist, also when it was there before: then its keys become these.
+    /// Makes an account's series exist, so that rates and absences can be told apart.
     pub fn announce_account(&self, account: &AnnouncedAccount<'_>) {
         let name = account.name;
-        self.shown.add_account(name);
         self.requests_in_flight(name);
         for operation in &account.operations {
             self.requests.announce(name, operation, &account.accepted);
@@ -112,22 +105,13 @@ impl Metrics {
         self.limits.announce(name);
         self.notifications.announce(name, account.events.iter().copied());
         self.deliveries.announce(name);
-        self.announce_keys(name, &account.keys);
-    }
-
-    /// Leaves out all series of an account that is no longer configured. One that comes back goes on where it was.
-    pub fn forget_account(&self, account: &str) {
-        self.shown.forget_account(account);
     }
 
     /// The Prometheus text exposition.
     pub fn render(&self) -> Vec<u8> {
-        let mut families = self.registry.gather();
-        self.shown.filter(&mut families);
         let mut out = Vec::with_capacity(64 * 1024);
-        TextEncoder::new()
-            .encode(&families, &mut out)
-            .expect("writing to memory does not fail and every family has samples");
+        // Writing to memory cannot fail, and a family without samples is left out rather than an error.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut out);
         out
     }
 }

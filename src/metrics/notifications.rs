@@ -11,9 +11,9 @@ pub const OTHER_EVENT: &str = "other";
 
 pub(super) struct Notifications {
     /// `countersign_notifications_total{account,event,result}`: `event` is one of the profile's event names, or `other`.
-    total: IntCounterVec,
+    pub total: IntCounterVec,
     /// `countersign_notification_duration_seconds{account}`: from the whole notification to the finished answer.
-    duration: HistogramVec,
+    pub duration: HistogramVec,
 }
 
 impl Notifications {

@@ -10,11 +10,11 @@ const FINAL: [&str; 3] = ["accepted", "rejected", "not_sent"];
 
 pub(super) struct Payments {
     /// `countersign_unknown_outcomes{account}`.
-    unknown: IntGaugeVec,
+    pub unknown: IntGaugeVec,
     /// `countersign_unknown_oldest_age_seconds{account}`.
-    oldest_age: GaugeVec,
+    pub oldest_age: GaugeVec,
     /// `countersign_resolved_total{account,final}`.
-    resolved: IntCounterVec,
+    pub resolved: IntCounterVec,
 }
 
 impl Payments {

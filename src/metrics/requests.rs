@@ -25,16 +25,16 @@ const EXPECTED: [(&str, &str); 9] = [
 pub(super) struct Requests {
     /// `countersign_requests_total{account,operation,outcome,code}`: `code` is the provider's answer code or the problem
     /// code.
-    total: IntCounterVec,
+    pub total: IntCounterVec,
     /// `countersign_request_duration_seconds{account,operation}`: from the whole request to the finished answer.
-    duration: HistogramVec,
+    pub duration: HistogramVec,
     /// `countersign_request_phase_seconds{phase}`, by the phase's place in [`Phase::ALL`]: they are observed several times
     /// in every request.
     phases: [Histogram; Phase::ALL.len()],
     /// `countersign_requests_in_flight{account}`.
-    in_flight: IntGaugeVec,
+    pub in_flight: IntGaugeVec,
     /// `countersign_upstream_attempts_total{account,operation,result}`.
-    attempts: IntCounterVec,
+    pub attempts: IntCounterVec,
 }
 
 impl Requests {

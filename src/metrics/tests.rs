@@ -4,24 +4,19 @@ fn text(metrics: &Metrics) -> String {
     String::from_utf8(metrics.render()).expect("text")
 }
 
-fn key(id: &str, usage: KeyUse, not_after: Option<i64>) -> AnnouncedKey<'_> {
-    AnnouncedKey { id, usage, not_after }
-}
-
-fn shop(keys: Vec<AnnouncedKey<'_>>) -> AnnouncedAccount<'_> {
+fn shop() -> AnnouncedAccount<'static> {
     AnnouncedAccount {
         name: "shop",
         operations: vec!["payout_create", "balance"],
         events: vec!["paid.success"],
         accepted: vec!["10000".to_owned()],
-        keys,
     }
 }
 
 #[test]
 fn what_an_alert_is_about_is_a_step_and_not_a_new_series() {
     let metrics = Metrics::new("0", "0");
-    metrics.announce_account(&shop(vec![]));
+    metrics.announce_account(&shop());
     let text = text(&metrics);
     let mut expected: Vec<String> = Vec::new();
     for result in NotificationResult::ALL {
@@ -85,44 +80,4 @@ fn every_phase_is_counted_as_itself() {
         );
         assert!(text(&metrics).contains(&line), "`{line}` is missing");
     }
-}
-
-#[test]
-fn a_removed_account_is_gone_even_when_one_of_its_calls_ends_later() {
-    let metrics = Metrics::new("0", "0");
-    metrics.announce_account(&shop(vec![key("k1", KeyUse::Sign, Some(9))]));
-    metrics.announce_account(&AnnouncedAccount { name: "other", ..shop(vec![]) });
-    let refused = metrics.rate_limited("shop", LimitKind::Account);
-    metrics.forget_account("shop");
-    metrics.count_request("shop", "payout_create", "accepted", "10000", 0.1);
-    metrics.set_inbox("shop", InboxFigures::default());
-    assert!(!text(&metrics).contains("account=\"shop\""), "{}", text(&metrics));
-    assert!(text(&metrics).contains("account=\"other\""), "the others stay");
-
-    metrics.announce_account(&shop(vec![]));
-    refused.inc();
-    let back = text(&metrics);
-    let line = "countersign_rate_limited_total{account=\"shop\",limit=\"account\"} 1\n";
-    assert!(back.contains(line), "a limit that outlived the account counts into nothing: {back}");
-}
-
-#[test]
-fn a_key_that_was_taken_out_is_gone_and_one_that_stays_keeps_its_last_use() {
-    let metrics = Metrics::new("0", "0");
-    metrics.announce_account(&shop(vec![
-        key("old", KeyUse::Sign, Some(100)),
-        key("new", KeyUse::Sign, Some(200)),
-        key("theirs", KeyUse::Verify, None),
-    ]));
-    metrics.key_used("shop", "new", 50);
-    metrics.announce_account(&shop(vec![
-        key("new", KeyUse::Sign, None),
-        key("theirs", KeyUse::Verify, None),
-    ]));
-    metrics.key_used("shop", "old", 60);
-    let text = text(&metrics);
-    assert!(!text.contains("key_id=\"old\""), "an alert on its end would never stop: {text}");
-    assert!(!text.contains("not_after_timestamp_seconds{"), "`new` has no end any more: {text}");
-    let used = "countersign_key_last_used_timestamp_seconds{account=\"shop\",key_id=\"new\"} 50\n";
-    assert!(text.contains(used), "{text}");
 }

@@ -5,13 +5,12 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::app::unusable;
 use crate::clock::Clock;
 use crate::config::{Account, Address, Boot, Environment, Listener, Loaded};
-use crate::edge::tls::{CertificateSlot, client_config};
 use crate::mistake::Mistake;
 use crate::provider::Operation;
 use crate::sign::PublicKey;
-use crate::store::StoreUrl;
 
 #[derive(Serialize)]
 pub(super) struct Report {
@@ -95,7 +94,7 @@ impl Report {
             accounts: Vec::new(),
             warnings: Vec::new(),
         };
-        let Loaded { boot, snapshot, warnings } = match loaded {
+        let Loaded { boot, snapshot, warnings, .. } = match loaded {
             Ok(loaded) => loaded,
             Err(mistakes) => return wrong(mistakes),
         };
@@ -109,36 +108,6 @@ impl Report {
             ..wrong(Vec::new())
         }
     }
-}
-
-/// What could be read and what `run` could not use after all, by key path.
-fn unusable(loaded: &Loaded) -> Vec<Mistake> {
-    let store = loaded.boot.store.0.parse::<StoreUrl>().err();
-    let store = store.map(|problem| Mistake::new("store.url", problem));
-    store.into_iter().chain(unusable_tls(loaded)).collect()
-}
-
-fn unusable_tls(loaded: &Loaded) -> Vec<Mistake> {
-    let outwards = loaded.snapshot.accounts.values().flat_map(|account| {
-        let application = account.delivery.as_ref().map(|delivery| &delivery.target);
-        let targets = [("tls", Some(&account.target)), ("delivery.tls", application)];
-        targets.into_iter().filter_map(|(key, target)| {
-            let error = client_config(target?.tls.as_ref()?).err()?;
-            Some(Mistake::new(format!("account.{}.{key}", account.name), error.to_string()))
-        })
-    });
-    let boot = &loaded.boot;
-    let listeners = [
-        ("listen.app", Some(&boot.app)),
-        ("listen.notify", boot.notify.as_ref()),
-        ("listen.admin", Some(&boot.admin)),
-    ];
-    let listening = listeners.into_iter().filter_map(|(path, listener)| {
-        let tls = listener?.tls.as_ref()?;
-        let error = CertificateSlot::new(&tls.cert_pem, tls.key_pem.expose()).err()?;
-        Some(Mistake::new(path, error.to_string()))
-    });
-    outwards.chain(listening).collect()
 }
 
 impl ListenReport {
