@@ -12,6 +12,7 @@ mod edge_tls;
 mod edge_upstream;
 mod lifecycle;
 mod notifications;
+mod observability;
 mod outbound;
 mod outcomes;
 mod payments;

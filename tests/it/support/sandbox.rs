@@ -31,6 +31,11 @@ impl SandboxProcess {
         Self { child, address }
     }
 
+    /// Where it answers the provider's calls and the tests' wishes.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
