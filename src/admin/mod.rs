@@ -1,6 +1,7 @@
 //! The admin side: metrics, health, the redacted configuration and the API description. Reads only,
 //! but for finding out whether the store can be written, and for reloading when it is asked to.
 
+mod keys;
 mod readiness;
 mod reloading;
 
@@ -11,7 +12,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::clock::Clock;
-use crate::config::Live;
+use crate::config::{Live, started_with};
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::reload::Reloader;
@@ -64,6 +65,7 @@ enum Page {
     Readiness,
     Configuration,
     OpenApi,
+    Keys,
     Reload,
 }
 
@@ -75,6 +77,7 @@ impl Page {
             "/readyz" | "/healthz" => Some(Self::Readiness),
             "/config" => Some(Self::Configuration),
             "/openapi.json" => Some(Self::OpenApi),
+            "/keys" => Some(Self::Keys),
             "/reload" => Some(Self::Reload),
             _ => None,
         }
@@ -95,7 +98,8 @@ impl Admin {
     async fn answer(&self, request: &Request) -> Result<Reply, Problem> {
         let page = Page::at(&request.path).ok_or_else(|| {
             Problem::not_found(
-                "expected /metrics, /livez, /readyz, /healthz, /config, /openapi.json or /reload",
+                "expected /metrics, /livez, /readyz, /healthz, /config, /keys, /openapi.json or \
+                 /reload",
             )
         })?;
         if let Err(methods) = page.takes(&request.method) {
@@ -112,6 +116,10 @@ impl Admin {
             }
             Page::Configuration => Ok(self.configuration()),
             Page::OpenApi => self.openapi(request),
+            Page::Keys => {
+                let snapshot = self.live.load();
+                Ok(keys::answer(&snapshot, &self.metrics, self.clock.now()))
+            }
             Page::Reload => Ok(reloading::answer(&self.reload).await),
         }
     }
@@ -121,6 +129,9 @@ impl Admin {
         let body = json!({
             "hash": snapshot.hash,
             "configuration": snapshot.redacted,
+            "values": snapshot.digests.values,
+            "values_keyed_by": snapshot.digests.keyed_by,
+            "started_with": started_with(self.reload.boot()),
             "last_reload": reloading::last(&self.reload),
         });
         Reply::new(StatusCode::OK, JSON, body.to_string())

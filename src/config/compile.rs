@@ -12,6 +12,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::account::{self, Surroundings};
+use super::digests::Readings;
 use super::file::{ConfigFile, LogFile, StoreFile};
 use super::listen;
 use super::mixups::{self, Facts};
@@ -40,6 +41,8 @@ pub struct Loaded {
     pub warnings: Vec<String>,
     /// The files it was read from.
     pub seen: Seen,
+    /// What stood in them, for comparing configurations. Not kept by whoever runs.
+    pub readings: Readings,
 }
 
 /// A configuration with mistakes.
@@ -119,13 +122,14 @@ fn compile_from(
     sources.seen = seen;
     let mut walk = Walk::new(sources);
     let built = walk.section(&root).and_then(|file| build(&mut walk, file, now));
-    let Walk { sources, mistakes, warnings } = walk;
+    let Walk { sources, mistakes, warnings, readings } = walk;
     match built {
         Some((boot, settings)) if mistakes.is_empty() => {
             let Settings { retention, reload, accounts } = settings;
             let (redacted, hash) = (redacted(&root), sources.hash());
-            let snapshot = Snapshot { accounts, retention, reload, redacted, hash };
-            Ok(Loaded { boot, snapshot, warnings, seen: sources.seen })
+            let digests = readings.digests(&accounts);
+            let snapshot = Snapshot { accounts, retention, reload, redacted, digests, hash };
+            Ok(Loaded { boot, snapshot, warnings, seen: sources.seen, readings })
         }
         _ => Err(Refused { mistakes, seen: sources.seen }),
     }

@@ -5,9 +5,11 @@
 
 mod account;
 mod choices;
+mod compare;
 mod compile;
 mod delivery;
 pub mod demo;
+mod digests;
 mod file;
 mod keys;
 mod leaf;
@@ -37,10 +39,12 @@ mod units;
 mod urls;
 mod walk;
 
+pub use compare::{Difference, View};
 pub use compile::{Loaded, Refused, load, load_text, read};
+pub use digests::{Digests, Readings};
 pub use keys::key_warnings;
 pub use live::Live;
-pub use restart::needing_restart;
+pub use restart::{needing_restart, started_with};
 pub use schema::schema;
 pub use seen::Seen;
 pub use snapshot::*;

@@ -1,25 +1,42 @@
 //! What a running process cannot take over from a new configuration.
 
-use super::snapshot::{Address, Boot, Listener};
+use std::collections::BTreeMap;
 
-/// The keys whose new values need a restart. Certificates of listeners are none of them: they are exchanged.
-pub fn needing_restart(running: &Boot, new: &Boot) -> Vec<&'static str> {
-    let keys = [
-        ("listen.app", differs(Some(&running.app), Some(&new.app))),
-        ("listen.notify", differs(running.notify.as_ref(), new.notify.as_ref())),
-        ("listen.admin", differs(Some(&running.admin), Some(&new.admin))),
-        ("store.url", running.store != new.store),
-        ("log.format", running.log.format != new.log.format),
-        ("log.level", running.log.level != new.log.level),
-    ];
-    keys.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+use super::snapshot::{Address, Boot, Listener, LogFormat};
+
+/// What the process was started with, by key. Certificates of listeners are no part of it: they are exchanged.
+pub fn started_with(boot: &Boot) -> BTreeMap<&'static str, String> {
+    let format = match boot.log.format {
+        LogFormat::Json => "json",
+        LogFormat::Text => "text",
+    };
+    BTreeMap::from([
+        ("listen.app", text(Some(&boot.app))),
+        ("listen.notify", text(boot.notify.as_ref())),
+        ("listen.admin", text(Some(&boot.admin))),
+        ("store.url", boot.store.0.clone()),
+        ("log.format", format.to_owned()),
+        ("log.level", boot.log.level.clone()),
+    ])
 }
 
-fn differs(running: Option<&Listener>, new: Option<&Listener>) -> bool {
-    let shape = |listener: Option<&Listener>| -> Option<(Address, bool)> {
-        listener.map(|listener| (listener.address.clone(), listener.tls.is_some()))
-    };
-    shape(running) != shape(new)
+/// The keys whose new values need a restart.
+pub fn needing_restart(running: &Boot, new: &Boot) -> Vec<&'static str> {
+    let (running, new) = (started_with(running), started_with(new));
+    running
+        .iter()
+        .filter(|(key, value)| new.get(*key) != Some(value))
+        .map(|(key, _)| *key)
+        .collect()
+}
+
+fn text(listener: Option<&Listener>) -> String {
+    let Some(listener) = listener else { return "none".to_owned() };
+    let tls = if listener.tls.is_some() { " with TLS" } else { "" };
+    match &listener.address {
+        Address::Tcp(address) => format!("{address}{tls}"),
+        Address::Unix(path) => format!("unix:{}{tls}", path.display()),
+    }
 }
 
 #[cfg(test)]

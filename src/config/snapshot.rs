@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::Offset;
 
+use super::digests::Digests;
 use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::sign::{KeyRing, VerifyingKey};
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub reload: Reload,
     /// The configuration as JSON with every secret redacted.
     pub redacted: serde_json::Value,
+    /// What tells whether a value that is not shown changed.
+    pub digests: Digests,
     /// SHA-256 (hex) over the configuration and every file it refers to.
     pub hash: String,
 }

@@ -56,6 +56,12 @@ impl Metrics {
         }
     }
 
+    /// When a key was last used by this process, in Unix seconds; `None` when it was not.
+    pub fn last_used(&self, account: &str, key_id: &str) -> Option<f64> {
+        let at = self.keys.last_used.with_label_values(&[account, key_id]).get();
+        (at > 0.0).then_some(at)
+    }
+
     /// Notes when a key was used, in Unix time.
     pub fn key_used(&self, account: &str, key_id: &str, unix_seconds: i64) {
         self.keys.last_used.with_label_values(&[account, key_id]).set(unix_seconds as f64);

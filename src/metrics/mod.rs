@@ -19,6 +19,7 @@ mod tests;
 use std::sync::Arc;
 
 use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, Registry, TextEncoder};
 
 pub use deliveries::InboxFigures;
@@ -107,11 +108,16 @@ impl Metrics {
         self.deliveries.announce(name);
     }
 
+    /// Everything as it is now.
+    pub fn families(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+
     /// The Prometheus text exposition.
     pub fn render(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 * 1024);
         // Writing to memory cannot fail, and a family without samples is left out rather than an error.
-        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut out);
+        let _ = TextEncoder::new().encode(&self.families(), &mut out);
         out
     }
 }

@@ -37,10 +37,13 @@ const REST: Duration = Duration::from_millis(200);
 /// What the running parts do about a new configuration.
 pub struct Parts {
     /// Makes ready whatever can fail, and changes nothing yet.
-    pub prepare: Box<dyn Fn(&Loaded) -> Result<TakeOver, Vec<Mistake>> + Send + Sync>,
+    pub prepare: Box<Prepare>,
     /// Drops what is kept in memory for an account that is gone.
     pub forget: Box<dyn Fn(&str) + Send + Sync>,
 }
+
+/// Makes ready, or says what cannot be used.
+pub type Prepare = dyn Fn(&Loaded) -> Result<TakeOver, Vec<Mistake>> + Send + Sync;
 
 /// Puts what was made ready in place. Called once, right after the snapshot was swapped.
 pub type TakeOver = Box<dyn FnOnce(&Snapshot) + Send>;
@@ -99,6 +102,11 @@ impl Reloader {
         self.last.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What only a restart changes, as the process was started.
+    pub fn boot(&self) -> &Boot {
+        &self.boot
+    }
+
     /// Makes the loop reload at once. May be called from any thread.
     pub fn hang_up(&self) {
         self.hangup.notify_one();
@@ -116,6 +124,9 @@ impl Reloader {
     async fn look(&self, trigger: Trigger) {
         let mut turn = self.turn.lock().await;
         let seen = turn.seen.clone();
+        if seen.configuration().is_none() {
+            return;
+        }
         if !spawn_blocking(move || seen.still_holds()).await.unwrap_or(true) {
             self.reload_in_turn(&mut turn, trigger).await;
         }

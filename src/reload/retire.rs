@@ -71,3 +71,59 @@ fn has_key(account: &Account, id: &str, usage: KeyUse) -> bool {
         KeyUse::Verify => account.provider_keys.iter().any(|key| key.id == id),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{demo, load_text};
+
+    fn snapshot(account: &str, keys: &[&str]) -> Snapshot {
+        let keys: Vec<String> = keys
+            .iter()
+            .map(|id| {
+                let key = demo::MERCHANT_PRIVATE_KEY;
+                format!("[[account.signing_key]]\nid = \"{id}\"\nprivate_key = '''{key}'''\n")
+            })
+            .collect();
+        let text = format!(
+            "[[account]]\nname = \"{account}\"\nprovider = \"bluepay\"\napp_id = \"a\"\n\
+             base_url = \"http://127.0.0.1:9\"\n{}",
+            keys.concat()
+        );
+        load_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes:?}")).snapshot
+    }
+
+    fn series(metrics: &Metrics, part: &str) -> usize {
+        let text = String::from_utf8(metrics.render()).expect("text");
+        text.lines().filter(|line| line.contains(part)).count()
+    }
+
+    /// What is left when the time of everything that `before` had and `after` has not is over.
+    fn forgotten(before: &Snapshot, after: &Snapshot, then: &Snapshot) -> std::sync::Arc<Metrics> {
+        let metrics = Metrics::new("0", "0");
+        super::super::announce(&metrics, before);
+        let mut retired = Retired::default();
+        retired.note(&Changes::between(before, after), before);
+        let now = Instant::now();
+        retired.forget_due(after, now, &metrics, &|_| panic!("calls may still be under way"));
+        let later = now + Duration::from_secs(3600);
+        retired.forget_due(then, later, &metrics, &|_| {});
+        metrics
+    }
+
+    #[test]
+    fn a_removed_account_is_forgotten_when_its_last_call_must_be_over() {
+        let (shop, other) = (snapshot("shop", &["k"]), snapshot("other", &["k"]));
+        assert_eq!(series(&forgotten(&shop, &other, &other), "account=\"shop\""), 0);
+        let back = forgotten(&shop, &other, &shop);
+        assert!(series(&back, "account=\"shop\"") > 0, "it came back in the meantime");
+    }
+
+    #[test]
+    fn a_removed_key_is_forgotten_and_its_account_is_not() {
+        let (both, one) = (snapshot("shop", &["old", "new"]), snapshot("shop", &["new"]));
+        let metrics = forgotten(&both, &one, &one);
+        assert_eq!(series(&metrics, "key_id=\"old\""), 0);
+        assert!(series(&metrics, "key_id=\"new\"") > 0);
+    }
+}

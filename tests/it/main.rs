@@ -17,3 +17,4 @@ mod outbound;
 mod outcomes;
 mod payments;
 mod refusals;
+mod reload;

@@ -25,6 +25,8 @@ pub enum Action {
     Close,
     /// Wait this long, then answer 200 with the body.
     Late(Duration, String),
+    /// Wait until this is true, then answer with [`ACCEPTED`].
+    Held(Arc<AtomicBool>),
 }
 
 /// One request as it arrived.
@@ -147,6 +149,12 @@ fn serve(
             Action::Late(delay, body) => {
                 std::thread::sleep(delay);
                 (200, body)
+            }
+            Action::Held(released) => {
+                while !released.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                (200, ACCEPTED.to_owned())
             }
             Action::Close => {
                 let _ = stream.shutdown(Shutdown::Both);

@@ -51,6 +51,15 @@ impl Sidecar {
     fn start_by(config: &ConfigBuilder, prepare: impl FnOnce(&mut Command)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join(FILE), config.text()).expect("a configuration file");
+        Self::start_in_by(folder, prepare)
+    }
+
+    /// Starts it in a folder that holds its configuration already.
+    pub fn start_in(folder: tempfile::TempDir) -> Self {
+        Self::start_in_by(folder, |_| {})
+    }
+
+    fn start_in_by(folder: tempfile::TempDir, prepare: impl FnOnce(&mut Command)) -> Self {
         let log = Arc::new(Mutex::new(Vec::new()));
         let child = spawn(folder.path(), &log, prepare);
         let mut sidecar =
@@ -92,6 +101,21 @@ impl Sidecar {
         })
     }
 
+    /// A file in its folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes its configuration anew, in place.
+    pub fn configure(&self, text: &str) {
+        std::fs::write(self.file(FILE), text).expect("a configuration file");
+    }
+
+    /// The number of its process.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The file of its store.
     pub fn store(&self) -> PathBuf {
         self.folder.path().join("data/countersign.db")
@@ -118,9 +142,12 @@ impl Sidecar {
     }
 
     pub fn signal_term(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)
-            .expect("the process is there");
+        rustix::process::kill_process(id, signal).expect("the process is there");
     }
 
     pub fn wait(&mut self) -> ExitStatus {
