@@ -7,8 +7,9 @@ use super::prometheus::Prometheus;
 use super::selectors;
 use super::story::World;
 
-/// Rates need two scrapes, and the inbox is looked at every five seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Rates need two scrapes, the inbox is looked at every five seconds, and asking about a lost call takes its time: ten to
+/// forty seconds in all, on a machine with nothing else to do.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What the story tells, so that a query with data is not one over nothing but zeros.
 const HAPPENED: [(&str, &str); 12] = [
