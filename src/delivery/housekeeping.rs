@@ -1,6 +1,5 @@
 //! What the inbox needs beside deliveries: old events removed, and its figures shown.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -57,15 +56,13 @@ async fn every<W>(
     }
 }
 
-/// Reads the figures of every account, configured or only known to the store.
+/// Reads the figures of every configured account. Of one that was removed, `countersign inbox list` still tells.
 pub(super) async fn show_figures(parts: &Delivery) -> Result<(), StoreError> {
     let counts = parts.store.counts().await?;
     let now_ms = parts.clock.unix_ms();
-    let snapshot = parts.live.load();
-    let mut figures: HashMap<&str, InboxFigures> =
-        snapshot.accounts.keys().map(|name| (name.as_str(), InboxFigures::default())).collect();
-    figures.extend(counts.iter().map(|counts| (counts.account.as_str(), shown(counts, now_ms))));
-    for (account, figures) in figures {
+    for account in parts.live.load().accounts.keys() {
+        let known = counts.iter().find(|counts| counts.account == *account);
+        let figures = known.map_or_else(InboxFigures::default, |counts| shown(counts, now_ms));
         parts.metrics.set_inbox(account, figures);
     }
     Ok(())

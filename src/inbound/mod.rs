@@ -126,16 +126,12 @@ impl Inbound {
     fn note_resolved(&self, payment: Option<&PaymentRow>) {
         let resolved = payment.filter(|payment| payment.just_resolved);
         if let Some((payment, end)) = resolved.and_then(|payment| Some((payment, payment.end()?))) {
-            let labels = [payment.account.as_str(), end.outcome().as_str()];
-            self.metrics.resolved.with_label_values(&labels).inc();
+            self.metrics.count_resolved(&payment.account, end.outcome().as_str());
         }
     }
 
     fn note_use(&self, account: &Account, verified: &Verified, now: Timestamp) {
-        self.metrics
-            .key_last_used
-            .with_label_values(&[&account.name, &verified.key_id])
-            .set(now.as_second() as f64);
+        self.metrics.key_used(&account.name, &verified.key_id, now.as_second());
     }
 }
 

@@ -85,10 +85,8 @@ impl Record {
     pub fn finish(self, result: Result<Reply, Problem>, metrics: &Metrics) -> Reply {
         let account = self.account.as_deref().unwrap_or("-");
         if let Some(seen) = self.seen {
-            let labels = [account, self.event_label.as_str(), seen.as_str()];
-            metrics.notifications.with_label_values(&labels).inc();
             let seconds = self.started.elapsed().as_secs_f64();
-            metrics.notification_duration.with_label_values(&[account]).observe(seconds);
+            metrics.count_notification(account, &self.event_label, seen, seconds);
         }
         let (reply, code) = match result {
             Ok(reply) => (reply, "acknowledged"),

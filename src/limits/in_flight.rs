@@ -52,7 +52,7 @@ impl InFlight {
         drop(known);
         let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
         let count = accounts.entry(account.to_owned()).or_insert_with(|| {
-            let gauge = self.metrics.requests_in_flight.with_label_values(&[account]);
+            let gauge = self.metrics.requests_in_flight(account);
             Arc::new(Count { now: AtomicUsize::new(0), gauge })
         });
         count.clone()

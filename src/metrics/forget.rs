@@ -10,25 +10,25 @@ impl Metrics {
     /// Drops every series of `account`. What still counts for it afterwards makes its series appear again.
     pub fn forget_account(&self, account: &str) {
         let is_its = |labels: &HashMap<&str, &str>| labels.get("account") == Some(&account);
-        forget(&self.requests, is_its);
-        forget(&self.request_duration, is_its);
-        forget(&self.requests_in_flight, is_its);
-        forget(&self.unknown_outcomes, is_its);
-        forget(&self.unknown_oldest_age, is_its);
-        forget(&self.resolved, is_its);
-        forget(&self.upstream_attempts, is_its);
-        forget(&self.rate_limited, is_its);
-        forget(&self.circuit_state, is_its);
-        forget(&self.clock_skew, is_its);
-        forget(&self.signing_key_info, is_its);
-        forget(&self.key_not_after, is_its);
-        forget(&self.key_last_used, is_its);
-        forget(&self.notifications, is_its);
-        forget(&self.notification_duration, is_its);
-        forget(&self.inbox_events, is_its);
-        forget(&self.inbox_oldest_age, is_its);
-        forget(&self.deliveries, is_its);
-        forget(&self.delivery_lag, is_its);
+        forget(&self.requests.total, is_its);
+        forget(&self.requests.duration, is_its);
+        forget(&self.requests.in_flight, is_its);
+        forget(&self.payments.unknown, is_its);
+        forget(&self.payments.oldest_age, is_its);
+        forget(&self.payments.resolved, is_its);
+        forget(&self.requests.attempts, is_its);
+        forget(&self.limits.rate_limited, is_its);
+        forget(&self.limits.circuit_state, is_its);
+        forget(&self.limits.clock_skew, is_its);
+        forget(&self.keys.info, is_its);
+        forget(&self.keys.not_after, is_its);
+        forget(&self.keys.last_used, is_its);
+        forget(&self.notifications.total, is_its);
+        forget(&self.notifications.duration, is_its);
+        forget(&self.deliveries.inbox_events, is_its);
+        forget(&self.deliveries.oldest_age, is_its);
+        forget(&self.deliveries.total, is_its);
+        forget(&self.deliveries.lag, is_its);
     }
 
     /// Drops the series of one key.
@@ -36,12 +36,12 @@ impl Metrics {
         let is_its = |labels: &HashMap<&str, &str>| {
             labels.get("account") == Some(&account) && labels.get("key_id") == Some(&key_id)
         };
-        forget(&self.signing_key_info, |labels| {
+        forget(&self.keys.info, |labels| {
             is_its(labels) && labels.get("use") == Some(&usage.as_str())
         });
-        forget(&self.key_last_used, is_its);
+        forget(&self.keys.last_used, is_its);
         match usage {
-            KeyUse::Sign => forget(&self.key_not_after, is_its),
+            KeyUse::Sign => forget(&self.keys.not_after, is_its),
             KeyUse::Verify => {}
         }
     }
@@ -66,6 +66,7 @@ fn forget<B: MetricVecBuilder>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::AnnouncedAccount;
 
     fn text(metrics: &Metrics) -> String {
         String::from_utf8(metrics.render()).expect("text")
@@ -75,12 +76,17 @@ mod tests {
     fn nothing_of_a_removed_account_is_shown() {
         let metrics = Metrics::new("0", "0");
         for account in ["shop", "shop-2"] {
-            metrics.announce_account(account, ["balance"].into_iter());
+            metrics.announce_account(&AnnouncedAccount {
+                name: account,
+                operations: vec!["balance"],
+                events: vec!["paid.success"],
+                accepted: vec!["10000".to_owned()],
+            });
             metrics.announce_key(account, "k", KeyUse::Sign, Some(1));
             metrics.set_unknown(account, 1, 2.0);
             metrics.clock_skew(account).set(1.0);
-            metrics.requests.with_label_values(&[account, "balance", "accepted", "10000"]).inc();
-            metrics.resolved.with_label_values(&[account, "accepted"]).inc();
+            metrics.count_request(account, "balance", "accepted", "10000", 0.1);
+            metrics.count_resolved(account, "accepted");
         }
         let before = text(&metrics);
         let count = |text: &str, account: &str| {

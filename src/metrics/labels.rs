@@ -2,6 +2,7 @@
 
 /// A part of the time a request spends inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
 pub enum Phase {
     /// Waiting for the rate limit.
     Wait,

@@ -1,9 +1,10 @@
 //! How reloading the configuration goes. What is loaded at the start is no reload, but counts as the first success: an
 //! alert on "never loaded" must not fire in a process that runs.
 
-use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Gauge, IntCounterVec, IntGauge, Registry};
 
-use super::registered;
+use super::Metrics;
+use super::register::{counter, registered};
 
 /// How one attempt to reload the configuration ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +43,11 @@ pub(super) struct Reloads {
 
 impl Reloads {
     pub fn new(registry: &Registry) -> Self {
-        let total = registered(
+        let total = counter(
             registry,
-            IntCounterVec::new(
-                Opts::new("countersign_config_reloads_total", "Reloads of the configuration"),
-                &["result"],
-            ),
+            "countersign_config_reloads_total",
+            "Reloads of the configuration",
+            &["result"],
         );
         for result in ReloadResult::ALL {
             total.with_label_values(&[result.as_str()]);
@@ -83,6 +83,18 @@ impl Reloads {
             ReloadResult::Success | ReloadResult::Unchanged => self.started(now_unix_seconds),
             ReloadResult::Failure => self.successful.set(0),
         }
+    }
+}
+
+impl Metrics {
+    /// Notes that the configuration was read when the process started; Unix time in seconds.
+    pub fn config_loaded_at_start(&self, now_unix_seconds: f64) {
+        self.reloads.started(now_unix_seconds);
+    }
+
+    /// Counts one reload of the configuration; Unix time in seconds.
+    pub fn count_reload(&self, result: ReloadResult, now_unix_seconds: f64) {
+        self.reloads.count(result, now_unix_seconds);
     }
 }
 

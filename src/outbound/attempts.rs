@@ -119,12 +119,8 @@ pub(super) async fn attempt(
     let verdict = send(outbound, call, body, &limits, deadline).await;
     leave.settle(sample(&verdict), Instant::now());
     learn(call, &limits, &verdict);
-    let labels = [
-        call.account.name.as_str(),
-        call.operation.name.as_str(),
-        verdict.attempt_result().as_str(),
-    ];
-    outbound.metrics.upstream_attempts.with_label_values(&labels).inc();
+    let (account, operation) = (&call.account.name, &call.operation.name);
+    outbound.metrics.count_attempt(account, operation, verdict.attempt_result());
     verdict
 }
 
@@ -203,11 +199,7 @@ async fn sign(
         SignError::QueueFull => Verdict::SigningQueueFull,
         SignError::Failed => Verdict::SigningFailed,
     })?;
-    outbound
-        .metrics
-        .key_last_used
-        .with_label_values(&[&account.name, &key.id])
-        .set(now.as_second() as f64);
+    outbound.metrics.key_used(&account.name, &key.id, now.as_second());
     Ok(unsigned.finish(&signature))
 }
 

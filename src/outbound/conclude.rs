@@ -78,7 +78,7 @@ pub(super) fn note_resolved(outbound: &Outbound, view: &PaymentView) {
     }
     let Some(end) = row.end() else { return };
     let outcome = end.outcome().as_str();
-    outbound.metrics.resolved.with_label_values(&[&row.account, outcome]).inc();
+    outbound.metrics.count_resolved(&row.account, outcome);
     tracing::info!(
         account = row.account,
         operation = row.operation,

@@ -8,15 +8,12 @@ use tracing::field::Empty;
 
 use super::answer::Answered;
 use crate::config::Account;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, NOBODY};
 use crate::outcome::Outcome;
 use crate::problem::{Problem, REPLAYED_HEADER, stamp};
 use crate::provider::Operation;
 use crate::trace;
 use crate::wire::{Reply, RequestId};
-
-/// The label of requests that named no account or operation; the path they asked for is never a label.
-const NONE: &str = "-";
 
 /// One request, as far as it is known.
 pub(super) struct Record {
@@ -115,20 +112,16 @@ impl Record {
     }
 
     fn count(&self, metrics: &Metrics, outcome: Outcome, code: &str) {
-        let account = self.account.as_deref().unwrap_or(NONE);
-        let operation = self.operation.as_deref().unwrap_or(NONE);
-        let labels = [account, operation, outcome.as_str(), code];
-        metrics.requests.with_label_values(&labels).inc();
-        metrics
-            .request_duration
-            .with_label_values(&[account, operation])
-            .observe(self.started.elapsed().as_secs_f64());
+        let account = self.account.as_deref().unwrap_or(NOBODY);
+        let operation = self.operation.as_deref().unwrap_or(NOBODY);
+        let seconds = self.started.elapsed().as_secs_f64();
+        metrics.count_request(account, operation, outcome.as_str(), code, seconds);
     }
 
     fn log(&self, outcome: Outcome, code: &str, status: u16) {
-        let account = self.account.as_deref().unwrap_or(NONE);
-        let operation = self.operation.as_deref().unwrap_or(NONE);
-        let reference = self.reference.as_deref().unwrap_or(NONE);
+        let account = self.account.as_deref().unwrap_or(NOBODY);
+        let operation = self.operation.as_deref().unwrap_or(NOBODY);
+        let reference = self.reference.as_deref().unwrap_or(NOBODY);
         let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         macro_rules! line {
             ($level:ident, $message:literal) => {

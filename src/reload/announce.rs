@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::changes::Changes;
 use crate::config::{Account, Snapshot};
-use crate::metrics::{KeyUse, Metrics};
+use crate::metrics::{AnnouncedAccount, KeyUse, Metrics};
+use crate::provider::CodeMeaning;
 
 /// Announces every account and key, when the process starts.
 pub fn announce(metrics: &Metrics, snapshot: &Snapshot) {
@@ -32,8 +33,16 @@ pub(super) fn renew(metrics: &Arc<Metrics>, before: &Snapshot, after: &Snapshot)
 }
 
 fn announce_account(metrics: &Metrics, account: &Account) {
-    let operations = account.provider.operations.iter().map(|operation| operation.name.as_str());
-    metrics.announce_account(&account.name, operations);
+    let provider = &account.provider;
+    let events = provider.events.rules.iter().flat_map(|rule| rule.names.keys());
+    let codes = &provider.codes.codes;
+    let accepted = codes.iter().filter(|(_, code)| code.meaning == CodeMeaning::Accepted);
+    metrics.announce_account(&AnnouncedAccount {
+        name: &account.name,
+        operations: provider.operations.iter().map(|it| it.name.as_str()).collect(),
+        events: events.map(String::as_str).collect(),
+        accepted: accepted.map(|(code, _)| code.to_string()).collect(),
+    });
 }
 
 fn announce_keys(metrics: &Metrics, account: &Account) {

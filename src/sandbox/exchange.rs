@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::ALLOW;
+use http::header::{ALLOW, DATE};
+use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::net::TcpStream;
 
 use super::answers::{self, ACCEPTED, Refusal};
@@ -64,11 +65,22 @@ async fn one(connection: &mut Connection, head: &Head, shared: &Shared) -> Resul
     locked(&shared.requests).push(seen);
     let (shape, keep_alive) = (&shared.provider.answer, head.keep_alive());
     Ok(match planned? {
-        Planned::Answer(reply) => misbehave::send(connection, &reply, keep_alive).await,
+        Planned::Answer(reply) => {
+            misbehave::send(connection, &dated(reply, shared), keep_alive).await
+        }
         Planned::Fault(fault, reply) => {
+            let reply = reply.map(|reply| dated(reply, shared));
             misbehave::deliver(connection, &fault, reply, shape, keep_alive).await
         }
     })
+}
+
+/// With the sandbox's clock in it, as servers answer.
+fn dated(reply: Reply, shared: &Shared) -> Reply {
+    match DateTimePrinter::new().timestamp_to_rfc9110_string(&shared.clock.now()) {
+        Ok(date) => reply.with_header(DATE, &date),
+        Err(_) => reply,
+    }
 }
 
 /// What is left to do once a request is decided and logged.

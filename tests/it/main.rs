@@ -16,6 +16,7 @@ mod lifecycle;
 mod limits;
 mod logs;
 mod notifications;
+mod observability;
 mod outbound;
 mod outcomes;
 mod payments;

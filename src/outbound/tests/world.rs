@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use prometheus::proto::Metric;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -325,7 +326,18 @@ impl World {
     }
 
     pub fn resolved(&self, end: &str) -> u64 {
-        self.metrics.resolved.with_label_values(&["shop", end]).get()
+        let families = self.metrics.families();
+        let family = families.iter().find(|it| it.name() == "countersign_resolved_total");
+        let series = family.into_iter().flat_map(|family| family.get_metric());
+        let labelled = |metric: &&Metric| {
+            let has = |name, value| {
+                let mut labels = metric.get_label().iter();
+                labels.any(|label| label.name() == name && label.value() == value)
+            };
+            has("account", "shop") && has("final", end)
+        };
+        let found = series.filter(labelled).map(|metric| metric.get_counter().value()).sum::<f64>();
+        found as u64
     }
 }
 

@@ -41,6 +41,7 @@ impl SandboxProcess {
         Self { child, address }
     }
 
+    /// Where it answers the provider's calls and the tests' wishes.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -1,0 +1,65 @@
+//! Money-moving calls of which nobody knows whether they happened, and what became of them.
+
+use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Registry};
+
+use super::Metrics;
+use super::register::{counter, gauge, int_gauge};
+
+/// What an unknown outcome can turn out to be.
+const FINAL: [&str; 3] = ["accepted", "rejected", "not_sent"];
+
+pub(super) struct Payments {
+    /// `countersign_unknown_outcomes{account}`.
+    pub unknown: IntGaugeVec,
+    /// `countersign_unknown_oldest_age_seconds{account}`.
+    pub oldest_age: GaugeVec,
+    /// `countersign_resolved_total{account,final}`.
+    pub resolved: IntCounterVec,
+}
+
+impl Payments {
+    pub fn new(registry: &Registry) -> Self {
+        Self {
+            unknown: int_gauge(
+                registry,
+                "countersign_unknown_outcomes",
+                "Money-moving calls with an unknown outcome",
+                &["account"],
+            ),
+            oldest_age: gauge(
+                registry,
+                "countersign_unknown_oldest_age_seconds",
+                "Age of the oldest unknown outcome, 0 when there is none",
+                &["account"],
+            ),
+            resolved: counter(
+                registry,
+                "countersign_resolved_total",
+                "Unknown outcomes that became known in the background, by what they turned out to be",
+                &["account", "final"],
+            ),
+        }
+    }
+
+    pub fn announce(&self, account: &str) {
+        self.unknown.with_label_values(&[account]);
+        self.oldest_age.with_label_values(&[account]);
+        for outcome in FINAL {
+            self.resolved.with_label_values(&[account, outcome]);
+        }
+    }
+}
+
+impl Metrics {
+    /// Shows how many outcomes of an account are unknown, and how old the oldest is.
+    pub fn set_unknown(&self, account: &str, count: u64, oldest_age_seconds: f64) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.payments.unknown.with_label_values(&[account]).set(count);
+        self.payments.oldest_age.with_label_values(&[account]).set(oldest_age_seconds);
+    }
+
+    /// Counts an unknown outcome that was found to be `outcome`, in the words of outcomes.
+    pub fn count_resolved(&self, account: &str, outcome: &str) {
+        self.payments.resolved.with_label_values(&[account, outcome]).inc();
+    }
+}
