@@ -1,7 +1,8 @@
-//! The admin side: metrics, health, the redacted configuration and the API description. Reads only,
+//! The admin side: the status page, metrics, health, the redacted configuration and the API description. Reads only,
 //! but for finding out whether the store can be written.
 
 mod readiness;
+mod status;
 
 use std::sync::Arc;
 
@@ -55,6 +56,8 @@ impl Handler for Admin {
 
 /// What can be asked for.
 enum Page {
+    Status,
+    StatusData,
     Metrics,
     Liveness,
     Readiness,
@@ -65,6 +68,8 @@ enum Page {
 impl Page {
     fn at(path: &str) -> Option<Self> {
         match path {
+            "/" => Some(Self::Status),
+            "/status.json" => Some(Self::StatusData),
             "/metrics" => Some(Self::Metrics),
             "/livez" => Some(Self::Liveness),
             "/readyz" | "/healthz" => Some(Self::Readiness),
@@ -79,7 +84,7 @@ impl Admin {
     async fn answer(&self, request: &Request) -> Result<Reply, Problem> {
         let page = Page::at(&request.path).ok_or_else(|| {
             Problem::not_found(
-                "expected /metrics, /livez, /readyz, /healthz, /config or /openapi.json",
+                "expected /, /status.json, /metrics, /livez, /readyz, /healthz, /config or /openapi.json",
             )
         })?;
         if !matches!(request.method, Method::GET | Method::HEAD) {
@@ -87,6 +92,8 @@ impl Admin {
             return Err(problem.allowing("GET, HEAD"));
         }
         match page {
+            Page::Status => Ok(status::page()),
+            Page::StatusData => Ok(status::data(self).await),
             Page::Metrics => Ok(Reply::new(StatusCode::OK, EXPOSITION, self.metrics.render())),
             Page::Liveness => Ok(Reply::new(StatusCode::OK, TEXT, "ok\n")),
             Page::Readiness => {

@@ -10,6 +10,7 @@ mod account;
 mod check;
 mod demo;
 mod explain;
+mod healthcheck;
 mod inbox;
 mod input;
 mod journal;
@@ -48,6 +49,8 @@ enum Command {
     Check(check::Args),
     /// Run the sidecar
     Run(run::Args),
+    /// Ask a running sidecar whether it is ready, or alive; exits 1 when it is not
+    Healthcheck(healthcheck::Args),
     /// Run the provider emulator alone
     Sandbox(sandbox::Args),
     /// Make key pairs, or show what a key file holds
@@ -154,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Sign(args) => sign::run(&args),

@@ -151,7 +151,8 @@ fn drop_nothing(value: &mut Value) {
     }
 }
 
-fn read(path: &Path) -> Result<Zeroizing<String>, String> {
+/// The text of a configuration file. The error says what is wrong, without any of the text.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, String> {
     let shown = path.display().to_string();
     let failed = |error: std::io::Error| unreadable("configuration file", &shown, &error);
     let mut bytes = Zeroizing::new(Vec::new());

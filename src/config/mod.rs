@@ -4,6 +4,7 @@
 //! values and collects mistakes, `account` and its siblings know the rules.
 
 mod account;
+mod admin_listener;
 mod choices;
 mod compile;
 mod delivery;
@@ -34,6 +35,7 @@ mod units;
 mod urls;
 mod walk;
 
+pub use admin_listener::admin_listener;
 pub use compile::{Loaded, load, load_text};
 pub use live::Live;
 pub use schema::schema;

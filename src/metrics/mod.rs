@@ -382,6 +382,11 @@ impl Metrics {
         self.delivery_lag.with_label_values(&[account]).observe(seconds);
     }
 
+    /// Everything as it is now, for the status page.
+    pub fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
+        self.registry.gather()
+    }
+
     /// The Prometheus text exposition.
     pub fn render(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(16 * 1024);
