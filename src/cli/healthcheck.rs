@@ -111,7 +111,8 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<Answer> {
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut bytes)?;
     let mut fields = [httparse::EMPTY_HEADER; 64];

@@ -14,5 +14,7 @@ mod lifecycle;
 mod notifications;
 mod outbound;
 mod outcomes;
+mod packaging;
 mod payments;
 mod refusals;
+mod status_page;

@@ -102,7 +102,8 @@ function notes(status, now) {
     if (account.unknown.count > 0) note("warn", count(account.unknown.count) + " unresolved");
     if (account.inbox.dead > 0) note("warn", plural(account.inbox.dead, "dead letter"));
     if (account.frozen) note("warn", "frozen");
-    for (const key of account.keys) if (expiresSoon(key, now)) note("warn", "key " + key.id + " expires in " + days(key.not_after - now));
+    const end = lastEnd(account);
+    if (end > now && end - now < EXPIRES_SOON_S) note("warn", "no signing key in " + days(end - now));
   }
   return found.sort((one, other) => (one[0] === "bad" ? 0 : 1) - (other[0] === "bad" ? 0 : 1));
 }
@@ -111,18 +112,18 @@ function showSidecar(status, now) {
   const settings = status.configuration;
   const reloads = Object.entries(settings.reloads).filter((one) => one[1] > 0).map((one) => count(one[1]) + " " + one[0]).join(", ");
   const reload = settings.last_reload_successful === null || (!reloads && settings.last_reload_successful !== 0)
-    ? ["none since the start", ""]
+    ? ["none yet", "as it was started"]
     : [settings.last_reload_successful === 0 ? "failed" : "done", [settings.last_reload_at ? "last good " + moment(settings.last_reload_at) : "", reloads].filter(Boolean).join("; ")];
   const facts = [
     ["Version", status.build.version || "–", status.build.commit || ""],
     ["Up for", status.started_at ? age(now - status.started_at) : "–", status.started_at ? "since " + moment(status.started_at) : ""],
-    ["Store", status.store.ready ? "can be written" : "cannot be written", status.store.reason || ""],
+    ["Store", status.store.ready ? "writable" : "not writable", status.store.reason || "journal and inbox"],
     ["Configuration", settings.hash.slice(0, 12), plural(status.accounts.length, "account")],
     ["Last reload", ...reload],
-    ["Memory", status.resident_bytes ? Math.round(status.resident_bytes / 1048576) + " MiB" : "–", status.requests_without_account ? plural(status.requests_without_account, "request") + " to no account" : ""],
-    ["Updated", clock(new Date(status.now_ms)), "every " + EVERY_MS / 1000 + " s"],
+    ["Memory", status.resident_bytes ? Math.round(status.resident_bytes / 1048576) + " MiB" : "–", status.requests_without_account ? plural(status.requests_without_account, "request") + " to no account" : "resident"],
   ];
   fit(at("sidecar"), facts.length, () => box("div", box("dt"), box("dd", box("span"), box("small"))));
+  write(at("updated"), "as of " + clock(new Date(status.now_ms)) + ", asked every " + EVERY_MS / 1000 + " s");
   facts.forEach(([name, value, more], index) => {
     const [term, detail] = at("sidecar").children[index].children;
     write(term, name);
@@ -236,7 +237,7 @@ function showKeys(accounts, now) {
     account.name,
     { text: key.id },
     { text: key.use === "sign" ? "signing our calls" : "verifying notifications" },
-    keyState(key, now),
+    keyState(key, lastEnd(account), now),
     { text: key.not_before ? moment(key.not_before) : "–" },
     { text: key.not_after ? moment(key.not_after) : "–" },
     { text: key.last_used ? age(Math.max(0, now - key.last_used)) + " ago" : "never" },
@@ -244,14 +245,17 @@ function showKeys(accounts, now) {
   table(at("keys"), "Keys and their dates", head, rows);
 }
 
-function keyState(key, now) {
-  if (expiresSoon(key, now)) return { text: "expires in " + days(key.not_after - now), grade: "warn" };
+// A key that ends soon is of concern when no other one goes on.
+function keyState(key, end, now) {
   const [text, grade] = KEY_STATES[key.state] || [key.state, ""];
-  return { text, grade };
+  const endsSoon = key.not_after && key.state !== "expired" && key.not_after - now < EXPIRES_SOON_S;
+  if (!endsSoon) return { text, grade };
+  return { text: text + ", expires in " + days(key.not_after - now), grade: key.not_after < end ? grade : "warn" };
 }
 
-function expiresSoon(key, now) {
-  return Boolean(key.not_after) && key.state !== "expired" && key.not_after - now < EXPIRES_SOON_S;
+// When the last signing key stops being valid, in seconds.
+function lastEnd(account) {
+  return Math.max(...account.keys.filter((key) => key.use === "sign").map((key) => key.not_after || Infinity));
 }
 
 // --- history and lines --------------------------------------------------------------------------------------------
