@@ -103,7 +103,7 @@ function notes(status, now) {
     if (account.inbox.dead > 0) note("warn", plural(account.inbox.dead, "dead letter"));
     if (account.frozen) note("warn", "frozen");
     const end = lastEnd(account);
-    if (end > now && end - now < EXPIRES_SOON_S) note("warn", "no signing key in " + days(end - now));
+    if (end > now && end - now < EXPIRES_SOON_S) note("warn", "last signing key ends in " + days(end - now));
   }
   return found.sort((one, other) => (one[0] === "bad" ? 0 : 1) - (other[0] === "bad" ? 0 : 1));
 }
@@ -177,6 +177,7 @@ function showCard(card, account) {
   OUTCOMES.forEach(([name, title], index) => {
     const value = account.requests[name] || 0;
     const rates = differences(history, name);
+    level(tiles.children[index], value ? "" : "calm");
     showTile(tiles.children[index], title, count(value), [total ? share(value / total) : "", rate(recent(history, name))].filter(Boolean).join(" · "), rates, title + " per second");
   });
   const open = tiles.children[OUTCOMES.length];
