@@ -1,9 +1,10 @@
-//! The admin side: metrics, health, the redacted configuration and the API description. Reads only,
+//! The admin side: the status page, metrics, health, the redacted configuration and the API description. Reads only,
 //! but for finding out whether the store can be written, and for reloading when it is asked to.
 
 mod keys;
 mod readiness;
 mod reloading;
+mod status;
 
 use std::sync::Arc;
 
@@ -60,6 +61,8 @@ impl Handler for Admin {
 
 /// What can be asked for.
 enum Page {
+    Status,
+    StatusData,
     Metrics,
     Liveness,
     Readiness,
@@ -72,6 +75,8 @@ enum Page {
 impl Page {
     fn at(path: &str) -> Option<Self> {
         match path {
+            "/" => Some(Self::Status),
+            "/status.json" => Some(Self::StatusData),
             "/metrics" => Some(Self::Metrics),
             "/livez" => Some(Self::Liveness),
             "/readyz" | "/healthz" => Some(Self::Readiness),
@@ -98,8 +103,8 @@ impl Admin {
     async fn answer(&self, request: &Request) -> Result<Reply, Problem> {
         let page = Page::at(&request.path).ok_or_else(|| {
             Problem::not_found(
-                "expected /metrics, /livez, /readyz, /healthz, /config, /keys, /openapi.json or \
-                 /reload",
+                "expected /, /status.json, /metrics, /livez, /readyz, /healthz, /config, /keys, \
+                 /openapi.json or /reload",
             )
         })?;
         if let Err(methods) = page.takes(&request.method) {
@@ -107,6 +112,8 @@ impl Admin {
             return Err(problem.allowing(methods));
         }
         match page {
+            Page::Status => Ok(status::page()),
+            Page::StatusData => Ok(status::data(self).await),
             Page::Metrics => Ok(Reply::new(StatusCode::OK, EXPOSITION, self.metrics.render())),
             Page::Liveness => Ok(Reply::new(StatusCode::OK, TEXT, "ok\n")),
             Page::Readiness => {

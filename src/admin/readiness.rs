@@ -20,7 +20,7 @@ use crate::wire::Reply;
 const HOLDS: Duration = Duration::from_secs(3);
 
 /// How long the store may take: less than those who ask about readiness commonly wait.
-const PATIENCE: Duration = Duration::from_millis(800);
+pub(super) const PATIENCE: Duration = Duration::from_millis(800);
 
 /// What the store said when it was last asked to write something.
 pub struct StoreHealth {
@@ -35,7 +35,7 @@ impl StoreHealth {
     }
 
     /// Whether it can be written, or why not.
-    async fn check(&self) -> Result<(), String> {
+    pub(super) async fn check(&self) -> Result<(), String> {
         if let Some((asked_at, said)) = self.last()
             && asked_at.elapsed() < HOLDS
         {
@@ -48,6 +48,11 @@ impl StoreHealth {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((Instant::now(), said.clone()));
         said
+    }
+
+    /// The store itself.
+    pub(super) fn store(&self) -> &dyn Store {
+        self.store.as_ref()
     }
 
     fn last(&self) -> Option<(Instant, Result<(), String>)> {

@@ -18,6 +18,13 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AdminSide(Address);
 
+/// An answer of it.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
 impl AdminSide {
     /// What `text` names: `ip:port`, `http://ip:port` or `unix:/path`. `None` when it looks like none of them.
     pub fn named(text: &str) -> Option<Self> {
@@ -32,7 +39,12 @@ impl AdminSide {
     /// Where a sidecar with this listener answers.
     pub fn of(listener: &Listener) -> Result<Self, String> {
         if listener.tls.is_some() {
-            return Err("its admin side speaks TLS, and this command does not".to_owned());
+            return Err(
+                "`listen.admin` has a certificate, and this command speaks no TLS".to_owned()
+            );
+        }
+        if matches!(&listener.address, Address::Tcp(address) if address.port() == 0) {
+            return Err("`listen.admin` has port 0, so where it answers is not known".to_owned());
         }
         Ok(Self(match &listener.address {
             Address::Tcp(address) => Address::Tcp(reachable(*address)),
@@ -42,18 +54,31 @@ impl AdminSide {
 
     /// The JSON at `path`. The error says why there is none.
     pub fn get(&self, path: &str) -> Result<Value, String> {
+        let found = self.ask(path)?;
+        let json = (found.status == 200).then(|| serde_json::from_slice(&found.body).ok());
+        json.flatten().ok_or_else(|| self.strange())
+    }
+
+    /// What it answers at `path`, whatever the status. The error says why there is no answer.
+    pub fn ask(&self, path: &str) -> Result<Found, String> {
         let answer = match &self.0 {
             Address::Tcp(address) => TcpStream::connect_timeout(address, PATIENCE).and_then(|it| {
                 it.set_read_timeout(Some(PATIENCE))?;
+                it.set_write_timeout(Some(PATIENCE))?;
                 exchange(it, path)
             }),
             Address::Unix(socket) => UnixStream::connect(socket).and_then(|it| {
                 it.set_read_timeout(Some(PATIENCE))?;
+                it.set_write_timeout(Some(PATIENCE))?;
                 exchange(it, path)
             }),
         };
         let answer = answer.map_err(|error| format!("{self} does not answer: {error}"))?;
-        body(&answer).ok_or_else(|| format!("{self} answers, but not as a sidecar does"))
+        read(answer).ok_or_else(|| self.strange())
+    }
+
+    fn strange(&self) -> String {
+        format!("{self} answers, but not as a sidecar does")
     }
 }
 
@@ -83,12 +108,13 @@ fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// The JSON of a whole answer with status 200.
-fn body(answer: &[u8]) -> Option<Value> {
+/// An answer with a whole head.
+fn read(mut answer: Vec<u8>) -> Option<Found> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(length) = head.parse(answer).ok()? else { return None };
-    (head.code == Some(200)).then(|| serde_json::from_slice(&answer[length..]).ok())?
+    let httparse::Status::Complete(length) = head.parse(&answer).ok()? else { return None };
+    let status = head.code?;
+    Some(Found { status, body: answer.split_off(length) })
 }
 
 #[cfg(test)]
@@ -111,17 +137,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_whole_answer_of_json_with_status_200_counts() {
-        for answer in [
-            "",
-            "HTTP/1.1 200 OK\r\n",
-            "HTTP/1.1 404 Not Found\r\n\r\n{}",
-            "HTTP/1.1 200 OK\r\n\r\n{",
-            "SSH-2.0\r\n\r\n{}",
-        ] {
-            assert_eq!(body(answer.as_bytes()), None, "{answer:?}");
+    fn only_an_answer_with_a_whole_head_counts() {
+        for answer in ["", "HTTP/1.1 200 OK\r\n", "SSH-2.0\r\n\r\n{}"] {
+            assert!(read(answer.into()).is_none(), "{answer:?}");
         }
-        let right = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
-        assert_eq!(body(right), Some(serde_json::json!({})));
+        let right = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\n{}";
+        let found = read(right.into()).expect("an answer");
+        assert_eq!((found.status, found.body.as_slice()), (503, &b"{}"[..]));
     }
 }

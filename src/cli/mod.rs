@@ -13,6 +13,7 @@ mod check;
 mod demo;
 mod diff;
 mod explain;
+mod healthcheck;
 mod inbox;
 mod input;
 mod journal;
@@ -54,6 +55,8 @@ enum Command {
     Diff(diff::Args),
     /// Run the sidecar
     Run(run::Args),
+    /// Ask a running sidecar whether it is ready, or alive; exits 1 when it is not
+    Healthcheck(healthcheck::Args),
     /// Run the provider emulator alone
     Sandbox(sandbox::Args),
     /// List the accounts' keys with their state, make key pairs, or show what a key file holds
@@ -163,6 +166,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Sign(args) => sign::run(&args),

@@ -246,6 +246,11 @@ fn configuration_bytes(path: &Path, seen: &mut Seen) -> Result<Zeroizing<Vec<u8>
     found
 }
 
+/// The text of a configuration file. The error says what is wrong, without any of the text.
+pub(super) fn text(path: &Path) -> Result<Zeroizing<String>, String> {
+    text_of(path, &configuration_bytes(path, &mut Seen::default())?)
+}
+
 fn text_of(path: &Path, bytes: &[u8]) -> Result<Zeroizing<String>, String> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),

@@ -74,6 +74,11 @@ pub(super) fn compile(walk: &mut Walk<'_>, file: &ListenFile) -> Listeners {
     Listeners { app, notify, admin }
 }
 
+/// Reads the admin side's listener alone.
+pub(super) fn admin(walk: &mut Walk<'_>, file: &ListenFile) -> Option<Listener> {
+    listener(walk, &file.admin, Some(ListenFile::ADMIN))
+}
+
 /// Whether other machines can reach the address.
 pub(super) fn is_exposed(address: &Address) -> bool {
     match address {

@@ -4,6 +4,7 @@
 //! values and collects mistakes, `account` and its siblings know the rules.
 
 mod account;
+mod admin_listener;
 mod choices;
 mod compare;
 mod compile;
@@ -40,6 +41,7 @@ mod units;
 mod urls;
 mod walk;
 
+pub use admin_listener::admin_listener;
 pub use compare::{Difference, View};
 pub use compile::{Loaded, Refused, load, load_text, read};
 pub use digests::{Digests, Readings};

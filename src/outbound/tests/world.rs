@@ -336,7 +336,8 @@ impl World {
             };
             has("account", "shop") && has("final", end)
         };
-        let found = series.filter(labelled).map(|metric| metric.get_counter().value()).sum::<f64>();
+        let found =
+            series.filter(labelled).map(|metric| metric.get_counter().get_value()).sum::<f64>();
         found as u64
     }
 }

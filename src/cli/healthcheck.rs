@@ -1,0 +1,53 @@
+//! `countersign healthcheck`: asks a running sidecar how it is, for images and supervisors that bring no client of their own.
+//!
+//! It reads nothing of the configuration but the address, opens one connection, and is done within a few seconds.
+
+use super::admin::{AdminSide, Found};
+use super::{CommandError, ConfigFile, Exit};
+use crate::config::admin_listener;
+
+const READY: &str = "/readyz";
+const ALIVE: &str = "/livez";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+It asks the listener `listen.admin` of the configuration. One with a certificate is not asked: give a plain address by --at.")]
+pub struct Args {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Ask here, as ADDRESS:PORT or unix:/PATH, and read no configuration
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    at: Option<AdminSide>,
+    /// Ask only whether the process answers, not whether it is ready for work
+    #[arg(long)]
+    live: bool,
+}
+
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    let sidecar = match &args.at {
+        Some(sidecar) => sidecar.clone(),
+        None => configured(args)?,
+    };
+    let (path, well) = if args.live { (ALIVE, "alive") } else { (READY, "ready") };
+    match sidecar.ask(path).map_err(CommandError::failed)? {
+        Found { status: 200, .. } => {
+            println!("{well}");
+            Ok(Exit::Done)
+        }
+        Found { status, body } => {
+            let shown = String::from_utf8_lossy(&body);
+            Err(CommandError::failed(format!("not {well}: status {status}: {}", shown.trim_end())))
+        }
+    }
+}
+
+fn configured(args: &Args) -> Result<AdminSide, CommandError> {
+    let listener =
+        admin_listener(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+    AdminSide::of(&listener)
+        .map_err(|why| CommandError::failed(format!("{why}: give an address by --at")))
+}
+
+fn address(word: &str) -> Result<AdminSide, String> {
+    AdminSide::named(word).ok_or_else(|| "expected ADDRESS:PORT or unix:/PATH".to_owned())
+}
