@@ -151,8 +151,7 @@ fn drop_nothing(value: &mut Value) {
     }
 }
 
-/// The text of a configuration file. The error says what is wrong, without any of the text.
-pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, String> {
+fn read(path: &Path) -> Result<Zeroizing<String>, String> {
     let shown = path.display().to_string();
     let failed = |error: std::io::Error| unreadable("configuration file", &shown, &error);
     let mut bytes = Zeroizing::new(Vec::new());
