@@ -59,27 +59,31 @@ fn label<'m>(metric: &'m Metric, name: &str) -> Option<&'m str> {
 
 #[cfg(test)]
 mod tests {
+    use prometheus::{IntCounterVec, Opts, Registry};
+
     use super::*;
-    use crate::metrics::Metrics;
 
     #[test]
     fn figures_are_added_up_over_the_labels_that_are_not_asked_for() {
-        let metrics = Metrics::new("0", "0");
-        for (account, operation, outcome) in [
-            ("shop", "payout_create", "accepted"),
-            ("shop", "refund_create", "accepted"),
-            ("shop", "payout_create", "unknown"),
-            ("other", "payout_create", "accepted"),
+        let calls =
+            IntCounterVec::new(Opts::new("calls", "Calls"), &["account", "outcome", "code"])
+                .expect("a counter");
+        for labels in [
+            ["shop", "accepted", "1"],
+            ["shop", "accepted", "2"],
+            ["shop", "unknown", "1"],
+            ["other", "accepted", "1"],
         ] {
-            metrics.count_request(account, operation, outcome, "1", 0.0);
+            calls.with_label_values(&labels).inc();
         }
-        let figures = Figures::new(metrics.families());
-        let requests = "countersign_requests_total";
-        let of_shop = figures.by(requests, "outcome", &[("account", "shop")]);
+        let registry = Registry::new();
+        registry.register(Box::new(calls)).expect("registered");
+        let figures = Figures::new(registry.gather());
+        let of_shop = figures.by("calls", "outcome", &[("account", "shop")]);
         let expected = [("accepted".to_owned(), 2.0), ("unknown".to_owned(), 1.0)];
         assert_eq!(of_shop, BTreeMap::from(expected));
-        assert_eq!(figures.sum(requests, &[("outcome", "accepted")]), Some(3.0));
-        assert_eq!(figures.sum(requests, &[("account", "nobody")]), None);
-        assert_eq!(figures.sum("countersign_no_such_metric", &[]), None, "not there is not 0");
+        assert_eq!(figures.sum("calls", &[("outcome", "accepted")]), Some(3.0));
+        assert_eq!(figures.sum("calls", &[("account", "nobody")]), None);
+        assert_eq!(figures.sum("no_such_metric", &[]), None, "not there is not 0");
     }
 }

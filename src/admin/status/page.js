@@ -182,7 +182,7 @@ function showCard(card, account) {
   });
   const open = tiles.children[OUTCOMES.length];
   const waiting = account.unknown.count || 0;
-  level(open, waiting ? "" : "calm");
+  level(open, history.some((it) => it.open) ? "" : "calm");
   showTile(open, "Unresolved payments", count(waiting), waiting ? "oldest " + age(account.unknown.oldest_age_seconds || 0) : "nothing unknown", history.map((it) => ({ t: it.t, v: it.open })), "Unresolved payments");
 }
 
