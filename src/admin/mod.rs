@@ -127,7 +127,10 @@ impl Admin {
                 let snapshot = self.live.load();
                 Ok(keys::answer(&snapshot, &self.metrics, self.clock.now()))
             }
-            Page::Reload => Ok(reloading::answer(&self.reload).await),
+            Page::Reload => {
+                reloading::no_page_of_another_site(request)?;
+                Ok(reloading::answer(&self.reload).await)
+            }
         }
     }
 

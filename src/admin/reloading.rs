@@ -1,11 +1,25 @@
 //! `POST /reload`, and what the other pages say about reloading.
 
 use http::StatusCode;
+use http::header::ORIGIN;
 use serde_json::{Value, json};
 
 use super::JSON;
+use crate::problem::{Code, Problem};
 use crate::reload::{Outcome, Reloader, Report, Trigger};
-use crate::wire::Reply;
+use crate::wire::{Reply, Request};
+
+/// Browsers say where a request comes from; whoever operates the sidecar does not use one for this. Without it any page
+/// that is open on the same machine could make the sidecar reload.
+pub(super) fn no_page_of_another_site(request: &Request) -> Result<(), Problem> {
+    match request.headers.contains_key(ORIGIN) {
+        false => Ok(()),
+        true => Err(Problem::not_sent(
+            Code::Unauthorized,
+            "expected a request without `Origin`: web pages may not make the sidecar reload",
+        )),
+    }
+}
 
 /// Reloads and says what came of it: 200 when the configuration of the files is in place, 422 with every mistake when
 /// it was refused.

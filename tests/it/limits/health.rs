@@ -80,7 +80,7 @@ fn what_the_circuit_refuses_takes_nothing_from_the_rate() {
     let provider = Provider::start();
     let limits = "[account.limits]\non_excess = \"reject\"\n\
                   [account.limits.operation.payout_create]\nrate = \"4/h\"";
-    let sidecar = Sidecar::start(&with_circuit(&provider, "1s").section(limits));
+    let sidecar = Sidecar::start(&with_circuit(&provider, "5s").section(limits));
     provider.will(Action::Choose(lost));
     for number in 0..3 {
         assert_eq!(outcome(&create(sidecar.app, &format!("TOKEN{number:03}"))), "unknown");

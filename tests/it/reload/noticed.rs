@@ -116,6 +116,8 @@ fn a_request_reloads_and_answers_what_came_of_it() {
     let taken = reload(&sidecar);
     assert_eq!((taken.status, &taken.json()["result"]), (200, &"success".into()));
     assert!(last_was_successful(&sidecar));
+    let origin = [("Origin", "https://evil.example")];
+    http::post_with(sidecar.admin, "/reload", &origin, b"").problem("unauthorized", 401);
     let answer = http::get(sidecar.admin, "/reload");
     assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
 }
