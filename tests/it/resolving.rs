@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::http::{connect, get, post, read_answer, render};
+use crate::support::http::{connect, get, post, post_with, read_answer, render};
+use crate::support::notification::Signer;
+use crate::support::openssl::KeyPair;
 use crate::support::sandbox::SandboxProcess;
 use crate::support::sidecar::command;
 use crate::support::{Action, ConfigBuilder, Provider, Sidecar, wait_until};
@@ -147,4 +149,32 @@ fn what_a_call_finds_out_itself_is_counted_as_resolved_once() {
     let metrics = get(sidecar.admin, "/metrics").text();
     let counted = "countersign_resolved_total{account=\"shop\",final=\"accepted\"} 3";
     assert!(metrics.contains(counted), "each once: {metrics}");
+}
+
+#[test]
+fn a_notification_that_tells_of_a_payment_in_doubt_counts_as_its_resolution() {
+    let provider = Provider::start();
+    let config = ConfigBuilder::new(&provider.base_url())
+        .listen("app = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nnotify = \"127.0.0.1:0\"")
+        .section(&format!(
+            "[[account.provider_key]]\nid = \"p1\"\npublic_key = {{ file = {:?} }}",
+            KeyPair::provider().public()
+        ))
+        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"1s\"")
+        .section("[account.retry]\nattempts = 1\nresolve_for = \"0s\"")
+        .section("[account.circuit]\nfailures = 0");
+    let sidecar = Sidecar::start(&config);
+    provider.will(Action::Close);
+    post(sidecar.app, "/shop/payout_create", &payout("NOTIFIED01")).problem("outcome-unknown", 504);
+    for status in ["PENDING", "COMPLETED"] {
+        let param = format!(
+            r#"{{"amount":50020,"eventName":"disbursement.success","mchOrderId":"NOTIFIED01","transactionId":"T1","transactionStatus":"{status}"}}"#
+        );
+        let body = Signer::provider().body(&param);
+        let answer = post_with(sidecar.notify, "/shop", &[JSON], body.as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    let metrics = get(sidecar.admin, "/metrics").text();
+    let counted = "countersign_resolved_total{account=\"shop\",final=\"accepted\"} 1";
+    assert!(metrics.contains(counted), "once, by the first of them: {metrics}");
 }
