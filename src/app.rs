@@ -4,7 +4,9 @@
 //! server with its signals, [`Sidecar::serve`] runs them on the runtime at hand, for the demonstration and for embedding.
 
 mod background;
+mod reloading;
 mod spendings;
+mod usable;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -20,12 +22,16 @@ use crate::delivery::{self, Delivery};
 use crate::edge::{self, BindError, Bound, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
 use crate::limits::{InFlight, Limiters};
-use crate::metrics::{KeyUse, Metrics};
+use crate::metrics::Metrics;
 use crate::outbound::{Outbound, Stopping, resolve};
+use crate::reload::{Reloader, announce};
 use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError, StoreUrl};
 
 use background::{InBackground, close};
+use reloading::Certificates;
+
+pub(crate) use usable::unusable;
 
 /// Signatures that may wait per signing thread. At 1.5 ms each (4096 bits) the last of them waits about 200 ms, which a
 /// caller still accepts; more than that is refused as overloaded.
@@ -33,6 +39,9 @@ const SIGNATURES_WAITING_PER_THREAD: usize = 128;
 
 /// How long a stop waits beyond the longest that anything may take, so that the last answer is still written.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+
+/// When pingora ends the process if nothing else does: longer than any call can be configured to take.
+const DRAIN_CEILING: Duration = Duration::from_secs(11 * 60);
 
 /// Version and commit, for the build's metric.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +75,7 @@ pub struct Sidecar {
     /// The provider's side, when notifications are listened for.
     inbound: Option<(Bound, Arc<Inbound>)>,
     delivery: Delivery,
+    reloader: Arc<Reloader>,
     store: Arc<dyn Store>,
     serving: Serving,
     drain_max: Duration,
@@ -81,7 +91,13 @@ impl Sidecar {
         let boot = loaded.boot;
         let app = edge::bind("listen.app", &boot.app)?;
         let admin = edge::bind("listen.admin", &boot.admin)?;
-        let notify = boot.notify.map(|notify| edge::bind("listen.notify", &notify)).transpose()?;
+        let notify =
+            boot.notify.as_ref().map(|notify| edge::bind("listen.notify", notify)).transpose()?;
+        let certificates = Certificates {
+            app: app.certificate(),
+            notify: notify.as_ref().and_then(Bound::certificate),
+            admin: admin.certificate(),
+        };
         let metrics = Metrics::new(build.version, build.commit);
         announce(&metrics, &loaded.snapshot);
         let drain_max = drain_max(&loaded.snapshot);
@@ -117,10 +133,29 @@ impl Sidecar {
             clock: clock.clone(),
             stopping: Stopping::default(),
         });
+        let reloader = Reloader::new(
+            (live.clone(), boot, loaded.seen),
+            reloading::parts(certificates, outbound.clone()),
+            store.clone(),
+            metrics.clone(),
+            clock.clone(),
+        );
         let health = StoreHealth::new(store.clone());
-        let admin_side = Arc::new(Admin { live, metrics, clock, store: health });
+        let reload = reloader.clone();
+        let admin_side = Arc::new(Admin { live, metrics, clock, store: health, reload });
         let serving = Serving::default();
-        Ok(Self { app, admin, outbound, admin_side, inbound, delivery, store, serving, drain_max })
+        Ok(Self {
+            app,
+            admin,
+            outbound,
+            admin_side,
+            inbound,
+            delivery,
+            reloader,
+            store,
+            serving,
+            drain_max,
+        })
     }
 
     /// Where applications post; a configured port 0 has become the one the kernel chose.
@@ -138,19 +173,22 @@ impl Sidecar {
         self.admin.address()
     }
 
-    /// Runs until a signal ends the process: SIGTERM lets everything under way finish first, SIGINT does not.
+    /// Runs until a signal ends the process: SIGTERM lets everything under way finish first, SIGINT does not. SIGHUP
+    /// reloads.
     ///
     /// # Errors
     /// When signals cannot be listened for, or the thread that watches over the orderly stop cannot be started.
     pub fn run(self) -> std::io::Result<()> {
-        let signals = edge::signals::listen()?;
-        let mut server = edge::drain::server(cores(), self.drain_max);
-        let store = self.store;
+        let reloader = self.reloader.clone();
+        let signals = edge::signals::listen(move || reloader.hang_up())?;
+        let mut server = edge::drain::server(cores(), DRAIN_CEILING);
+        let (store, live) = (self.store, self.outbound.live.clone());
         edge::drain::exit_when_drained(
             &server,
             self.serving.in_flight.clone(),
             self.serving.deadlines.linger,
-            self.drain_max,
+            // Looked at when the stop begins: a reload may have made calls longer.
+            move || drain_max(&live.load()),
             move |_| {
                 close(store);
                 tracing::info!("stopped");
@@ -159,13 +197,15 @@ impl Sidecar {
         let in_flight = self.serving.in_flight.clone();
         let delivering = InBackground::new(in_flight.clone(), |stop| self.delivery.run(stop));
         let outbound = self.outbound.clone();
-        let resolving = InBackground::new(in_flight, |stop| resolve::run(outbound, stop));
+        let resolving = InBackground::new(in_flight.clone(), |stop| resolve::run(outbound, stop));
+        let reloading = InBackground::new(in_flight, |stop| self.reloader.run(stop));
         server.add_service(self.app.service(self.outbound, self.serving.clone()));
         if let Some((notify, inbound)) = self.inbound {
             server.add_service(notify.service(inbound, self.serving.clone()));
         }
         server.add_service(background_service("delivery", delivering));
         server.add_service(background_service("resolver", resolving));
+        server.add_service(background_service("reload", reloading));
         // Health and metrics have a thread of their own, so that they are answered when calls keep the others busy.
         server.add_service(self.admin.service(self.admin_side, self.serving).with_threads(1));
         server.run(signals);
@@ -189,25 +229,10 @@ impl Sidecar {
             notify,
             self.delivery.run(shutdown.clone()),
             resolve::run(self.outbound, shutdown.clone()),
+            self.reloader.run(shutdown.clone()),
         );
         if let Err(error) = self.store.close().await {
             tracing::error!("the store could not be closed: {error}");
-        }
-    }
-}
-
-/// Makes the series of every account and key exist from the start.
-fn announce(metrics: &Metrics, snapshot: &Snapshot) {
-    for account in snapshot.accounts.values() {
-        let operations =
-            account.provider.operations.iter().map(|operation| operation.name.as_str());
-        metrics.announce_account(&account.name, operations);
-        for key in account.signing_keys.keys() {
-            let not_after = key.not_after.map(|end| end.as_second());
-            metrics.announce_key(&account.name, &key.id, KeyUse::Sign, not_after);
-        }
-        for key in &account.provider_keys {
-            metrics.announce_key(&account.name, &key.id, KeyUse::Verify, None);
         }
     }
 }

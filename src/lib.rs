@@ -1,7 +1,7 @@
 //! Countersign: a payment sidecar. Plain JSON in, signed provider calls out, honest outcomes back.
 //!
 //! The folder list is the architecture: see `docs/ARCHITECTURE.md`. Imports point down only:
-//! `cli app` → `edge outbound inbound delivery admin sandbox` → `limits problem logging` → `config store` →
+//! `cli app` → `edge outbound inbound delivery admin sandbox` → `limits problem logging reload` → `config store` →
 //! `payment` → `provider` → `sign` → `json wire outcome secret clock metrics mistake`.
 
 pub mod admin;
@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod payment;
 pub mod problem;
 pub mod provider;
+pub mod reload;
 pub mod sandbox;
 pub mod secret;
 pub mod sign;

@@ -1,7 +1,9 @@
 //! The admin side: metrics, health, the redacted configuration and the API description. Reads only,
-//! but for finding out whether the store can be written.
+//! but for finding out whether the store can be written, and for reloading when it is asked to.
 
+mod keys;
 mod readiness;
+mod reloading;
 
 use std::sync::Arc;
 
@@ -10,9 +12,10 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::clock::Clock;
-use crate::config::Live;
+use crate::config::{Live, started_with};
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
+use crate::reload::Reloader;
 use crate::wire::{Handler, Refusal, Reply, Request, RequestId};
 
 pub use readiness::StoreHealth;
@@ -34,6 +37,8 @@ pub struct Admin {
     pub clock: Clock,
     /// Whether the store can be written.
     pub store: StoreHealth,
+    /// What `/reload` asks.
+    pub reload: Arc<Reloader>,
 }
 
 #[async_trait]
@@ -60,6 +65,8 @@ enum Page {
     Readiness,
     Configuration,
     OpenApi,
+    Keys,
+    Reload,
 }
 
 impl Page {
@@ -70,7 +77,19 @@ impl Page {
             "/readyz" | "/healthz" => Some(Self::Readiness),
             "/config" => Some(Self::Configuration),
             "/openapi.json" => Some(Self::OpenApi),
+            "/keys" => Some(Self::Keys),
+            "/reload" => Some(Self::Reload),
             _ => None,
+        }
+    }
+
+    /// Whether it can be asked for by `method`; else which methods it takes.
+    fn takes(&self, method: &Method) -> Result<(), &'static str> {
+        match (self, method) {
+            (Self::Reload, &Method::POST) => Ok(()),
+            (Self::Reload, _) => Err("POST"),
+            (_, &Method::GET | &Method::HEAD) => Ok(()),
+            (_, _) => Err("GET, HEAD"),
         }
     }
 }
@@ -79,28 +98,42 @@ impl Admin {
     async fn answer(&self, request: &Request) -> Result<Reply, Problem> {
         let page = Page::at(&request.path).ok_or_else(|| {
             Problem::not_found(
-                "expected /metrics, /livez, /readyz, /healthz, /config or /openapi.json",
+                "expected /metrics, /livez, /readyz, /healthz, /config, /keys, /openapi.json or \
+                 /reload",
             )
         })?;
-        if !matches!(request.method, Method::GET | Method::HEAD) {
-            let problem = Problem::not_sent(Code::MethodNotAllowed, "expected GET");
-            return Err(problem.allowing("GET, HEAD"));
+        if let Err(methods) = page.takes(&request.method) {
+            let problem = Problem::not_sent(Code::MethodNotAllowed, format!("expected {methods}"));
+            return Err(problem.allowing(methods));
         }
         match page {
             Page::Metrics => Ok(Reply::new(StatusCode::OK, EXPOSITION, self.metrics.render())),
             Page::Liveness => Ok(Reply::new(StatusCode::OK, TEXT, "ok\n")),
             Page::Readiness => {
                 let snapshot = self.live.load();
-                Ok(readiness::answer(&snapshot, &self.store, self.clock.now()).await)
+                let reload = reloading::detail(&self.reload.last());
+                Ok(readiness::answer(&snapshot, &self.store, reload, self.clock.now()).await)
             }
             Page::Configuration => Ok(self.configuration()),
             Page::OpenApi => self.openapi(request),
+            Page::Keys => {
+                let snapshot = self.live.load();
+                Ok(keys::answer(&snapshot, &self.metrics, self.clock.now()))
+            }
+            Page::Reload => Ok(reloading::answer(&self.reload).await),
         }
     }
 
     fn configuration(&self) -> Reply {
         let snapshot = self.live.load();
-        let body = json!({ "hash": snapshot.hash, "configuration": snapshot.redacted });
+        let body = json!({
+            "hash": snapshot.hash,
+            "configuration": snapshot.redacted,
+            "values": snapshot.digests.values,
+            "values_keyed_by": snapshot.digests.keyed_by,
+            "started_with": started_with(self.reload.boot()),
+            "last_reload": reloading::last(&self.reload),
+        });
         Reply::new(StatusCode::OK, JSON, body.to_string())
     }
 

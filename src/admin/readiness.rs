@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::JSON;
-use crate::config::{Account, Snapshot};
+use crate::config::{Account, Snapshot, key_warnings};
 use crate::store::Store;
 use crate::wire::Reply;
 
@@ -56,7 +56,12 @@ impl StoreHealth {
 }
 
 /// 200 when everything is ready, else 503; the body says what is not and why.
-pub(super) async fn answer(snapshot: &Snapshot, store: &StoreHealth, now: Timestamp) -> Reply {
+pub(super) async fn answer(
+    snapshot: &Snapshot,
+    store: &StoreHealth,
+    reload: Value,
+    now: Timestamp,
+) -> Reply {
     let accounts: Map<String, Value> = snapshot
         .accounts
         .values()
@@ -68,6 +73,7 @@ pub(super) async fn answer(snapshot: &Snapshot, store: &StoreHealth, now: Timest
     let body = json!({
         "ready": is_ready,
         "configuration": snapshot.hash,
+        "reload": reload,
         "store": store_state(store),
         "accounts": accounts,
     });
@@ -76,7 +82,10 @@ pub(super) async fn answer(snapshot: &Snapshot, store: &StoreHealth, now: Timest
 
 fn account_state(account: &Account, now: Timestamp) -> Value {
     match account.signing_keys.usable_at(now) {
-        Some(key) => json!({ "ready": true, "signing_key": key.id }),
+        Some(key) => {
+            let warnings = key_warnings(account, now);
+            json!({ "ready": true, "signing_key": key.id, "warnings": warnings })
+        }
         None => json!({ "ready": false, "reason": "no signing key is valid now" }),
     }
 }

@@ -61,7 +61,7 @@ mod tests {
         assert!(!report.ok);
         insta::assert_snapshot!(text::of(&report), @r#"
 mine.toml: 3 mistakes
-  lisen: unknown key, did you mean `listen`? allowed here: `listen`, `store`, `log`, `account`
+  lisen: unknown key, did you mean `listen`? allowed here: `listen`, `store`, `log`, `reload`, `account`
   account.shop-th.base_url: nothing found, expected an https URL with nothing after its path, such as `https://api.provider.example`
   account.shop-th.signing_key: nothing found, expected at least one key that signs
 "#);
@@ -106,6 +106,8 @@ no/such/file.toml: 1 mistake
             "  callers       bearer token (1)",
             "  operations    17, of which 9 are not confirmed by the provider's documentation:",
             "    payment_void          /open-api/payment/void",
+            "  notifications 8, of which 4 are not confirmed by the provider's documentation:",
+            "    debit                 direct.debit.failed, direct.debit.success",
         ] {
             assert!(text.contains(line), "`{line}` is missing from:\n{text}");
         }
@@ -130,6 +132,8 @@ no/such/file.toml: 1 mistake
         assert_eq!(account["signing_keys"][0]["usable"], true);
         let unconfirmed = account["unconfirmed"].as_array().expect("a list");
         assert!(!unconfirmed.is_empty(), "the profile has rows that are not confirmed");
+        let unconfirmed = account["unconfirmed_notifications"].as_array().expect("a list");
+        assert_eq!(unconfirmed[0]["notification"], "authorization");
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! `countersign keys`: makes key pairs and shows what a key file holds.
+//! `countersign keys`: lists the keys of the accounts, makes key pairs and shows what a key file holds.
 //!
 //! The private half is printed only when it has just been made and no file was asked for; `show` never prints it.
+
+mod list;
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -12,18 +14,26 @@ use serde::Serialize;
 
 use super::output::{print_json, stdout};
 use super::{CommandError, Exit, input};
+use crate::clock::Clock;
 use crate::secret::Secret;
 use crate::sign::{AnyKey, PrivateKey, PublicKey};
 
-/// Make a key pair, or show what a key file holds
+use list::List;
+
+/// List the keys of the accounts, make a key pair, or show what a key file holds
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    list: List,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// List the keys of every account, with their state and last use; also without any subcommand
+    List(List),
     /// Make an RSA key pair
     Generate(Generate),
     /// Show the public half of a private or public key file
@@ -61,8 +71,10 @@ struct Show {
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let mut out = stdout();
     match &args.command {
-        Command::Generate(args) => generate(args, &mut out)?,
-        Command::Show(args) => show(args, &mut out)?,
+        None => list::list(&args.list, Clock::System.now(), &mut out)?,
+        Some(Command::List(args)) => list::list(args, Clock::System.now(), &mut out)?,
+        Some(Command::Generate(args)) => generate(args, &mut out)?,
+        Some(Command::Show(args)) => show(args, &mut out)?,
     }
     Ok(Exit::Done)
 }

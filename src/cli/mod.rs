@@ -7,8 +7,10 @@
 mod output;
 
 mod account;
+mod admin;
 mod check;
 mod demo;
+mod diff;
 mod explain;
 mod inbox;
 mod input;
@@ -46,11 +48,13 @@ enum Command {
     Demo(demo::Args),
     /// Check a configuration and its keys, and list every mistake; starts nothing
     Check(check::Args),
+    /// Show what a configuration would change in the running sidecar, or against another file
+    Diff(diff::Args),
     /// Run the sidecar
     Run(run::Args),
     /// Run the provider emulator alone
     Sandbox(sandbox::Args),
-    /// Make key pairs, or show what a key file holds
+    /// List the accounts' keys with their state, make key pairs, or show what a key file holds
     Keys(keys::Args),
     /// Sign one request and print the envelope that would be sent
     Sign(sign::Args),
@@ -153,6 +157,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Keys(args) => keys::run(&args),

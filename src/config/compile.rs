@@ -5,25 +5,33 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::account::{self, Surroundings};
+use super::digests::Readings;
 use super::file::{ConfigFile, LogFile, StoreFile};
 use super::listen;
 use super::mixups::{self, Facts};
+use super::reload;
 use super::section::Section;
-use super::snapshot::{Account, Boot, Log, Retention, Snapshot, StoreUrl};
-use super::sources::{Environment, Sources, unreadable};
+use super::seen::Seen;
+use super::snapshot::{Account, Boot, Log, Reload, Retention, Snapshot, StoreUrl};
+use super::sources::{
+    CONFIG_BYTES_MAX, CONFIG_FILE, Environment, Sources, read_regular, unreadable,
+};
 use super::syntax;
 use super::walk::Walk;
 use crate::clock::Clock;
 use crate::mistake::Mistake;
 
-/// The largest configuration file, in bytes. A thousand accounts need less.
-const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// How often files that change while they are read are read again at most.
+const READINGS_MAX: usize = 5;
+/// Between two of these readings: longer than it takes to move a handful of files into place.
+const READING_PAUSE: Duration = Duration::from_millis(20);
 
 /// A configuration that passed every check.
 pub struct Loaded {
@@ -31,17 +39,62 @@ pub struct Loaded {
     pub snapshot: Snapshot,
     /// Worth a look, not a reason to refuse: loose file permissions, unconfirmed operations, keys that end soon.
     pub warnings: Vec<String>,
+    /// The files it was read from.
+    pub seen: Seen,
+    /// What stood in them, for comparing configurations. Not kept by whoever runs.
+    pub readings: Readings,
+}
+
+/// A configuration with mistakes.
+pub struct Refused {
+    /// All of them.
+    pub mistakes: Vec<Mistake>,
+    /// The files that were read, or should have been.
+    pub seen: Seen,
 }
 
 /// Reads and compiles the file at `path`; relative paths in it are resolved from the working directory.
 pub fn load(path: &Path) -> Result<Loaded, Vec<Mistake>> {
-    let text = read(path).map_err(|problem| vec![Mistake::new("", problem)])?;
-    load_text(&text)
+    read(path, Duration::ZERO).map_err(|refused| refused.mistakes)
+}
+
+/// The same, and also says which files a configuration with mistakes refers to.
+///
+/// What is read belongs together: when a file changes while the others are read, or within `rest` after that, all are
+/// read again. Blocks for at least `rest`.
+pub fn read(path: &Path, rest: Duration) -> Result<Loaded, Refused> {
+    for _ in 0..READINGS_MAX {
+        let read = read_once(path);
+        let seen = match &read {
+            Ok(loaded) => &loaded.seen,
+            Err(refused) => &refused.seen,
+        };
+        std::thread::sleep(rest);
+        if seen.still_holds() {
+            return read;
+        }
+        std::thread::sleep(READING_PAUSE);
+    }
+    let mut seen = Seen::default();
+    seen.note_configuration(path, Err(&String::new()));
+    let problem = "its files change faster than they can be read, expected them to hold still";
+    Err(Refused { mistakes: vec![Mistake::new("", problem)], seen })
 }
 
 /// Compiles configuration text.
 pub fn load_text(text: &str) -> Result<Loaded, Vec<Mistake>> {
     compile(text, &|name| std::env::var_os(name), Clock::System.now())
+}
+
+fn read_once(path: &Path) -> Result<Loaded, Refused> {
+    let mut seen = Seen::default();
+    let bytes = configuration_bytes(path, &mut seen);
+    let text = bytes.and_then(|bytes| text_of(path, &bytes));
+    let text = match text {
+        Ok(text) => text,
+        Err(problem) => return Err(Refused { mistakes: vec![Mistake::new("", problem)], seen }),
+    };
+    compile_from(&text, &|name| std::env::var_os(name), Clock::System.now(), seen)
 }
 
 /// Compiles configuration text with the environment and the time of the caller's choice.
@@ -50,26 +103,46 @@ pub(super) fn compile(
     environment: Environment<'_>,
     now: Timestamp,
 ) -> Result<Loaded, Vec<Mistake>> {
-    let value = syntax::parse(text)?;
+    compile_from(text, environment, now, Seen::default()).map_err(|refused| refused.mistakes)
+}
+
+/// The same for text that stood in the file that `seen` names.
+fn compile_from(
+    text: &str,
+    environment: Environment<'_>,
+    now: Timestamp,
+    seen: Seen,
+) -> Result<Loaded, Refused> {
+    let value = match syntax::parse(text) {
+        Ok(value) => value,
+        Err(mistakes) => return Err(Refused { mistakes, seen }),
+    };
     let root = Section::<ConfigFile>::root(value);
-    let mut walk = Walk::new(Sources::new(environment, text));
+    let mut sources = Sources::new(environment, text);
+    sources.seen = seen;
+    let mut walk = Walk::new(sources);
     let built = walk.section(&root).and_then(|file| build(&mut walk, file, now));
-    let Walk { sources, mistakes, warnings } = walk;
+    let Walk { sources, mistakes, warnings, readings } = walk;
     match built {
-        Some((boot, retention, accounts)) if mistakes.is_empty() => {
+        Some((boot, settings)) if mistakes.is_empty() => {
+            let Settings { retention, reload, accounts } = settings;
             let (redacted, hash) = (redacted(&root), sources.hash());
-            let snapshot = Snapshot { accounts, retention, redacted, hash };
-            Ok(Loaded { boot, snapshot, warnings })
+            let digests = readings.digests(&accounts);
+            let snapshot = Snapshot { accounts, retention, reload, redacted, digests, hash };
+            Ok(Loaded { boot, snapshot, warnings, seen: sources.seen, readings })
         }
-        _ => Err(mistakes),
+        _ => Err(Refused { mistakes, seen: sources.seen }),
     }
 }
 
-fn build(
-    walk: &mut Walk<'_>,
-    file: &ConfigFile,
-    now: Timestamp,
-) -> Option<(Boot, Retention, BTreeMap<String, Arc<Account>>)> {
+/// What a reload can change.
+struct Settings {
+    retention: Retention,
+    reload: Reload,
+    accounts: BTreeMap<String, Arc<Account>>,
+}
+
+fn build(walk: &mut Walk<'_>, file: &ConfigFile, now: Timestamp) -> Option<(Boot, Settings)> {
     let listeners = walk.section(&file.listen).map(|listen| listen::compile(walk, listen));
     let store = walk.section(&file.store).map(|store| {
         let retention = retention(walk, store);
@@ -79,6 +152,7 @@ fn build(
         format: walk.or(&log.format, LogFile::FORMAT),
         level: walk.or(&log.level, LogFile::LEVEL).0.to_owned(),
     });
+    let reload = walk.section(&file.reload).map(|reload| reload::compile(walk, reload));
     let surroundings = Surroundings {
         app: listeners.as_ref().and_then(|listeners| listeners.app.as_ref()),
         listens_for_notifications: listeners.as_ref().is_some_and(|it| it.notify.is_some()),
@@ -94,7 +168,7 @@ fn build(
         store: StoreUrl(url.0),
         log: log?,
     };
-    Some((boot, retention, accounts))
+    Some((boot, Settings { retention, reload: reload?, accounts }))
 }
 
 fn retention(walk: &mut Walk<'_>, store: &StoreFile) -> Retention {
@@ -151,19 +225,26 @@ fn drop_nothing(value: &mut Value) {
     }
 }
 
-fn read(path: &Path) -> Result<Zeroizing<String>, String> {
-    let shown = path.display().to_string();
-    let failed = |error: std::io::Error| unreadable("configuration file", &shown, &error);
-    let mut bytes = Zeroizing::new(Vec::new());
-    let file = File::open(path).map_err(failed)?;
-    file.take(CONFIG_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > CONFIG_BYTES_MAX {
-        return Err(format!(
-            "configuration file `{shown}` is larger than {CONFIG_BYTES_MAX} bytes"
-        ));
+/// The bytes of the configuration file. One that is not a regular file, such as a pipe, is read but not noted: it cannot
+/// be read again.
+fn configuration_bytes(path: &Path, seen: &mut Seen) -> Result<Zeroizing<Vec<u8>>, String> {
+    let (what, shown) = (CONFIG_FILE, path.display().to_string());
+    let is_stream = std::fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir());
+    if is_stream {
+        let failed = |error: std::io::Error| unreadable(what, &shown, &error);
+        let mut bytes = Zeroizing::new(Vec::new());
+        let stream = File::open(path).map_err(failed)?;
+        stream.take(CONFIG_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+        return Ok(bytes);
     }
-    match std::str::from_utf8(&bytes) {
+    let found = read_regular(what, &shown, CONFIG_BYTES_MAX).map(|(bytes, _)| bytes);
+    seen.note_configuration(path, found.as_ref().map(|bytes| bytes.as_slice()));
+    found
+}
+
+fn text_of(path: &Path, bytes: &[u8]) -> Result<Zeroizing<String>, String> {
+    match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(format!("configuration file `{shown}` is not UTF-8 text")),
+        Err(_) => Err(format!("configuration file `{}` is not UTF-8 text", path.display())),
     }
 }

@@ -12,12 +12,14 @@ use super::choices::{LogLevel, ProviderName};
 use super::leaf::{Leaf, Required};
 use super::listen::ListenerFile;
 use super::pem::{CertificateKey, Certificates};
+use super::reload::PollEvery;
 use super::secrets::{AppToken, DeliverySecrets};
 use super::section::{Keyed, List, Section};
 use super::setting::Whole;
 use super::snapshot::{AnswerMode, DeliveryFormat, Environment, LogFormat, Money, OnExcess, Rate};
 use super::texts::{
-    AccountName, AppId, CurrencyCode, KeyId, MemberName, Network, ProviderPath, StoreText, Zone,
+    AccountName, AppId, CurrencyCode, Fingerprint, KeyId, MemberName, Network, ProviderPath,
+    StoreText, Zone,
 };
 use super::units::Span;
 use super::urls::{BaseUrl, DeliveryUrl, NotifyUrl};
@@ -54,6 +56,8 @@ pub(super) struct ConfigFile {
     pub store: Section<StoreFile>,
     /// How Countersign logs. A change needs a restart.
     pub log: Section<LogFile>,
+    /// How changes of this file, and of the files it refers to, are noticed while Countersign runs.
+    pub reload: Section<ReloadFile>,
     /// The accounts: one merchant application at one provider each. At least one.
     pub account: Required<List<Section<AccountFile>>>,
 }
@@ -125,6 +129,24 @@ impl LogFile {
     pub const LEVEL: &str = "info";
 }
 
+/// Reloading. Whatever is set here, SIGHUP and `POST /reload` reload at once.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct ReloadFile {
+    /// Whether the directories of the files are watched for changes.
+    #[schemars(extend("default" = ReloadFile::WATCH))]
+    pub watch: Leaf<bool>,
+    /// How often the files are read and compared with what was loaded, for file systems that do not tell of changes: a
+    /// duration such as `10s`, or `off`.
+    #[schemars(extend("default" = ReloadFile::POLL))]
+    pub poll: Leaf<PollEvery>,
+}
+
+impl ReloadFile {
+    pub const WATCH: bool = true;
+    pub const POLL: &str = "10s";
+}
+
 /// One merchant application at one provider.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -191,6 +213,8 @@ pub(super) struct SigningKeyFile {
     pub id: Required<Leaf<KeyId>>,
     /// RSA, 2048 to 8192 bits: PEM (PKCS#8 or PKCS#1) or the provider's one-line base64.
     pub private_key: Required<Leaf<PrivateKey>>,
+    /// The fingerprint that the key must have, as `countersign keys show` prints it. Anything by default.
+    pub fingerprint: Leaf<Fingerprint>,
     /// When the key begins to sign; always by default.
     pub not_before: Leaf<Timestamp>,
     /// When the key no longer signs; never by default.
@@ -205,6 +229,8 @@ pub(super) struct ProviderKeyFile {
     pub id: Required<Leaf<KeyId>>,
     /// RSA: PEM or the provider's one-line base64.
     pub public_key: Required<Leaf<PublicKey>>,
+    /// The fingerprint that the key must have, as `countersign keys show` prints it. Anything by default.
+    pub fingerprint: Leaf<Fingerprint>,
 }
 
 /// Who may call an account. With neither tokens nor uids, whoever can reach `listen.app`.

@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::file::{AccountFile, ProviderKeyFile, SigningKeyFile};
 use super::leaf::{Leaf, Required};
 use super::section::Section;
-use super::texts::KeyId;
+use super::snapshot::Account;
+use super::texts::{Fingerprint, KeyId};
 use super::walk::Walk;
-use crate::sign::{SigningKey, VerifyingKey};
+use crate::sign::{PublicKey, SigningKey, VerifyingKey};
 
-/// How long before the last key ends a warning appears: time to agree on a new one with the provider.
+/// How long before a key ends a warning appears: time to agree on a new one with the provider.
 const ENDS_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Something read at a key path.
@@ -31,9 +32,18 @@ pub(super) fn signing(
     let keys: Vec<At<SigningKey>> =
         sections.iter().filter_map(|section| signing_key(walk, section, &mut ids)).collect();
     if keys.len() == sections.len() && !keys.is_empty() {
-        warn_of_the_end(walk, &file.signing_key.0.path, &keys, now);
+        let known: Vec<&SigningKey> = keys.iter().map(|key| &key.value).collect();
+        for warning in warnings(&known, now) {
+            walk.warn(&file.signing_key.0.path, warning);
+        }
     }
     keys
+}
+
+/// What is worth knowing about how long an account can sign: none of its keys is usable, or one ends within 30 days.
+pub fn key_warnings(account: &Account, now: Timestamp) -> Vec<String> {
+    let keys: Vec<&SigningKey> = account.signing_keys.keys().iter().map(|key| &**key).collect();
+    warnings(&keys, now)
 }
 
 /// The provider's public keys, in order.
@@ -59,6 +69,9 @@ fn signing_key(
         let problem = format!("`{end}` is not after `not_before`, expected a later time");
         walk.mistake(&file.not_after.path, problem);
     }
+    if let Some(key) = &key {
+        check_fingerprint(walk, &file.fingerprint, key.public());
+    }
     let value = SigningKey { id: id?, key: key?, not_before, not_after };
     Some(At { path: file.private_key.0.path.clone(), value })
 }
@@ -71,6 +84,9 @@ fn verifying_key(
     let file = walk.section(section)?;
     let id = ids.take(walk, &file.id);
     let key = walk.required(&file.public_key);
+    if let Some(key) = &key {
+        check_fingerprint(walk, &file.fingerprint, key);
+    }
     let value = VerifyingKey { id: id?, key: key? };
     Some(At { path: file.public_key.0.path.clone(), value })
 }
@@ -91,16 +107,40 @@ impl Ids {
     }
 }
 
-fn warn_of_the_end(walk: &mut Walk<'_>, path: &str, keys: &[At<SigningKey>], now: Timestamp) {
-    if !keys.iter().any(|key| key.value.usable_at(now)) {
-        walk.warn(path, "no key is usable now: calls will be refused with `key-unavailable`");
-        return;
+/// Holds a key against the fingerprint that the configuration names. Key and configuration can come from two places that
+/// change at different moments; with this, neither is taken without the other.
+fn check_fingerprint(walk: &mut Walk<'_>, leaf: &Leaf<Fingerprint>, key: &PublicKey) {
+    let Some(Fingerprint(expected)) = walk.optional(leaf) else { return };
+    let found = key.fingerprint();
+    if found != expected {
+        walk.mistake(&leaf.path, format!("the key is {found}, expected {expected}"));
     }
-    let ends: Option<Vec<Timestamp>> = keys.iter().map(|key| key.value.not_after).collect();
-    let last = ends.and_then(|ends| ends.into_iter().max());
-    if let Some(last) = last
-        && last.duration_since(now) < ENDS_SOON
-    {
-        walk.warn(path, format!("the last key ends at {last}, in less than 30 days"));
+}
+
+fn warnings(keys: &[&SigningKey], now: Timestamp) -> Vec<String> {
+    let usable_at = |at| keys.iter().find(|key| key.usable_at(at));
+    if usable_at(now).is_none() {
+        return vec!["no key is usable now: calls will be refused with `key-unavailable`".into()];
+    }
+    let ending = keys.iter().filter_map(|key| {
+        let end = key.not_after?;
+        let left = end.duration_since(now);
+        if left <= SignedDuration::ZERO || left >= ENDS_SOON {
+            return None;
+        }
+        let then = match usable_at(end) {
+            Some(next) => format!("`{}` signs from then on", next.id),
+            None => "no key is usable from then on".to_owned(),
+        };
+        Some(format!("key `{}` ends at {end}, in {}: {then}", key.id, days(left)))
+    });
+    ending.collect()
+}
+
+fn days(left: SignedDuration) -> String {
+    match left.as_hours() / 24 {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
     }
 }

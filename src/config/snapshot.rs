@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::Offset;
 
+use super::digests::Digests;
 use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::sign::{KeyRing, VerifyingKey};
@@ -27,8 +28,11 @@ pub struct Snapshot {
     /// By account name.
     pub accounts: BTreeMap<String, Arc<Account>>,
     pub retention: Retention,
+    pub reload: Reload,
     /// The configuration as JSON with every secret redacted.
     pub redacted: serde_json::Value,
+    /// What tells whether a value that is not shown changed.
+    pub digests: Digests,
     /// SHA-256 (hex) over the configuration and every file it refers to.
     pub hash: String,
 }
@@ -43,6 +47,15 @@ pub struct Retention {
     pub duplicates: Duration,
     /// Settled payments of the journal.
     pub payments: Duration,
+}
+
+/// How changes of the configuration's files are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether the directories of the files are watched.
+    pub watch: bool,
+    /// How often the files are read and compared; `None` for never.
+    pub poll: Option<Duration>,
 }
 
 /// One merchant application at one provider.

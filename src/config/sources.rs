@@ -1,5 +1,6 @@
 //! Reads what configuration values refer to: environment variables and files. Keeps the hash over all that was read.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -7,19 +8,32 @@ use std::os::unix::fs::PermissionsExt;
 use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
+use super::seen::Seen;
+
+/// What messages call the two kinds of file.
+pub(super) const CONFIG_FILE: &str = "configuration file";
+pub(super) const FILE: &str = "file";
+/// The largest configuration file, in bytes. A thousand accounts need less.
+pub(super) const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// The largest file a value may refer to, in bytes. Keys, certificates and profiles are far smaller.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
+pub(super) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// The longest reference that is shown; beyond it, somebody wrote the value itself where its place was asked for.
 const SHOWN_CHARACTERS_MAX: usize = 200;
 
 /// How an environment variable is looked up: the process's own environment, or a test's.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<std::ffi::OsString>;
 
-/// The places values are read from.
+/// The places values are read from. Each file is read once: two values that refer to it cannot get different contents.
 pub(super) struct Sources<'a> {
+    /// The files that were read so far.
+    pub seen: Seen,
     environment: Environment<'a>,
     hash: Context,
+    contents: HashMap<String, Result<Contents, String>>,
 }
+
+/// A file's bytes and its permission bits.
+type Contents = (Zeroizing<Vec<u8>>, u32);
 
 /// A value that was read from elsewhere.
 pub(super) struct Resolved {
@@ -32,7 +46,12 @@ pub(super) struct Resolved {
 impl<'a> Sources<'a> {
     /// Starts with the configuration's own text.
     pub fn new(environment: Environment<'a>, configuration: &str) -> Self {
-        let mut sources = Self { environment, hash: Context::new(&SHA256) };
+        let mut sources = Self {
+            seen: Seen::default(),
+            environment,
+            hash: Context::new(&SHA256),
+            contents: HashMap::new(),
+        };
         sources.add_to_hash(configuration.as_bytes());
         sources
     }
@@ -67,11 +86,21 @@ impl<'a> Sources<'a> {
         if !looks_like_a_path {
             return Err("found something that cannot be the path of a file after `file`".into());
         }
-        let (bytes, mode) = read(path)?;
+        let (bytes, mode) = self.contents(path)?;
         self.add_to_hash(path.as_bytes());
         self.add_to_hash(&bytes);
         let text = text_of(&bytes, &format!("file `{path}`"))?;
         Ok(Resolved { text, is_exposed: mode & 0o077 != 0 })
+    }
+
+    fn contents(&mut self, path: &str) -> Result<Contents, String> {
+        if let Some(known) = self.contents.get(path) {
+            return known.clone();
+        }
+        let found = read_regular(FILE, path, FILE_BYTES_MAX);
+        self.seen.note(path, found.as_ref().map(|(bytes, _)| bytes.as_slice()));
+        self.contents.insert(path.to_owned(), found.clone());
+        found
     }
 
     /// SHA-256 in hex over the configuration and every file read.
@@ -101,25 +130,25 @@ fn text_of(bytes: &[u8], place: &str) -> Result<Zeroizing<String>, String> {
     }
 }
 
-/// Reads a whole file and its permission bits.
-fn read(path: &str) -> Result<(Zeroizing<Vec<u8>>, u32), String> {
-    let failed = |error: std::io::Error| unreadable("file", path, &error);
+/// Reads a whole regular file of at most `bytes_max` bytes, and its permission bits.
+pub(super) fn read_regular(what: &str, path: &str, bytes_max: u64) -> Result<Contents, String> {
+    let failed = |error: std::io::Error| unreadable(what, path, &error);
     // Asked before opening: opening a pipe would wait for its other end.
     if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(format!("`{path}` is not a regular file, expected a file to read"));
     }
-    let mut file = File::open(path).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let too_large =
-        || format!("file `{path}` is larger than {FILE_BYTES_MAX} bytes, expected a small file");
-    if metadata.len() > FILE_BYTES_MAX {
+        || format!("{what} `{path}` is larger than {bytes_max} bytes, expected a small file");
+    if metadata.len() > bytes_max {
         return Err(too_large());
     }
     // One allocation of the final size: growing would leave copies of a key behind.
     let capacity = usize::try_from(metadata.len()).unwrap_or_default() + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-    (&mut file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    match bytes.len() as u64 > FILE_BYTES_MAX {
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(failed)?;
+    match bytes.len() as u64 > bytes_max {
         true => Err(too_large()),
         false => Ok((bytes, metadata.permissions().mode())),
     }

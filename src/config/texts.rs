@@ -98,6 +98,30 @@ impl Setting for KeyId {
     }
 }
 
+/// The fingerprint of a public key, or of a private key's public half.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fingerprint(pub String);
+
+impl Setting for Fingerprint {
+    const SECRET: bool = false;
+
+    fn expected() -> String {
+        "`sha256:` and 64 hexadecimal digits, as `countersign keys show` prints it".into()
+    }
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let digits = text.strip_prefix("sha256:").ok_or_else(Self::wrong)?;
+        match digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => Ok(Self(text.to_ascii_lowercase())),
+            false => Err(Self::wrong()),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^sha256:[0-9A-Fa-f]{64}$" })
+    }
+}
+
 /// The application id that the provider gave the merchant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AppId(pub String);

@@ -5,9 +5,12 @@ use crate::provider::{Operation, Provider};
 /// How the warning about it begins, behind the account's key path.
 pub const NOT_CONFIRMED: &str = "not confirmed by the provider's documentation";
 
-/// The names of unconfirmed operations, and of unconfirmed members (`operation.member`) of confirmed ones.
+/// The names of unconfirmed operations, of unconfirmed members (`operation.member`) of confirmed ones, and of
+/// notifications.
 pub(super) fn unconfirmed_names(provider: &Provider) -> Vec<String> {
-    provider.operations.iter().flat_map(|operation| names(operation)).collect()
+    let operations = provider.operations.iter().flat_map(|operation| names(operation));
+    let notifications = provider.events.rules.iter().filter(|rule| !rule.confirmed);
+    operations.chain(notifications.map(|rule| format!("notification {}", rule.name))).collect()
 }
 
 fn names(operation: &Operation) -> Vec<String> {

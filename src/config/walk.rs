@@ -6,6 +6,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::demo;
+use super::digests::Readings;
 use super::leaf::{Given, Leaf, Required};
 use super::section::{Keyed, List, Section, join};
 use super::setting::{Setting, Wrong};
@@ -21,11 +22,12 @@ pub(super) struct Walk<'a> {
     pub sources: Sources<'a>,
     pub mistakes: Vec<Mistake>,
     pub warnings: Vec<String>,
+    pub readings: Readings,
 }
 
 impl<'a> Walk<'a> {
     pub fn new(sources: Sources<'a>) -> Self {
-        Self { sources, mistakes: Vec::new(), warnings: Vec::new() }
+        Self { sources, mistakes: Vec::new(), warnings: Vec::new(), readings: Readings::default() }
     }
 
     /// Notes a mistake at `path`.
@@ -97,6 +99,7 @@ impl<'a> Walk<'a> {
             Given::Env(name) => {
                 let found = self.sources.env(name);
                 let text = self.resolved(&leaf.path, found)?.text;
+                self.readings.note(&leaf.path, T::SECRET, &text);
                 self.judge(&leaf.path, &format!("environment variable `{name}`"), &text)
             }
             Given::File(file) => {
@@ -136,6 +139,7 @@ impl<'a> Walk<'a> {
                 format!("file `{file}` is open to its group or to everyone, expected mode 0600");
             self.warn(path, warning);
         }
+        self.readings.note(path, is_secret, &resolved.text);
         Some(resolved.text)
     }
 
@@ -143,6 +147,7 @@ impl<'a> Walk<'a> {
         match T::from_literal(literal) {
             Ok(value) => {
                 if T::SECRET {
+                    self.readings.note(path, true, literal.as_str().unwrap_or_default());
                     let advice = "a secret stands in the file itself, expected \
                                   `{ file = \"…\" }` or `{ env = \"…\" }`";
                     self.warn(path, advice);

@@ -46,13 +46,13 @@ pub enum Drained {
 }
 
 /// Watches `server`, which must not have been run yet. Once it was told to stop gracefully and its requests are
-/// answered, or `drain_max` after that, calls `before_exit` (flush, close the store) and exits the process: 0 when
+/// answered, or `drain_max` (asked then) after that, calls `before_exit` (flush, close the store) and exits the process: 0 when
 /// everybody was answered, 1 when not.
 pub fn exit_when_drained(
     server: &Server,
     in_flight: InFlight,
     linger: Duration,
-    drain_max: Duration,
+    drain_max: impl Fn() -> Duration + Send + 'static,
     before_exit: impl FnOnce(Drained) + Send + 'static,
 ) -> std::io::Result<()> {
     let mut phases = server.watch_execution_phase();
@@ -65,7 +65,7 @@ pub fn exit_when_drained(
                 Err(RecvError::Closed) => return,
             }
         }
-        let outcome = block_until_drained(&in_flight, linger, drain_max);
+        let outcome = block_until_drained(&in_flight, linger, drain_max());
         if let Drained::CutOff(requests) = outcome {
             tracing::error!(requests, "time to finish is up: requests are cut off");
         }

@@ -1,4 +1,4 @@
-//! The signals that end the process, listened for from before the first request.
+//! The signals that end the process or make it reload, listened for from before the first request.
 //!
 //! pingora starts its services first and listens for signals after that. In between, a SIGTERM would end the process the
 //! way the system does it: at once, with requests under way.
@@ -22,25 +22,29 @@ enum Stop {
     AtOnce,
 }
 
-/// Listens from now on; hands what comes to the server that is run with the result.
+/// Listens from now on; hands what comes to the server that is run with the result, and SIGHUP to `on_hangup`.
 ///
 /// # Errors
 /// When the signals cannot be listened for.
-pub fn listen() -> io::Result<RunArgs> {
+pub fn listen(on_hangup: impl Fn() + Send + 'static) -> io::Result<RunArgs> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let inside = runtime.enter();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut quit = signal(SignalKind::quit())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     // A file at the size limit is then an error of one write, as on a full disk, and not the end of the process.
     let _over_file_size_limit = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     drop(inside);
     let (tell, told) = watch::channel(None);
     let wait = async move {
-        let stop = tokio::select! {
-            _ = terminate.recv() => Stop::Gracefully,
-            _ = quit.recv() => Stop::Gracefully,
-            _ = interrupt.recv() => Stop::AtOnce,
+        let stop = loop {
+            tokio::select! {
+                _ = terminate.recv() => break Stop::Gracefully,
+                _ = quit.recv() => break Stop::Gracefully,
+                _ = interrupt.recv() => break Stop::AtOnce,
+                _ = hangup.recv() => on_hangup(),
+            }
         };
         let _ = tell.send(Some(stop));
     };

@@ -59,8 +59,13 @@ impl CertificateSlot {
 
     /// Presents another certificate on new connections. On an error the old one stays.
     pub fn replace(&self, chain_pem: &[u8], key_pem: &[u8]) -> Result<(), TlsMaterialError> {
-        self.0.store(Arc::new(certified_key(chain_pem, key_pem)?));
+        self.present(&Self::new(chain_pem, key_pem)?);
         Ok(())
+    }
+
+    /// Presents what `other` holds on new connections.
+    pub fn present(&self, other: &Self) {
+        self.0.store(other.0.load_full());
     }
 }
 

@@ -39,6 +39,11 @@ impl InFlight {
         Some(InFlightGuard(count))
     }
 
+    /// Forgets an account that is no longer configured. Calls that are still under way end as they began.
+    pub fn forget(&self, account: &str) {
+        self.accounts.write().unwrap_or_else(PoisonError::into_inner).remove(account);
+    }
+
     fn count_of(&self, account: &str) -> Arc<Count> {
         let known = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = known.get(account) {

@@ -65,7 +65,8 @@ pub enum KeyUse {
 }
 
 impl KeyUse {
-    pub(super) fn as_str(self) -> &'static str {
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Sign => "sign",
             Self::Verify => "verify",

@@ -2,7 +2,9 @@
 //!
 //! Labels are configured account names, operations of the profile and closed enums; never ids, paths or error text.
 
+mod forget;
 mod labels;
+mod reloads;
 
 use std::sync::Arc;
 
@@ -14,6 +16,9 @@ use prometheus::{
 pub use labels::{
     AttemptResult, CallClass, DeliveryResult, KeyUse, LimitKind, NotificationResult, Phase,
 };
+pub use reloads::ReloadResult;
+
+use reloads::Reloads;
 
 /// Seconds from 1 ms (a query over loopback) to 60 s (the longest time-out that makes sense for a payment). Dense where
 /// providers usually answer (50 ms to 5 s), with an edge at the default total time-out of 30 s.
@@ -83,6 +88,8 @@ pub struct Metrics {
     deliveries: IntCounterVec,
     /// `countersign_delivery_lag_seconds{account}`: from received to delivered, replays left out.
     delivery_lag: HistogramVec,
+    /// `countersign_config_…`.
+    reloads: Reloads,
 }
 
 /// What is not delivered of one account.
@@ -292,6 +299,7 @@ impl Metrics {
                     &["account"],
                 ),
             ),
+            reloads: Reloads::new(&registry),
             registry,
         };
         for phase in Phase::ALL {
@@ -345,9 +353,22 @@ impl Metrics {
     pub fn announce_key(&self, account: &str, key_id: &str, usage: KeyUse, not_after: Option<i64>) {
         self.signing_key_info.with_label_values(&[account, key_id, usage.as_str()]).set(1);
         self.key_last_used.with_label_values(&[account, key_id]);
-        if let Some(end) = not_after {
-            self.key_not_after.with_label_values(&[account, key_id]).set(end as f64);
+        match (usage, not_after) {
+            (_, Some(end)) => {
+                self.key_not_after.with_label_values(&[account, key_id]).set(end as f64);
+            }
+            // An error says that there was no end before either.
+            (KeyUse::Sign, None) => {
+                let _ = self.key_not_after.remove_label_values(&[account, key_id]);
+            }
+            (KeyUse::Verify, None) => {}
         }
+    }
+
+    /// When a key was last used by this process, in Unix seconds; `None` when it was not.
+    pub fn last_used(&self, account: &str, key_id: &str) -> Option<f64> {
+        let at = self.key_last_used.with_label_values(&[account, key_id]).get();
+        (at > 0.0).then_some(at)
     }
 
     /// Shows how many outcomes of an account are unknown, and how old the oldest is.
@@ -380,6 +401,16 @@ impl Metrics {
     /// Counts `seconds` from received to delivered.
     pub fn observe_delivery_lag(&self, account: &str, seconds: f64) {
         self.delivery_lag.with_label_values(&[account]).observe(seconds);
+    }
+
+    /// Notes that the configuration was read when the process started; Unix time in seconds.
+    pub fn config_loaded_at_start(&self, now_unix_seconds: f64) {
+        self.reloads.started(now_unix_seconds);
+    }
+
+    /// Counts one reload of the configuration; Unix time in seconds.
+    pub fn count_reload(&self, result: ReloadResult, now_unix_seconds: f64) {
+        self.reloads.count(result, now_unix_seconds);
     }
 
     /// The Prometheus text exposition.

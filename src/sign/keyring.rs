@@ -47,6 +47,37 @@ impl SigningKey {
         self.not_before.is_none_or(|start| start <= now)
             && self.not_after.is_none_or(|end| now < end)
     }
+
+    /// Where `now` lies in the key's time.
+    pub fn state_at(&self, now: Timestamp) -> KeyState {
+        match (self.usable_at(now), self.not_after) {
+            (true, _) => KeyState::Usable,
+            (false, Some(end)) if end <= now => KeyState::Ended,
+            (false, _) => KeyState::NotYet,
+        }
+    }
+}
+
+/// Where a moment lies in a key's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// Before it.
+    NotYet,
+    /// In it.
+    Usable,
+    /// After it.
+    Ended,
+}
+
+impl KeyState {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotYet => "not_yet",
+            Self::Usable => "usable",
+            Self::Ended => "ended",
+        }
+    }
 }
 
 #[cfg(test)]

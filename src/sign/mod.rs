@@ -18,7 +18,7 @@ pub use explain::{
     SignedDigest, TextChange, TextReport, explain,
 };
 pub use key::{AnyKey, Hash, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, PrivateKey, PublicKey};
-pub use keyring::{KeyRing, SigningKey, VerifyingKey};
+pub use keyring::{KeyRing, KeyState, SigningKey, VerifyingKey};
 pub use pool::{SignError, SignPool};
 pub use recipe::{
     Algorithm, Encoding, EnvelopeMember, EnvelopeValue, Placement, RequestRecipe, Source,

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 9] = [
     &["provider"],
     &["payment"],
     &["config", "store"],
-    &["limits", "logging", "problem"],
+    &["limits", "logging", "problem", "reload"],
     &["admin", "delivery", "edge", "inbound", "outbound", "sandbox"],
     &["app", "cli", "main"],
 ];

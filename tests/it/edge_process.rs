@@ -53,11 +53,11 @@ fn process() {
     };
     let bound = bind("listen.app", &loopback()).unwrap();
     let Address::Tcp(address) = *bound.address() else { panic!("a TCP listener") };
-    let told = signals::listen().unwrap();
+    let told = signals::listen(|| {}).unwrap();
     let mut server = drain::server(1, DRAIN_MAX);
     server.add_service(bound.service(Arc::new(OnCue), serving.clone()));
     let say_how = |outcome| eprintln!("{outcome:?}");
-    drain::exit_when_drained(&server, serving.in_flight, LINGER, DRAIN_MAX, say_how).unwrap();
+    drain::exit_when_drained(&server, serving.in_flight, LINGER, || DRAIN_MAX, say_how).unwrap();
     eprintln!("address={address}");
     server.run(told);
 }

@@ -18,4 +18,5 @@ mod outbound;
 mod outcomes;
 mod payments;
 mod refusals;
+mod reload;
 mod resolving;

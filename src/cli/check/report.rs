@@ -5,13 +5,12 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::app::unusable;
 use crate::clock::Clock;
 use crate::config::{Account, Address, Boot, Environment, Listener, Loaded};
-use crate::edge::tls::{CertificateSlot, client_config};
 use crate::mistake::Mistake;
-use crate::provider::Operation;
+use crate::provider::{EventRule, Operation};
 use crate::sign::PublicKey;
-use crate::store::StoreUrl;
 
 #[derive(Serialize)]
 pub(super) struct Report {
@@ -44,6 +43,9 @@ pub(super) struct AccountReport {
     pub signing_keys: Vec<KeyReport>,
     pub provider_keys: Vec<KeyReport>,
     pub unconfirmed: Vec<Unconfirmed>,
+    /// Kinds of notifications that the profile can read.
+    pub notifications: usize,
+    pub unconfirmed_notifications: Vec<UnconfirmedNotification>,
 }
 
 /// Who may call. Neither: whoever reaches the listener.
@@ -79,6 +81,15 @@ pub(super) struct Unconfirmed {
     pub note: Option<String>,
 }
 
+/// A kind of notification that the provider's documentation does not confirm.
+#[derive(PartialEq, Serialize)]
+pub(super) struct UnconfirmedNotification {
+    pub notification: String,
+    pub events: Vec<String>,
+    /// What the profile says about it.
+    pub note: Option<String>,
+}
+
 impl Report {
     pub fn new(path: &Path, loaded: Result<Loaded, Vec<Mistake>>, clock: &Clock) -> Self {
         let config = path.display().to_string();
@@ -95,7 +106,7 @@ impl Report {
             accounts: Vec::new(),
             warnings: Vec::new(),
         };
-        let Loaded { boot, snapshot, warnings } = match loaded {
+        let Loaded { boot, snapshot, warnings, .. } = match loaded {
             Ok(loaded) => loaded,
             Err(mistakes) => return wrong(mistakes),
         };
@@ -109,36 +120,6 @@ impl Report {
             ..wrong(Vec::new())
         }
     }
-}
-
-/// What could be read and what `run` could not use after all, by key path.
-fn unusable(loaded: &Loaded) -> Vec<Mistake> {
-    let store = loaded.boot.store.0.parse::<StoreUrl>().err();
-    let store = store.map(|problem| Mistake::new("store.url", problem));
-    store.into_iter().chain(unusable_tls(loaded)).collect()
-}
-
-fn unusable_tls(loaded: &Loaded) -> Vec<Mistake> {
-    let outwards = loaded.snapshot.accounts.values().flat_map(|account| {
-        let application = account.delivery.as_ref().map(|delivery| &delivery.target);
-        let targets = [("tls", Some(&account.target)), ("delivery.tls", application)];
-        targets.into_iter().filter_map(|(key, target)| {
-            let error = client_config(target?.tls.as_ref()?).err()?;
-            Some(Mistake::new(format!("account.{}.{key}", account.name), error.to_string()))
-        })
-    });
-    let boot = &loaded.boot;
-    let listeners = [
-        ("listen.app", Some(&boot.app)),
-        ("listen.notify", boot.notify.as_ref()),
-        ("listen.admin", Some(&boot.admin)),
-    ];
-    let listening = listeners.into_iter().filter_map(|(path, listener)| {
-        let tls = listener?.tls.as_ref()?;
-        let error = CertificateSlot::new(&tls.cert_pem, tls.key_pem.expose()).err()?;
-        Some(Mistake::new(path, error.to_string()))
-    });
-    outwards.chain(listening).collect()
 }
 
 impl ListenReport {
@@ -172,6 +153,8 @@ impl AccountReport {
         let provider_keys =
             account.provider_keys.iter().map(|key| KeyReport::new(&key.id, &key.key));
         let operations = &account.provider.operations;
+        let rules = &account.provider.events.rules;
+        let unconfirmed_rules = rules.iter().filter(|rule| !rule.confirmed);
         Self {
             name: account.name.clone(),
             provider: account.provider.name.clone(),
@@ -189,6 +172,10 @@ impl AccountReport {
             signing_keys: signing_keys.collect(),
             provider_keys: provider_keys.collect(),
             unconfirmed: operations.iter().filter_map(|it| Unconfirmed::new(it)).collect(),
+            notifications: rules.len(),
+            unconfirmed_notifications: unconfirmed_rules
+                .map(UnconfirmedNotification::new)
+                .collect(),
         }
     }
 }
@@ -220,6 +207,16 @@ impl Unconfirmed {
             note: operation.note.clone(),
             members,
         })
+    }
+}
+
+impl UnconfirmedNotification {
+    fn new(rule: &EventRule) -> Self {
+        Self {
+            notification: rule.name.clone(),
+            events: rule.names.keys().cloned().collect(),
+            note: rule.note.clone(),
+        }
     }
 }
 

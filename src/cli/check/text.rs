@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::report::{AccountReport, KeyReport, Report, Unconfirmed};
+use super::report::{AccountReport, KeyReport, Report, Unconfirmed, UnconfirmedNotification};
 use crate::config::NOT_CONFIRMED;
 
 /// The widest line of a summary, in characters. A fingerprint with its key's name takes most of it.
@@ -78,17 +78,46 @@ fn account_summary(
         key_summary("provider key", key, out)?;
     }
     writeln!(out, "  callers       {}", callers(account))?;
-    let (count, unconfirmed) = (account.operations.len(), account.unconfirmed.as_slice());
-    if unconfirmed.is_empty() {
-        return writeln!(out, "  operations    {count}");
+    let operations = Listed::new(account, earlier, |it| &it.unconfirmed);
+    operations.write("operations   ", account.operations.len(), unconfirmed_detail, out)?;
+    let notifications = Listed::new(account, earlier, |it| &it.unconfirmed_notifications);
+    notifications.write("notifications", account.notifications, notification_detail, out)
+}
+
+/// What is not confirmed of one kind of thing, and the account above that has the same list: accounts of one provider most
+/// often do, and it would fill the screen.
+struct Listed<'a, T> {
+    rows: &'a [T],
+    same_as: Option<&'a str>,
+}
+
+impl<'a, T: PartialEq> Listed<'a, T> {
+    fn new(
+        account: &'a AccountReport,
+        earlier: &'a [AccountReport],
+        rows: fn(&AccountReport) -> &[T],
+    ) -> Self {
+        let same = earlier.iter().find(|other| rows(other) == rows(account));
+        Self { rows: rows(account), same_as: same.map(|other| other.name.as_str()) }
     }
-    write!(out, "  operations    {count}, of which {} are {NOT_CONFIRMED}", unconfirmed.len())?;
-    // Accounts of one provider have most often the same list, which would fill the screen.
-    match earlier.iter().find(|other| other.unconfirmed == unconfirmed) {
-        Some(other) => writeln!(out, ", as for account {}", other.name),
-        None => {
-            writeln!(out, ":")?;
-            unconfirmed.iter().try_for_each(|row| unconfirmed_detail(row, out))
+
+    fn write(
+        &self,
+        what: &str,
+        count: usize,
+        detail: fn(&T, &mut String) -> fmt::Result,
+        out: &mut String,
+    ) -> fmt::Result {
+        if self.rows.is_empty() {
+            return writeln!(out, "  {what} {count}");
+        }
+        write!(out, "  {what} {count}, of which {} are {NOT_CONFIRMED}", self.rows.len())?;
+        match self.same_as {
+            Some(other) => writeln!(out, ", as for account {other}"),
+            None => {
+                writeln!(out, ":")?;
+                self.rows.iter().try_for_each(|row| detail(row, out))
+            }
         }
     }
 }
@@ -125,6 +154,12 @@ fn unconfirmed_detail(row: &Unconfirmed, out: &mut String) -> fmt::Result {
     if !row.members.is_empty() {
         wrapped(out, DETAIL_COLUMN, &format!("members {}", row.members.join(", ")))?;
     }
+    row.note.iter().try_for_each(|note| wrapped(out, DETAIL_COLUMN, note))
+}
+
+fn notification_detail(row: &UnconfirmedNotification, out: &mut String) -> fmt::Result {
+    let events = row.events.join(", ");
+    writeln!(out, "    {:<width$}{events}", row.notification, width = DETAIL_COLUMN - 4)?;
     row.note.iter().try_for_each(|note| wrapped(out, DETAIL_COLUMN, note))
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use super::{ACCOUNT, load_with, loaded};
+use super::{ACCOUNT, load_with, loaded, mistakes};
 use crate::config::demo;
 use crate::config::{Address, AnswerMode, DeliveryFormat, LogFormat, OnExcess};
 
@@ -167,11 +167,43 @@ fn keys_that_end_are_warned_about() {
         loaded(&text).warnings.join("\n")
     };
     // The tests' now is 2026-06-01.
-    assert!(warnings("not_after = 2026-06-30T00:00:00Z").contains("in less than 30 days"));
+    let alone = warnings("not_after = 2026-06-30T00:00:00Z");
+    assert!(alone.contains("key `demo` ends at 2026-06-30T00:00:00Z, in 29 days"), "{alone}");
+    assert!(alone.contains("no key is usable from then on"), "{alone}");
+    let followed = warnings(&format!("not_after = 2026-06-02T12:00:00Z }}, {NEXT}"));
+    assert!(followed.contains("in 1 day: `next` signs from then on"), "{followed}");
+    let late = warnings(&format!("not_after = 2026-06-01T12:00:00Z }}, {LATE}"));
+    assert!(late.contains("in less than a day: no key is usable from then on"), "{late}");
     assert!(warnings("not_after = 2026-05-01T00:00:00Z").contains("no key is usable now"));
     assert!(warnings("not_before = 2026-07-01T00:00:00Z").contains("no key is usable now"));
     let fine = warnings("not_after = 2026-08-01T00:00:00Z");
     assert!(!fine.contains("signing_key"), "{fine}");
+}
+
+/// A key that takes over in time, but for the brace at its end; and one that comes too late.
+const NEXT: &str = "{ id = \"next\", not_before = 2026-06-02T00:00:00Z, \
+                    private_key = { file = \"config/demo/provider.pem\" }";
+const LATE: &str = "{ id = \"late\", not_before = 2026-06-02T00:00:00Z, \
+                    private_key = { file = \"config/demo/provider.pem\" }";
+
+#[test]
+fn a_key_that_is_not_the_one_its_fingerprint_names_is_refused() {
+    let with = |fingerprint: &str| {
+        let key = format!("merchant.pem\" }}, fingerprint = \"{fingerprint}\"");
+        ACCOUNT.replace("merchant.pem\" }", &key)
+    };
+    let plain = loaded(ACCOUNT);
+    let key = &plain.snapshot.accounts["shop-th"].signing_keys.keys()[0];
+    let right = key.key.public().fingerprint();
+    loaded(&with(&right));
+    loaded(&with(&right.to_uppercase().replace("SHA256", "sha256")));
+    let other = format!("sha256:{}", "0".repeat(64));
+    let found = mistakes(&with(&other));
+    assert!(found.contains(&format!("the key is {right}, expected {other}")), "{found}");
+    for wrong in ["", "sha256:", "00", &right[7..]] {
+        let found = mistakes(&with(wrong));
+        assert!(found.contains("signing_key[0].fingerprint: found"), "{found}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod http;
+pub mod mount;
 pub mod notification;
 pub mod openssl;
 pub mod provider;
@@ -10,6 +11,7 @@ pub mod sandbox;
 pub mod sidecar;
 
 pub use config::ConfigBuilder;
+pub use mount::Mount;
 pub use provider::{Action, Provider};
 pub use sidecar::Sidecar;
 

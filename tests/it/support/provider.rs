@@ -27,6 +27,8 @@ pub enum Action {
     Late(Duration, String),
     /// Whatever this says to the request.
     Choose(fn(&Received) -> Action),
+    /// Wait until this is true, then answer with [`ACCEPTED`].
+    Held(Arc<AtomicBool>),
 }
 
 /// One request as it arrived.
@@ -153,6 +155,12 @@ fn serve(
             Action::Late(delay, body) => {
                 std::thread::sleep(delay);
                 (200, body)
+            }
+            Action::Held(released) => {
+                while !released.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                (200, ACCEPTED.to_owned())
             }
             Action::Close => {
                 let _ = stream.shutdown(Shutdown::Both);

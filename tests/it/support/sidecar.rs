@@ -54,6 +54,15 @@ impl Sidecar {
         for (name, text) in config.files() {
             std::fs::write(folder.path().join(name), text).expect("a file beside it");
         }
+        Self::start_in_by(folder, prepare)
+    }
+
+    /// Starts it in a folder that holds its configuration already.
+    pub fn start_in(folder: tempfile::TempDir) -> Self {
+        Self::start_in_by(folder, |_| {})
+    }
+
+    fn start_in_by(folder: tempfile::TempDir, prepare: impl FnOnce(&mut Command)) -> Self {
         let log = Arc::new(Mutex::new(Vec::new()));
         let child = spawn(folder.path(), &log, prepare);
         let mut sidecar =
@@ -100,6 +109,21 @@ impl Sidecar {
         self.folder.path().join(FILE)
     }
 
+    /// A file in its folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes its configuration anew, in place.
+    pub fn configure(&self, text: &str) {
+        std::fs::write(self.file(FILE), text).expect("a configuration file");
+    }
+
+    /// The number of its process.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The file of its store.
     pub fn store(&self) -> PathBuf {
         self.folder.path().join("data/countersign.db")
@@ -126,9 +150,12 @@ impl Sidecar {
     }
 
     pub fn signal_term(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)
-            .expect("the process is there");
+        rustix::process::kill_process(id, signal).expect("the process is there");
     }
 
     pub fn wait(&mut self) -> ExitStatus {

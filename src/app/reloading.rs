@@ -1,0 +1,63 @@
+//! What the running parts do with a new configuration: listeners present other certificates, limits are adjusted.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::usable::{certificate, unusable};
+use crate::config::{Boot, Listener, Loaded, Snapshot};
+use crate::edge::tls::CertificateSlot;
+use crate::mistake::Mistake;
+use crate::outbound::Outbound;
+use crate::reload::{Parts, TakeOver};
+
+/// The certificates that the listeners present.
+pub(super) struct Certificates {
+    pub app: Option<Arc<CertificateSlot>>,
+    pub notify: Option<Arc<CertificateSlot>>,
+    pub admin: Option<Arc<CertificateSlot>>,
+}
+
+/// What a reload does to the parts of a running sidecar.
+pub(super) fn parts(certificates: Certificates, outbound: Arc<Outbound>) -> Parts {
+    let limits = outbound.clone();
+    Parts {
+        prepare: Box::new(move |loaded| prepare(&certificates, &limits, loaded)),
+        forget: Box::new(move |account| outbound.in_flight.forget(account)),
+    }
+}
+
+fn prepare(
+    certificates: &Certificates,
+    outbound: &Arc<Outbound>,
+    loaded: &Loaded,
+) -> Result<TakeOver, Vec<Mistake>> {
+    let mistakes = unusable(loaded);
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let presented = exchanges(certificates, &loaded.boot);
+    let outbound = outbound.clone();
+    Ok(Box::new(move |snapshot: &Snapshot| {
+        for (slot, new) in &presented {
+            slot.present(new);
+        }
+        outbound.limiters.configure(snapshot, Instant::now());
+    }))
+}
+
+/// Each listener's certificate with the one that takes its place.
+fn exchanges(
+    certificates: &Certificates,
+    boot: &Boot,
+) -> Vec<(Arc<CertificateSlot>, CertificateSlot)> {
+    let listeners: [(&Option<Arc<CertificateSlot>>, Option<&Listener>); 3] = [
+        (&certificates.app, Some(&boot.app)),
+        (&certificates.notify, boot.notify.as_ref()),
+        (&certificates.admin, Some(&boot.admin)),
+    ];
+    let exchanged = listeners.into_iter().filter_map(|(slot, listener)| {
+        // What cannot be used was a mistake, and what begins or ends to have a certificate needs a restart.
+        Some((slot.clone()?, certificate(listener?)?.ok()?))
+    });
+    exchanged.collect()
+}

@@ -1,0 +1,41 @@
+//! What could be read and yet cannot be used, tried out: for `check`, and before a reload takes over.
+
+use crate::config::{Listener, Loaded};
+use crate::edge::tls::{CertificateSlot, client_config};
+use crate::mistake::Mistake;
+use crate::store::StoreUrl;
+
+/// What a running sidecar could not use after all, by key path.
+pub(crate) fn unusable(loaded: &Loaded) -> Vec<Mistake> {
+    let store = loaded.boot.store.0.parse::<StoreUrl>().err();
+    let store = store.map(|problem| Mistake::new("store.url", problem));
+    store.into_iter().chain(unusable_tls(loaded)).collect()
+}
+
+fn unusable_tls(loaded: &Loaded) -> Vec<Mistake> {
+    let outwards = loaded.snapshot.accounts.values().flat_map(|account| {
+        let application = account.delivery.as_ref().map(|delivery| &delivery.target);
+        let targets = [("tls", Some(&account.target)), ("delivery.tls", application)];
+        targets.into_iter().filter_map(|(key, target)| {
+            let error = client_config(target?.tls.as_ref()?).err()?;
+            Some(Mistake::new(format!("account.{}.{key}", account.name), error.to_string()))
+        })
+    });
+    let boot = &loaded.boot;
+    let listeners = [
+        ("listen.app", Some(&boot.app)),
+        ("listen.notify", boot.notify.as_ref()),
+        ("listen.admin", Some(&boot.admin)),
+    ];
+    let listening = listeners
+        .into_iter()
+        .filter_map(|(path, listener)| Some(Mistake::new(path, certificate(listener?)?.err()?)));
+    outwards.chain(listening).collect()
+}
+
+/// The listener's certificate, when it has one.
+pub(super) fn certificate(listener: &Listener) -> Option<Result<CertificateSlot, String>> {
+    let tls = listener.tls.as_ref()?;
+    let slot = CertificateSlot::new(&tls.cert_pem, tls.key_pem.expose());
+    Some(slot.map_err(|error| error.to_string()))
+}

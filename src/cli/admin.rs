@@ -1,0 +1,127 @@
+//! Asks the admin side of a running sidecar, over plain TCP or a unix socket: one question, one answer.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::config::{Address, Listener};
+
+/// How long a sidecar on the same machine may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The largest answer that is read, in bytes: a thousand accounts need less.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Where a running sidecar answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AdminSide(Address);
+
+impl AdminSide {
+    /// What `text` names: `ip:port`, `http://ip:port` or `unix:/path`. `None` when it looks like none of them.
+    pub fn named(text: &str) -> Option<Self> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Some(Self(Address::Unix(path.into())));
+        }
+        let text = text.strip_prefix("http://").unwrap_or(text);
+        let address = text.strip_suffix('/').unwrap_or(text).parse().ok()?;
+        Some(Self(Address::Tcp(reachable(address))))
+    }
+
+    /// Where a sidecar with this listener answers.
+    pub fn of(listener: &Listener) -> Result<Self, String> {
+        if listener.tls.is_some() {
+            return Err("its admin side speaks TLS, and this command does not".to_owned());
+        }
+        Ok(Self(match &listener.address {
+            Address::Tcp(address) => Address::Tcp(reachable(*address)),
+            Address::Unix(path) => Address::Unix(path.clone()),
+        }))
+    }
+
+    /// The JSON at `path`. The error says why there is none.
+    pub fn get(&self, path: &str) -> Result<Value, String> {
+        let answer = match &self.0 {
+            Address::Tcp(address) => TcpStream::connect_timeout(address, PATIENCE).and_then(|it| {
+                it.set_read_timeout(Some(PATIENCE))?;
+                exchange(it, path)
+            }),
+            Address::Unix(socket) => UnixStream::connect(socket).and_then(|it| {
+                it.set_read_timeout(Some(PATIENCE))?;
+                exchange(it, path)
+            }),
+        };
+        let answer = answer.map_err(|error| format!("{self} does not answer: {error}"))?;
+        body(&answer).ok_or_else(|| format!("{self} answers, but not as a sidecar does"))
+    }
+}
+
+impl std::fmt::Display for AdminSide {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Address::Tcp(address) => write!(formatter, "{address}"),
+            Address::Unix(path) => write!(formatter, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Who listens everywhere is called on loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<Vec<u8>> {
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    Ok(answer)
+}
+
+/// The JSON of a whole answer with status 200.
+fn body(answer: &[u8]) -> Option<Value> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut head = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(length) = head.parse(answer).ok()? else { return None };
+    (head.code == Some(200)).then(|| serde_json::from_slice(&answer[length..]).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_an_address_or_something_else() {
+        for (text, shown) in [
+            ("127.0.0.1:8602", "127.0.0.1:8602"),
+            ("http://[::]:8602/", "[::1]:8602"),
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("unix:/run/a.sock", "unix:/run/a.sock"),
+        ] {
+            assert_eq!(AdminSide::named(text).expect("an address").to_string(), shown);
+        }
+        for text in ["config/countersign.toml", "old.toml", "localhost:8602", ""] {
+            assert_eq!(AdminSide::named(text), None, "`{text}` is a file");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_answer_of_json_with_status_200_counts() {
+        for answer in [
+            "",
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 404 Not Found\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\n\r\n{",
+            "SSH-2.0\r\n\r\n{}",
+        ] {
+            assert_eq!(body(answer.as_bytes()), None, "{answer:?}");
+        }
+        let right = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+        assert_eq!(body(right), Some(serde_json::json!({})));
+    }
+}

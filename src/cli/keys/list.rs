@@ -1,0 +1,163 @@
+//! `countersign keys list`: the keys of every account, what each is for now, and when it was last used.
+//!
+//! The keys are those of the configuration file. When each was used only the running sidecar knows: it is asked, and
+//! answers for the same key only, not for another one under the same id.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::admin::AdminSide;
+use crate::cli::output::print_json;
+use crate::cli::{CommandError, ConfigFile};
+use crate::config::{self, Account, Loaded, key_warnings};
+use crate::sign::KeyState;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Where the running sidecar's admin side is, when not where the configuration says: `ip:port` or `unix:/path`
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    accounts: Vec<AccountKeys>,
+    /// Why nothing is known of when keys were used.
+    last_used_unknown: Option<String>,
+}
+
+#[derive(Serialize)]
+struct AccountKeys {
+    name: String,
+    signing_keys: Vec<Key>,
+    provider_keys: Vec<Key>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Key {
+    id: String,
+    fingerprint: String,
+    state: &'static str,
+    /// Whether it is the one that signs now.
+    signs_now: bool,
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+    /// By the running sidecar since it started; nothing when it was not, or when nobody could be asked.
+    last_used: Option<String>,
+}
+
+pub(super) fn list(args: &List, now: Timestamp, out: &mut impl Write) -> Result<(), CommandError> {
+    let loaded =
+        config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+    let running = admin_side(args, &loaded)?.and_then(|admin| admin.get("/keys"));
+    let accounts = loaded.snapshot.accounts.values();
+    let running_keys = running.as_ref().unwrap_or(&Value::Null);
+    let report = Report {
+        accounts: accounts.map(|account| AccountKeys::of(account, running_keys, now)).collect(),
+        last_used_unknown: running.as_ref().err().cloned(),
+    };
+    match args.json {
+        true => print_json(&report, out),
+        false => print(&report, out),
+    }
+}
+
+/// Wrong usage is an error; that nobody can be asked is something to tell.
+fn admin_side(args: &List, loaded: &Loaded) -> Result<Result<AdminSide, String>, CommandError> {
+    let Some(named) = &args.admin else { return Ok(AdminSide::of(&loaded.boot.admin)) };
+    let found = AdminSide::named(named).map(Ok);
+    found.ok_or_else(|| {
+        CommandError::usage(format!("`{named}` is no address, expected `ip:port` or `unix:/path`"))
+    })
+}
+
+impl AccountKeys {
+    fn of(account: &Account, running: &Value, now: Timestamp) -> Self {
+        let running = &running["accounts"][&account.name];
+        let signer = account.signing_keys.usable_at(now).map(|key| key.id.as_str());
+        let signing = account.signing_keys.keys().iter().map(|key| {
+            let fingerprint = key.key.public().fingerprint();
+            Key {
+                last_used: last_used(&running["signing_keys"], &key.id, &fingerprint),
+                id: key.id.clone(),
+                fingerprint,
+                state: key.state_at(now).as_str(),
+                signs_now: signer == Some(&key.id),
+                not_before: key.not_before,
+                not_after: key.not_after,
+            }
+        });
+        let provider = account.provider_keys.iter().map(|key| {
+            let fingerprint = key.key.fingerprint();
+            Key {
+                last_used: last_used(&running["provider_keys"], &key.id, &fingerprint),
+                id: key.id.clone(),
+                fingerprint,
+                state: KeyState::Usable.as_str(),
+                signs_now: false,
+                not_before: None,
+                not_after: None,
+            }
+        });
+        Self {
+            name: account.name.clone(),
+            signing_keys: signing.collect(),
+            provider_keys: provider.collect(),
+            warnings: key_warnings(account, now),
+        }
+    }
+}
+
+fn last_used(keys: &Value, id: &str, fingerprint: &str) -> Option<String> {
+    let same = |key: &&Value| key["id"] == id && key["fingerprint"] == fingerprint;
+    Some(keys.as_array()?.iter().find(same)?["last_used"].as_str()?.to_owned())
+}
+
+fn print(report: &Report, out: &mut impl Write) -> Result<(), CommandError> {
+    let is_known = report.last_used_unknown.is_none();
+    for account in &report.accounts {
+        writeln!(out, "account {}", account.name)?;
+        let signing = account.signing_keys.iter().map(|key| ("signing key", key));
+        let provider = account.provider_keys.iter().map(|key| ("provider key", key));
+        for (what, key) in signing.chain(provider) {
+            writeln!(out, "  {what:<12}  {}: {}", key.id, described(key, is_known))?;
+            writeln!(out, "                {}", key.fingerprint)?;
+        }
+        for warning in &account.warnings {
+            writeln!(out, "  warning       {warning}")?;
+        }
+    }
+    if let Some(why) = &report.last_used_unknown {
+        writeln!(out, "\nwhen keys were last used is not known: {why}")?;
+    }
+    Ok(())
+}
+
+fn described(key: &Key, is_known: bool) -> String {
+    let mut parts = vec![
+        match key.state {
+            "not_yet" => "not yet valid",
+            "ended" => "ended",
+            _ if key.signs_now => "signs now",
+            _ => "usable",
+        }
+        .to_owned(),
+    ];
+    parts.extend(key.not_before.map(|start| format!("from {start}")));
+    parts.extend(key.not_after.map(|end| format!("until {end}")));
+    match (&key.last_used, is_known) {
+        (Some(at), _) => parts.push(format!("last used {at}")),
+        (None, true) => parts.push("not used since the sidecar started".to_owned()),
+        (None, false) => {}
+    }
+    parts.join(", ")
+}

@@ -1,0 +1,238 @@
+//! Takes over a changed configuration while the process runs: all of it, or nothing.
+//!
+//! [`Reloader::reload`] reads, checks and swaps; one at a time, never on a thread that serves calls. `run` decides when:
+//! a watched directory changed, a poll found other contents, SIGHUP. What the running parts do with a configuration is
+//! given as [`Parts`], so that nothing here knows sockets.
+
+mod announce;
+mod changes;
+mod place;
+mod report;
+mod retire;
+mod run;
+mod watch;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Notify};
+use tokio::task::spawn_blocking;
+
+use crate::clock::Clock;
+use crate::config::{self, Boot, Live, Loaded, Refused, Seen, Snapshot, needing_restart};
+use crate::metrics::Metrics;
+use crate::mistake::Mistake;
+use crate::store::Store;
+
+pub use announce::announce;
+pub use report::{Outcome, Report, Trigger};
+
+use changes::Changes;
+use retire::Retired;
+
+/// How long files must hold still before a change that nobody announced is taken over. An editor or a copy that takes
+/// longer is in the middle of something that mostly does not load, and is seen again when it is done.
+const REST: Duration = Duration::from_millis(200);
+
+/// What the running parts do about a new configuration.
+pub struct Parts {
+    /// Makes ready whatever can fail, and changes nothing yet.
+    pub prepare: Box<Prepare>,
+    /// Drops what is kept in memory for an account that is gone.
+    pub forget: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Makes ready, or says what cannot be used.
+pub type Prepare = dyn Fn(&Loaded) -> Result<TakeOver, Vec<Mistake>> + Send + Sync;
+
+/// Puts what was made ready in place. Called once, right after the snapshot was swapped.
+pub type TakeOver = Box<dyn FnOnce(&Snapshot) + Send>;
+
+/// What reloads. One for the process.
+pub struct Reloader {
+    live: Live,
+    boot: Boot,
+    parts: Arc<Parts>,
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    /// Held by whoever reloads.
+    turn: Mutex<Turn>,
+    last: RwLock<Arc<Report>>,
+    /// Somebody sent SIGHUP.
+    hangup: Notify,
+    /// A reload was made from outside the loop: other files may have to be watched.
+    renewed: Notify,
+}
+
+/// What one reload leaves for the next.
+struct Turn {
+    /// What the last attempt found in the files, whether it was taken over or refused.
+    seen: Seen,
+    retired: Retired,
+}
+
+impl Reloader {
+    /// For a process that runs with what `live` and `boot` hold, read from the files in `seen`.
+    pub fn new(
+        (live, boot, seen): (Live, Boot, Seen),
+        parts: Parts,
+        store: Arc<dyn Store>,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+    ) -> Arc<Self> {
+        let started = Report::started(&live.load().hash, clock.now());
+        metrics.config_loaded_at_start(clock.now().as_second() as f64);
+        Arc::new(Self {
+            live,
+            boot,
+            parts: Arc::new(parts),
+            store,
+            metrics,
+            clock,
+            turn: Mutex::new(Turn { seen, retired: Retired::default() }),
+            last: RwLock::new(Arc::new(started)),
+            hangup: Notify::new(),
+            renewed: Notify::new(),
+        })
+    }
+
+    /// What came of the last attempt; of the start before the first one.
+    pub fn last(&self) -> Arc<Report> {
+        self.last.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What only a restart changes, as the process was started.
+    pub fn boot(&self) -> &Boot {
+        &self.boot
+    }
+
+    /// Makes the loop reload at once. May be called from any thread.
+    pub fn hang_up(&self) {
+        self.hangup.notify_one();
+    }
+
+    /// Reads the files and takes over what they hold, or says why not.
+    pub async fn reload(&self, trigger: Trigger) -> Arc<Report> {
+        let mut turn = self.turn.lock().await;
+        let report = self.reload_in_turn(&mut turn, trigger).await;
+        self.renewed.notify_one();
+        report
+    }
+
+    /// Reloads when the files hold something else than the last attempt found.
+    async fn look(&self, trigger: Trigger) {
+        let mut turn = self.turn.lock().await;
+        let seen = turn.seen.clone();
+        if seen.configuration().is_none() {
+            return;
+        }
+        if !spawn_blocking(move || seen.still_holds()).await.unwrap_or(true) {
+            self.reload_in_turn(&mut turn, trigger).await;
+        }
+    }
+
+    async fn reload_in_turn(&self, turn: &mut Turn, trigger: Trigger) -> Arc<Report> {
+        let read = self.read(turn, trigger).await;
+        let (outcome, seen) = match read {
+            Ok(Readied { loaded, take_over }) => self.take_over(turn, loaded, take_over).await,
+            Err(refused) => (Outcome::Failure { mistakes: refused.mistakes }, refused.seen),
+        };
+        if seen.configuration().is_some() {
+            turn.seen = seen;
+        }
+        let hash = self.live.load().hash.clone();
+        let report = Arc::new(Report { trigger, at: self.clock.now(), hash, outcome });
+        self.metrics.count_reload(report.outcome.result(), report.at.as_second() as f64);
+        report.log();
+        *self.last.write().unwrap_or_else(PoisonError::into_inner) = report.clone();
+        report
+    }
+
+    /// Everything that takes time or can fail, on a thread that may block.
+    async fn read(&self, turn: &Turn, trigger: Trigger) -> Result<Readied, Refused> {
+        let seen = turn.seen.clone();
+        let Some(path) = seen.configuration().map(ToOwned::to_owned) else {
+            let problem = "the configuration was not read from a file that can be read again";
+            return Err(Refused { mistakes: vec![Mistake::new("", problem)], seen });
+        };
+        let rest = match trigger {
+            Trigger::Watch | Trigger::Poll => REST,
+            Trigger::Start | Trigger::Signal | Trigger::Request => Duration::ZERO,
+        };
+        let (boot, parts) = (self.boot.clone(), self.parts.clone());
+        let work = move || ready(config::read(&path, rest)?, &boot, &parts);
+        spawn_blocking(work).await.unwrap_or_else(|_panicked| {
+            let problem = "reading the configuration failed unexpectedly";
+            Err(Refused { mistakes: vec![Mistake::new("", problem)], seen })
+        })
+    }
+
+    async fn take_over(
+        &self,
+        turn: &mut Turn,
+        loaded: Loaded,
+        take_over: TakeOver,
+    ) -> (Outcome, Seen) {
+        let before = self.live.load();
+        let Loaded { snapshot, warnings, seen, .. } = loaded;
+        if snapshot.hash == before.hash {
+            return (Outcome::Unchanged, seen);
+        }
+        self.live.swap(snapshot);
+        let after = self.live.load();
+        take_over(&after);
+        let changes = Changes::between(&before, &after);
+        announce::renew(&self.metrics, &before, &after);
+        turn.retired.note(&changes, &before);
+        changes.log();
+        self.tell_what_is_left(&changes).await;
+        (Outcome::Success { changes, warnings }, seen)
+    }
+
+    /// Says what removed accounts leave in the store: nobody works on it until they are configured again.
+    async fn tell_what_is_left(&self, changes: &Changes) {
+        if changes.removed.is_empty() {
+            return;
+        }
+        let events = self.store.counts().await.unwrap_or_default();
+        let payments = self.store.payment_counts().await.unwrap_or_default();
+        for account in &changes.removed {
+            let open = events.iter().find(|counts| counts.account == *account);
+            let open = open.map_or(0, |counts| counts.pending + counts.retrying);
+            let unknown = payments.iter().find(|counts| counts.account == *account);
+            let unknown = unknown.map_or(0, |counts| counts.unknown);
+            if open + unknown > 0 {
+                tracing::warn!(
+                    account,
+                    events = open,
+                    unknown_outcomes = unknown,
+                    "a removed account leaves undelivered events or unknown outcomes: they wait in \
+                     the store until it is configured again"
+                );
+            }
+        }
+    }
+}
+
+/// A configuration that nothing speaks against any more.
+struct Readied {
+    loaded: Loaded,
+    take_over: TakeOver,
+}
+
+fn ready(loaded: Loaded, boot: &Boot, parts: &Parts) -> Result<Readied, Refused> {
+    let restarts = needing_restart(boot, &loaded.boot).into_iter().map(|key| {
+        Mistake::new(key, "another value than the running process has, needs a restart")
+    });
+    let mut mistakes: Vec<Mistake> = restarts.collect();
+    let prepared = (parts.prepare)(&loaded);
+    match prepared {
+        Ok(take_over) if mistakes.is_empty() => Ok(Readied { loaded, take_over }),
+        Ok(_) => Err(Refused { mistakes, seen: loaded.seen }),
+        Err(others) => {
+            mistakes.extend(others);
+            Err(Refused { mistakes, seen: loaded.seen })
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What came of one attempt to reload, as it is logged, counted and shown on the admin side.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::changes::Changes;
+use crate::metrics::ReloadResult;
+use crate::mistake::Mistake;
+
+/// What an attempt was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// The process started: no reload, but the first report.
+    Start,
+    /// A watched directory changed.
+    Watch,
+    /// The contents were compared and differ.
+    Poll,
+    /// SIGHUP.
+    Signal,
+    /// `POST /reload`.
+    Request,
+}
+
+/// One attempt and what came of it.
+#[derive(Debug)]
+pub struct Report {
+    pub trigger: Trigger,
+    pub at: Timestamp,
+    /// Of the configuration that is in place after the attempt.
+    pub hash: String,
+    pub outcome: Outcome,
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Another configuration is in place.
+    Success {
+        /// What it added and removed.
+        changes: Changes,
+        /// As `check` prints them.
+        warnings: Vec<String>,
+    },
+    /// Everything is as it was.
+    Unchanged,
+    /// Nothing was taken over.
+    Failure {
+        /// All of them.
+        mistakes: Vec<Mistake>,
+    },
+}
+
+impl Trigger {
+    /// The word for it in logs and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Watch => "watch",
+            Self::Poll => "poll",
+            Self::Signal => "signal",
+            Self::Request => "request",
+        }
+    }
+}
+
+impl Outcome {
+    /// How it is counted.
+    pub fn result(&self) -> ReloadResult {
+        match self {
+            Self::Success { .. } => ReloadResult::Success,
+            Self::Unchanged => ReloadResult::Unchanged,
+            Self::Failure { .. } => ReloadResult::Failure,
+        }
+    }
+}
+
+impl Report {
+    /// Of the load that the process started with.
+    pub(super) fn started(hash: &str, at: Timestamp) -> Self {
+        let outcome = Outcome::Success { changes: Changes::default(), warnings: Vec::new() };
+        Self { trigger: Trigger::Start, at, hash: hash.to_owned(), outcome }
+    }
+
+    /// Whether the files hold something that was refused.
+    pub fn is_failure(&self) -> bool {
+        matches!(self.outcome, Outcome::Failure { .. })
+    }
+
+    /// As JSON. `result`, `trigger`, `at`, `configuration` and `mistakes` are always there.
+    pub fn to_json(&self) -> Value {
+        let mut shown = json!({
+            "result": self.outcome.result().as_str(),
+            "trigger": self.trigger.as_str(),
+            "at": self.at.to_string(),
+            "configuration": self.hash,
+            "mistakes": [],
+        });
+        match &self.outcome {
+            Outcome::Unchanged => {}
+            Outcome::Failure { mistakes } => shown["mistakes"] = json!(mistakes),
+            Outcome::Success { changes, warnings } => {
+                shown["changes"] = changes.to_json();
+                shown["warnings"] = json!(warnings);
+            }
+        }
+        shown
+    }
+
+    /// Logs it, a line for each mistake and warning.
+    pub(super) fn log(&self) {
+        let trigger = self.trigger.as_str();
+        match &self.outcome {
+            Outcome::Unchanged => {
+                tracing::info!(trigger, configuration = self.hash, "configuration is unchanged");
+            }
+            Outcome::Success { warnings, .. } => {
+                tracing::info!(trigger, configuration = self.hash, "configuration reloaded");
+                for warning in warnings {
+                    tracing::warn!("{warning}");
+                }
+            }
+            Outcome::Failure { mistakes } => {
+                tracing::error!(
+                    trigger,
+                    mistakes = mistakes.len(),
+                    configuration = self.hash,
+                    "configuration not reloaded: what was in place stays"
+                );
+                for mistake in mistakes {
+                    tracing::error!(trigger, "configuration not reloaded: {mistake}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What is gone from the configuration and still in the metrics: calls that began before may take a while.
+
+use std::time::{Duration, Instant};
+
+use super::changes::Changes;
+use crate::config::{Account, Snapshot};
+use crate::metrics::{KeyUse, Metrics};
+
+/// Beyond the longest that a call or a delivery may take.
+const MARGIN: Duration = Duration::from_secs(15);
+
+/// Accounts and keys that were removed, until nothing can use them any more.
+#[derive(Default)]
+pub(super) struct Retired(Vec<Leaving>);
+
+struct Leaving {
+    account: String,
+    /// A key of an account that stays; the whole account without.
+    key: Option<(String, KeyUse)>,
+    due: Instant,
+}
+
+impl Retired {
+    /// Notes what `changes` took away from `before`.
+    pub fn note(&mut self, changes: &Changes, before: &Snapshot) {
+        let now = Instant::now();
+        let due = |name: &str| now + before.accounts.get(name).map_or(MARGIN, |it| longest(it));
+        let accounts = changes.removed.iter().map(|account| (account, None));
+        let keys = changes.keys.iter().filter(|key| key.after.is_none());
+        let keys = keys.map(|key| (&key.account, Some((key.id.clone(), key.usage))));
+        let leaving = accounts.chain(keys).map(|(account, key)| Leaving {
+            account: account.clone(),
+            key,
+            due: due(account),
+        });
+        self.0.extend(leaving);
+    }
+
+    /// Forgets what is due and not back in `snapshot`.
+    pub fn forget_due(
+        &mut self,
+        snapshot: &Snapshot,
+        now: Instant,
+        metrics: &Metrics,
+        forget: &(dyn Fn(&str) + Send + Sync),
+    ) {
+        for leaving in self.0.extract_if(.., |leaving| leaving.due <= now) {
+            let account = snapshot.accounts.get(&leaving.account);
+            match (&leaving.key, account) {
+                (None, None) => {
+                    forget(&leaving.account);
+                    metrics.forget_account(&leaving.account);
+                }
+                (Some((id, usage)), Some(account)) if !has_key(account, id, *usage) => {
+                    metrics.forget_key(&leaving.account, id, *usage);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn longest(account: &Account) -> Duration {
+    let delivery = account.delivery.as_ref().map(|delivery| delivery.timeouts.total);
+    account.timeouts.total.max(delivery.unwrap_or_default()) + MARGIN
+}
+
+fn has_key(account: &Account, id: &str, usage: KeyUse) -> bool {
+    match usage {
+        KeyUse::Sign => account.signing_keys.keys().iter().any(|key| key.id == id),
+        KeyUse::Verify => account.provider_keys.iter().any(|key| key.id == id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{demo, load_text};
+
+    fn snapshot(account: &str, keys: &[&str]) -> Snapshot {
+        let keys: Vec<String> = keys
+            .iter()
+            .map(|id| {
+                let key = demo::MERCHANT_PRIVATE_KEY;
+                format!("[[account.signing_key]]\nid = \"{id}\"\nprivate_key = '''{key}'''\n")
+            })
+            .collect();
+        let text = format!(
+            "[[account]]\nname = \"{account}\"\nprovider = \"bluepay\"\napp_id = \"a\"\n\
+             base_url = \"http://127.0.0.1:9\"\n{}",
+            keys.concat()
+        );
+        load_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes:?}")).snapshot
+    }
+
+    fn series(metrics: &Metrics, part: &str) -> usize {
+        let text = String::from_utf8(metrics.render()).expect("text");
+        text.lines().filter(|line| line.contains(part)).count()
+    }
+
+    /// What is left when the time of everything that `before` had and `after` has not is over.
+    fn forgotten(before: &Snapshot, after: &Snapshot, then: &Snapshot) -> std::sync::Arc<Metrics> {
+        let metrics = Metrics::new("0", "0");
+        super::super::announce(&metrics, before);
+        let mut retired = Retired::default();
+        retired.note(&Changes::between(before, after), before);
+        let now = Instant::now();
+        retired.forget_due(after, now, &metrics, &|_| panic!("calls may still be under way"));
+        let later = now + Duration::from_secs(3600);
+        retired.forget_due(then, later, &metrics, &|_| {});
+        metrics
+    }
+
+    #[test]
+    fn a_removed_account_is_forgotten_when_its_last_call_must_be_over() {
+        let (shop, other) = (snapshot("shop", &["k"]), snapshot("other", &["k"]));
+        assert_eq!(series(&forgotten(&shop, &other, &other), "account=\"shop\""), 0);
+        let back = forgotten(&shop, &other, &shop);
+        assert!(series(&back, "account=\"shop\"") > 0, "it came back in the meantime");
+    }
+
+    #[test]
+    fn a_removed_key_is_forgotten_and_its_account_is_not() {
+        let (both, one) = (snapshot("shop", &["old", "new"]), snapshot("shop", &["new"]));
+        let metrics = forgotten(&both, &one, &one);
+        assert_eq!(series(&metrics, "key_id=\"old\""), 0);
+        assert!(series(&metrics, "key_id=\"new\"") > 0);
+    }
+}

@@ -1,0 +1,113 @@
+//! The loop that decides when to look: on events of watched directories, on a poll, on SIGHUP.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch::Receiver;
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
+
+use super::place::Places;
+use super::watch::{Shared, Watches};
+use super::{Reloader, Trigger};
+use crate::config::key_warnings;
+
+/// How long it must be quiet after an event: exchanging one mount makes eight of them.
+const QUIET: Duration = Duration::from_millis(200);
+/// How long events may go on until they are acted upon all the same.
+const UNREST_MAX: Duration = Duration::from_secs(2);
+/// How often removed accounts are looked after.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// How often it is said that keys are about to end.
+const REMIND_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+impl Reloader {
+    /// Reloads whenever there is reason to, until `shutdown` turns true.
+    pub async fn run(self: Arc<Self>, mut shutdown: Receiver<bool>) {
+        let mut watches = Watches::default();
+        let shared = watches.shared();
+        let mut tidy = interval(TIDY_EVERY);
+        tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut reminded, mut polled) = (Instant::now(), Instant::now());
+        loop {
+            let settings = self.live.load().reload;
+            let has_new_watches;
+            (watches, has_new_watches) = self.follow(watches, settings.watch).await;
+            if has_new_watches {
+                self.look(Trigger::Watch).await;
+            }
+            tokio::select! {
+                () = stopped(&mut shutdown) => return,
+                () = self.hangup.notified() => {
+                    self.reload(Trigger::Signal).await;
+                }
+                () = self.renewed.notified() => {}
+                () = shared.happened() => {
+                    quiet(&shared).await;
+                    self.look(Trigger::Watch).await;
+                }
+                () = over(polled, settings.poll) => {
+                    self.look(Trigger::Poll).await;
+                    polled = Instant::now();
+                }
+                _ = tidy.tick() => self.tidy().await,
+            }
+            if reminded.elapsed() >= REMIND_EVERY {
+                reminded = Instant::now();
+                self.remind();
+            }
+        }
+    }
+
+    /// Watches what the last attempt read.
+    async fn follow(&self, mut watches: Watches, is_wanted: bool) -> (Watches, bool) {
+        let seen = self.turn.lock().await.seen.clone();
+        let shared = watches.shared();
+        let follow = move || match is_wanted && seen.configuration().is_some() {
+            true => {
+                let has_new_watches = watches.follow(Places::of(seen.files()));
+                (watches, has_new_watches)
+            }
+            false => {
+                watches.stop();
+                (watches, false)
+            }
+        };
+        spawn_blocking(follow).await.unwrap_or_else(|_panicked| (Watches::telling(shared), false))
+    }
+
+    async fn tidy(&self) {
+        let snapshot = self.live.load();
+        let mut turn = self.turn.lock().await;
+        turn.retired.forget_due(&snapshot, Instant::now(), &self.metrics, &*self.parts.forget);
+    }
+
+    /// Says again what was said when the configuration was loaded: a process may run for longer than a key.
+    fn remind(&self) {
+        let now = self.clock.now();
+        for account in self.live.load().accounts.values() {
+            for warning in key_warnings(account, now) {
+                tracing::warn!(account = account.name, "{warning}");
+            }
+        }
+    }
+}
+
+/// Waits until nothing has happened for a while.
+async fn quiet(shared: &Shared) {
+    let began = Instant::now();
+    while began.elapsed() < UNREST_MAX && timeout(QUIET, shared.happened()).await.is_ok() {}
+}
+
+/// Waits until `length` has passed since `from`; for good without a length.
+async fn over(from: Instant, length: Option<Duration>) {
+    match length {
+        Some(length) => sleep_until((from + length).into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns when `shutdown` is true, or can no longer become true because whoever could say so is gone.
+async fn stopped(shutdown: &mut Receiver<bool>) {
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}

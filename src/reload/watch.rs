@@ -1,0 +1,161 @@
+//! The watches on directories. They only say that something happened: whether anything changed is for the contents to say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use notify::event::{AccessKind, AccessMode, EventKind};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher, recommended_watcher};
+use tokio::sync::Notify;
+
+use super::place::Places;
+
+/// The directories that are watched now.
+#[derive(Default)]
+pub(super) struct Watches {
+    watcher: Option<RecommendedWatcher>,
+    shared: Arc<Shared>,
+    /// With device and inode, for a directory of the same name may be another one.
+    watched: BTreeMap<PathBuf, (u64, u64)>,
+    /// Said once: whoever reads the log is told to rely on the poll.
+    has_complained: bool,
+}
+
+/// What the watcher's own thread needs.
+#[derive(Default)]
+pub(super) struct Shared {
+    happened: Notify,
+    places: Mutex<Places>,
+    /// Watched directories that were removed: their watches went with them.
+    gone: Mutex<BTreeSet<PathBuf>>,
+}
+
+impl Watches {
+    /// No watches yet; `shared` is told of what those to come notice.
+    pub fn telling(shared: Arc<Shared>) -> Self {
+        Self { shared, ..Self::default() }
+    }
+
+    /// What is told when something happened.
+    pub fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
+    /// Stops watching.
+    pub fn stop(&mut self) {
+        self.watcher = None;
+        self.watched.clear();
+    }
+
+    /// Watches `places` from now on and nothing else. True when a watch was added: what happened there before is not
+    /// known.
+    pub fn follow(&mut self, places: Places) -> bool {
+        if self.watcher.is_none() {
+            let shared = self.shared.clone();
+            match recommended_watcher(move |event| shared.note(event)) {
+                Ok(watcher) => self.watcher = Some(watcher),
+                Err(error) => {
+                    self.complain(&error, Path::new(""));
+                    return false;
+                }
+            }
+        }
+        let wanted: Vec<PathBuf> = places.directories().map(Path::to_owned).collect();
+        *self.shared.places.lock().unwrap_or_else(PoisonError::into_inner) = places;
+        let gone = self.shared.take_gone();
+        let left: Vec<PathBuf> = self
+            .watched
+            .keys()
+            .filter(|it| gone.contains(*it) || !wanted.contains(it))
+            .cloned()
+            .collect();
+        for directory in left {
+            self.unwatch(&directory);
+        }
+        let added: Vec<bool> = wanted.iter().map(|directory| self.watch(directory)).collect();
+        added.contains(&true)
+    }
+
+    /// True when the directory was not watched before.
+    fn watch(&mut self, directory: &Path) -> bool {
+        let Ok(metadata) = fs::metadata(directory) else { return false };
+        let identity = (metadata.dev(), metadata.ino());
+        match self.watched.get(directory) {
+            Some(known) if *known == identity => return false,
+            Some(_) => self.unwatch(directory),
+            None => {}
+        }
+        let Some(watcher) = &mut self.watcher else { return false };
+        match watcher.watch(directory, RecursiveMode::NonRecursive) {
+            Ok(()) => {
+                self.watched.insert(directory.to_owned(), identity);
+                true
+            }
+            Err(error) => {
+                self.complain(&error, directory);
+                false
+            }
+        }
+    }
+
+    fn unwatch(&mut self, directory: &Path) {
+        self.watched.remove(directory);
+        if let Some(watcher) = &mut self.watcher {
+            // An error says that the watch is gone already, with its directory.
+            let _ = watcher.unwatch(directory);
+        }
+    }
+
+    fn complain(&mut self, error: &notify::Error, directory: &Path) {
+        if !self.has_complained {
+            tracing::warn!(
+                %error,
+                directory = %directory.display(),
+                "changes of files are not told of everywhere: `reload.poll` finds them"
+            );
+        }
+        self.has_complained = true;
+    }
+}
+
+impl Shared {
+    /// Returns when something happened since it last returned.
+    pub async fn happened(&self) {
+        self.happened.notified().await;
+    }
+
+    fn note(&self, event: notify::Result<Event>) {
+        let is_relevant = match &event {
+            Ok(event) => self.is_relevant(event),
+            // Events were lost.
+            Err(_) => true,
+        };
+        if is_relevant {
+            self.happened.notify_one();
+        }
+    }
+
+    fn is_relevant(&self, event: &Event) -> bool {
+        match event.kind {
+            // Reading the files is no reason to read them again; a writer that is done is.
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {}
+            EventKind::Access(_) => return false,
+            _ => {}
+        }
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if event.kind.is_remove() {
+            let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+            let watched = |path: &&PathBuf| places.directories().any(|it| it == path.as_path());
+            gone.extend(event.paths.iter().filter(watched).cloned());
+        }
+        event.need_rescan()
+            || event.paths.is_empty()
+            || event.paths.iter().any(|path| places.concerns(path))
+    }
+
+    fn take_gone(&self) -> BTreeSet<PathBuf> {
+        std::mem::take(&mut *self.gone.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,67 @@
+//! A configuration that changes while the sidecar runs, over the real process: what is taken over, what is refused, and
+//! that nobody notices either.
+
+mod accounts;
+mod commands;
+mod endurance;
+mod mounted;
+mod noticed;
+mod tls;
+
+use crate::support::http::{self, Answer, post};
+use crate::support::openssl::KeyPair;
+use crate::support::provider::Received;
+use crate::support::{ConfigBuilder, Provider, Sidecar};
+
+/// A query, which may be made any number of times.
+const STATUS: &str = r#"{"mchOrderId":"A1"}"#;
+
+/// Without watches and polls: only what a test asks for happens.
+const UNASKED_OFF: &str = "[reload]\nwatch = false\npoll = \"off\"\n";
+
+/// A configuration with settings of its own for reloading, which stand before everything else.
+fn text(reload: &str, config: &ConfigBuilder) -> String {
+    format!("{reload}{}", config.text())
+}
+
+/// A sidecar that runs with the configuration of this text.
+fn start(text: &str) -> Sidecar {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("countersign.toml"), text).expect("written");
+    Sidecar::start_in(folder)
+}
+
+fn reload(sidecar: &Sidecar) -> Answer {
+    http::request(sidecar.admin, "POST", "/reload", &[], b"")
+}
+
+#[track_caller]
+fn call(sidecar: &Sidecar) {
+    let answer = post(sidecar.app, "/shop/payout_status", STATUS);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+fn is_signed_by(received: &Received, key: &KeyPair) -> bool {
+    let (_, sign, param) = received.envelope();
+    key.verifies("sha256", param.as_bytes(), &sign)
+}
+
+/// Makes a call and says whether `key` signed it.
+#[track_caller]
+fn signs(sidecar: &Sidecar, provider: &Provider, key: &KeyPair) -> bool {
+    call(sidecar);
+    is_signed_by(&provider.last(), key)
+}
+
+/// How many reloads ended with `result` so far.
+fn reloads(sidecar: &Sidecar, result: &str) -> u64 {
+    let series = format!("countersign_config_reloads_total{{result=\"{result}\"}} ");
+    let text = http::get(sidecar.admin, "/metrics").text();
+    let line = text.lines().find_map(|line| line.strip_prefix(&series));
+    line.unwrap_or_else(|| panic!("`{series}` is missing from {text}")).parse().expect("a count")
+}
+
+fn last_was_successful(sidecar: &Sidecar) -> bool {
+    let text = http::get(sidecar.admin, "/metrics").text();
+    text.contains("countersign_config_last_reload_successful 1\n")
+}
