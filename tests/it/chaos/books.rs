@@ -1,7 +1,7 @@
 //! What the provider, the journal and the application have on their books when everything is over, and whether it agrees
 //! with what callers were told.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,18 +53,17 @@ impl Books {
 
     /// Rows of the journal about which not everything is known or delivered.
     fn open(&self) -> Vec<&Value> {
-        let told: HashMap<&str, bool> = self
-            .taken
-            .iter()
-            .filter(|taken| taken.event["data"]["status"] != "pending")
-            .filter_map(|taken| Some((taken.event["data"]["reference"].as_str()?, true)))
+        let events = self.taken.iter().map(|taken| &taken.event);
+        let told: HashSet<&str> = events
+            .filter(|event| event["data"]["status"] != "pending" && !tells_of_a_refusal(event))
+            .filter_map(|event| event["data"]["reference"].as_str())
             .collect();
         let rows = self.journal.values().flatten();
         rows.filter(|row| match row["state"].as_str() {
             Some("rejected" | "not_sent") => false,
             Some("accepted") => {
                 let reference = row["reference"].as_str().unwrap_or_default();
-                !is_final(row) || (!is_answer_enough(row) && !told.contains_key(reference))
+                !is_final(row) || (!is_answer_enough(row) && !told.contains(reference))
             }
             _ => true,
         })
@@ -140,7 +139,13 @@ impl Books {
             ));
         }
         check_answers(payout, heard, !paid.is_empty())?;
-        let events = self.events(&payout.reference);
+        let (refusals, events): (Vec<_>, Vec<_>) =
+            self.events(&payout.reference).into_iter().partition(|event| tells_of_a_refusal(event));
+        let refused = rows.len() - accepted.len();
+        let told: HashSet<_> = refusals.iter().map(|event| event["id"].as_str()).collect();
+        if told.len() > refused {
+            return Err(format!("refused {refused} times, and told of: {refusals:?}"));
+        }
         match (paid.first(), accepted.first()) {
             (Some(paid), Some(row)) => {
                 check_payment(payout, paid, row)?;
@@ -242,6 +247,14 @@ fn summary(heard: &Heard) -> String {
 
 fn has_flag(event: &Value, flag: &str) -> bool {
     event["data"]["flags"].as_array().is_some_and(|flags| flags.iter().any(|known| known == flag))
+}
+
+/// Whether an event says that an earlier call under the reference came to nothing, which is no word about the later one.
+fn tells_of_a_refusal(event: &Value) -> bool {
+    let data = &event["data"];
+    data["status"] == "failed"
+        && data["provider_reference"].is_null()
+        && has_flag(event, "synthesised")
 }
 
 /// Whether a question inside the call found out how it ended, and the provider never told: the answer to the call said it.
