@@ -273,6 +273,13 @@ impl PaymentRow {
         }
     }
 
+    /// Whether it is known how it ended at the provider, though no notification told of it.
+    pub fn is_over_unnoticed(&self) -> bool {
+        self.end() == Some(Final::Accepted)
+            && self.payment.status.is_some_and(EventStatus::is_final)
+            && self.notified_at_ms.is_none()
+    }
+
     /// Whether amount or currency of `notice` contradict what was sent. What either side leaves out contradicts nothing.
     pub fn differs_from(&self, amount_minor: Option<i64>, currency: Option<&str>) -> bool {
         let amounts = self.amount_minor.zip(amount_minor);

@@ -141,6 +141,22 @@ async fn an_accepted_payment_without_a_notification_is_asked_about_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_only_the_caller_heard_of_is_told_when_no_notification_comes() {
+    let world = World::with("retry = { notice_within = \"1s\" }");
+    world.providers.shop.creates([Act::Loses]);
+    world.providers.shop.queries([
+        found("HEARD00001", "COMPLETED"),
+        found("HEARD00001", "COMPLETED"),
+        found("HEARD00001", "COMPLETED"),
+    ]);
+    assert_eq!(outcome(&world.pay("shop", "HEARD00001").await), "accepted");
+    assert!(world.events("HEARD00001").await.is_empty(), "its caller was told");
+    let event = world.event("HEARD00001").await;
+    assert_eq!(event["type"], "countersign.payout.succeeded", "{event:#}");
+    assert_eq!(event["data"]["flags"], json!(["synthesised"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_moves_no_money_and_is_lost_stays_unknown_and_names_its_reference() {
     let world = World::with(FAST);
     world.providers.shop.creates([Act::Loses]);

@@ -252,7 +252,8 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
     let asked =
         store.asked(&id, found(EventStatus::Succeeded), rules(), times(T0 + 5, Some(T0 + 9)), None);
     let row = asked.await.expect("written down").row;
-    assert_eq!(row.next_ask_at_ms, None, "nothing is left to ask");
+    let unnoticed = Some(T0 + 5 + HOUR_MS);
+    assert_eq!(row.next_ask_at_ms, unnoticed, "only its caller was told, unless the provider does");
     assert_eq!(row.payment.status, Some(EventStatus::Succeeded));
     let late = conclude(&*store, &id, answered(10_000, CodeMeaning::Accepted)).await;
     assert!(!late.answer_from_query, "the create's own answer is better than a query's");

@@ -63,16 +63,11 @@ impl Books {
             Some("rejected" | "not_sent") => false,
             Some("accepted") => {
                 let reference = row["reference"].as_str().unwrap_or_default();
-                !is_final(row) || (!is_answer_enough(row) && !told.contains(reference))
+                !is_final(row) || !told.contains(reference)
             }
             _ => true,
         })
         .collect()
-    }
-
-    /// Payouts that no event told of.
-    fn untold(&self) -> usize {
-        self.provider.keys().filter(|reference| self.events(reference).is_empty()).count()
     }
 
     /// A few figures about the run.
@@ -88,10 +83,9 @@ impl Books {
             self.journal.values().flatten().filter_map(|row| row["attempts"].as_u64()).sum();
         let synthesised =
             self.taken.iter().filter(|taken| has_flag(&taken.event, "synthesised")).count();
-        let untold = self.untold();
         println!(
             "chaos: {} paid; journal {rows} rows, {attempts} attempts; callers heard {heard:?}; \
-             {} deliveries, {synthesised} of what was asked for, {untold} payouts told of by an answer alone",
+             {} deliveries, {synthesised} of what was asked for",
             self.provider.len(),
             self.taken.len()
         );
@@ -149,7 +143,7 @@ impl Books {
         match (paid.first(), accepted.first()) {
             (Some(paid), Some(row)) => {
                 check_payment(payout, paid, row)?;
-                check_events(payout, &events, is_answer_enough(row))
+                check_events(payout, &events)
             }
             _ if events.is_empty() => Ok(()),
             _ => Err(format!("not paid, and told of: {events:?}")),
@@ -210,7 +204,7 @@ fn check_payment(payout: &Payout, paid: &Value, row: &Value) -> Result<(), Strin
     }
 }
 
-fn check_events(payout: &Payout, events: &[&Value], is_answer_enough: bool) -> Result<(), String> {
+fn check_events(payout: &Payout, events: &[&Value]) -> Result<(), String> {
     let expected = if payout.fails { "failed" } else { "succeeded" };
     let mut is_over = false;
     for event in events {
@@ -230,7 +224,7 @@ fn check_events(payout: &Payout, events: &[&Value], is_answer_enough: bool) -> R
         }
         is_over |= !is_pending;
     }
-    match is_over || is_answer_enough {
+    match is_over {
         true => Ok(()),
         false => Err("the application was not told how it ended".to_owned()),
     }
@@ -255,11 +249,6 @@ fn tells_of_a_refusal(event: &Value) -> bool {
     data["status"] == "failed"
         && data["provider_reference"].is_null()
         && has_flag(event, "synthesised")
-}
-
-/// Whether a question inside the call found out how it ended, and the provider never told: the answer to the call said it.
-fn is_answer_enough(row: &Value) -> bool {
-    row["notified_at"].is_null() && row["asks"].as_u64() > Some(0)
 }
 
 fn is_final(row: &Value) -> bool {

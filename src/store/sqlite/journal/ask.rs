@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::super::job::Work;
 use super::announce::announce;
-use super::moves::{find, keep_answer};
+use super::moves::{find, keep_answer, notice_due};
 use super::rows;
 use super::save::{Entry, save, schedule, take_step};
 use crate::payment::{Final, Finding, Input, Rules, State};
@@ -132,6 +132,10 @@ pub(super) fn asked(
         }
     }
     schedule(&mut row, times.next_ask_at_ms, times.next_ask_at_ms);
+    if event.is_none() && row.is_over_unnoticed() {
+        // Its caller was told, and nobody else: without a notification in time it is asked about once more, for the event.
+        row.next_ask_at_ms = notice_due(work, &row, times.now_ms)?;
+    }
     let detail = announce(work, &row, &transition, event, detail)?;
     let entry = Entry { what: "asked", attempt: None, detail: Some(&detail), at_ms: times.now_ms };
     save(work, &row, &entry)?;
