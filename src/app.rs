@@ -32,6 +32,7 @@ use crate::{logging, trace};
 
 use background::{InBackground, close};
 use reloading::Certificates;
+use spendings::Spendings;
 
 pub(crate) use usable::unusable;
 
@@ -136,7 +137,8 @@ impl Sidecar {
             clock: clock.clone(),
         };
         let limiters = Limiters::new(metrics.clone());
-        spendings::count(&*store, &limiters, &live.load(), &clock)?;
+        let spendings = Spendings::read(&*store, &clock)?;
+        spendings.count(&limiters, &live.load());
         let outbound = Arc::new(Outbound {
             live: live.clone(),
             upstream: Arc::new(PingoraUpstream::default()),
@@ -150,7 +152,7 @@ impl Sidecar {
         });
         let reloader = Reloader::new(
             (live.clone(), boot, loaded.seen),
-            reloading::parts(certificates, outbound.clone(), audit),
+            reloading::parts(certificates, outbound.clone(), spendings, audit),
             store.clone(),
             metrics.clone(),
             clock.clone(),

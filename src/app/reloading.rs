@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::spendings::Spendings;
 use super::usable::{certificate, unusable};
 use crate::audit::{self, Actor, Audit};
 use crate::config::{Boot, Listener, Loaded, Snapshot};
@@ -19,13 +20,18 @@ pub(super) struct Certificates {
 }
 
 /// What a reload does to the parts of a running sidecar.
-pub(super) fn parts(certificates: Certificates, outbound: Arc<Outbound>, audit: Audit) -> Parts {
-    let limits = outbound.clone();
+pub(super) fn parts(
+    certificates: Certificates,
+    outbound: Arc<Outbound>,
+    spendings: Spendings,
+    audit: Audit,
+) -> Parts {
+    let (limits, spendings) = (outbound.clone(), Arc::new(spendings));
     Parts {
         note: Box::new(move |before, after, trigger| {
             audit::reloaded(&audit, before, after, actor(trigger));
         }),
-        prepare: Box::new(move |loaded| prepare(&certificates, &limits, loaded)),
+        prepare: Box::new(move |loaded| prepare(&certificates, &limits, &spendings, loaded)),
         forget: Box::new(move |account| outbound.in_flight.forget(account)),
     }
 }
@@ -41,6 +47,7 @@ fn actor(trigger: Trigger) -> Actor {
 fn prepare(
     certificates: &Certificates,
     outbound: &Arc<Outbound>,
+    spendings: &Arc<Spendings>,
     loaded: &Loaded,
 ) -> Result<TakeOver, Vec<Mistake>> {
     let mistakes = unusable(loaded);
@@ -48,12 +55,13 @@ fn prepare(
         return Err(mistakes);
     }
     let presented = exchanges(certificates, &loaded.boot);
-    let outbound = outbound.clone();
+    let (outbound, spendings) = (outbound.clone(), spendings.clone());
     Ok(Box::new(move |snapshot: &Snapshot| {
         for (slot, new) in &presented {
             slot.present(new);
         }
         outbound.limiters.configure(snapshot, Instant::now());
+        spendings.count(&outbound.limiters, snapshot);
     }))
 }
 
