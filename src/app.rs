@@ -4,13 +4,14 @@
 //! server with its signals, [`Sidecar::serve`] runs them on the runtime at hand, for the demonstration and for embedding.
 
 mod background;
+mod draining;
 mod reloading;
 mod spendings;
 mod usable;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::background_service;
@@ -18,8 +19,8 @@ use pingora_core::services::background::background_service;
 use crate::admin::{Admin, StoreHealth};
 use crate::audit::{self, Actor};
 use crate::clock::Clock;
-use crate::config::{Address, Live, Loaded, Snapshot};
-use crate::delivery::{self, Delivery};
+use crate::config::{Address, Live, Loaded};
+use crate::delivery::Delivery;
 use crate::edge::{self, BindError, Bound, Inherited, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
 use crate::limits::{InFlight, Limiters};
@@ -31,16 +32,15 @@ use crate::store::{self, Store, StoreError, StoreUrl};
 use crate::{logging, trace};
 
 use background::{InBackground, close};
+use draining::{Draining, drain_max};
 use reloading::Certificates;
+use spendings::Spendings;
 
 pub(crate) use usable::unusable;
 
 /// Signatures that may wait per signing thread. At 1.5 ms each (4096 bits) the last of them waits about 200 ms, which a
 /// caller still accepts; more than that is refused as overloaded.
 const SIGNATURES_WAITING_PER_THREAD: usize = 128;
-
-/// How long a stop waits beyond the longest that anything may take, so that the last answer is still written.
-const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 
 /// When pingora ends the process if nothing else does: longer than any call can be configured to take.
 const DRAIN_CEILING: Duration = Duration::from_secs(11 * 60);
@@ -84,6 +84,7 @@ pub struct Sidecar {
     store: Arc<dyn Store>,
     serving: Serving,
     drain_max: Duration,
+    draining: Draining,
 }
 
 impl Sidecar {
@@ -136,7 +137,8 @@ impl Sidecar {
             clock: clock.clone(),
         };
         let limiters = Limiters::new(metrics.clone());
-        spendings::count(&*store, &limiters, &live.load(), &clock)?;
+        let spendings = Spendings::read(&*store, &clock)?;
+        spendings.count(&limiters, &live.load());
         let outbound = Arc::new(Outbound {
             live: live.clone(),
             upstream: Arc::new(PingoraUpstream::default()),
@@ -148,9 +150,10 @@ impl Sidecar {
             clock: clock.clone(),
             stopping: Stopping::default(),
         });
+        let draining = Draining::default();
         let reloader = Reloader::new(
             (live.clone(), boot, loaded.seen),
-            reloading::parts(certificates, outbound.clone(), audit),
+            reloading::parts(certificates, outbound.clone(), spendings, draining.clone(), audit),
             store.clone(),
             metrics.clone(),
             clock.clone(),
@@ -170,6 +173,7 @@ impl Sidecar {
             store,
             serving,
             drain_max,
+            draining,
         })
     }
 
@@ -197,13 +201,13 @@ impl Sidecar {
         let reloader = self.reloader.clone();
         let signals = edge::signals::listen(move || reloader.hang_up())?;
         let mut server = edge::drain::server(cores(), DRAIN_CEILING);
-        let (store, live) = (self.store, self.outbound.live.clone());
+        let (store, live, draining) = (self.store, self.outbound.live.clone(), self.draining);
         edge::drain::exit_when_drained(
             &server,
             self.serving.in_flight.clone(),
             self.serving.deadlines.linger,
-            // Looked at when the stop begins: a reload may have made calls longer.
-            move || drain_max(&live.load()),
+            // Looked at when the stop begins: a reload may have changed how long calls take.
+            move || draining.max(&live.load(), Instant::now()),
             move |_| {
                 close(store);
                 tracing::info!("stopped");
@@ -254,33 +258,6 @@ impl Sidecar {
     }
 }
 
-/// Long enough for any call and any delivery that may be under way when the stop begins.
-fn drain_max(snapshot: &Snapshot) -> Duration {
-    let calls = snapshot.accounts.values().map(|account| account.timeouts.total).max();
-    calls.unwrap_or_default().max(delivery::STOP_MAX) + DRAIN_MARGIN
-}
-
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{demo, load_text};
-
-    #[test]
-    fn a_stop_waits_for_deliveries_also_where_calls_are_short() {
-        let key = demo::MERCHANT_PRIVATE_KEY;
-        let text = format!(
-            "[[account]]\nname = \"shop\"\nprovider = \"bluepay\"\nbase_url = \"http://127.0.0.1:9\"\n\
-             app_id = \"a\"\ntimeouts = {{ total = \"1s\" }}\n\
-             signing_key = [{{ id = \"k\", private_key = \"\"\"{key}\"\"\" }}]\n"
-        );
-        let loaded = load_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-        assert!(
-            drain_max(&loaded.snapshot) > delivery::STOP_MAX,
-            "attempts to deliver would be cut off, and the exit code would say so"
-        );
-    }
 }

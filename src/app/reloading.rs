@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::draining::Draining;
+use super::spendings::Spendings;
 use super::usable::{certificate, unusable};
 use crate::audit::{self, Actor, Audit};
 use crate::config::{Boot, Listener, Loaded, Snapshot};
@@ -19,13 +21,21 @@ pub(super) struct Certificates {
 }
 
 /// What a reload does to the parts of a running sidecar.
-pub(super) fn parts(certificates: Certificates, outbound: Arc<Outbound>, audit: Audit) -> Parts {
-    let limits = outbound.clone();
+pub(super) fn parts(
+    certificates: Certificates,
+    outbound: Arc<Outbound>,
+    spendings: Spendings,
+    draining: Draining,
+    audit: Audit,
+) -> Parts {
+    let (limits, spendings) = (outbound.clone(), Arc::new(spendings));
     Parts {
         note: Box::new(move |before, after, trigger| {
             audit::reloaded(&audit, before, after, actor(trigger));
         }),
-        prepare: Box::new(move |loaded| prepare(&certificates, &limits, loaded)),
+        prepare: Box::new(move |loaded| {
+            prepare(&certificates, &limits, &spendings, &draining, loaded)
+        }),
         forget: Box::new(move |account| outbound.in_flight.forget(account)),
     }
 }
@@ -41,6 +51,8 @@ fn actor(trigger: Trigger) -> Actor {
 fn prepare(
     certificates: &Certificates,
     outbound: &Arc<Outbound>,
+    spendings: &Arc<Spendings>,
+    draining: &Draining,
     loaded: &Loaded,
 ) -> Result<TakeOver, Vec<Mistake>> {
     let mistakes = unusable(loaded);
@@ -48,12 +60,16 @@ fn prepare(
         return Err(mistakes);
     }
     let presented = exchanges(certificates, &loaded.boot);
-    let outbound = outbound.clone();
+    // Reloads are made one at a time, so this is what will be replaced.
+    let before = outbound.live.load();
+    let (outbound, spendings, draining) = (outbound.clone(), spendings.clone(), draining.clone());
     Ok(Box::new(move |snapshot: &Snapshot| {
         for (slot, new) in &presented {
             slot.present(new);
         }
         outbound.limiters.configure(snapshot, Instant::now());
+        spendings.count(&outbound.limiters, snapshot);
+        draining.replaced(&before, Instant::now());
     }))
 }
 

@@ -1,5 +1,9 @@
-//! Before anything is sent: what the money budgets must know of the hour before this process began.
+//! What the money budgets must know of the hour before this process began.
+//!
+//! All of it is read once, whether an account has a budget or not: a reload may set one, or bring back an account that was
+//! not configured when the process started. What this process moves itself is for the budgets to remember.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
@@ -7,39 +11,45 @@ use futures::executor::block_on;
 use crate::clock::Clock;
 use crate::config::Snapshot;
 use crate::limits::Limiters;
-use crate::store::{Store, StoreError};
+use crate::store::{Spending, Store, StoreError};
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// Counts what the journal knows to have left within the last hour, for every account that has a budget. Call it before
-/// the first call is answered; it waits for the store's reading thread.
-///
-/// # Errors
-/// When the journal cannot be read: a budget that looks unspent would be no net.
-pub(super) fn count(
-    store: &dyn Store,
-    limiters: &Limiters,
-    snapshot: &Snapshot,
-    clock: &Clock,
-) -> Result<(), StoreError> {
-    let has_budget = |account: &str| {
-        let account = snapshot.accounts.get(account)?;
-        account.limits.money_per_hour.as_ref().map(|_| account)
-    };
-    if !snapshot.accounts.keys().any(|name| has_budget(name).is_some()) {
-        return Ok(());
+/// What left within the last hour and no budget counts yet, because its account is not configured.
+pub(super) struct Spendings {
+    waiting: Mutex<Vec<Spending>>,
+    read_at: Instant,
+    read_at_ms: i64,
+}
+
+impl Spendings {
+    /// Reads what the journal knows to have left within the last hour. Call it before the first call is answered; it
+    /// waits for the store's reading thread.
+    ///
+    /// # Errors
+    /// When the journal cannot be read: a budget that looks unspent would be no net.
+    pub fn read(store: &dyn Store, clock: &Clock) -> Result<Self, StoreError> {
+        let (read_at, read_at_ms) = (Instant::now(), clock.unix_ms());
+        let waiting = Mutex::new(block_on(store.spendings(read_at_ms - HOUR_MS))?);
+        Ok(Self { waiting, read_at, read_at_ms })
     }
-    let (now, now_ms) = (Instant::now(), clock.unix_ms());
-    for spending in block_on(store.spendings(now_ms - HOUR_MS))? {
-        let Some(account) = has_budget(&spending.account) else { continue };
-        let operation = account.provider.operation(&spending.operation);
-        // What the profile does not know any more is counted too.
-        if operation.is_some_and(|operation| operation.gives_back) {
-            continue;
+
+    /// Counts, once, what the accounts of `snapshot` moved.
+    pub fn count(&self, limiters: &Limiters, snapshot: &Snapshot) {
+        let now = Instant::now();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_configured =
+            |spending: &mut Spending| snapshot.accounts.contains_key(&spending.account);
+        for spending in waiting.extract_if(.., is_configured) {
+            let Some(account) = snapshot.accounts.get(&spending.account) else { continue };
+            let operation = account.provider.operation(&spending.operation);
+            // What the profile does not know any more is counted too.
+            if operation.is_some_and(|operation| operation.gives_back) {
+                continue;
+            }
+            let ago_ms = u64::try_from(self.read_at_ms - spending.at_ms).unwrap_or(0);
+            let ago = Duration::from_millis(ago_ms) + now.duration_since(self.read_at);
+            limiters.of(account).money.record(spending.amount_minor, ago, now);
         }
-        let ago_ms = u64::try_from(now_ms - spending.at_ms).unwrap_or(0);
-        let ago = Duration::from_millis(ago_ms);
-        limiters.of(account).money.record(spending.amount_minor, ago, now);
     }
-    Ok(())
 }

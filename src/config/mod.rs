@@ -47,7 +47,7 @@ pub use compile::{Loaded, Refused, load, load_text, read};
 pub use digests::{Digests, Readings};
 pub use keys::key_warnings;
 pub use live::Live;
-pub use restart::{needing_restart, started_with};
+pub use restart::{needing_restart, started_with, waiting_for_restart};
 pub use schema::schema;
 pub use seen::Seen;
 pub use snapshot::*;

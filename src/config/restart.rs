@@ -42,6 +42,20 @@ pub fn needing_restart(running: &Boot, new: &Boot) -> Vec<&'static str> {
         .collect()
 }
 
+/// Warnings about what changed, does not stop a reload, and is taken over by a restart only: a collector of traces is no
+/// reason to keep the old keys, also where its roots stand in the provider's file.
+pub fn waiting_for_restart(running: &Boot, new: &Boot) -> Vec<String> {
+    let collector = |boot: &Boot| boot.tracing.as_ref().map(|it| it.target.fingerprint.clone());
+    match collector(running) == collector(new) {
+        true => Vec::new(),
+        false => vec![
+            "tracing.otlp.tls: has other contents than at the start, the running process goes on \
+             with those until a restart"
+                .to_owned(),
+        ],
+    }
+}
+
 fn text(listener: Option<&Listener>) -> String {
     let Some(listener) = listener else { return "none".to_owned() };
     let tls = if listener.tls.is_some() { " with TLS" } else { "" };
@@ -64,6 +78,22 @@ mod tests {
             demo::MERCHANT_PRIVATE_KEY
         );
         load_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes:?}")).boot
+    }
+
+    #[test]
+    fn other_roots_of_a_collector_are_told_and_do_not_stop_a_reload() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("ca.pem");
+        let certificate = include_str!("../../tests/data/config/tls.pem");
+        let with = |count: usize| {
+            std::fs::write(&file, certificate.repeat(count)).expect("written");
+            let endpoint = "endpoint = \"https://127.0.0.1:4318\"";
+            boot(&format!("[tracing.otlp]\n{endpoint}\ntls = {{ ca = {{ file = {file:?} }} }}"))
+        };
+        let (running, new) = (with(1), with(2));
+        assert!(needing_restart(&running, &new).is_empty());
+        assert_eq!(waiting_for_restart(&running, &new).len(), 1);
+        assert!(waiting_for_restart(&running, &running).is_empty());
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Reads what configuration values refer to: environment variables and files. Keeps the hash over all that was read.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::seen::Seen;
@@ -133,12 +134,16 @@ fn text_of(bytes: &[u8], place: &str) -> Result<Zeroizing<String>, String> {
 /// Reads a whole regular file of at most `bytes_max` bytes, and its permission bits.
 pub(super) fn read_regular(what: &str, path: &str, bytes_max: u64) -> Result<Contents, String> {
     let failed = |error: std::io::Error| unreadable(what, path, &error);
-    // Asked before opening: opening a pipe would wait for its other end.
+    let irregular = || format!("`{path}` is not a regular file, expected a file to read");
+    // Asked before opening too: opening a device may do something.
     if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(format!("`{path}` is not a regular file, expected a file to read"));
+        return Err(irregular());
     }
-    let file = File::open(path).map_err(failed)?;
+    let file = open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(irregular());
+    }
     let too_large =
         || format!("{what} `{path}` is larger than {bytes_max} bytes, expected a small file");
     if metadata.len() > bytes_max {
@@ -152,6 +157,13 @@ pub(super) fn read_regular(what: &str, path: &str, bytes_max: u64) -> Result<Con
         true => Err(too_large()),
         false => Ok((bytes, metadata.permissions().mode())),
     }
+}
+
+/// Never waits: a pipe that took a file's place a moment ago would be waited for until somebody opens its other end, and
+/// with it every later reload.
+fn open(path: &str) -> std::io::Result<File> {
+    let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(without_waiting).open(path)
 }
 
 /// Says why `path` could not be read.
@@ -212,6 +224,17 @@ mod tests {
             assert!(found.contains(problem), "`{name}`: {found}");
         }
         assert!(refused(sources.env("NOT_SET")).contains("is not set"));
+    }
+
+    #[test]
+    fn a_pipe_that_takes_the_place_of_a_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0)
+            .expect("a pipe");
+        let opened = open(&path.to_string_lossy()).expect("at once, with nobody at its other end");
+        assert!(!opened.metadata().expect("open").is_file());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::budget::RetryBudget;
 use super::circuit::Circuit;
-use super::money::MoneyBudget;
+use super::money::{COUNTS_FOR, MoneyBudget};
 use super::rate::RateLimiter;
 use super::skew::ClockSkew;
 use crate::config::{Account, Snapshot};
@@ -73,10 +73,7 @@ impl AccountLimits {
         limits.create.repeats = self.create.repeats.clone();
         limits.query.repeats = self.query.repeats.clone();
         limits.skew = self.skew.clone();
-        limits.money = match self.money.per_hour() == account.limits.money_per_hour.as_ref() {
-            true => self.money.clone(),
-            false => Arc::new(self.money.with_limit(account.limits.money_per_hour.clone())),
-        };
+        limits.continue_money(account, &self.money, metrics, now);
         match self.rate.fits(&account.limits) {
             true => limits.rate = self.rate.clone(),
             false => limits.rate.stay_closed_like(&self.rate, now),
@@ -89,41 +86,76 @@ impl AccountLimits {
         limits.query.circuit.show();
         limits
     }
+
+    /// Makes what was spent under `before` count.
+    fn continue_money(
+        &mut self,
+        account: &Account,
+        before: &MoneyBudget,
+        metrics: &Metrics,
+        now: Instant,
+    ) {
+        let per_hour = account.limits.money_per_hour.clone();
+        let budget = MoneyBudget::new(&account.name, per_hour, metrics, now);
+        self.money = Arc::new(budget.after(before));
+    }
 }
 
 /// The limits of all accounts. Grows with the configuration, never with what strangers send.
 pub struct Limiters {
     metrics: Arc<Metrics>,
-    accounts: RwLock<HashMap<String, Arc<AccountLimits>>>,
+    known: RwLock<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    accounts: HashMap<String, Arc<AccountLimits>>,
+    /// The money of accounts that were taken out of the configuration, and when: taking one out and putting it back
+    /// within the hour must not give it a fresh budget.
+    gone: HashMap<String, (Arc<MoneyBudget>, Instant)>,
 }
 
 impl Limiters {
     /// Knows no account yet.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, accounts: RwLock::default() }
+        Self { metrics, known: RwLock::default() }
     }
 
     /// The limits of `account`, made for it when there are none.
     pub fn of(&self, account: &Account) -> Arc<AccountLimits> {
-        let known = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(limits) = known.get(&account.name) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(limits) = known.accounts.get(&account.name) {
             return limits.clone();
         }
         drop(known);
-        let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
-        let made = || Arc::new(AccountLimits::new(account, &self.metrics, Instant::now()));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let Known { accounts, gone } = &mut *known;
+        let made = || {
+            let now = Instant::now();
+            let mut limits = AccountLimits::new(account, &self.metrics, now);
+            if let Some((money, _)) = gone.get(&account.name) {
+                limits.continue_money(account, money, &self.metrics, now);
+            }
+            Arc::new(limits)
+        };
         accounts.entry(account.name.clone()).or_insert_with(made).clone()
     }
 
     /// Takes a new configuration: limits that did not change keep their state, changed ones begin anew, those of accounts
-    /// that are gone go too. To be called after every swap of the snapshot; calls under way end with what they began with.
+    /// that are gone go too. Money that was spent counts for its hour in any case. To be called after every swap of the
+    /// snapshot; calls under way end with what they began with.
     pub fn configure(&self, snapshot: &Snapshot, now: Instant) {
-        let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::take(&mut *accounts);
-        for (name, account) in &snapshot.accounts {
-            if let Some(limits) = before.get(name) {
-                let renewed = limits.renewed(account, &self.metrics, now);
-                accounts.insert(name.clone(), Arc::new(renewed));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.gone.retain(|_, (_, since)| now.duration_since(*since) < COUNTS_FOR);
+        for (name, limits) in std::mem::take(&mut known.accounts) {
+            match snapshot.accounts.get(&name) {
+                Some(account) => {
+                    let renewed = limits.renewed(account, &self.metrics, now);
+                    known.accounts.insert(name, Arc::new(renewed));
+                }
+                None => {
+                    known.gone.insert(name, (limits.money.clone(), now));
+                }
             }
         }
     }
@@ -211,6 +243,37 @@ mod tests {
         limiters.of(&snapshot.accounts["shop"]);
         snapshot.accounts.clear();
         limiters.configure(&snapshot, Instant::now());
-        assert!(limiters.accounts.read().expect("a lock").is_empty());
+        let known = |limiters: &Limiters| {
+            let known = limiters.known.read().expect("a lock");
+            (known.accounts.len(), known.gone.len())
+        };
+        assert_eq!(known(&limiters), (0, 1), "its money is remembered for as long as it counts");
+        limiters.configure(&snapshot, Instant::now() + COUNTS_FOR);
+        assert_eq!(known(&limiters), (0, 0));
+    }
+
+    #[test]
+    fn an_account_that_comes_back_within_the_hour_has_no_fresh_budget() {
+        let limiters = Limiters::new(Metrics::new("0", "0"));
+        let (with, mut without) = (snapshot("limits.money_per_hour = \"10.00 THB\""), snapshot(""));
+        let (account, now) = (&with.accounts["shop"], Instant::now());
+        assert!(limiters.of(account).money.reserve(900, now).is_ok());
+        without.accounts.clear();
+        for _ in 0..2 {
+            limiters.configure(&without, now);
+            limiters.configure(&with, now);
+            assert!(limiters.of(account).money.reserve(101, now).is_err(), "9.00 are spent");
+        }
+        assert!(limiters.of(account).money.reserve(100, now).is_ok());
+    }
+
+    #[test]
+    fn money_that_left_without_a_budget_counts_in_one_that_a_reload_sets() {
+        let limiters = Limiters::new(Metrics::new("0", "0"));
+        let (without, with) = (snapshot(""), snapshot("limits.money_per_hour = \"10.00 THB\""));
+        let now = Instant::now();
+        assert!(limiters.of(&without.accounts["shop"]).money.reserve(900, now).is_ok());
+        limiters.configure(&with, now);
+        assert!(limiters.of(&with.accounts["shop"]).money.reserve(101, now).is_err());
     }
 }

@@ -22,7 +22,8 @@ const FIRST_STEP: u64 = STEPS + 1;
 /// What an account may still move.
 pub struct MoneyBudget {
     per_hour: Option<Money>,
-    /// Shared with the budget that follows after a change of configuration: what was spent stays spent.
+    /// Shared with the budget that follows after a change of configuration: what was spent stays spent. Kept without a
+    /// limit too, for a reload may set one.
     spent: Arc<Mutex<Spent>>,
     refused: IntCounter,
 }
@@ -42,6 +43,9 @@ pub struct MoneyRefused {
     pub retry_after: Duration,
 }
 
+/// How long what was spent counts.
+pub(super) const COUNTS_FOR: Duration = Duration::from_secs((STEPS + 1) * STEP.as_secs());
+
 impl MoneyBudget {
     /// An unspent budget.
     pub fn new(account: &str, per_hour: Option<Money>, metrics: &Metrics, now: Instant) -> Self {
@@ -50,14 +54,9 @@ impl MoneyBudget {
         Self { per_hour, spent: Arc::new(Mutex::new(spent)), refused }
     }
 
-    /// What may be moved within an hour.
-    pub(super) fn per_hour(&self) -> Option<&Money> {
-        self.per_hour.as_ref()
-    }
-
-    /// The same spendings under another limit.
-    pub(super) fn with_limit(&self, per_hour: Option<Money>) -> Self {
-        Self { per_hour, spent: self.spent.clone(), refused: self.refused.clone() }
+    /// The same limit, after what was spent under another one.
+    pub(super) fn after(self, before: &Self) -> Self {
+        Self { spent: before.spent.clone(), ..self }
     }
 
     /// Sets `minor` units of the account's currency aside for a call that is about to be made.
@@ -208,11 +207,17 @@ mod tests {
         let now = Instant::now();
         let before = budget(1000, now);
         assert!(before.reserve(900, now).is_ok());
-        let after = before.with_limit(baht(1200));
+        let with = |limit| MoneyBudget::new("shop", limit, &Metrics::new("0", "0"), now);
+        let after = with(baht(1200)).after(&before);
         assert!(after.reserve(301, now).is_err(), "the 900 should still count");
         assert!(after.reserve(300, now).is_ok());
-        let unlimited = after.with_limit(None);
+        let unlimited = with(None).after(&after);
         assert!(unlimited.reserve(u64::MAX, now).is_ok(), "without a budget everything fits");
+        let again = with(baht(u64::MAX)).after(&unlimited);
+        assert!(
+            again.reserve(1, now).is_err(),
+            "what was spent without a budget counts in the next"
+        );
     }
 
     #[test]

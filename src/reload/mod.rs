@@ -19,7 +19,9 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::spawn_blocking;
 
 use crate::clock::Clock;
-use crate::config::{self, Boot, Live, Loaded, Refused, Seen, Snapshot, needing_restart};
+use crate::config::{
+    self, Boot, Live, Loaded, Refused, Seen, Snapshot, needing_restart, waiting_for_restart,
+};
 use crate::metrics::Metrics;
 use crate::mistake::Mistake;
 use crate::store::Store;
@@ -234,11 +236,12 @@ struct Readied {
     take_over: TakeOver,
 }
 
-fn ready(loaded: Loaded, boot: &Boot, parts: &Parts) -> Result<Readied, Refused> {
+fn ready(mut loaded: Loaded, boot: &Boot, parts: &Parts) -> Result<Readied, Refused> {
     let restarts = needing_restart(boot, &loaded.boot).into_iter().map(|key| {
         Mistake::new(key, "another value than the running process has, needs a restart")
     });
     let mut mistakes: Vec<Mistake> = restarts.collect();
+    loaded.warnings.extend(waiting_for_restart(boot, &loaded.boot));
     let prepared = (parts.prepare)(&loaded);
     match prepared {
         Ok(take_over) if mistakes.is_empty() => Ok(Readied { loaded, take_over }),

@@ -28,12 +28,18 @@ impl Retired {
         let accounts = changes.removed.iter().map(|account| (account, None));
         let keys = changes.keys.iter().filter(|key| key.after.is_none());
         let keys = keys.map(|key| (&key.account, Some((key.id.clone(), key.usage))));
-        let leaving = accounts.chain(keys).map(|(account, key)| Leaving {
-            account: account.clone(),
-            key,
-            due: due(account),
-        });
-        self.0.extend(leaving);
+        for (account, key) in accounts.chain(keys) {
+            self.leaves(account.clone(), key, due(account));
+        }
+    }
+
+    /// What was away before, came back and leaves again is forgotten when the later of both is due.
+    fn leaves(&mut self, account: String, key: Option<(String, KeyUse)>, due: Instant) {
+        let mut known = self.0.iter_mut();
+        match known.find(|leaving| leaving.account == account && leaving.key == key) {
+            Some(leaving) => leaving.due = leaving.due.max(due),
+            None => self.0.push(Leaving { account, key, due }),
+        }
     }
 
     /// Forgets what is due and not back in `snapshot`.
@@ -117,6 +123,20 @@ mod tests {
         assert_eq!(series(&forgotten(&shop, &other, &other), "account=\"shop\""), 0);
         let back = forgotten(&shop, &other, &shop);
         assert!(series(&back, "account=\"shop\"") > 0, "it came back in the meantime");
+    }
+
+    #[test]
+    fn an_account_that_leaves_again_is_not_forgotten_when_its_first_leaving_is_due() {
+        let (shop, other) = (snapshot("shop", &["k"]), snapshot("other", &["k"]));
+        let mut retired = Retired::default();
+        retired.note(&Changes::between(&shop, &other), &shop);
+        let first_due = retired.0[0].due;
+        retired.note(&Changes::between(&other, &shop), &other);
+        retired.note(&Changes::between(&shop, &other), &shop);
+        let metrics = Metrics::new("0", "0");
+        super::super::announce(&metrics, &shop);
+        retired.forget_due(&other, first_due, &metrics, &|_| panic!("calls may be under way"));
+        assert!(series(&metrics, "account=\"shop\"") > 0);
     }
 
     #[test]

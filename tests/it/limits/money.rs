@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::support::Sidecar;
+use crate::support::http::request;
 
 fn with_budget(provider: &Provider) -> ConfigBuilder {
     impatient(provider).section("[account.limits]\nmoney_per_hour = \"250.00 THB\"")
@@ -28,4 +29,25 @@ fn money_that_left_before_a_restart_counts_and_money_that_did_not_leave_does_not
     let small = payout("SMALL001").replace("10000", "5000");
     let answer = post(sidecar.app, "/shop/payout_create", &small);
     assert_eq!(outcome(&answer), "accepted", "50.00 were left: {}", answer.text());
+}
+
+#[test]
+fn a_budget_that_a_reload_sets_counts_what_left_before_the_process_began() {
+    let provider = Provider::start();
+    let without = impatient(&provider).text();
+    let with = with_budget(&provider).text().replace("250.00", "150.00");
+    let mut sidecar = Sidecar::start(&impatient(&provider));
+    assert_eq!(outcome(&create(sidecar.app, "BEFORE0001")), "accepted");
+    sidecar.kill();
+    sidecar.restart();
+    sidecar.configure(&with);
+    assert_eq!(request(sidecar.admin, "POST", "/reload", &[], b"").status, 200);
+    create(sidecar.app, "OVER0001").problem("rate-limited", 429);
+
+    sidecar.kill();
+    sidecar.configure(&without.replace("\"shop\"", "\"other\""));
+    sidecar.restart();
+    sidecar.configure(&with);
+    assert_eq!(request(sidecar.admin, "POST", "/reload", &[], b"").status, 200);
+    create(sidecar.app, "OVER0002").problem("rate-limited", 429);
 }

@@ -1,0 +1,72 @@
+//! How long a stop may have to wait: for the longest that anything under way may take, by the configuration it began with.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::Snapshot;
+use crate::delivery;
+
+/// How long a stop waits beyond the longest that anything may take, so that the last answer is still written.
+const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+
+/// When calls that began with earlier configurations must be over. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Draining(Arc<Mutex<Option<Instant>>>);
+
+impl Draining {
+    /// `before` is no longer in place at `now`: what began with it may go on for as long as it allows.
+    pub fn replaced(&self, before: &Snapshot, now: Instant) {
+        let end = now + drain_max(before);
+        let mut over_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *over_at = (*over_at).max(Some(end));
+    }
+
+    /// How long a stop that begins at `now`, with `snapshot` in place, waits at the most.
+    pub fn max(&self, snapshot: &Snapshot, now: Instant) -> Duration {
+        let over_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier = over_at.map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
+        drain_max(snapshot).max(earlier)
+    }
+}
+
+/// Long enough for any call and any delivery that may be under way when the stop begins.
+pub(super) fn drain_max(snapshot: &Snapshot) -> Duration {
+    let calls = snapshot.accounts.values().map(|account| account.timeouts.total).max();
+    calls.unwrap_or_default().max(delivery::STOP_MAX) + DRAIN_MARGIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{demo, load_text};
+
+    fn snapshot(total: &str) -> Snapshot {
+        let key = demo::MERCHANT_PRIVATE_KEY;
+        let text = format!(
+            "[[account]]\nname = \"shop\"\nprovider = \"bluepay\"\nbase_url = \"http://127.0.0.1:9\"\n\
+             app_id = \"a\"\ntimeouts = {{ connect = \"1s\", send = \"1s\", total = \"{total}\" }}\n\
+             signing_key = [{{ id = \"k\", private_key = \"\"\"{key}\"\"\" }}]\n"
+        );
+        load_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes:?}")).snapshot
+    }
+
+    #[test]
+    fn a_stop_waits_for_deliveries_also_where_calls_are_short() {
+        assert!(
+            drain_max(&snapshot("1s")) > delivery::STOP_MAX,
+            "attempts to deliver would be cut off, and the exit code would say so"
+        );
+    }
+
+    #[test]
+    fn a_stop_waits_for_calls_that_began_before_a_reload_made_calls_shorter() {
+        let (long, short, now) = (snapshot("60s"), snapshot("1s"), Instant::now());
+        let draining = Draining::default();
+        draining.replaced(&long, now);
+        draining.replaced(&short, now);
+        let later = now + Duration::from_secs(10);
+        assert_eq!(draining.max(&short, later), Duration::from_secs(55), "some may still be on");
+        let much_later = now + Duration::from_secs(600);
+        assert_eq!(draining.max(&short, much_later), drain_max(&short), "all of them are over");
+    }
+}
