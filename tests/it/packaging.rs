@@ -268,6 +268,22 @@ fn the_unit_holds_the_service_tight_and_hands_it_its_secrets() {
     assert!(unit.lines().any(|line| line.starts_with("LoadCredential=shop-th.pem:/etc/")));
 }
 
+/// systemd passes the sockets to the unit of the same name; the program finds each by its address.
+#[test]
+fn systemd_can_hold_the_listeners_of_the_unit() {
+    let sockets = text("deploy/systemd/countersign.socket");
+    let listens = sockets.lines().filter_map(|line| line.strip_prefix("ListenStream="));
+    let addresses: Vec<std::net::SocketAddr> =
+        listens.map(|it| it.parse().expect("an address that `listen` takes as well")).collect();
+    let ports: Vec<String> = addresses.iter().map(|it| it.port().to_string()).collect();
+    let exposed = text("Dockerfile");
+    let exposed = exposed.lines().find_map(|line| line.strip_prefix("EXPOSE ")).expect("ports");
+    assert_eq!(ports.join(" "), exposed, "application, notifications, admin, as everywhere");
+    let [app, _, admin] = addresses[..] else { panic!("{addresses:?}") };
+    assert!(app.ip().is_loopback() && admin.ip().is_loopback(), "neither asks for a password");
+    assert!(!sockets.contains("Accept="), "a process for each connection would have no journal");
+}
+
 /// A folder like the one that the Secret becomes.
 fn secret_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
