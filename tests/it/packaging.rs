@@ -284,6 +284,21 @@ fn systemd_can_hold_the_listeners_of_the_unit() {
     assert!(!sockets.contains("Accept="), "a process for each connection would have no journal");
 }
 
+#[test]
+fn every_file_that_a_document_links_to_is_there() {
+    let mut pages = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    let docs = std::fs::read_dir(root().join("docs")).expect("documents");
+    pages.extend(docs.map(|entry| entry.expect("an entry").path()));
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|it| it == "md")) {
+        let text = std::fs::read_to_string(page).expect("a text");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let target = page.parent().expect("a folder").join(link);
+            let is_elsewhere = link.contains("://");
+            assert!(is_elsewhere || target.exists(), "{}: `{link}`", page.display());
+        }
+    }
+}
+
 /// A folder like the one that the Secret becomes.
 fn secret_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
