@@ -1,9 +1,11 @@
-//! Who does something: known where a request is authorised, needed where the store is told.
+//! Who does something, and in which request: known where a request is authorised, needed where the store is told.
 
 use std::fmt;
 
+use crate::wire::RequestId;
+
 tokio::task_local! {
-    static ACTOR: Actor;
+    static ACTING: (Actor, RequestId);
 }
 
 /// Who does something.
@@ -39,12 +41,12 @@ impl fmt::Display for Actor {
     }
 }
 
-/// Does `work` in the name of `actor`.
-pub async fn acting<T>(actor: Actor, work: impl Future<Output = T>) -> T {
-    ACTOR.scope(actor, work).await
+/// Does `work` in the name of `actor`, who asked for it in the request `request_id`.
+pub async fn acting<T>(actor: Actor, request_id: RequestId, work: impl Future<Output = T>) -> T {
+    ACTING.scope((actor, request_id), work).await
 }
 
-/// Who acts here, if it was said.
-pub(super) fn current() -> Option<Actor> {
-    ACTOR.try_with(|actor| *actor).ok()
+/// Who acts here and in which request, if it was said.
+pub(super) fn current() -> Option<(Actor, RequestId)> {
+    ACTING.try_with(Clone::clone).ok()
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::actor::Actor;
 use crate::store::{PaymentId, PaymentRow};
+use crate::wire::RequestId;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -68,6 +69,9 @@ pub struct Entry {
     pub time: Option<Timestamp>,
     pub action: Action,
     pub actor: String,
+    /// The request of the application in which it was done, as in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,6 +125,7 @@ impl Entry {
             time: None,
             action,
             actor: actor.to_string(),
+            request_id: None,
             account: None,
             operation: None,
             reference: None,
@@ -140,6 +145,12 @@ impl Entry {
             configuration: None,
             torn: None,
         }
+    }
+
+    /// Done in the application's request with this id.
+    pub fn within(mut self, request_id: &RequestId) -> Self {
+        self.request_id = Some(request_id.to_string());
+        self
     }
 
     /// About a payment of which no more is at hand than its id.

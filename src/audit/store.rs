@@ -36,7 +36,10 @@ struct Audited {
 
 impl Audited {
     fn entry(&self, action: Action) -> Entry {
-        Entry::new(action, actor::current().unwrap_or(self.otherwise))
+        match actor::current() {
+            Some((actor, request_id)) => Entry::new(action, actor).within(&request_id),
+            None => Entry::new(action, self.otherwise),
+        }
     }
 
     fn begun(&self, begun: &Begun, is_sent: bool) {

@@ -48,6 +48,8 @@ struct Checked {
     began_after: Head,
     head: Head,
     ends_torn: bool,
+    /// How far the log got by the file beside the last one, where that can be read.
+    remembered: Option<Head>,
     broken: Option<(PathBuf, Broken)>,
     /// Whether the anchor was found, if one was given.
     anchored: Option<bool>,
@@ -60,6 +62,7 @@ fn check(files: &[PathBuf], anchor: Option<&str>) -> Result<Checked, CommandErro
         began_after: Head::start(),
         head: Head::start(),
         ends_torn: false,
+        remembered: None,
         broken: None,
         anchored: anchor.map(|_| false),
     };
@@ -91,6 +94,7 @@ fn check(files: &[PathBuf], anchor: Option<&str>) -> Result<Checked, CommandErro
             checked.broken = Some((path.clone(), Broken { line, problem }));
             break;
         }
+        checked.remembered = remembered;
         after = Some(checked.head.clone());
     }
     Ok(checked)
@@ -130,6 +134,7 @@ impl Checked {
             "ends_torn": self.ends_torn,
             "began_after": self.began_after,
             "head": self.head,
+            "remembered": self.remembered,
             "anchored": self.anchored,
             "broken": self.broken.as_ref().map(|(file, broken)| json!({
                 "file": file.display().to_string(),
@@ -156,6 +161,7 @@ impl Checked {
         }
         if self.broken.is_none() {
             text += &format!("head: line {}, {}\n", self.head.seq, self.head.hash);
+            text += &self.beside_as_text();
         }
         match self.anchored {
             Some(true) => text += "the anchor is that of a line\n",
@@ -163,5 +169,16 @@ impl Checked {
             None => {}
         }
         text
+    }
+
+    /// What the file beside the log leaves open.
+    fn beside_as_text(&self) -> String {
+        match self.remembered.as_ref().map(|remembered| self.head.seq - remembered.seq) {
+            None => "its `.head` file is missing or unreadable: lines taken from the end would not be noticed\n".to_owned(),
+            Some(0) => String::new(),
+            Some(newer) => format!(
+                "its `.head` file does not know the last {newer}: written just before a crash, or by somebody else\n"
+            ),
+        }
     }
 }

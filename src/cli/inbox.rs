@@ -30,6 +30,7 @@ const LIMIT_DEFAULT: u16 = 50;
 const LIMIT_MAX: i64 = 1_000;
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("config", |config| config.global(true)))]
 pub struct Args {
     #[command(flatten)]
     file: ConfigFile,

@@ -20,6 +20,7 @@ use crate::store::{Cursor, PaymentDetail, PaymentFilter, PaymentId, PaymentListi
 const LIMIT_DEFAULT: usize = 50;
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("config", |config| config.global(true)))]
 pub struct Args {
     #[command(flatten)]
     file: ConfigFile,

@@ -113,7 +113,7 @@ impl Outbound {
             true => {
                 let reference = record.reference.as_deref();
                 let making = journaled::run(self, &call, reference, record.id());
-                let made = audit::acting(actor, making).await;
+                let made = audit::acting(actor, record.id().clone(), making).await;
                 made.map_err(|problem| problem.about(reference))?
             }
             false => attempts::run(self, &call).await,

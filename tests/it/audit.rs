@@ -75,8 +75,12 @@ fn a_payment_is_followed_from_its_beginning_to_its_end() {
         assert_eq!(entry["reference"], "AUDIT01");
         assert_eq!((&entry["amount_minor"], &entry["currency"]), (&json!(50020), &json!("THB")));
         assert_eq!(entry["payment"], of("payment.sent")["payment"]);
+        assert_eq!(entry["request_id"], of("payment.sent")["request_id"]);
     }
     assert_eq!((&settled["outcome"], &settled["code"]), (&json!("accepted"), &json!(10000)));
+    let id = begun["request_id"].as_str().expect("the id that ties the two logs together");
+    let is_it = |line: &String| line.contains(id) && line.contains("request answered");
+    assert!(sidecar.log().iter().any(is_it), "`{id}` in {:#?}", sidecar.log());
     let text = std::fs::read_to_string(path(&sidecar)).expect("a file");
     Canaries::of(&sidecar.configuration()).assert_absent("the audit log", &text);
 }
@@ -180,6 +184,18 @@ fn what_somebody_did_to_the_file_is_named() {
 
     let lines: Vec<&str> = whole.split_inclusive('\n').collect();
     let count = lines.len();
+    let beside = path(&sidecar).with_extension("log.head");
+    let kept = std::fs::read(&beside).expect("the file beside it");
+    for (found, what) in [(Some(r#"{"seq":1,"hash":"0"}"#), "does not know"), (None, "missing")] {
+        match found {
+            Some(text) => std::fs::write(&beside, text).expect("a file"),
+            None => std::fs::remove_file(&beside).expect("a file"),
+        }
+        let said = sidecar.run(&["audit", "verify", "data/audit.log"]).stdout;
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains(what), "what nobody can tell any more is said: {said}");
+    }
+    std::fs::write(&beside, kept).expect("a file");
     let changed = whole.replace("\"amount_minor\":50020", "\"amount_minor\":10000");
     let without = |index: usize| {
         let kept = lines.iter().enumerate().filter(|(at, _)| *at != index);

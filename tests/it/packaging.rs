@@ -268,6 +268,37 @@ fn the_unit_holds_the_service_tight_and_hands_it_its_secrets() {
     assert!(unit.lines().any(|line| line.starts_with("LoadCredential=shop-th.pem:/etc/")));
 }
 
+/// systemd passes the sockets to the unit of the same name; the program finds each by its address.
+#[test]
+fn systemd_can_hold_the_listeners_of_the_unit() {
+    let sockets = text("deploy/systemd/countersign.socket");
+    let listens = sockets.lines().filter_map(|line| line.strip_prefix("ListenStream="));
+    let addresses: Vec<std::net::SocketAddr> =
+        listens.map(|it| it.parse().expect("an address that `listen` takes as well")).collect();
+    let ports: Vec<String> = addresses.iter().map(|it| it.port().to_string()).collect();
+    let exposed = text("Dockerfile");
+    let exposed = exposed.lines().find_map(|line| line.strip_prefix("EXPOSE ")).expect("ports");
+    assert_eq!(ports.join(" "), exposed, "application, notifications, admin, as everywhere");
+    let [app, _, admin] = addresses[..] else { panic!("{addresses:?}") };
+    assert!(app.ip().is_loopback() && admin.ip().is_loopback(), "neither asks for a password");
+    assert!(!sockets.contains("Accept="), "a process for each connection would have no journal");
+}
+
+#[test]
+fn every_file_that_a_document_links_to_is_there() {
+    let mut pages = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    let docs = std::fs::read_dir(root().join("docs")).expect("documents");
+    pages.extend(docs.map(|entry| entry.expect("an entry").path()));
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|it| it == "md")) {
+        let text = std::fs::read_to_string(page).expect("a text");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let target = page.parent().expect("a folder").join(link);
+            let is_elsewhere = link.contains("://");
+            assert!(is_elsewhere || target.exists(), "{}: `{link}`", page.display());
+        }
+    }
+}
+
 /// A folder like the one that the Secret becomes.
 fn secret_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");

@@ -79,6 +79,17 @@ fn a_store_that_is_not_there_is_an_error_and_is_not_made() {
 }
 
 #[tokio::test]
+async fn the_configuration_may_be_named_behind_the_action_as_well() {
+    let place = Place::new();
+    place.receive("ORDER1").await;
+    let file = place.file();
+    let file = file.to_str().expect("a plain name");
+    let listed = run(&["inbox", "list", "--config", file, "--json"]).json();
+    assert_eq!(listed["events"][0]["reference"], "ORDER1", "{listed:#}");
+    run(&["payments", "list", "--config", file]).done();
+}
+
+#[tokio::test]
 async fn what_a_stranger_wrote_reaches_the_terminal_escaped_and_json_as_it_is() {
     let place = Place::new();
     let id = place.receive("red\u{1b}[31m\nforged line").await;
