@@ -21,9 +21,7 @@ fn config(base_url: &str) -> ConfigBuilder {
 }
 
 fn pay(sidecar: &Sidecar, reference: &str) -> u16 {
-    let body = format!(
-        r#"{{"mchOrderId":"{reference}","amount":50020,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
-    );
+    let body = crate::support::payout(reference, 50020);
     let headers =
         [("Content-Type", "application/json"), ("Authorization", "Bearer token-one-0123456789")];
     post_with(sidecar.app, "/shop/payout_create", &headers, body.as_bytes()).status

@@ -62,6 +62,13 @@ pub fn get(address: SocketAddr, path: &str) -> Answer {
     request(address, "GET", path, &[], b"")
 }
 
+/// The value of exactly this series among the metrics of the sidecar whose admin side is at `admin`.
+pub fn metric(admin: SocketAddr, series: &str) -> Option<f64> {
+    let text = get(admin, "/metrics").text();
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+    Some(value.parse().expect("a metric has a number"))
+}
+
 pub fn request(
     address: SocketAddr,
     method: &str,

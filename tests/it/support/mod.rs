@@ -16,6 +16,13 @@ pub use mount::Mount;
 pub use provider::{Action, Provider};
 pub use sidecar::Sidecar;
 
+/// The application's text of a payout that the provider's documentation would accept; `amount` in minor units.
+pub fn payout(reference: &str, amount: u64) -> String {
+    format!(
+        r#"{{"mchOrderId":"{reference}","amount":{amount},"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
+    )
+}
+
 /// Looks every few milliseconds until `done`, twenty seconds long.
 #[track_caller]
 pub fn wait_until(what: &str, done: impl FnMut() -> bool) {
