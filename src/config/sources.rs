@@ -9,6 +9,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
 use super::seen::Seen;
+use crate::sign::hex;
 
 /// What messages call the two kinds of file.
 pub(super) const CONFIG_FILE: &str = "configuration file";
@@ -113,11 +114,6 @@ impl<'a> Sources<'a> {
         self.hash.update(&(bytes.len() as u64).to_be_bytes());
         self.hash.update(bytes);
     }
-}
-
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn text_of(bytes: &[u8], place: &str) -> Result<Zeroizing<String>, String> {
