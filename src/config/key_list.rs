@@ -42,7 +42,7 @@ impl KeyList {
         let provider = account.provider_keys.iter();
         Self {
             signing_keys: signing.map(|key| ListedKey::signing(key, signer, now)).collect(),
-            provider_keys: provider.map(|key| ListedKey::verifying(key)).collect(),
+            provider_keys: provider.map(ListedKey::verifying).collect(),
             warnings: key_warnings(account, now),
         }
     }
