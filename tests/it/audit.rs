@@ -15,7 +15,7 @@ const TOKENS: &str =
 fn config(base_url: &str) -> ConfigBuilder {
     ConfigBuilder::towards_sandbox(base_url)
         .section(TOKENS)
-        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
+        .section("[account.timeouts]\nconnect = \"2s\"\ntotal = \"2s\"")
         .section("[account.retry]\nattempts = 1\nresolve_for = \"10s\"")
         .section("[audit]\nfile = \"data/audit.log\"")
 }

@@ -106,8 +106,8 @@ fn sidecar_config(provider: &Gate, application: &Application) -> ConfigBuilder {
         .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
         .section("[account.retry]\nattempts = 3\nresolve_for = \"4s\"\nnotice_within = \"3s\"")
         .section("[account.circuit]\nfailures = 15\nopen_for = \"500ms\"")
-        .notified_by(&format!("{demo}/provider.pub"))
-        .notified_by(&format!("{demo}/provider-next.pub"))
+        .notified_by(format!("{demo}/provider.pub"))
+        .notified_by(format!("{demo}/provider-next.pub"))
         .section(&format!(
             "[account.delivery]\nurl = \"http://{}/events\"\nsecret = {{ file = \"{demo}/delivery-secret\" }}",
             application.address

@@ -15,7 +15,7 @@ fn payout(reference: &str) -> String {
 
 fn config(sandbox: &SandboxProcess) -> ConfigBuilder {
     ConfigBuilder::towards_sandbox(&sandbox.base_url())
-        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
+        .section("[account.timeouts]\nconnect = \"2s\"\ntotal = \"2s\"")
         .section("[account.retry]\nattempts = 3\nresolve_for = \"15s\"")
         .section("[account.circuit]\nfailures = 0")
 }

@@ -37,7 +37,7 @@ fn events(sidecar: &Sidecar, reference: &str) -> Vec<serde_json::Value> {
 fn a_killed_process_leaves_one_event_behind_however_often_it_is_killed() {
     let sandbox = SandboxProcess::start();
     let config = ConfigBuilder::towards_sandbox(&sandbox.base_url())
-        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
+        .section("[account.timeouts]\nconnect = \"2s\"\ntotal = \"2s\"")
         .section("[account.circuit]\nfailures = 0");
     let mut sidecar = Sidecar::start(&config);
     sandbox.fault(&json!({ "kind": "stall", "operation": "payout_create", "count": 1 }));
@@ -132,7 +132,7 @@ fn an_operator_has_the_last_word_on_a_payment_that_nothing_else_resolves() {
 fn what_a_call_finds_out_itself_is_counted_as_resolved_once() {
     let sandbox = SandboxProcess::start();
     let config = ConfigBuilder::towards_sandbox(&sandbox.base_url())
-        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
+        .section("[account.timeouts]\nconnect = \"2s\"\ntotal = \"2s\"")
         .section("[account.retry]\nresolve_for = \"30s\"")
         .section("[account.circuit]\nfailures = 0");
     let sidecar = Sidecar::start(&config);

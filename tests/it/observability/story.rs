@@ -26,13 +26,13 @@ impl World {
         let config = ConfigBuilder::towards_sandbox(&sandbox.base_url())
             // Goes to the signing key, which stands last.
             .section("not_after = 2999-01-01T00:00:00Z")
-            .notified_by(&format!("{root}/config/demo/provider.pub"))
+            .notified_by(format!("{root}/config/demo/provider.pub"))
             .section(&format!(
                 "[account.delivery]\nurl = \"{}/events\"\nsecret = \"{SECRET}\"",
                 application.base_url()
             ))
             .section("[account.limits]\nrate = \"20/s\"\nburst = 20\non_excess = \"reject\"")
-            .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
+            .section("[account.timeouts]\nconnect = \"4s\"\ntotal = \"4s\"")
             .section("[account.retry]\nattempts = 1\nresolve_for = \"0s\"");
         let sidecar = Sidecar::start(&config);
         let world = Self { sidecar, sandbox, application };

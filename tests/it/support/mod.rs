@@ -23,10 +23,10 @@ pub fn payout(reference: &str, amount: u64) -> String {
     )
 }
 
-/// Looks every few milliseconds until `done`, twenty seconds long.
+/// Looks every few milliseconds until `done`, a minute long.
 #[track_caller]
 pub fn wait_until(what: &str, done: impl FnMut() -> bool) {
-    wait_until_within(20, what, done);
+    wait_until_within(60, what, done);
 }
 
 /// The same for what takes longer.
