@@ -5,9 +5,9 @@
 //! programs have to agree on how JSON is printed.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::entry::Entry;
+use crate::sign::Hash;
 
 /// Before the first line there is nothing to hold on to.
 pub const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -48,7 +48,7 @@ const HASH_MEMBER: &str = ",\"hash\":\"";
 
 /// SHA-256 in lower-case hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Hash::Sha256.digest_hex(bytes)
 }
 
 /// What a whole line says of itself.

@@ -11,8 +11,7 @@ use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use super::snapshot::Account;
-use super::sources::hex;
-use crate::sign::PrivateKey;
+use crate::sign::{PrivateKey, hex};
 
 /// Keeps these hashes apart from whatever else the key is used for.
 const PURPOSE: &[u8] = b"countersign: is this value another one?";

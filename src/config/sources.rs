@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::seen::Seen;
+use crate::sign::hex;
 
 /// What messages call the two kinds of file.
 pub(super) const CONFIG_FILE: &str = "configuration file";
@@ -114,11 +115,6 @@ impl<'a> Sources<'a> {
         self.hash.update(&(bytes.len() as u64).to_be_bytes());
         self.hash.update(bytes);
     }
-}
-
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn text_of(bytes: &[u8], place: &str) -> Result<Zeroizing<String>, String> {

@@ -8,9 +8,9 @@ use super::file::TlsFile;
 use super::listen::pair;
 use super::pem::check_roots;
 use super::section::Section;
-use super::sources::hex;
 use super::urls::{BaseUrl, DeliveryUrl};
 use super::walk::Walk;
+use crate::sign::hex;
 use crate::wire::{ClientCertificate, Target, TargetTls};
 
 /// The parts of a URL that make a target.

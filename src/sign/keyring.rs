@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::key::{PrivateKey, PublicKey};
 
@@ -59,7 +60,8 @@ impl SigningKey {
 }
 
 /// Where a moment lies in a key's time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyState {
     /// Before it.
     NotYet,
@@ -67,17 +69,6 @@ pub enum KeyState {
     Usable,
     /// After it.
     Ended,
-}
-
-impl KeyState {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotYet => "not_yet",
-            Self::Usable => "usable",
-            Self::Ended => "ended",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub use explain::{
     Candidate, Explanation, KeyReport, NearMiss, Role, SignatureChange, SignatureReport,
     SignedDigest, TextChange, TextReport, explain,
 };
-pub use key::{AnyKey, Hash, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, PrivateKey, PublicKey};
+pub use key::{AnyKey, Hash, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, PrivateKey, PublicKey, hex};
 pub use keyring::{KeyRing, KeyState, SigningKey, VerifyingKey};
 pub use pool::{SignError, SignPool};
 pub use recipe::{

@@ -15,15 +15,13 @@ const TOKENS: &str =
 fn config(base_url: &str) -> ConfigBuilder {
     ConfigBuilder::towards_sandbox(base_url)
         .section(TOKENS)
-        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
+        .section("[account.timeouts]\nconnect = \"2s\"\ntotal = \"2s\"")
         .section("[account.retry]\nattempts = 1\nresolve_for = \"10s\"")
         .section("[audit]\nfile = \"data/audit.log\"")
 }
 
 fn pay(sidecar: &Sidecar, reference: &str) -> u16 {
-    let body = format!(
-        r#"{{"mchOrderId":"{reference}","amount":50020,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
-    );
+    let body = crate::support::payout(reference, 50020);
     let headers =
         [("Content-Type", "application/json"), ("Authorization", "Bearer token-one-0123456789")];
     post_with(sidecar.app, "/shop/payout_create", &headers, body.as_bytes()).status

@@ -101,15 +101,13 @@ fn sandbox_config(seed: u64, notify: &Gate) -> String {
 
 fn sidecar_config(provider: &Gate, application: &Application) -> ConfigBuilder {
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo");
-    let address = "\"127.0.0.1:0\"";
     ConfigBuilder::towards_sandbox(&format!("http://{}", provider.address))
-        .listen(&format!("app = {address}\nadmin = {address}\nnotify = {address}"))
         .section("[account.limits]\nin_flight = 128")
         .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
         .section("[account.retry]\nattempts = 3\nresolve_for = \"4s\"\nnotice_within = \"3s\"")
         .section("[account.circuit]\nfailures = 15\nopen_for = \"500ms\"")
-        .section(&format!("[[account.provider_key]]\nid = \"1\"\npublic_key = {{ file = \"{demo}/provider.pub\" }}"))
-        .section(&format!("[[account.provider_key]]\nid = \"2\"\npublic_key = {{ file = \"{demo}/provider-next.pub\" }}"))
+        .notified_by(format!("{demo}/provider.pub"))
+        .notified_by(format!("{demo}/provider-next.pub"))
         .section(&format!(
             "[account.delivery]\nurl = \"http://{}/events\"\nsecret = {{ file = \"{demo}/delivery-secret\" }}",
             application.address

@@ -24,9 +24,7 @@ fn the_exchange_goes_on_when_the_caller_hangs_up() {
     wait_until("the call", || !provider.received().is_empty());
     drop(caller);
     let counted = r#"countersign_requests_total{account="shop",code="10000",operation="payout_status",outcome="accepted"} 1"#;
-    wait_until("the accepted outcome", || {
-        http::get(sidecar.admin, "/metrics").text().contains(counted)
-    });
+    wait_until("the accepted outcome", || sidecar.metrics().contains(counted));
 }
 
 #[test]

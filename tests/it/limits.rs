@@ -9,7 +9,7 @@ mod repeats;
 
 use std::net::SocketAddr;
 
-use crate::support::http::{Answer, get, post};
+use crate::support::http::{Answer, metric, post};
 use crate::support::provider::{ACCEPTED, Received};
 use crate::support::{Action, ConfigBuilder, Provider, wait_until};
 
@@ -28,9 +28,7 @@ fn impatient(provider: &Provider) -> ConfigBuilder {
 
 /// A payout of 100.00.
 fn payout(reference: &str) -> String {
-    format!(
-        r#"{{"mchOrderId":"{reference}","amount":10000,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
-    )
+    crate::support::payout(reference, 10000)
 }
 
 fn create(app: SocketAddr, reference: &str) -> Answer {
@@ -57,13 +55,6 @@ fn retry_after(answer: &Answer) -> u64 {
 
 fn code(code: i64) -> Action {
     Action::Answer(format!(r#"{{"code":{code},"message":"no","data":null}}"#))
-}
-
-/// The value of the metric whose line begins so.
-fn metric(admin: SocketAddr, series: &str) -> Option<f64> {
-    let text = get(admin, "/metrics").text();
-    let line = text.lines().find(|line| line.starts_with(series))?;
-    line.rsplit(' ').next()?.parse().ok()
 }
 
 #[track_caller]

@@ -22,15 +22,11 @@ const NAME: &str = "Canary Person";
 
 fn config(provider: &Provider, application: &Provider) -> ConfigBuilder {
     ConfigBuilder::new(&provider.base_url())
-        .listen("app = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nnotify = \"127.0.0.1:0\"")
         .account("currency = \"THB\"\ntimezone = \"+07:00\"")
         .section("[account.timeouts]\nconnect = \"500ms\"\ntotal = \"1s\"")
         .section("[account.retry]\nattempts = 1\nresolve_for = \"1s\"")
         .section(&format!("[account.app]\ntokens = [\"{TOKEN}\"]"))
-        .section(&format!(
-            "[[account.provider_key]]\nid = \"p1\"\npublic_key = {{ file = {:?} }}",
-            KeyPair::provider().public()
-        ))
+        .notified_by(KeyPair::provider().public())
         .section(&format!(
             "[account.delivery]\nurl = \"{}/events\"\nsecret = \"{SECRET}\"",
             application.base_url()

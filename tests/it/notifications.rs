@@ -17,12 +17,8 @@ const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// A sidecar that takes notifications for `shop` and delivers to `application`.
 fn config(application: &Provider) -> ConfigBuilder {
     ConfigBuilder::new("http://127.0.0.1:9")
-        .listen("app = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nnotify = \"127.0.0.1:0\"")
         .account("currency = \"THB\"\ntimezone = \"+07:00\"")
-        .section(&format!(
-            "[[account.provider_key]]\nid = \"p1\"\npublic_key = {{ file = {:?} }}",
-            KeyPair::provider().public()
-        ))
+        .notified_by(KeyPair::provider().public())
         .section(&format!(
             "[account.delivery]\nurl = \"{}/payments\"\nsecret = \"{SECRET}\"",
             application.base_url()
@@ -235,7 +231,7 @@ fn a_repeated_notification_is_acknowledged_and_delivered_once() {
     ));
     let events = wait_for_events(&application, 2);
     assert_eq!((&events[0]["subject"], &events[1]["subject"]), (&json!("P1"), &json!("P2")));
-    let metrics = crate::support::http::get(sidecar.admin, "/metrics").text();
+    let metrics = sidecar.metrics();
     assert!(metrics.contains(r#"countersign_notifications_total{account="shop",event="disbursement.success",result="duplicate"} 4"#), "{metrics}");
 }
 
@@ -493,10 +489,7 @@ fn only_listed_sources_are_admitted_when_a_list_is_given() {
 fn any_of_several_provider_keys_verifies_and_the_one_is_recorded() {
     let application = Provider::start();
     let second = KeyPair::generate(2048);
-    let both = config(&application).section(&format!(
-        "[[account.provider_key]]\nid = \"p2\"\npublic_key = {{ file = {:?} }}",
-        second.public()
-    ));
+    let both = config(&application).notified_by(second.public());
     let sidecar = Sidecar::start(&both);
     assert_acknowledged(&notify(
         &sidecar,

@@ -220,7 +220,7 @@ fn the_metrics_and_the_log_tell_what_happened_and_no_secret() {
     let body = r#"{"mchOrderId":"A77","canary":"canary-parameter"}"#;
     let answer = http::post_with(sidecar.app, "/shop/payout_status", &headers, body.as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let metrics = http::get(sidecar.admin, "/metrics").text();
+    let metrics = sidecar.metrics();
     for line in [
         r#"countersign_requests_total{account="shop",code="10000",operation="payout_status",outcome="accepted"} 1"#,
         r#"countersign_upstream_attempts_total{account="shop",operation="payout_status",result="answered"} 1"#,

@@ -9,15 +9,35 @@ use crate::support::{Action, ConfigBuilder, Provider, Sidecar};
 const PAYOUT: &str = r#"{"mchOrderId":"A1","amount":100,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}"#;
 const STATUS: &str = r#"{"mchOrderId":"A1"}"#;
 
-/// A payout with a reference of its own: a reference is paid once.
-fn payout(number: usize) -> (String, String) {
-    let reference = format!("REF{number:03}");
-    (reference.clone(), PAYOUT.replace("\"A1\"", &format!("\"{reference}\"")))
+/// A reference of its own for each payout: a reference is paid once.
+fn reference(number: usize) -> String {
+    format!("REF{number:03}")
+}
+
+fn payout(number: usize) -> String {
+    PAYOUT.replace("\"A1\"", &format!("\"{}\"", reference(number)))
+}
+
+/// Makes a payout for each action, which the provider meets it and every question about it with. All at once, because
+/// what stays in doubt is asked about until the call's time is up.
+fn create_each<const N: usize>(
+    provider: &Provider,
+    sidecar: &Sidecar,
+    actions: [Action; N],
+) -> [Answer; N] {
+    let numbered = actions.into_iter().enumerate();
+    provider.will(Action::ByText(numbered.map(|(at, action)| (reference(at), action)).collect()));
+    std::thread::scope(|scope| {
+        let callers: [_; N] = std::array::from_fn(|number| {
+            scope.spawn(move || post(sidecar.app, "/shop/payout_create", &payout(number)))
+        });
+        callers.map(|caller| caller.join().expect("an answer"))
+    })
 }
 
 fn sidecar(provider: &Provider) -> Sidecar {
     let config = ConfigBuilder::new(&provider.base_url())
-        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"1500ms\"")
+        .section("[account.timeouts]\nconnect = \"3s\"\ntotal = \"3s\"")
         .section("[account.retry]\nattempts = 1\nresolve_for = \"0s\"")
         .section("[account.circuit]\nfailures = 0");
     Sidecar::start(&config)
@@ -39,7 +59,7 @@ fn a_lost_answer_to_a_payout_is_an_unknown_outcome_and_is_not_sent_again() {
     let sidecar = sidecar(&provider);
     let misbehaviours = [
         Action::Close,
-        Action::Late(Duration::from_secs(4), ACCEPTED.to_owned()),
+        Action::Late(Duration::from_secs(20), ACCEPTED.to_owned()),
         Action::Status(500, "oops".to_owned()),
         Action::Status(502, String::new()),
         Action::Status(404, "<html>not here</html>".to_owned()),
@@ -52,11 +72,10 @@ fn a_lost_answer_to_a_payout_is_an_unknown_outcome_and_is_not_sent_again() {
         Action::Raw(b"\x15\x03\x01\x00\x02\x02".to_vec()),
         Action::Raw(b"HTTP/1.1 200 OK\r\nContent-".to_vec()),
     ];
-    for (number, misbehaviour) in misbehaviours.into_iter().enumerate() {
-        let (reference, body) = payout(number);
-        provider.will(misbehaviour.clone());
-        let answer = post(sidecar.app, "/shop/payout_create", &body);
-        assert_unknown(&answer, &reference);
+    let answers = create_each(&provider, &sidecar, misbehaviours.clone());
+    for (number, (answer, misbehaviour)) in answers.iter().zip(misbehaviours).enumerate() {
+        let reference = reference(number);
+        assert_unknown(answer, &reference);
         let received = provider.received();
         let creates = received.iter().filter(|request| {
             let is_create = request.path() == "/open-api/disbursement/transfer";
@@ -101,9 +120,8 @@ fn the_code_decides_and_not_the_http_status() {
         (Action::Answer(code(29999)), "unknown"),
         (Action::Answer(code(1)), "unknown"),
     ];
-    for (number, (action, outcome)) in cases.into_iter().enumerate() {
-        provider.will(action.clone());
-        let answer = post(sidecar.app, "/shop/payout_create", &payout(number).1);
+    let answers = create_each(&provider, &sidecar, cases.clone().map(|(action, _)| action));
+    for (answer, (action, outcome)) in answers.iter().zip(cases) {
         assert_eq!(answer.status, 200, "the provider answered: {action:?}");
         assert_eq!(answer.header("countersign-outcome"), Some(outcome), "{action:?}");
     }
@@ -119,7 +137,7 @@ fn interim_answers_are_skipped_and_close_delimited_ones_read_to_their_end() {
     ];
     for (number, answer) in answers.into_iter().enumerate() {
         provider.will(Action::Raw(answer.to_vec()));
-        let answer = post(sidecar.app, "/shop/payout_create", &payout(number).1);
+        let answer = post(sidecar.app, "/shop/payout_create", &payout(number));
         assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());
     }
 }

@@ -5,19 +5,17 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::support::http::{get, post};
+use crate::support::http::post;
 use crate::support::sandbox::SandboxProcess;
 use crate::support::{ConfigBuilder, Sidecar, wait_until};
 
 fn payout(reference: &str) -> String {
-    format!(
-        r#"{{"mchOrderId":"{reference}","amount":50020,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
-    )
+    crate::support::payout(reference, 50020)
 }
 
 fn config(sandbox: &SandboxProcess) -> ConfigBuilder {
     ConfigBuilder::towards_sandbox(&sandbox.base_url())
-        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
+        .section("[account.timeouts]\nconnect = \"2s\"\ntotal = \"2s\"")
         .section("[account.retry]\nattempts = 3\nresolve_for = \"15s\"")
         .section("[account.circuit]\nfailures = 0")
 }
@@ -153,9 +151,8 @@ fn a_payout_in_flight_when_the_process_is_killed_is_resolved_after_the_restart()
     caller.join().expect("the caller is gone");
     sidecar.restart();
     wait_until("the resolved outcome", || {
-        get(sidecar.admin, "/metrics")
-            .text()
-            .contains("countersign_resolved_total{account=\"shop\",final=\"accepted\"} 1")
+        sidecar.metric("countersign_resolved_total{account=\"shop\",final=\"accepted\"}")
+            == Some(1.0)
     });
     let answer = create(sidecar.app, "KILLED001");
     assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());

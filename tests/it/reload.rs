@@ -56,13 +56,11 @@ fn signs(sidecar: &Sidecar, provider: &Provider, key: &KeyPair) -> bool {
 
 /// How many reloads ended with `result` so far.
 fn reloads(sidecar: &Sidecar, result: &str) -> u64 {
-    let series = format!("countersign_config_reloads_total{{result=\"{result}\"}} ");
-    let text = http::get(sidecar.admin, "/metrics").text();
-    let line = text.lines().find_map(|line| line.strip_prefix(&series));
-    line.unwrap_or_else(|| panic!("`{series}` is missing from {text}")).parse().expect("a count")
+    let series = format!("countersign_config_reloads_total{{result=\"{result}\"}}");
+    let count = sidecar.metric(&series);
+    count.unwrap_or_else(|| panic!("`{series}` is missing")) as u64
 }
 
 fn last_was_successful(sidecar: &Sidecar) -> bool {
-    let text = http::get(sidecar.admin, "/metrics").text();
-    text.contains("countersign_config_last_reload_successful 1\n")
+    sidecar.metric("countersign_config_last_reload_successful") == Some(1.0)
 }

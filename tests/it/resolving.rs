@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::http::{connect, get, post, post_with, read_answer, render};
+use crate::support::http::{connect, post, post_with, read_answer, render};
 use crate::support::notification::Signer;
 use crate::support::openssl::KeyPair;
 use crate::support::sandbox::SandboxProcess;
@@ -15,9 +15,7 @@ const JSON: (&str, &str) = ("Content-Type", "application/json");
 const FOUND: &str = r#"{"code":10000,"message":"Success","data":{"transactionId":"D1","transactionStatus":"COMPLETED"}}"#;
 
 fn payout(reference: &str) -> String {
-    format!(
-        r#"{{"mchOrderId":"{reference}","amount":50020,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
-    )
+    crate::support::payout(reference, 50020)
 }
 
 /// Posts and leaves the answer to be read later.
@@ -39,7 +37,7 @@ fn events(sidecar: &Sidecar, reference: &str) -> Vec<serde_json::Value> {
 fn a_killed_process_leaves_one_event_behind_however_often_it_is_killed() {
     let sandbox = SandboxProcess::start();
     let config = ConfigBuilder::towards_sandbox(&sandbox.base_url())
-        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
+        .section("[account.timeouts]\nconnect = \"2s\"\ntotal = \"2s\"")
         .section("[account.circuit]\nfailures = 0");
     let mut sidecar = Sidecar::start(&config);
     sandbox.fault(&json!({ "kind": "stall", "operation": "payout_create", "count": 1 }));
@@ -134,7 +132,7 @@ fn an_operator_has_the_last_word_on_a_payment_that_nothing_else_resolves() {
 fn what_a_call_finds_out_itself_is_counted_as_resolved_once() {
     let sandbox = SandboxProcess::start();
     let config = ConfigBuilder::towards_sandbox(&sandbox.base_url())
-        .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
+        .section("[account.timeouts]\nconnect = \"2s\"\ntotal = \"2s\"")
         .section("[account.retry]\nresolve_for = \"30s\"")
         .section("[account.circuit]\nfailures = 0");
     let sidecar = Sidecar::start(&config);
@@ -146,7 +144,7 @@ fn what_a_call_finds_out_itself_is_counted_as_resolved_once() {
         let answer = post(sidecar.app, "/shop/payout_create", &payout(&reference));
         assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());
     }
-    let metrics = get(sidecar.admin, "/metrics").text();
+    let metrics = sidecar.metrics();
     let counted = "countersign_resolved_total{account=\"shop\",final=\"accepted\"} 3";
     assert!(metrics.contains(counted), "each once: {metrics}");
 }
@@ -155,11 +153,7 @@ fn what_a_call_finds_out_itself_is_counted_as_resolved_once() {
 fn a_notification_that_tells_of_a_payment_in_doubt_counts_as_its_resolution() {
     let provider = Provider::start();
     let config = ConfigBuilder::new(&provider.base_url())
-        .listen("app = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nnotify = \"127.0.0.1:0\"")
-        .section(&format!(
-            "[[account.provider_key]]\nid = \"p1\"\npublic_key = {{ file = {:?} }}",
-            KeyPair::provider().public()
-        ))
+        .notified_by(KeyPair::provider().public())
         .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"1s\"")
         .section("[account.retry]\nattempts = 1\nresolve_for = \"0s\"")
         .section("[account.circuit]\nfailures = 0");
@@ -174,7 +168,7 @@ fn a_notification_that_tells_of_a_payment_in_doubt_counts_as_its_resolution() {
         let answer = post_with(sidecar.notify, "/shop", &[JSON], body.as_bytes());
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
-    let metrics = get(sidecar.admin, "/metrics").text();
+    let metrics = sidecar.metrics();
     let counted = "countersign_resolved_total{account=\"shop\",final=\"accepted\"} 1";
     assert!(metrics.contains(counted), "once, by the first of them: {metrics}");
 }

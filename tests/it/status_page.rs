@@ -32,9 +32,7 @@ impl Scene {
         application.will(Action::Status(410, String::new()));
         let sidecar = Sidecar::start(&config(&provider, &application));
         let payout = |reference: &str, expected: &str| {
-            let body = format!(
-                r#"{{"mchOrderId":"{reference}","amount":100,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
-            );
+            let body = crate::support::payout(reference, 100);
             let answer = post(sidecar.app, "/shop/payout_create", &body);
             assert_eq!(answer.header("countersign-outcome"), Some(expected), "{}", answer.text());
         };
@@ -65,15 +63,11 @@ const PARAM: &str = r#"{"amount":10000,"createTime":"2023-03-02 09:25:12","event
 fn config(provider: &Provider, application: &Provider) -> ConfigBuilder {
     let expired = KeyPair::merchant().private();
     ConfigBuilder::new(&provider.base_url())
-        .listen("app = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nnotify = \"127.0.0.1:0\"")
         .account("environment = \"test\"")
         .section(&format!(
             "[[account.signing_key]]\nid = \"old\"\nprivate_key = {{ file = {expired:?} }}\nnot_after = 2020-01-01T00:00:00Z"
         ))
-        .section(&format!(
-            "[[account.provider_key]]\nid = \"p1\"\npublic_key = {{ file = {:?} }}",
-            KeyPair::provider().public()
-        ))
+        .notified_by(KeyPair::provider().public())
         .section("[account.timeouts]\ntotal = \"1500ms\"")
         .section("[account.retry]\nattempts = 1\nresolve_for = \"0s\"")
         .section("[account.circuit]\nfailures = 0")

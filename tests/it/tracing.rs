@@ -14,12 +14,8 @@ const PAYOUT: &str = r#"{"mchOrderId":"TRACE01","amount":10000,"payMethodCode":"
 /// A sidecar with an application of its own, exporting to `collector`.
 fn config(provider: &Provider, application: &Provider, collector: &Provider) -> ConfigBuilder {
     ConfigBuilder::new(&provider.base_url())
-        .listen("app = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nnotify = \"127.0.0.1:0\"")
         .account("currency = \"THB\"\ntimezone = \"+07:00\"")
-        .section(&format!(
-            "[[account.provider_key]]\nid = \"p1\"\npublic_key = {{ file = {:?} }}",
-            KeyPair::provider().public()
-        ))
+        .notified_by(KeyPair::provider().public())
         .section(&format!("[account.delivery]\nurl = \"{}/events\"", application.base_url()))
         .section(&format!(
             "[tracing]\notlp = {{ endpoint = \"{}\", service = \"pay\" }}",

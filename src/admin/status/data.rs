@@ -8,7 +8,7 @@ use super::figures::Figures;
 use crate::admin::Admin;
 use crate::admin::readiness::PATIENCE;
 use crate::config::{Account, Environment};
-use crate::sign::SigningKey;
+use crate::sign::{KeyState, SigningKey};
 use crate::store::{Freeze, Store};
 
 /// The account label of requests that named no account.
@@ -130,10 +130,10 @@ fn keys(account: &Account, figures: &Figures, now: Timestamp) -> Vec<Value> {
 }
 
 fn state(key: &SigningKey, in_use: Option<&str>, now: Timestamp) -> &'static str {
-    match key {
-        key if key.not_after.is_some_and(|end| end <= now) => "expired",
-        key if !key.usable_at(now) => "not_yet",
-        key if in_use == Some(key.id.as_str()) => "in_use",
-        _ => "usable",
+    match key.state_at(now) {
+        KeyState::Ended => "expired",
+        KeyState::NotYet => "not_yet",
+        KeyState::Usable if in_use == Some(key.id.as_str()) => "in_use",
+        KeyState::Usable => "usable",
     }
 }

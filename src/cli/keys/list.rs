@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::cli::admin::AdminSide;
 use crate::cli::output::print_json;
 use crate::cli::{CommandError, ConfigFile};
-use crate::config::{self, Account, Loaded, key_warnings};
+use crate::config::{self, Account, KeyList, ListedKey, Loaded};
 use crate::sign::KeyState;
 
 #[derive(Debug, clap::Args)]
@@ -37,22 +37,8 @@ struct Report {
 #[derive(Serialize)]
 struct AccountKeys {
     name: String,
-    signing_keys: Vec<Key>,
-    provider_keys: Vec<Key>,
-    warnings: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Key {
-    id: String,
-    fingerprint: String,
-    state: &'static str,
-    /// Whether it is the one that signs now.
-    signs_now: bool,
-    not_before: Option<Timestamp>,
-    not_after: Option<Timestamp>,
-    /// By the running sidecar since it started; nothing when it was not, or when nobody could be asked.
-    last_used: Option<String>,
+    #[serde(flatten)]
+    keys: KeyList,
 }
 
 pub(super) fn list(args: &List, now: Timestamp, out: &mut impl Write) -> Result<(), CommandError> {
@@ -83,42 +69,21 @@ fn admin_side(args: &List, loaded: &Loaded) -> Result<Result<AdminSide, String>,
 impl AccountKeys {
     fn of(account: &Account, running: &Value, now: Timestamp) -> Self {
         let running = &running["accounts"][&account.name];
-        let signer = account.signing_keys.usable_at(now).map(|key| key.id.as_str());
-        let signing = account.signing_keys.keys().iter().map(|key| {
-            let fingerprint = key.key.public().fingerprint();
-            Key {
-                last_used: last_used(&running["signing_keys"], &key.id, &fingerprint),
-                id: key.id.clone(),
-                fingerprint,
-                state: key.state_at(now).as_str(),
-                signs_now: signer == Some(&key.id),
-                not_before: key.not_before,
-                not_after: key.not_after,
-            }
-        });
-        let provider = account.provider_keys.iter().map(|key| {
-            let fingerprint = key.key.fingerprint();
-            Key {
-                last_used: last_used(&running["provider_keys"], &key.id, &fingerprint),
-                id: key.id.clone(),
-                fingerprint,
-                state: KeyState::Usable.as_str(),
-                signs_now: false,
-                not_before: None,
-                not_after: None,
-            }
-        });
-        Self {
-            name: account.name.clone(),
-            signing_keys: signing.collect(),
-            provider_keys: provider.collect(),
-            warnings: key_warnings(account, now),
+        let mut keys = KeyList::of(account, now);
+        for key in &mut keys.signing_keys {
+            key.last_used = last_used(&running["signing_keys"], key);
         }
+        for key in &mut keys.provider_keys {
+            key.last_used = last_used(&running["provider_keys"], key);
+        }
+        Self { name: account.name.clone(), keys }
     }
 }
 
-fn last_used(keys: &Value, id: &str, fingerprint: &str) -> Option<String> {
-    let same = |key: &&Value| key["id"] == id && key["fingerprint"] == fingerprint;
+fn last_used(keys: &Value, listed: &ListedKey) -> Option<String> {
+    let same = |key: &&Value| {
+        key["id"] == listed.id.as_str() && key["fingerprint"] == listed.fingerprint.as_str()
+    };
     Some(keys.as_array()?.iter().find(same)?["last_used"].as_str()?.to_owned())
 }
 
@@ -126,13 +91,13 @@ fn print(report: &Report, out: &mut impl Write) -> Result<(), CommandError> {
     let is_known = report.last_used_unknown.is_none();
     for account in &report.accounts {
         writeln!(out, "account {}", account.name)?;
-        let signing = account.signing_keys.iter().map(|key| ("signing key", key));
-        let provider = account.provider_keys.iter().map(|key| ("provider key", key));
+        let signing = account.keys.signing_keys.iter().map(|key| ("signing key", key));
+        let provider = account.keys.provider_keys.iter().map(|key| ("provider key", key));
         for (what, key) in signing.chain(provider) {
             writeln!(out, "  {what:<12}  {}: {}", key.id, described(key, is_known))?;
             writeln!(out, "                {}", key.fingerprint)?;
         }
-        for warning in &account.warnings {
+        for warning in &account.keys.warnings {
             writeln!(out, "  warning       {warning}")?;
         }
     }
@@ -142,13 +107,13 @@ fn print(report: &Report, out: &mut impl Write) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn described(key: &Key, is_known: bool) -> String {
+fn described(key: &ListedKey, is_known: bool) -> String {
     let mut parts = vec![
         match key.state {
-            "not_yet" => "not yet valid",
-            "ended" => "ended",
-            _ if key.signs_now => "signs now",
-            _ => "usable",
+            KeyState::NotYet => "not yet valid",
+            KeyState::Ended => "ended",
+            KeyState::Usable if key.signs_now => "signs now",
+            KeyState::Usable => "usable",
         }
         .to_owned(),
     ];

@@ -111,7 +111,7 @@ impl KeyError {
 }
 
 /// Lower-case hexadecimal.
-pub(in crate::sign) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut out = String::with_capacity(bytes.len() * 2);
     for byte in bytes {

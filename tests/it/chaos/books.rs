@@ -10,7 +10,6 @@ use serde_json::Value;
 use super::application::{Application, Taken};
 use super::callers::{Callers, Heard, Manner, Payout, Town};
 use crate::support::Sidecar;
-use crate::support::http::get;
 use crate::support::sandbox::SandboxProcess;
 
 /// How long everything may take to become known once nothing goes wrong any more: a few of the resolver's longest pauses.
@@ -256,10 +255,9 @@ fn is_final(row: &Value) -> bool {
 }
 
 fn delivers_nothing(sidecar: &Sidecar) -> bool {
-    let metrics = get(sidecar.admin, "/metrics").text();
     ["pending", "retrying"].iter().all(|state| {
-        let series = format!("countersign_inbox_events{{account=\"shop\",state=\"{state}\"}} ");
-        metrics.lines().any(|line| line.strip_prefix(&series) == Some("0"))
+        let series = format!("countersign_inbox_events{{account=\"shop\",state=\"{state}\"}}");
+        sidecar.metric(&series) == Some(0.0)
     })
 }
 

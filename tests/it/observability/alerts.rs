@@ -43,6 +43,19 @@ fn the_rules_are_what_promtool_takes() {
 }
 
 #[test]
+fn the_prometheus_of_the_compose_file_is_configured_as_promtool_wants_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| folder.path().join(name);
+    std::fs::create_dir(place("rules")).expect("a folder");
+    std::fs::copy(project(RULES), place("rules/countersign.rules.yml")).expect("the rules");
+    std::fs::copy(project("deploy/compose/prometheus.yml"), place("prometheus.yml")).expect("it");
+    let checked = tool("promtool").args(["check", "config"]).arg(place("prometheus.yml")).output();
+    let output = checked.expect("promtool");
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("1 rule files found"), "{}", said(&output));
+}
+
+#[test]
 fn every_rule_passes_its_tests() {
     let output = tool("promtool").args(["test", "rules"]).args(tests()).output().expect("promtool");
     assert!(output.status.success(), "{}", said(&output));

@@ -44,10 +44,6 @@ fn sidecar(provider: &Provider) -> Sidecar {
     Sidecar::start(&config)
 }
 
-fn metrics(sidecar: &Sidecar) -> String {
-    get(sidecar.admin, "/metrics").text()
-}
-
 /// The series without their values.
 fn series(text: &str) -> BTreeSet<String> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -64,7 +60,7 @@ fn value(text: &str, series: &str) -> f64 {
 #[test]
 fn every_metric_is_there_before_anything_has_happened() {
     let provider = Provider::start();
-    let text = metrics(&sidecar(&provider));
+    let text = sidecar(&provider).metrics();
     for name in NAMES {
         let line = format!("# HELP {name} ");
         assert!(text.contains(&line), "`{name}` is missing from:\n{text}");
@@ -87,7 +83,7 @@ fn promtool_finds_nothing_to_criticise() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("promtool runs");
-    let text = metrics(&sidecar);
+    let text = sidecar.metrics();
     promtool.stdin.take().expect("piped").write_all(text.as_bytes()).expect("promtool reads");
     let output = promtool.wait_with_output().expect("promtool ends");
     assert!(output.status.success() && said(&output).is_empty(), "{}", said(&output));
@@ -99,7 +95,7 @@ fn every_phase_of_a_payout_is_timed() {
     let sidecar = sidecar(&provider);
     let count = |phase: &str| {
         let series = format!("countersign_request_phase_seconds_count{{phase=\"{phase}\"}}");
-        value(&metrics(&sidecar), &series)
+        value(&sidecar.metrics(), &series)
     };
     for phase in ["wait", "journal", "sign", "upstream"] {
         assert_eq!(count(phase), 0.0, "{phase}");
@@ -125,11 +121,11 @@ fn nothing_that_comes_from_outside_becomes_a_label() {
         post(sidecar.app, "/shop/balance", "{}");
     };
     mischief("first");
-    let before = series(&metrics(&sidecar));
+    let before = series(&sidecar.metrics());
     for number in 0..20 {
         mischief(&format!("stranger{}", "x".repeat(number)));
     }
-    let text = metrics(&sidecar);
+    let text = sidecar.metrics();
     let new: Vec<_> = series(&text).difference(&before).cloned().collect();
     assert!(new.is_empty(), "strangers can fill the memory of whoever scrapes this: {new:#?}");
     assert!(!text.contains("stranger"), "{text}");

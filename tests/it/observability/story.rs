@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::http::{Answer, get, post, post_with};
+use crate::support::http::{Answer, post, post_with};
 use crate::support::notification::Signer;
 use crate::support::sandbox::SandboxProcess;
 use crate::support::{Action, ConfigBuilder, Provider, Sidecar, wait_until};
@@ -26,16 +26,13 @@ impl World {
         let config = ConfigBuilder::towards_sandbox(&sandbox.base_url())
             // Goes to the signing key, which stands last.
             .section("not_after = 2999-01-01T00:00:00Z")
-            .listen("app = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nnotify = \"127.0.0.1:0\"")
-            .section(&format!(
-                "[[account.provider_key]]\nid = \"p1\"\npublic_key = {{ file = \"{root}/config/demo/provider.pub\" }}"
-            ))
+            .notified_by(format!("{root}/config/demo/provider.pub"))
             .section(&format!(
                 "[account.delivery]\nurl = \"{}/events\"\nsecret = \"{SECRET}\"",
                 application.base_url()
             ))
             .section("[account.limits]\nrate = \"20/s\"\nburst = 20\non_excess = \"reject\"")
-            .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"2s\"")
+            .section("[account.timeouts]\nconnect = \"4s\"\ntotal = \"4s\"")
             .section("[account.retry]\nattempts = 1\nresolve_for = \"0s\"");
         let sidecar = Sidecar::start(&config);
         let world = Self { sidecar, sandbox, application };
@@ -67,7 +64,7 @@ impl World {
         self.application.will(Action::Status(410, String::new()));
         assert_outcome(&self.pay("UNWANTED"), "accepted");
         wait_until("a dead letter", || {
-            let text = get(self.sidecar.admin, "/metrics").text();
+            let text = self.sidecar.metrics();
             text.contains("countersign_deliveries_total{account=\"shop\",result=\"gone\"} 1")
         });
         self.application.will(Action::Answer(String::new()));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{STATUS, UNASKED_OFF, call, is_signed_by, reload, signs, start, text};
-use crate::support::http::{self, connect, post, read_answer, render};
+use crate::support::http::{connect, post, read_answer, render};
 use crate::support::openssl::KeyPair;
 use crate::support::{Action, ConfigBuilder, Provider, wait_until, wait_until_within};
 
@@ -44,7 +44,7 @@ fn a_reload_during_a_thousand_calls_fails_none_of_them() {
     sidecar.configure(&config(&new));
     let answer = reload(&sidecar);
     assert_eq!((answer.status, &answer.json()["result"]), (200, &"success".into()));
-    let metrics = http::get(sidecar.admin, "/metrics").text();
+    let metrics = sidecar.metrics();
     let in_flight = format!("countersign_requests_in_flight{{account=\"shop\"}} {CALLS}\n");
     assert!(metrics.contains(&in_flight), "all of them are still under way");
     released.store(true, Ordering::SeqCst);
@@ -73,7 +73,7 @@ fn a_removed_account_finishes_its_calls_and_takes_no_new_ones() {
     assert_eq!(said["changes"]["accounts_added"], serde_json::json!(["other"]), "{said:#}");
     assert_eq!(said["changes"]["accounts_removed"], serde_json::json!(["shop"]), "{said:#}");
     post(sidecar.app, "/shop/payout_status", STATUS).problem("not-found", 404);
-    let metrics = http::get(sidecar.admin, "/metrics").text();
+    let metrics = sidecar.metrics();
     assert!(metrics.contains("requests_in_flight{account=\"other\"} 0"), "{metrics}");
     released.store(true, Ordering::SeqCst);
     let answer = caller.join().expect("the caller");
@@ -104,12 +104,9 @@ fn the_next_key_is_there_before_it_signs_and_the_last_one_goes_with_its_series()
     assert_eq!(reload(&sidecar).status, 200);
     assert!(signs(&sidecar, &provider, &old), "the next key is not valid yet");
     let used = |id: &str| {
-        let series = format!(
-            "countersign_key_last_used_timestamp_seconds{{account=\"shop\",key_id=\"{id}\"}} "
-        );
-        let text = http::get(sidecar.admin, "/metrics").text();
-        let found = text.lines().find_map(|line| line.strip_prefix(&series));
-        found.map(|value| value.parse::<f64>().expect("a number"))
+        sidecar.metric(&format!(
+            "countersign_key_last_used_timestamp_seconds{{account=\"shop\",key_id=\"{id}\"}}"
+        ))
     };
     assert!(used("old") > Some(0.0), "{:?}", used("old"));
     assert_eq!(used("new"), Some(0.0), "it is shown, and was never used");

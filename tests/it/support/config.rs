@@ -1,6 +1,7 @@
 //! Configuration texts for tests, with ports of the kernel's choice.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::openssl::KeyPair;
 
@@ -72,6 +73,20 @@ impl ConfigBuilder {
     pub fn section(mut self, lines: &str) -> Self {
         writeln!(self.sections, "{lines}").expect("a string");
         self
+    }
+
+    /// Listens for the provider too, and believes whom this public key verifies. More keys are added by more calls:
+    /// `p1`, `p2` and so on.
+    pub fn notified_by(mut self, public_key: impl AsRef<Path>) -> Self {
+        const SIDE: &str = "notify = \"127.0.0.1:0\"\n";
+        if !self.listen.contains(SIDE) {
+            self.listen.push_str(SIDE);
+        }
+        let number = self.sections.matches("[[account.provider_key]]").count() + 1;
+        let file = public_key.as_ref();
+        self.section(&format!(
+            "[[account.provider_key]]\nid = \"p{number}\"\npublic_key = {{ file = {file:?} }}"
+        ))
     }
 
     /// Leaves the account without a `notify_url`.

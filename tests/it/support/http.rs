@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Longer than any time-out a test configures; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One answer.
 #[derive(Debug, Clone)]
@@ -60,6 +60,13 @@ pub fn post_with(address: SocketAddr, path: &str, headers: &[(&str, &str)], body
 
 pub fn get(address: SocketAddr, path: &str) -> Answer {
     request(address, "GET", path, &[], b"")
+}
+
+/// The value of exactly this series among the metrics of the sidecar whose admin side is at `admin`.
+pub fn metric(admin: SocketAddr, series: &str) -> Option<f64> {
+    let text = get(admin, "/metrics").text();
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+    Some(value.parse().expect("a metric has a number"))
 }
 
 pub fn request(

@@ -16,10 +16,17 @@ pub use mount::Mount;
 pub use provider::{Action, Provider};
 pub use sidecar::Sidecar;
 
-/// Looks every few milliseconds until `done`, twenty seconds long.
+/// The application's text of a payout that the provider's documentation would accept; `amount` in minor units.
+pub fn payout(reference: &str, amount: u64) -> String {
+    format!(
+        r#"{{"mchOrderId":"{reference}","amount":{amount},"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
+    )
+}
+
+/// Looks every few milliseconds until `done`, a minute long.
 #[track_caller]
 pub fn wait_until(what: &str, done: impl FnMut() -> bool) {
-    wait_until_within(20, what, done);
+    wait_until_within(60, what, done);
 }
 
 /// The same for what takes longer.

@@ -27,6 +27,8 @@ pub enum Action {
     Late(Duration, String),
     /// Whatever this says to the request.
     Choose(fn(&Received) -> Action),
+    /// Meets a request with the action whose text stands in its body.
+    ByText(Vec<(String, Action)>),
     /// Wait until this is true, then answer with [`ACCEPTED`].
     Held(Arc<AtomicBool>),
 }
@@ -147,9 +149,14 @@ fn serve(
         if let Action::Choose(choose) = action {
             action = choose(&request);
         }
+        if let Action::ByText(choices) = action {
+            let body = String::from_utf8_lossy(&request.body);
+            let chosen = choices.into_iter().find(|(text, _)| body.contains(text));
+            action = chosen.expect("one of the texts").1;
+        }
         received.lock().expect("no panic while held").push(request);
         let (status, body) = match action {
-            Action::Choose(_) => unreachable!("a choice is made at once"),
+            Action::Choose(_) | Action::ByText(_) => unreachable!("a choice is made at once"),
             Action::Answer(body) => (200, body),
             Action::Status(status, body) => (status, body),
             Action::Late(delay, body) => {

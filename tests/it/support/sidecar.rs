@@ -170,6 +170,16 @@ impl Sidecar {
         self.folder.path()
     }
 
+    /// Its metrics, as text.
+    pub fn metrics(&self) -> String {
+        super::http::get(self.admin, "/metrics").text()
+    }
+
+    /// The value of exactly this series; `None` when there is none.
+    pub fn metric(&self, series: &str) -> Option<f64> {
+        super::http::metric(self.admin, series)
+    }
+
     /// Runs another command on its configuration, whatever it prints and however it ends.
     pub fn run(&self, arguments: &[&str]) -> std::process::Output {
         command(arguments).current_dir(self.folder.path()).output().expect("the program runs")
