@@ -141,7 +141,7 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> E
         };
         let verdict = attempt(outbound, call, attempt_until).await;
         attempts += u32::from(verdict.was_tried());
-        let after = (call.account.retry.resolve_for + HANDED_OVER_AFTER, listener(deadline));
+        let after = (call.account.retry.resolve_for + HANDED_OVER_AFTER, Listener::until(Some(deadline)));
         let Some(view) = conclude(outbound, call, id, number, &verdict, after).await else {
             return told(outbound, call, attempts, verdict, None).await;
         };
@@ -196,14 +196,6 @@ async fn stopped(
         // Nothing ever left, whatever the journal can still be told.
         (0, None) => Exchange { attempts, verdict, is_replay: false },
         _ => told(outbound, call, attempts, verdict, view).await,
-    }
-}
-
-/// A caller who waits no longer than the total time-out has heard nothing of what is learned afterwards.
-fn listener(deadline: Instant) -> Listener {
-    match Instant::now() < deadline {
-        true => Listener::Caller,
-        false => Listener::Application,
     }
 }
 
