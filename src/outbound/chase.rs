@@ -57,11 +57,8 @@ pub(super) async fn chase(
             None => break,
         }
         let left = chase.until.saturating_duration_since(Instant::now());
-        let listener = match Instant::now() < chase.told_until {
-            true => Listener::Caller,
-            false => Listener::Application,
-        };
-        match question(outbound, call, id, left + HANDED_OVER_AFTER, listener).await {
+        let told_until = Some(chase.told_until);
+        match question(outbound, call, id, left + HANDED_OVER_AFTER, told_until).await {
             Ok(Some(Learned { view, .. })) => match view.row.payment.next(&rules) {
                 Next::Rest(_) => return (Chased::Settled, Some(view)),
                 Next::Send => return (Chased::MaySend, Some(view)),
@@ -107,14 +104,15 @@ pub(super) struct Learned {
     pub is_absent: bool,
 }
 
-/// Asks once and writes down what it brought, with the event for `listener` in the same commit. When it brought nothing,
-/// the payment is due again after `again_after`. `None` when the stop began first: then nothing was asked.
+/// Asks once and writes down what it brought, with the event for the application in the same commit unless a caller
+/// listens, who does so until `told_until`. When it brought nothing, the payment is due again after `again_after`. `None`
+/// when the stop began first: then nothing was asked.
 pub(super) async fn question(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
     id: &PaymentId,
     again_after: Duration,
-    listener: Listener,
+    told_until: Option<Instant>,
 ) -> Result<Option<Learned>, JournalError> {
     let asked_at_ms = outbound.clock.unix_ms();
     let asked = ask(outbound, call.account, call.operation, call.parameters);
@@ -125,6 +123,8 @@ pub(super) async fn question(
         Asked::NotFound | Asked::Unclear(_) => None,
     };
     let why = "the provider was asked and does not have it".to_owned();
+    // Not before the answer is there: the caller may have left while the provider was asked.
+    let listener = Listener::until(told_until);
     let event = listener.event(outbound, call, data, why);
     let answer = learned(outbound, call, asked);
     let now_ms = outbound.clock.unix_ms();

@@ -1,6 +1,6 @@
 //! Telling the journal how an attempt ended.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Outbound;
 use super::attempts::PreparedCall;
@@ -52,6 +52,15 @@ pub(super) async fn conclude(
 }
 
 impl Listener {
+    /// Who hears what is learned now, where a caller waits until `told_until`, if any does. A caller who waits no longer
+    /// than the total time-out has heard nothing of what is learned afterwards.
+    pub(super) fn until(told_until: Option<Instant>) -> Self {
+        match told_until.is_some_and(|until| Instant::now() < until) {
+            true => Self::Caller,
+            false => Self::Application,
+        }
+    }
+
     /// What the journal makes into an event, should the step be news.
     pub(super) fn event(
         self,

@@ -30,14 +30,9 @@ pub(super) async fn run(
     reference: Option<&str>,
     request_id: &RequestId,
 ) -> Result<Exchange, Problem> {
-    if outbound.stopping.has_begun() {
-        return Err(Problem::not_sent(Code::ShuttingDown, "send this to another instance"));
-    }
     // Without a reference there is nothing to recognise the call by; it is journalled under the request's own id.
     let reference = reference.unwrap_or(request_id.as_str()).to_owned();
-    let new = new_payment(outbound, call, reference)?;
-    let begun = timed(outbound, outbound.store.begin(new)).await;
-    match begun.map_err(|error| not_journalled(call, &error))? {
+    match begin(outbound, call, reference).await? {
         Begun::Fresh(view) => make_within_budget(outbound, call, &view.row.id).await,
         Begun::Known(view) => wait_for(outbound, call, view).await,
         Begun::Reused(_) => Err(Problem::not_sent(
@@ -45,6 +40,31 @@ pub(super) async fn run(
             "this reference was used before, with other parameters: nothing was sent",
         )),
         Begun::Frozen(freeze) => Err(frozen(&freeze.reason)),
+    }
+}
+
+/// Writes the call down, unless its reference is taken. Where nothing can be begun, an earlier call under the reference is
+/// told of all the same: its caller may come back because the outcome was unknown, and "not sent" would be taken for it.
+async fn begin(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    reference: String,
+) -> Result<Begun, Problem> {
+    let new = new_payment(outbound, call, reference)?;
+    let (reference, fingerprint) = (new.reference.clone(), new.fingerprint);
+    let problem = match outbound.stopping.has_begun() {
+        true => Problem::not_sent(Code::ShuttingDown, "send this to another instance"),
+        false => match timed(outbound, outbound.store.begin(new)).await {
+            Ok(begun) => return Ok(begun),
+            Err(error) => not_journalled(call, &error),
+        },
+    };
+    let (account, operation) = (&call.account.name, &call.operation.name);
+    let earlier = outbound.store.find_payment(account, operation, &reference).await;
+    match earlier.ok().flatten().filter(|view| !view.row.payment.frees_its_reference()) {
+        Some(view) if view.row.fingerprint == fingerprint => Ok(Begun::Known(view)),
+        Some(view) => Ok(Begun::Reused(view)),
+        None => Err(problem),
     }
 }
 
@@ -141,7 +161,8 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> E
         };
         let verdict = attempt(outbound, call, attempt_until).await;
         attempts += u32::from(verdict.was_tried());
-        let after = (call.account.retry.resolve_for + HANDED_OVER_AFTER, listener(deadline));
+        let after =
+            (call.account.retry.resolve_for + HANDED_OVER_AFTER, Listener::until(Some(deadline)));
         let Some(view) = conclude(outbound, call, id, number, &verdict, after).await else {
             return told(outbound, call, attempts, verdict, None).await;
         };
@@ -199,14 +220,6 @@ async fn stopped(
     }
 }
 
-/// A caller who waits no longer than the total time-out has heard nothing of what is learned afterwards.
-fn listener(deadline: Instant) -> Listener {
-    match Instant::now() < deadline {
-        true => Listener::Caller,
-        false => Listener::Application,
-    }
-}
-
 /// What is still in doubt is the next process's: due at once.
 async fn hand_over(outbound: &Outbound, id: &PaymentId) {
     if let Err(error) = outbound.store.hand_over(id, outbound.clock.unix_ms()).await {
@@ -224,7 +237,7 @@ pub(super) fn frozen(reason: &str) -> Problem {
     Problem::not_sent(Code::Frozen, format!("the account is frozen: {reason}"))
 }
 
-pub(super) fn not_journalled(call: &PreparedCall<'_>, error: &StoreError) -> Problem {
+fn not_journalled(call: &PreparedCall<'_>, error: &StoreError) -> Problem {
     tracing::error!(
         account = call.account.name,
         "nothing was sent, the journal cannot be used: {error}"

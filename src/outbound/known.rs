@@ -7,7 +7,6 @@ use super::asking::{Asked, ask};
 use super::attempts::{Exchange, PreparedCall};
 use super::classify::Verdict;
 use super::conclude::stored;
-use super::journaled::not_journalled;
 use crate::outcome::Outcome;
 use crate::payment::{Final, State};
 use crate::problem::{Code, Problem};
@@ -25,23 +24,33 @@ pub(super) async fn wait_for(
     loop {
         // Looked at after subscribing, so that no change falls between.
         let now = outbound.store.payment(&view.row.id).await;
-        view = now.map_err(|error| not_journalled(call, &error))?.unwrap_or(view);
+        // A journal that cannot be read now knew the call a moment ago: "not sent" would be untrue.
+        view = now
+            .map_err(|error| {
+                tracing::error!(payment = %view.row.id, "the journal cannot be read: {error}");
+                in_progress()
+            })?
+            .unwrap_or(view);
         if let Some(end) = view.row.end() {
             return replay(outbound, call, end, &view).await;
         }
         let is_making = matches!(view.row.payment.state, State::Ready | State::Sending { .. });
         let left = until.saturating_duration_since(Instant::now());
         if !is_making || left.is_zero() || outbound.stopping.has_begun() {
-            return Err(Problem::new(
-                Code::InProgress,
-                Outcome::Unknown,
-                "a call with this reference is under way or its outcome is not known yet: nothing was sent for this one",
-            ));
+            return Err(in_progress());
         }
         // Whether it changed, time is up or the process stops: look once more.
         let changed = outbound.stopping.unless(changes.changed());
         let _ = tokio::time::timeout(left, changed).await;
     }
+}
+
+fn in_progress() -> Problem {
+    Problem::new(
+        Code::InProgress,
+        Outcome::Unknown,
+        "a call with this reference is under way or its outcome is not known yet: nothing was sent for this one",
+    )
 }
 
 /// The answer of the earlier call, byte for byte.

@@ -74,7 +74,7 @@ pub fn step(
         Input::ByHand(ruling) => after.ruled(ruling)?,
         Input::Asked { asked_at_ms, finding } => match finding {
             Finding::Found { status } => after.found(status),
-            Finding::NotFound => after.not_found(asked_at_ms, rules),
+            Finding::NotFound => after.not_found(asked_at_ms, rules, now_ms),
             Finding::Unclear => {}
         },
         Input::Notified { status } => after.found(status),
@@ -245,8 +245,14 @@ impl Payment {
         }
     }
 
-    fn not_found(&mut self, asked_at_ms: i64, rules: &Rules) {
-        let State::Unknown { since_ms, .. } = self.state else { return };
+    fn not_found(&mut self, asked_at_ms: i64, rules: &Rules, now_ms: i64) {
+        let State::Unknown { since_ms, attempt } = self.state else { return };
+        if now_ms < since_ms.max(self.absence.last_ms) {
+            // The clock was set back. Until it is as late again no answer would count, so the whole proof begins anew.
+            self.doubt_anew(now_ms);
+            self.state = State::Unknown { attempt, since_ms: now_ms };
+            return;
+        }
         self.absence = self.absence.with(asked_at_ms, since_ms, rules);
         if !self.absence.is_established(since_ms, rules) {
             return;

@@ -33,7 +33,7 @@ pub(super) async fn resolve(
     };
     let call = PreparedCall { account, operation, parameters: &parameters };
     let pause = pauses::in_background(age(outbound, payment), pauses::random());
-    let asked = question(outbound, &call, &row.id, pause, Listener::Application).await?;
+    let asked = question(outbound, &call, &row.id, pause, None).await?;
     let Some(Learned { view, is_absent }) = asked else {
         // The next process asks at once.
         return Ok(outbound.store.hand_over(&row.id, outbound.clock.unix_ms()).await?);

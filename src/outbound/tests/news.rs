@@ -1,5 +1,7 @@
 //! What becomes of a payment in doubt is told by exactly one event for each thing there is to tell.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::world::{Act, FAST, World, code, found, found_with, not_found, outcome, wait_until};
@@ -127,6 +129,20 @@ async fn what_is_found_after_the_callers_time_out_is_told_by_an_event_too() {
     let reply = world.pay("shop", "LATE000001").await;
     assert_eq!(outcome(&reply), "accepted");
     assert_eq!(world.event("LATE000001").await["type"], "countersign.payout.succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_asked_before_the_callers_time_out_and_answered_after_it_is_told_by_an_event() {
+    let world = World::with(
+        "timeouts = { connect = \"1s\", total = \"3s\" }\nretry = { resolve_for = \"30s\" }",
+    );
+    let Act::Says(completed) = found("ACROSS0001", "COMPLETED") else { panic!("an answer") };
+    world.providers.shop.creates([Act::Loses]);
+    // The first question is put a tenth of a second after the create at the soonest.
+    world.providers.shop.queries([Act::SaysAfter(Duration::from_millis(2950), completed)]);
+    let reply = world.pay("shop", "ACROSS0001").await;
+    assert_eq!(outcome(&reply), "accepted");
+    assert_eq!(world.event("ACROSS0001").await["type"], "countersign.payout.succeeded");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

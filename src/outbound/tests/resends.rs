@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::world::{Act, World, code, not_found, outcome};
+use super::world::{Act, FAST, World, code, not_found, outcome};
 
 const CHASED: &str = "timeouts = { connect = \"1s\", total = \"5s\" }\n\
     retry = { attempts = 3, resolve_for = \"20s\" }\ncircuit = { failures = 0 }";
@@ -30,5 +30,25 @@ async fn a_frozen_account_sends_nothing_again_and_the_outcome_stays_unknown() {
     super::world::wait_until("a question", async || world.providers.shop.asked() > 0).await;
     world.store.freeze("shop", "fraud?", 0).await.expect("frozen");
     assert_eq!(outcome(&call.await.expect("no panic")), "unknown");
+    assert_eq!(world.providers.shop.created(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_in_doubt_is_not_called_unsent_because_the_journal_cannot_be_written() {
+    let world = World::with(FAST);
+    world.providers.shop.creates([code(10000)]);
+    world.providers.shop.queries([code(21000)]);
+    world.pay("shop", "TAKEN00001").await;
+    world.lose("shop", "INDOUBT001").await;
+    world.break_journal();
+    let reply = world.pay("shop", "INDOUBT001").await;
+    assert_eq!(outcome(&reply), "unknown", "its caller would pay again: {reply:?}");
+    let problem: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    assert_eq!(problem["code"], "in-progress");
+    assert_eq!(problem["safe_to_retry"], false);
+    let reply = world.pay("shop", "TAKEN00001").await;
+    assert_eq!(outcome(&reply), "accepted", "its answer is kept: {reply:?}");
+    let reply = world.pay("shop", "NEWCOMER01").await;
+    assert_eq!(outcome(&reply), "not_sent", "nothing is known of it: {reply:?}");
     assert_eq!(world.providers.shop.created(), 1);
 }

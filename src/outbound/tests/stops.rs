@@ -48,8 +48,7 @@ async fn whoever_waits_for_the_same_call_hears_that_it_is_in_progress() {
     tokio::task::yield_now().await;
     world.begin_stop();
     let second = second.await.expect("no panic");
-    let code = problem(&second)["code"].clone();
-    assert!(code == "in-progress" || code == "shutting-down", "{second:?}");
+    assert_eq!(problem(&second)["code"], "in-progress", "{second:?}");
     let reply = call.await.expect("no panic");
     assert_eq!(outcome(&reply), "accepted", "what may have left is waited for");
     assert_eq!(world.providers.shop.created(), 1);
@@ -65,6 +64,22 @@ async fn a_call_that_comes_after_the_stop_began_is_not_made() {
     assert_eq!(problem(&reply)["code"], "shutting-down");
     assert_eq!(outcome(&reply), "not_sent");
     assert_eq!(world.providers.shop.created(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_in_doubt_is_not_called_unsent_because_of_the_stop() {
+    let world = World::with(FAST);
+    world.providers.shop.creates([code(10000)]);
+    world.providers.shop.queries([code(21000)]);
+    world.pay("shop", "TAKEN00001").await;
+    world.lose("shop", "INDOUBT001").await;
+    world.stop().await;
+    let reply = world.pay("shop", "INDOUBT001").await;
+    assert_eq!(problem(&reply)["code"], "in-progress", "its caller would pay again: {reply:?}");
+    assert_eq!(problem(&reply)["safe_to_retry"], false);
+    let reply = world.pay("shop", "TAKEN00001").await;
+    assert_eq!(outcome(&reply), "accepted", "its answer is kept: {reply:?}");
+    assert_eq!(world.providers.shop.created(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -286,6 +286,13 @@ impl World {
         .await;
     }
 
+    /// From now on the journal can be read, and nothing can be written into it.
+    pub fn break_journal(&self) {
+        let file = self.folder.path().join("store.db");
+        std::fs::rename(&file, file.with_extension("away")).expect("moved away");
+        std::fs::write(&file, "").expect("another in its place");
+    }
+
     /// Begins the stop, as SIGTERM does.
     pub fn begin_stop(&self) {
         self.stop.send_replace(true);

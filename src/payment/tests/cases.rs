@@ -75,6 +75,20 @@ fn not_found_is_not_believed_once_nor_early_nor_in_a_burst() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_makes_absence_be_proved_anew_and_not_wait_for_it() {
+    const DAY_MS: i64 = 86_400_000;
+    let lost = [(DAY_MS, Input::AboutToSend), (DAY_MS + 500, Input::InDoubt { attempt: 1 })];
+    for before in [vec![], vec![(DAY_MS + 9_000, not_found(DAY_MS + 9_000))]] {
+        let again = [(1_000, not_found(900)), (1_500, not_found(1_500))];
+        let early = after(&[&lost[..], &before, &again].concat());
+        assert_eq!(refusal(&early, Input::AboutToSend), Forbidden::AskFirst, "{before:?}");
+        let late = [(5_000, not_found(5_000)), (11_000, not_found(11_000))];
+        let absent = after(&[&lost[..], &before, &again, &late].concat());
+        assert_eq!(absent.next(&rules()), Next::Send, "a day too early otherwise: {before:?}");
+    }
+}
+
+#[test]
 fn a_second_loss_needs_its_own_proof_of_absence() {
     let payment = lost_and(&[
         (600, not_found(600)),
