@@ -3,6 +3,7 @@
 //! The journal decides what may be sent; this asks it before every attempt and tells it after every one. What a caller is
 //! told and what the journal says never differ: where writing down fails, nothing is sent.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Outbound;
@@ -11,6 +12,7 @@ use super::chase::{Chase, Chased, HANDED_OVER_AFTER, chase};
 use super::classify::Verdict;
 use super::conclude::{Listener, conclude, millis, rules_of, unwritten};
 use super::known::{told, wait_for};
+use crate::limits::{MoneyBudget, MoneyRefused, Reserved};
 use crate::metrics::Phase;
 use crate::outcome::Outcome;
 use crate::payment::{Fingerprint, Next, State};
@@ -32,9 +34,20 @@ pub(super) async fn run(
 ) -> Result<Exchange, Problem> {
     // Without a reference there is nothing to recognise the call by; it is journalled under the request's own id.
     let reference = reference.unwrap_or(request_id.as_str()).to_owned();
-    match begin(outbound, call, reference).await? {
-        Begun::Fresh(view) => make_within_budget(outbound, call, &view.row.id).await,
-        Begun::Known(view) => wait_for(outbound, call, view).await,
+    let budget = Budget::ask(outbound, call);
+    match begin(outbound, call, reference, budget.is_ok()).await? {
+        Begun::Fresh(view) => match budget {
+            Ok(budget) => Ok(make_and_account(outbound, call, &view, budget).await),
+            Err(refused) => {
+                give_up(outbound, &view.row.id, "over the money per hour").await;
+                let why = "over the account's money per hour";
+                Err(Problem::not_sent(Code::RateLimited, why).with_retry_after(refused.retry_after))
+            }
+        },
+        Begun::Known(view) => {
+            drop(budget);
+            wait_for(outbound, call, view).await
+        }
         Begun::Reused(_) => Err(Problem::not_sent(
             Code::ReferenceReused,
             "this reference was used before, with other parameters: nothing was sent",
@@ -43,21 +56,28 @@ pub(super) async fn run(
     }
 }
 
-/// Writes the call down, unless its reference is taken. Where nothing can be begun, an earlier call under the reference is
+/// Writes the call down, unless its reference is taken; with its first attempt in the same commit where it `may_leave`. Where nothing can be begun, an earlier call under the reference is
 /// told of all the same: its caller may come back because the outcome was unknown, and "not sent" would be taken for it.
 async fn begin(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
     reference: String,
+    may_leave: bool,
 ) -> Result<Begun, Problem> {
     let new = new_payment(outbound, call, reference)?;
     let (reference, fingerprint) = (new.reference.clone(), new.fingerprint);
     let problem = match outbound.stopping.has_begun() {
         true => Problem::not_sent(Code::ShuttingDown, "send this to another instance"),
-        false => match timed(outbound, outbound.store.begin(new)).await {
-            Ok(begun) => return Ok(begun),
-            Err(error) => not_journalled(call, &error),
-        },
+        false => {
+            let begun = match may_leave {
+                true => timed(outbound, outbound.store.begin_sending(new)).await,
+                false => timed(outbound, outbound.store.begin(new)).await,
+            };
+            match begun {
+                Ok(begun) => return Ok(begun),
+                Err(error) => not_journalled(call, &error),
+            }
+        }
     };
     let (account, operation) = (&call.account.name, &call.operation.name);
     let earlier = outbound.store.find_payment(account, operation, &reference).await;
@@ -114,50 +134,71 @@ async fn timed<T>(outbound: &Outbound, writing: impl Future<Output = T>) -> T {
     written
 }
 
-/// Makes the call when the account's money for this hour allows it. What gives money back is not counted.
-async fn make_within_budget(
+/// What the account's money for this hour has set aside for a call: given back unless the call is begun. What gives money
+/// back to the account needs none of it.
+struct Budget {
+    money: Arc<MoneyBudget>,
+    reserved: Option<Reserved>,
+}
+
+impl Budget {
+    fn ask(outbound: &Outbound, call: &PreparedCall<'_>) -> Result<Self, MoneyRefused> {
+        let money = outbound.limiters.of(call.account).money.clone();
+        let amount = amount_of(call).filter(|_| !call.operation.gives_back);
+        let amount = amount.and_then(|minor| u64::try_from(minor).ok());
+        let reserved = amount.map(|minor| money.reserve(minor, Instant::now())).transpose()?;
+        Ok(Self { money, reserved })
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        if let Some(reserved) = self.reserved.take() {
+            self.money.give_back(reserved);
+        }
+    }
+}
+
+/// Makes the call that was begun. Its money is spent whatever happens, unless it provably moved none.
+async fn make_and_account(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
-    id: &PaymentId,
-) -> Result<Exchange, Problem> {
-    let money = outbound.limiters.of(call.account).money.clone();
-    let amount = amount_of(call).filter(|_| !call.operation.gives_back);
-    let amount = amount.and_then(|minor| u64::try_from(minor).ok());
-    let reserved = match amount.map(|minor| money.reserve(minor, Instant::now())).transpose() {
-        Ok(reserved) => reserved,
-        Err(refused) => {
-            give_up(outbound, id, "over the money per hour").await;
-            return Err(Problem::not_sent(Code::RateLimited, "over the account's money per hour")
-                .with_retry_after(refused.retry_after));
-        }
-    };
-    let exchange = make(outbound, call, id).await;
+    begun: &PaymentView,
+    mut budget: Budget,
+) -> Exchange {
+    let spent = budget.reserved.take();
+    let exchange = make(outbound, call, begun).await;
     if outbound.stopping.has_begun() {
-        hand_over(outbound, id).await;
+        hand_over(outbound, &begun.row.id).await;
     }
     let proved = [Outcome::Rejected, Outcome::NotSent];
-    if let Some(reserved) = reserved
-        && proved.contains(&exchange.verdict.outcome(call.operation))
-    {
-        money.give_back(reserved);
+    if proved.contains(&exchange.verdict.outcome(call.operation)) {
+        budget.reserved = spent;
     }
-    Ok(exchange)
+    exchange
 }
 
 /// Attempts and, when one ends in doubt, questions, until it is known what became of the call or time is up. Every way
 /// out goes through [`told`]: the caller never hears anything else than the journal says.
-async fn make(outbound: &Outbound, call: &PreparedCall<'_>, id: &PaymentId) -> Exchange {
+async fn make(outbound: &Outbound, call: &PreparedCall<'_>, begun: &PaymentView) -> Exchange {
+    let id = &begun.row.id;
     let rules = rules_of(&call.account.provider);
     let total = call.account.timeouts.total;
     let deadline = Instant::now() + total;
     let chase_until = deadline + call.account.retry.resolve_for;
     let mut attempt_until = deadline;
     let (mut attempts, mut resigned) = (0, Resigned::NotYet);
+    let mut announced = Some(begun.row.payment.attempts);
     loop {
-        let announced = outbound.store.about_to_send(id, rules, outbound.clock.unix_ms());
-        let number = match timed(outbound, announced).await {
-            Ok(number) => number,
-            Err(error) => return stopped(outbound, call, id, attempts, &error).await,
+        let number = match announced.take() {
+            Some(first) => first,
+            None => {
+                let announcing = outbound.store.about_to_send(id, rules, outbound.clock.unix_ms());
+                match timed(outbound, announcing).await {
+                    Ok(number) => number,
+                    Err(error) => return stopped(outbound, call, id, attempts, &error).await,
+                }
+            }
         };
         let verdict = attempt(outbound, call, attempt_until).await;
         attempts += u32::from(verdict.was_tried());
