@@ -3,7 +3,8 @@
 //! The release binary runs as its own process against a trivial upstream in this one; keep-alive connections post calls of
 //! about 300 bytes. Printed per key size, for a call that moves no money and for a payout, which is journalled: CPU per
 //! request of the sidecar alone, the CPU of the bare signature measured in the same run, and their ratio, which is the
-//! figure to compare between machines and days. After each pair the journal's share stands by itself: what a payout costs more
+//! figure to compare between machines and days. The bare signature is also measured on every core at once, as the load keeps
+//! them: cores that share a unit or a clock rate are slower then, which is no cost of ours ("busy"). After each pair the journal's share stands by itself: what a payout costs more
 //! than a query, as CPU and as waiting.
 
 #[path = "../support/mod.rs"]
@@ -51,13 +52,13 @@ fn main() {
         let folder = tempfile::tempdir().expect("a folder");
         let key = PrivateKey::generate(bits).expect("a key pair").to_pkcs8_pem();
         std::fs::write(folder.path().join("key.pem"), key.expose()).expect("a key file");
-        let signature_us = bare_signature_us(&key);
-        runtime.block_on(run(bits, folder.path(), upstream, signature_us));
+        let signature = Bare::measure(&key);
+        runtime.block_on(run(bits, folder.path(), upstream, &signature));
     }
 }
 
 /// One account, `bench`, towards `upstream`, with the key in `folder`.
-async fn run(bits: usize, folder: &Path, upstream: SocketAddr, signature_us: f64) {
+async fn run(bits: usize, folder: &Path, upstream: SocketAddr, signature: &Bare) {
     let config = format!(
         "[listen]\napp = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\n[log]\nformat = \"json\"\nlevel = \"info\"\n\n\
          [[account]]\nname = \"bench\"\nprovider = \"bluepay\"\nbase_url = \"http://{upstream}\"\napp_id = \"bench\"\n\
@@ -66,15 +67,18 @@ async fn run(bits: usize, folder: &Path, upstream: SocketAddr, signature_us: f64
     let sidecar = Sidecar::start(folder, &config).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     let idle_rss_mb = sidecar.rss_mb();
-    println!("\nRSA-{bits}: CPU of the bare signature {signature_us:.1} us");
+    let Bare { alone_us, busy_us } = signature;
+    println!(
+        "\nRSA-{bits}: CPU of the bare signature {alone_us:.1} us, with every core busy {busy_us:.1} us"
+    );
     println!("  start to ready {:.1} ms", sidecar.ready_after.as_secs_f64() * 1e3);
     println!(
-        "  connections  operation        req/s   p50 ms   p99 ms   CPU us   ratio  not accepted"
+        "  connections  operation        req/s   p50 ms   p99 ms   CPU us   ratio    busy  not accepted"
     );
     post(&sidecar, WARM_UP_CONNECTIONS, PAYOUT, WARM_UP).await;
     for connections in CONNECTIONS {
-        let query = measure(&sidecar, connections, QUERY, signature_us).await;
-        let payout = measure(&sidecar, connections, PAYOUT, signature_us).await;
+        let query = measure(&sidecar, connections, QUERY, signature).await;
+        let payout = measure(&sidecar, connections, PAYOUT, signature).await;
         let (cpu_us, p50_ms) = (payout.cpu_us - query.cpu_us, payout.p50_ms - query.p50_ms);
         println!(
             "  {connections:>11}  journal's share: {cpu_us:+.1} us of CPU ({:+.0} %), p50 {p50_ms:+.2} ms",
@@ -91,21 +95,17 @@ struct Cost {
 }
 
 /// Measures one case and prints its line.
-async fn measure(
-    sidecar: &Sidecar,
-    connections: usize,
-    operation: &str,
-    signature_us: f64,
-) -> Cost {
+async fn measure(sidecar: &Sidecar, connections: usize, operation: &str, signature: &Bare) -> Cost {
     let cpu_before = sidecar.cpu();
     let load = post(sidecar, connections, operation, MEASURED).await;
     let cpu_us = (sidecar.cpu() - cpu_before).as_secs_f64() * 1e6 / load.requests() as f64;
     let p50_ms = load.percentile_ms(0.50);
     println!(
-        "  {connections:>11}  {operation:<13} {:>8.0} {p50_ms:>8.2} {:>8.2} {cpu_us:>8.1} {:>7.3}  {:>12}",
+        "  {connections:>11}  {operation:<13} {:>8.0} {p50_ms:>8.2} {:>8.2} {cpu_us:>8.1} {:>7.3} {:>7.3}  {:>12}",
         load.per_second(),
         load.percentile_ms(0.99),
-        cpu_us / signature_us,
+        cpu_us / signature.alone_us,
+        cpu_us / signature.busy_us,
         load.refused
     );
     Cost { cpu_us, p50_ms }
@@ -125,12 +125,29 @@ async fn post(sidecar: &Sidecar, connections: usize, operation: &str, during: Du
 }
 
 /// CPU time of one signature over a message like those the sidecar signs, in microseconds.
-fn bare_signature_us(key: &Secret) -> f64 {
-    let key = PrivateKey::from_text(key).expect("a private key");
-    let message = parameters(0);
-    cpu::us_of(BARE_SIGNATURES_FOR, || {
-        std::hint::black_box(key.sign(Hash::Sha256, message.as_bytes()));
-    })
+struct Bare {
+    alone_us: f64,
+    /// With a thread for every core signing at once.
+    busy_us: f64,
+}
+
+impl Bare {
+    fn measure(key: &Secret) -> Self {
+        let key = PrivateKey::from_text(key).expect("a private key");
+        let message = parameters(0);
+        let signing = || {
+            cpu::us_of(BARE_SIGNATURES_FOR, || {
+                std::hint::black_box(key.sign(Hash::Sha256, message.as_bytes()));
+            })
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let alone_us = signing();
+        let every_us = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..cores).map(|_| scope.spawn(signing)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).sum::<f64>()
+        });
+        Self { alone_us, busy_us: every_us / cores as f64 }
+    }
 }
 
 /// The parameters of a payout, about 300 bytes.
