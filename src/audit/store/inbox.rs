@@ -1,0 +1,130 @@
+//! What operators do to the inbox is written down; what the delivery does passes.
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::Audited;
+use crate::audit::Action;
+use crate::store::{
+    AccountCounts, Claimed, Cursor, EventDetail, EventId, Filter, Inbox, Lease, Listing, NewEvent,
+    Received, Retention, Selection, Settled, Settlement, StoreError, Swept, Tally,
+};
+
+/// Ids that one entry names; of more, the number is told.
+const IDS_NAMED_MAX: usize = 20;
+
+#[async_trait]
+impl Inbox for Audited {
+    async fn receive(&self, event: NewEvent) -> Result<Received, StoreError> {
+        self.store.receive(event).await
+    }
+
+    async fn claim(
+        &self,
+        account: &str,
+        now_ms: i64,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        self.store.claim(account, now_ms, limit, lease_ms).await
+    }
+
+    async fn renew(
+        &self,
+        leases: &[Lease],
+        now_ms: i64,
+        lease_ms: i64,
+    ) -> Result<usize, StoreError> {
+        self.store.renew(leases, now_ms, lease_ms).await
+    }
+
+    async fn settle(
+        &self,
+        lease: &Lease,
+        settlement: Settlement,
+        now_ms: i64,
+    ) -> Result<Settled, StoreError> {
+        self.store.settle(lease, settlement, now_ms).await
+    }
+
+    async fn next_due(&self, account: &str) -> Result<Option<i64>, StoreError> {
+        self.store.next_due(account).await
+    }
+
+    fn changes(&self, account: &str) -> watch::Receiver<u64> {
+        self.store.changes(account)
+    }
+
+    async fn list(
+        &self,
+        filter: &Filter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listing, StoreError> {
+        self.store.list(filter, after, limit).await
+    }
+
+    async fn show(&self, id: &EventId) -> Result<Option<EventDetail>, StoreError> {
+        self.store.show(id).await
+    }
+
+    async fn replay(&self, selection: &Selection, now_ms: i64) -> Result<Tally, StoreError> {
+        let tally = self.store.replay(selection, now_ms).await?;
+        self.operated(Action::Replayed, selection, None, tally);
+        Ok(tally)
+    }
+
+    async fn discard(
+        &self,
+        selection: &Selection,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<Tally, StoreError> {
+        let tally = self.store.discard(selection, reason, now_ms).await?;
+        self.operated(Action::Discarded, selection, Some(reason), tally);
+        Ok(tally)
+    }
+
+    async fn counts(&self) -> Result<Vec<AccountCounts>, StoreError> {
+        self.store.counts().await
+    }
+
+    async fn sweep(&self, now_ms: i64, retention: Retention) -> Result<Swept, StoreError> {
+        self.store.sweep(now_ms, retention).await
+    }
+}
+
+impl Audited {
+    fn operated(&self, action: Action, selection: &Selection, reason: Option<&str>, tally: Tally) {
+        if tally.changed > 0 {
+            let mut entry = self.entry(action).counting(tally.changed);
+            entry.events = Some(words(selection));
+            entry.reason = reason.map(str::to_owned);
+            self.audit.record(entry);
+        }
+    }
+}
+
+/// What an operator asked for.
+fn words(selection: &Selection) -> String {
+    match selection {
+        Selection::Ids(ids) => {
+            let named: Vec<&str> = ids.iter().take(IDS_NAMED_MAX).map(EventId::as_str).collect();
+            match ids.len() - named.len() {
+                0 => named.join(" "),
+                more => format!("{} and {more} more", named.join(" ")),
+            }
+        }
+        Selection::Matching(filter) => {
+            let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+            let parts = [
+                filter.account.as_ref().map(|account| format!("account {account}")),
+                (!states.is_empty()).then(|| format!("state {}", states.join(" "))),
+                filter.reference.as_ref().map(|reference| format!("reference {reference}")),
+                filter.from_ms.map(|at| format!("from {at}")),
+                filter.until_ms.map(|at| format!("until {at}")),
+            ];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }
+    }
+}
