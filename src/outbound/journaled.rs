@@ -56,8 +56,9 @@ pub(super) async fn run(
     }
 }
 
-/// Writes the call down, unless its reference is taken; with its first attempt in the same commit where it `may_leave`. Where nothing can be begun, an earlier call under the reference is
-/// told of all the same: its caller may come back because the outcome was unknown, and "not sent" would be taken for it.
+/// Writes the call down, unless its reference is taken; where it `may_leave`, with its first attempt in the same commit.
+/// Where nothing can be begun, an earlier call under the reference is told of all the same: its caller may come back because
+/// the outcome was unknown, and "not sent" would be taken for it.
 async fn begin(
     outbound: &Outbound,
     call: &PreparedCall<'_>,

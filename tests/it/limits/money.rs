@@ -32,6 +32,19 @@ fn money_that_left_before_a_restart_counts_and_money_that_did_not_leave_does_not
 }
 
 #[test]
+fn an_answer_that_is_repeated_spends_nothing() {
+    let provider = Provider::start();
+    let sidecar = Sidecar::start(&with_budget(&provider));
+    for _ in 0..4 {
+        assert_eq!(outcome(&create(sidecar.app, "ONCE0001")), "accepted");
+    }
+    let other = payout("ONCE0001").replace("10000", "10001");
+    post(sidecar.app, "/shop/payout_create", &other).problem("reference-reused", 422);
+    assert_eq!(outcome(&create(sidecar.app, "ONCE0002")), "accepted", "150.00 were left");
+    create(sidecar.app, "ONCE0003").problem("rate-limited", 429);
+}
+
+#[test]
 fn a_budget_that_a_reload_sets_counts_what_left_before_the_process_began() {
     let provider = Provider::start();
     let without = impatient(&provider).text();
