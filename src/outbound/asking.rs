@@ -6,8 +6,8 @@ use super::Outbound;
 use super::attempts::{PreparedCall, attempt};
 use super::classify::Verdict;
 use crate::config::Account;
-use crate::json::{Object, parse_object};
-use crate::provider::{LookedUp, Operation};
+use crate::json::parse_object;
+use crate::provider::LookedUp;
 use crate::wire::Answer;
 
 /// The longest a question takes, waiting for the rate included: a provider that answers later is asked again later.
@@ -26,12 +26,8 @@ pub(super) enum Asked {
 
 /// Asks once. A question is a call like any other: signed, limited and counted.
 #[tracing::instrument(name = "question", target = "countersign_phase", skip_all)]
-pub(super) async fn ask(
-    outbound: &Outbound,
-    account: &Account,
-    operation: &Operation,
-    parameters: &Object<'_>,
-) -> Asked {
+pub(super) async fn ask(outbound: &Outbound, call: &PreparedCall<'_>) -> Asked {
+    let PreparedCall { account, operation, parameters, .. } = *call;
     let Some(query) =
         operation.resolved_by.as_ref().and_then(|it| account.provider.operation(&it.operation))
     else {
@@ -43,7 +39,8 @@ pub(super) async fn ask(
     let Ok(question) = parse_object(text.as_bytes()) else {
         return Asked::Unclear("the question is not JSON".to_owned());
     };
-    let call = PreparedCall { account, operation: query, parameters: &question };
+    let limits = call.limits.clone();
+    let call = PreparedCall { account, limits, operation: query, parameters: &question };
     let limit = question_limit(account);
     let attempt = attempt(outbound, &call, Instant::now() + limit);
     // A question may be dropped at any moment: it changes nothing.

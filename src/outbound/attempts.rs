@@ -4,6 +4,7 @@
 //! here needs no memory: what provably was not sent, what the provider refused for the moment, and calls that are safe to
 //! repeat whatever became of them. Everything else is the journal's: see `journaled`.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -26,6 +27,8 @@ use crate::wire::{AnswerBody, Call, NotSent, Timeouts};
 /// A call that passed every check and waits to be signed.
 pub(super) struct PreparedCall<'a> {
     pub account: &'a Account,
+    /// Taken once, like the account: a reload changes no call that is under way.
+    pub limits: Arc<AccountLimits>,
     pub operation: &'a Operation,
     pub parameters: &'a Object<'a>,
 }
@@ -47,8 +50,7 @@ pub(super) async fn run(outbound: &Outbound, call: &PreparedCall<'_>) -> Exchang
         let verdict = attempt(outbound, call, deadline).await;
         attempts += u32::from(verdict.was_tried());
         let repeat = repeatable(call.operation, &verdict);
-        match repeat && go_again(outbound, call, &verdict, attempts, &mut resigned, deadline).await
-        {
+        match repeat && go_again(call, &verdict, attempts, &mut resigned, deadline).await {
             true => {}
             false => return Exchange { attempts, verdict, is_replay: false },
         }
@@ -70,7 +72,6 @@ pub(super) enum Resigned {
 
 /// Waits for the next attempt, when there may be one: by number, by time, and by the account's budget of repeats.
 pub(super) async fn go_again(
-    outbound: &Outbound,
     call: &PreparedCall<'_>,
     verdict: &Verdict,
     attempts: u32,
@@ -88,8 +89,7 @@ pub(super) async fn go_again(
             verdict.retry_after().unwrap_or_else(|| pauses::in_call(attempts - 1, pauses::random()))
         }
     };
-    let limits = outbound.limiters.of(call.account);
-    let is_paid = || limits.repeats(CallClass::of(call.operation)).spend();
+    let is_paid = || call.limits.repeats(CallClass::of(call.operation)).spend();
     if Instant::now() + pause >= deadline || !is_paid() {
         return false;
     }
@@ -107,18 +107,17 @@ pub(super) async fn attempt(
     call: &PreparedCall<'_>,
     deadline: Instant,
 ) -> Verdict {
-    let limits = outbound.limiters.of(call.account);
-    let leave = match admit(outbound, call, &limits).await {
+    let leave = match admit(outbound, call).await {
         Ok(leave) => leave,
         Err(verdict) => return verdict,
     };
-    let body = match sign(outbound, call, &limits).await {
+    let body = match sign(outbound, call).await {
         Ok(body) => body,
         Err(verdict) => return verdict,
     };
-    let verdict = send(outbound, call, body, &limits, deadline).await;
+    let verdict = send(outbound, call, body, deadline).await;
     leave.settle(sample(&verdict), Instant::now());
-    learn(call, &limits, &verdict);
+    learn(call, &verdict);
     let (account, operation) = (&call.account.name, &call.operation.name);
     outbound.metrics.count_attempt(account, operation, verdict.attempt_result());
     verdict
@@ -126,11 +125,8 @@ pub(super) async fn attempt(
 
 /// Leave to make an attempt: of the circuit first, so that what it refuses takes nothing from the rate. Where the rate
 /// refuses, the circuit's leave is dropped, and the next call may try.
-async fn admit(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    limits: &AccountLimits,
-) -> Result<CircuitLeave, Verdict> {
+async fn admit(outbound: &Outbound, call: &PreparedCall<'_>) -> Result<CircuitLeave, Verdict> {
+    let limits = &call.limits;
     let circuit = limits.circuit(CallClass::of(call.operation));
     let leave =
         circuit.enter(Instant::now()).map_err(|open| Verdict::CircuitOpen(open.retry_after))?;
@@ -143,7 +139,8 @@ async fn admit(
 }
 
 /// What an attempt means for the ones after it.
-fn learn(call: &PreparedCall<'_>, limits: &AccountLimits, verdict: &Verdict) {
+fn learn(call: &PreparedCall<'_>, verdict: &Verdict) {
+    let limits = &call.limits;
     if verdict.is_too_often() {
         limits.rate.close_for(verdict.retry_after(), Instant::now());
     }
@@ -173,16 +170,12 @@ fn sample(verdict: &Verdict) -> Sample {
 
 /// The complete signed request body, with the time of this very attempt in it.
 #[tracing::instrument(name = "sign", target = "countersign_phase", skip_all)]
-async fn sign(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    limits: &AccountLimits,
-) -> Result<Bytes, Verdict> {
+async fn sign(outbound: &Outbound, call: &PreparedCall<'_>) -> Result<Bytes, Verdict> {
     let account = call.account;
     let now = outbound.clock.now();
     let key = account.signing_keys.usable_at(now).ok_or(Verdict::NoUsableKey)?;
     let stamped = match account.correct_clock {
-        true => limits.skew.corrected(now),
+        true => call.limits.skew.corrected(now),
         false => now,
     };
     let notify_url = account.notify_url.as_deref();
@@ -209,7 +202,6 @@ async fn send(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
     body: Bytes,
-    limits: &AccountLimits,
     deadline: Instant,
 ) -> Verdict {
     let json = HeaderValue::from_static("application/json");
@@ -235,7 +227,7 @@ async fn send(
     if let Ok(answer) = &sent
         && let Some(date) = answer.headers.get(DATE).and_then(|date| date.to_str().ok())
     {
-        limits.skew.observe(date, sent_at, outbound.clock.now());
+        call.limits.skew.observe(date, sent_at, outbound.clock.now());
     }
     classify(&account.provider, sent)
 }

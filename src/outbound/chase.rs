@@ -115,7 +115,7 @@ pub(super) async fn question(
     told_until: Option<Instant>,
 ) -> Result<Option<Learned>, JournalError> {
     let asked_at_ms = outbound.clock.unix_ms();
-    let asked = ask(outbound, call.account, call.operation, call.parameters);
+    let asked = ask(outbound, call);
     let Some(asked) = outbound.stopping.unless(asked).await else { return Ok(None) };
     let is_absent = matches!(asked, Asked::NotFound);
     let data = match &asked {

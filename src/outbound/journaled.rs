@@ -34,7 +34,7 @@ pub(super) async fn run(
 ) -> Result<Exchange, Problem> {
     // Without a reference there is nothing to recognise the call by; it is journalled under the request's own id.
     let reference = reference.unwrap_or(request_id.as_str()).to_owned();
-    let budget = Budget::ask(outbound, call);
+    let budget = Budget::ask(call);
     match begin(outbound, call, reference, budget.is_ok()).await? {
         Begun::Fresh(view) => match budget {
             Ok(budget) => Ok(make_and_account(outbound, call, &view, budget).await),
@@ -143,8 +143,8 @@ struct Budget {
 }
 
 impl Budget {
-    fn ask(outbound: &Outbound, call: &PreparedCall<'_>) -> Result<Self, MoneyRefused> {
-        let money = outbound.limiters.of(call.account).money.clone();
+    fn ask(call: &PreparedCall<'_>) -> Result<Self, MoneyRefused> {
+        let money = call.limits.money.clone();
         let amount = amount_of(call).filter(|_| !call.operation.gives_back);
         let amount = amount.and_then(|minor| u64::try_from(minor).ok());
         let reserved = amount.map(|minor| money.reserve(minor, Instant::now())).transpose()?;
@@ -213,8 +213,7 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, begun: &PaymentView)
             Next::Rest(_) => return told(outbound, call, attempts, verdict, Some(view)).await,
             Next::Send if is_ready => {
                 let is_again = verdict.nothing_happened_yet() && {
-                    let again =
-                        go_again(outbound, call, &verdict, attempts, &mut resigned, deadline);
+                    let again = go_again(call, &verdict, attempts, &mut resigned, deadline);
                     outbound.stopping.unless(again).await == Some(true)
                 };
                 if is_again {

@@ -108,7 +108,7 @@ async fn known_answer(
     if let Some(verdict) = kept.filter(fits) {
         return verdict;
     }
-    let asked = ask(outbound, call.account, call.operation, call.parameters);
+    let asked = ask(outbound, call);
     let told = match outbound.stopping.unless(asked).await {
         Some(Asked::Found { answer, .. }) => answered(call, &stored(&answer)),
         Some(Asked::NotFound | Asked::Unclear(_)) | None => None,

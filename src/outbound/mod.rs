@@ -108,7 +108,8 @@ impl Outbound {
         let parameters = parameters::read(operation, request)?;
         record.concerns(parameters::reference(operation, &parameters));
         parameters::check(account, operation, &parameters, record.reference.as_deref())?;
-        let call = attempts::PreparedCall { account, operation, parameters: &parameters };
+        let limits = self.limiters.of(account);
+        let call = attempts::PreparedCall { account, limits, operation, parameters: &parameters };
         let exchange = match operation.money_moving {
             true => {
                 let reference = record.reference.as_deref();

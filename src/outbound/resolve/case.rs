@@ -31,7 +31,8 @@ pub(super) async fn resolve(
         tracing::error!(payment = %row.id, "its operation is no longer in the profile: it cannot be asked about");
         return Ok(());
     };
-    let call = PreparedCall { account, operation, parameters: &parameters };
+    let limits = outbound.limiters.of(account);
+    let call = PreparedCall { account, limits, operation, parameters: &parameters };
     let pause = pauses::in_background(age(outbound, payment), pauses::random());
     let asked = question(outbound, &call, &row.id, pause, None).await?;
     let Some(Learned { view, is_absent }) = asked else {
@@ -59,7 +60,7 @@ async fn resend(
     call: &PreparedCall<'_>,
     view: &PaymentView,
 ) -> Result<(), JournalError> {
-    let circuit = outbound.limiters.of(call.account).circuit(CallClass::Create).state();
+    let circuit = call.limits.circuit(CallClass::Create).state();
     if circuit == CircuitState::Open || outbound.stopping.has_begun() {
         return Ok(());
     }
