@@ -16,7 +16,7 @@ use crate::outcome::Outcome;
 use crate::payment::Rules;
 use crate::store::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
-    Journal, JournalError, NewEvent, NewPayment, Notice, PaymentCounts, PaymentDetail,
+    Journal, JournalError, Leave, NewEvent, NewPayment, Notice, PaymentCounts, PaymentDetail,
     PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered,
     Spending, Store, StoreError,
 };
@@ -104,6 +104,16 @@ impl Journal for Audited {
         let attempt = self.store.about_to_send(id, rules, now_ms).await?;
         self.sent(id, attempt);
         Ok(attempt)
+    }
+
+    async fn may_leave(
+        &self,
+        id: &PaymentId,
+        attempt: u32,
+        hold_left_ms: i64,
+        now_ms: i64,
+    ) -> Result<Leave, StoreError> {
+        self.store.may_leave(id, attempt, hold_left_ms, now_ms).await
     }
 
     async fn conclude(

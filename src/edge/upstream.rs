@@ -14,7 +14,9 @@ use super::connect::open;
 use super::exchange::{exchange, request_bytes};
 use super::pool::Pool;
 use super::tls::ClientConfigs;
-use crate::wire::{Answer, Call, NoAnswer, NotSent, SendError, Target, Timeouts, Upstream};
+use crate::wire::{
+    Answer, Call, LastLook, NoAnswer, NotSent, SendError, Target, Timeouts, Upstream,
+};
 
 /// Sends calls over HTTP/1.1 on pingora's transport, keeping connections for reuse.
 #[derive(Default)]
@@ -30,11 +32,18 @@ impl Upstream for PingoraUpstream {
         target: &Target,
         call: Call,
         timeouts: Timeouts,
+        last_look: &dyn LastLook,
     ) -> Result<Answer, SendError> {
         let deadline = Instant::now() + timeouts.total;
         let request = request_bytes(target, &call);
         let connect_limit = timeouts.connect.min(timeouts.total);
         let stream = self.connection(target, connect_limit).await.map_err(SendError::NotSent)?;
+        last_look.may_leave().await.map_err(SendError::NotSent)?;
+        // Last of all, and nothing is waited for from here to the first byte: whatever came before may have taken longer than
+        // its limit, because the process was paused.
+        if Instant::now() >= deadline {
+            return Err(SendError::NotSent(NotSent::TooLate));
+        }
 
         let exchanging = exchange(stream, &request, timeouts.send, call.answer_body);
         let (answer, reusable) = timeout_at(deadline, exchanging)

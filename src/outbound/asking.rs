@@ -8,7 +8,7 @@ use super::classify::Verdict;
 use crate::config::Account;
 use crate::json::parse_object;
 use crate::provider::LookedUp;
-use crate::wire::Answer;
+use crate::wire::{Answer, NoLook};
 
 /// The longest a question takes, waiting for the rate included: a provider that answers later is asked again later.
 const QUESTION_MAX: Duration = Duration::from_secs(20);
@@ -42,7 +42,7 @@ pub(super) async fn ask(outbound: &Outbound, call: &PreparedCall<'_>) -> Asked {
     let limits = call.limits.clone();
     let call = PreparedCall { account, limits, operation: query, parameters: &question };
     let limit = question_limit(account);
-    let attempt = attempt(outbound, &call, Instant::now() + limit);
+    let attempt = attempt(outbound, &call, Instant::now() + limit, &NoLook);
     // A question may be dropped at any moment: it changes nothing.
     let Ok(verdict) = tokio::time::timeout(limit, attempt).await else {
         return Asked::Unclear(format!("no answer within {} s", limit.as_secs_f32()));

@@ -22,7 +22,7 @@ use crate::logging::PHASES;
 use crate::metrics::{CallClass, Phase};
 use crate::provider::{FillContext, Operation};
 use crate::sign::SignError;
-use crate::wire::{AnswerBody, Call, NotSent, Timeouts};
+use crate::wire::{AnswerBody, Call, LastLook, NoLook, NotSent, Timeouts};
 
 /// A call that passed every check and waits to be signed.
 pub(super) struct PreparedCall<'a> {
@@ -47,7 +47,7 @@ pub(super) async fn run(outbound: &Outbound, call: &PreparedCall<'_>) -> Exchang
     let deadline = Instant::now() + call.account.timeouts.total;
     let (mut attempts, mut resigned) = (0, Resigned::NotYet);
     loop {
-        let verdict = attempt(outbound, call, deadline).await;
+        let verdict = attempt(outbound, call, deadline, &NoLook).await;
         attempts += u32::from(verdict.was_tried());
         let repeat = repeatable(call.operation, &verdict);
         match repeat && go_again(call, &verdict, attempts, &mut resigned, deadline).await {
@@ -100,12 +100,13 @@ pub(super) async fn go_again(
     true
 }
 
-/// One attempt: admitted, signed, sent, and what it proves.
+/// One attempt: admitted, signed, sent after a `last_look`, and what it proves.
 #[tracing::instrument(name = "attempt", target = "countersign_phase", skip_all)]
 pub(super) async fn attempt(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
     deadline: Instant,
+    last_look: &dyn LastLook,
 ) -> Verdict {
     let leave = match admit(outbound, call).await {
         Ok(leave) => leave,
@@ -115,7 +116,7 @@ pub(super) async fn attempt(
         Ok(body) => body,
         Err(verdict) => return verdict,
     };
-    let verdict = send(outbound, call, body, deadline).await;
+    let verdict = send(outbound, call, body, deadline, last_look).await;
     leave.settle(sample(&verdict), Instant::now());
     learn(call, &verdict);
     let (account, operation) = (&call.account.name, &call.operation.name);
@@ -156,6 +157,10 @@ fn learn(call: &PreparedCall<'_>, verdict: &Verdict) {
 fn sample(verdict: &Verdict) -> Sample {
     match verdict {
         Verdict::Answered { .. } => Sample::Answered,
+        // Nothing that the provider did.
+        Verdict::NotSent(NotSent::Stopping | NotSent::TooLate | NotSent::Withdrawn) => {
+            Sample::Silent
+        }
         Verdict::Unreadable { .. } | Verdict::NoAnswer(_) | Verdict::NotSent(_) => Sample::Failed,
         Verdict::NoUsableKey
         | Verdict::SigningQueueFull
@@ -203,6 +208,7 @@ async fn send(
     call: &PreparedCall<'_>,
     body: Bytes,
     deadline: Instant,
+    last_look: &dyn LastLook,
 ) -> Verdict {
     let json = HeaderValue::from_static("application/json");
     let wire_call = Call {
@@ -216,13 +222,13 @@ async fn send(
     let left = deadline.saturating_duration_since(started);
     if left.is_zero() {
         // Sending now would only make an unknown outcome.
-        return Verdict::NotSent(NotSent::ConnectTimeout);
+        return Verdict::NotSent(NotSent::TooLate);
     }
     if call.operation.money_moving && outbound.stopping.has_begun() {
         return Verdict::NotSent(NotSent::Stopping);
     }
     let timeouts = Timeouts { total: account.timeouts.total.min(left), ..account.timeouts };
-    let sent = outbound.upstream.send(&account.target, wire_call, timeouts).await;
+    let sent = outbound.upstream.send(&account.target, wire_call, timeouts, last_look).await;
     outbound.metrics.observe_phase(Phase::Upstream, started.elapsed().as_secs_f64());
     if let Ok(answer) = &sent
         && let Some(date) = answer.headers.get(DATE).and_then(|date| date.to_str().ok())

@@ -12,6 +12,7 @@ use super::chase::{Chase, Chased, HANDED_OVER_AFTER, chase};
 use super::classify::Verdict;
 use super::conclude::{Listener, conclude, millis, rules_of, unwritten};
 use super::known::{told, wait_for};
+use super::last_look::Announced;
 use crate::limits::{MoneyBudget, MoneyRefused, Reserved};
 use crate::metrics::Phase;
 use crate::outcome::Outcome;
@@ -35,9 +36,10 @@ pub(super) async fn run(
     // Without a reference there is nothing to recognise the call by; it is journalled under the request's own id.
     let reference = reference.unwrap_or(request_id.as_str()).to_owned();
     let budget = Budget::ask(call);
+    let begun_at = Instant::now();
     match begin(outbound, call, reference, budget.is_ok()).await? {
         Begun::Fresh(view) => match budget {
-            Ok(budget) => Ok(make_and_account(outbound, call, &view, budget).await),
+            Ok(budget) => Ok(make_and_account(outbound, call, (&view, begun_at), budget).await),
             Err(refused) => {
                 give_up(outbound, &view.row.id, "over the money per hour").await;
                 let why = "over the account's money per hour";
@@ -164,13 +166,13 @@ impl Drop for Budget {
 async fn make_and_account(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
-    begun: &PaymentView,
+    begun: (&PaymentView, Instant),
     mut budget: Budget,
 ) -> Exchange {
     let spent = budget.reserved.take();
     let exchange = make(outbound, call, begun).await;
     if outbound.stopping.has_begun() {
-        hand_over(outbound, &begun.row.id).await;
+        hand_over(outbound, &begun.0.row.id).await;
     }
     let proved = [Outcome::Rejected, Outcome::NotSent];
     if proved.contains(&exchange.verdict.outcome(call.operation)) {
@@ -181,7 +183,12 @@ async fn make_and_account(
 
 /// Attempts and, when one ends in doubt, questions, until it is known what became of the call or time is up. Every way
 /// out goes through [`told`]: the caller never hears anything else than the journal says.
-async fn make(outbound: &Outbound, call: &PreparedCall<'_>, begun: &PaymentView) -> Exchange {
+/// The first attempt was announced when the payment was begun, not before `begun_at`.
+async fn make(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    (begun, begun_at): (&PaymentView, Instant),
+) -> Exchange {
     let id = &begun.row.id;
     let rules = rules_of(&call.account.provider);
     let total = call.account.timeouts.total;
@@ -189,19 +196,22 @@ async fn make(outbound: &Outbound, call: &PreparedCall<'_>, begun: &PaymentView)
     let chase_until = deadline + call.account.retry.resolve_for;
     let mut attempt_until = deadline;
     let (mut attempts, mut resigned) = (0, Resigned::NotYet);
-    let mut announced = Some(begun.row.payment.attempts);
+    let mut first = Some((begun.row.payment.attempts, begun_at));
     loop {
-        let number = match announced.take() {
+        let (number, at) = match first.take() {
             Some(first) => first,
             None => {
+                let at = Instant::now();
                 let announcing = outbound.store.about_to_send(id, rules, outbound.clock.unix_ms());
                 match timed(outbound, announcing).await {
-                    Ok(number) => number,
+                    Ok(number) => (number, at),
                     Err(error) => return stopped(outbound, call, id, attempts, &error).await,
                 }
             }
         };
-        let verdict = attempt(outbound, call, attempt_until).await;
+        let announced = Announced::new(outbound, id, number, at);
+        let attempted = attempt(outbound, call, attempt_until, &announced).await;
+        let verdict = announced.verdict(attempted);
         attempts += u32::from(verdict.was_tried());
         let after =
             (call.account.retry.resolve_for + HANDED_OVER_AFTER, Listener::until(Some(deadline)));

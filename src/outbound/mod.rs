@@ -12,6 +12,7 @@ mod classify;
 mod conclude;
 mod journaled;
 mod known;
+mod last_look;
 pub mod news;
 mod parameters;
 mod pauses;

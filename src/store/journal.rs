@@ -8,7 +8,7 @@ use super::event::{NewEvent, Received};
 use super::operate::Cursor;
 use super::payment::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Expectation, Freeze, JournalError,
-    NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered, Spending,
+    Leave, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered, Spending,
 };
 use super::payment_id::PaymentId;
 use super::payments::{PaymentCounts, PaymentFilter, PaymentListing};
@@ -48,6 +48,16 @@ pub trait Journal: Send + Sync + 'static {
         rules: Rules,
         now_ms: i64,
     ) -> Result<u32, JournalError>;
+
+    /// Whether an attempt that this process announced may still leave: nobody settled the payment, froze its account or took
+    /// it over, and nobody will be able to take it over for `hold_left_ms` yet. For the last moment before the first byte.
+    async fn may_leave(
+        &self,
+        id: &PaymentId,
+        attempt: u32,
+        hold_left_ms: i64,
+        now_ms: i64,
+    ) -> Result<Leave, StoreError>;
 
     /// Writes down how an attempt ended, however late. A payment that is then in doubt is due to be asked about at
     /// `next_ask_at_ms`: choose a later time when the caller itself goes on asking.

@@ -39,8 +39,8 @@ pub use operate::{
 };
 pub use payment::{
     ANSWER_BYTES_MAX, Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Expectation,
-    Freeze, HistoryEntry, JournalError, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView,
-    Recovered, Spending, StoredAnswer,
+    Freeze, HistoryEntry, JournalError, Leave, NewPayment, Notice, PaymentDetail, PaymentRow,
+    PaymentView, Recovered, Spending, StoredAnswer,
 };
 pub use payment_id::{PaymentId, UnknownPaymentId};
 pub use payments::{

@@ -51,6 +51,17 @@ pub enum Begun {
     Frozen(Freeze),
 }
 
+/// Whether an attempt that was announced may still leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// It is still the attempt under way, and this process's for long enough.
+    Granted,
+    /// The account was frozen after the announcement.
+    Frozen(Freeze),
+    /// Somebody else took the payment over, or it was settled.
+    Withdrawn,
+}
+
 /// How one attempt ended.
 #[derive(Clone, Debug)]
 pub enum Conclusion {

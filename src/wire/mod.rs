@@ -226,6 +226,12 @@ pub enum NotSent {
     /// The process was told to stop before it could be sent.
     #[error("the process is stopping")]
     Stopping,
+    /// Its time was over before the connection stood.
+    #[error("its time was over before it could be sent")]
+    TooLate,
+    /// The last look found that it must not leave any more.
+    #[error("it was withdrawn before it could be sent")]
+    Withdrawn,
 }
 
 /// Failures that leave open what happened.
@@ -248,14 +254,37 @@ pub enum NoAnswer {
     TooLarge,
 }
 
+/// The last moment at which a call can still be held back: its connection stands and nothing was written yet. Looking up a
+/// name, connecting and a handshake take seconds, and a process may have been paused for longer.
+#[async_trait]
+pub trait LastLook: Send + Sync {
+    /// Whether the first byte may be written now.
+    ///
+    /// # Errors
+    /// Why it must not: nothing is sent then.
+    async fn may_leave(&self) -> Result<(), NotSent>;
+}
+
+/// For calls that need no look: nothing can have happened that speaks against them.
+pub struct NoLook;
+
+#[async_trait]
+impl LastLook for NoLook {
+    async fn may_leave(&self) -> Result<(), NotSent> {
+        Ok(())
+    }
+}
+
 /// The way out to a provider. One exchange, one answer or one reason; never repeats by itself.
 #[async_trait]
 pub trait Upstream: Send + Sync + 'static {
-    /// Sends `call` to `target` and reads the whole answer.
+    /// Sends `call` to `target` and reads the whole answer. Before the first byte it takes `last_look`, and makes sure that
+    /// there is time left.
     async fn send(
         &self,
         target: &Target,
         call: Call,
         timeouts: Timeouts,
+        last_look: &dyn LastLook,
     ) -> Result<Answer, SendError>;
 }

@@ -7,7 +7,7 @@ use super::flaky::Flaky;
 use crate::payment::Rules;
 use crate::store::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
-    Journal, JournalError, NewEvent, NewPayment, Notice, PaymentCounts, PaymentDetail,
+    Journal, JournalError, Leave, NewEvent, NewPayment, Notice, PaymentCounts, PaymentDetail,
     PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered,
     Spending, StoreError,
 };
@@ -29,6 +29,16 @@ impl Journal for Flaky {
         now_ms: i64,
     ) -> Result<u32, JournalError> {
         self.inner.about_to_send(id, rules, now_ms).await
+    }
+
+    async fn may_leave(
+        &self,
+        id: &PaymentId,
+        attempt: u32,
+        hold_left_ms: i64,
+        now_ms: i64,
+    ) -> Result<Leave, StoreError> {
+        self.inner.may_leave(id, attempt, hold_left_ms, now_ms).await
     }
 
     async fn conclude(

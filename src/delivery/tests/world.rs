@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::store::{
     self, EventDetail, EventId, EventState, Inbox, Intake, NewEvent, Received, StoreUrl,
 };
-use crate::wire::{Answer, Call, NoAnswer, SendError, Target, Timeouts, Upstream};
+use crate::wire::{Answer, Call, LastLook, NoAnswer, SendError, Target, Timeouts, Upstream};
 
 /// When every test begins, in Unix milliseconds.
 pub const START_MS: i64 = 1_780_000_000_000;
@@ -76,6 +76,7 @@ impl Upstream for Application {
         _target: &Target,
         call: Call,
         _timeouts: Timeouts,
+        _last_look: &dyn LastLook,
     ) -> Result<Answer, SendError> {
         let headers: HeaderMap = call.headers.into_iter().collect();
         let id = headers["webhook-id"].to_str().expect("an id").to_owned();

@@ -6,6 +6,7 @@ use super::super::Outbound;
 use super::super::attempts::{PreparedCall, attempt};
 use super::super::chase::{Learned, question};
 use super::super::conclude::{Listener, conclude, note_resolved, rules_of};
+use super::super::last_look::Announced;
 use super::super::pauses;
 use crate::config::Account;
 use crate::json::parse_object;
@@ -65,13 +66,17 @@ async fn resend(
         return Ok(());
     }
     let (id, rules) = (&view.row.id, rules_of(&call.account.provider));
+    let at = Instant::now();
     let number = match outbound.store.about_to_send(id, rules, outbound.clock.unix_ms()).await {
         Ok(number) => number,
         // The operator knows; it goes on when the freeze ends.
         Err(JournalError::Frozen(_)) => return Ok(()),
         Err(error) => return Err(error),
     };
-    let verdict = attempt(outbound, call, Instant::now() + call.account.timeouts.total).await;
+    let announced = Announced::new(outbound, id, number, at);
+    let deadline = Instant::now() + call.account.timeouts.total;
+    let attempted = attempt(outbound, call, deadline, &announced).await;
+    let verdict = announced.verdict(attempted);
     // What left just now is asked about soon, however often it was asked about before.
     let pause = pauses::in_background(Duration::ZERO, pauses::random());
     let after = (pause, Listener::Application);

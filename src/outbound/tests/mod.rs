@@ -1,5 +1,6 @@
 //! Calls that move money and the resolver behind them, in process: a scripted provider, and a real journal on disk.
 
+mod leaving;
 mod news;
 mod resends;
 mod stops;

@@ -23,8 +23,8 @@ use crate::payment::Fingerprint;
 use crate::sign::SignPool;
 use crate::store::{self, Conclusion, Filter, NewPayment, PaymentId, PaymentView, Store, StoreUrl};
 use crate::wire::{
-    Answer, Call, Handler, NoAnswer, NotSent, Peer, Reply, Request, SendError, Target, Timeouts,
-    Upstream,
+    Answer, Call, Handler, LastLook, NoAnswer, NotSent, Peer, Reply, Request, SendError, Target,
+    Timeouts, Upstream,
 };
 
 /// What the provider does with one call.
@@ -95,7 +95,9 @@ impl Upstream for Providers {
         target: &Target,
         call: Call,
         timeouts: Timeouts,
+        last_look: &dyn LastLook,
     ) -> Result<Answer, SendError> {
+        last_look.may_leave().await.map_err(SendError::NotSent)?;
         let script = if target.base_path == "/slow" { &self.slow } else { &self.shop };
         match script.next(&call.path) {
             Act::Says(body) => Ok(Answer {

@@ -29,9 +29,9 @@ use super::job::Work;
 use crate::payment::Rules;
 use crate::store::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
-    Journal, JournalError, NewEvent, NewPayment, Notice, PAYMENTS_KEPT_MIN_MS, PaymentCounts,
-    PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received,
-    Recovered, Spending, StoreError,
+    Journal, JournalError, Leave, NewEvent, NewPayment, Notice, PAYMENTS_KEPT_MIN_MS,
+    PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow,
+    PaymentView, Received, Recovered, Spending, StoreError,
 };
 
 /// Payments handed out by one claim at most.
@@ -61,6 +61,21 @@ impl Journal for SqliteStore {
             moves::about_to_send(work, &id, &rules, holder, now_ms)
         };
         self.hold_and_write(announce).await?
+    }
+
+    async fn may_leave(
+        &self,
+        id: &PaymentId,
+        attempt: u32,
+        hold_left_ms: i64,
+        now_ms: i64,
+    ) -> Result<Leave, StoreError> {
+        let (id, holder) = (id.clone(), self.shared.holder()?);
+        let held_beyond_ms = now_ms.saturating_add(hold_left_ms);
+        self.read(move |connection| {
+            moves::may_leave(connection, &id, attempt, &holder, held_beyond_ms)
+        })
+        .await
     }
 
     async fn conclude(

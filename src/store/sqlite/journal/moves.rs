@@ -1,6 +1,6 @@
 //! The steps of whoever makes a call: announce an attempt, say how it ended, give up.
 
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::job::Work;
 use super::announce::announce as announce_event;
@@ -9,8 +9,8 @@ use super::{freeze, rows};
 use crate::payment::{Final, Input, Rules, State};
 use crate::provider::CodeMeaning;
 use crate::store::{
-    ANSWER_BYTES_MAX, Announce, Conclusion, JournalError, PaymentId, PaymentRow, PaymentView,
-    StoredAnswer,
+    ANSWER_BYTES_MAX, Announce, Conclusion, JournalError, Leave, PaymentId, PaymentRow,
+    PaymentView, StoredAnswer,
 };
 
 /// Rules for steps that they do not bear on.
@@ -76,6 +76,25 @@ fn announce(
     let attempt = Some(row.payment.attempts);
     save(work, &row, &Entry { what, attempt, detail: None, at_ms: now_ms })?;
     Ok(Ok(row))
+}
+
+/// Whether this attempt is still the one under way, and `holder`'s beyond that time.
+pub(super) fn may_leave(
+    connection: &Connection,
+    id: &PaymentId,
+    attempt: u32,
+    holder: &str,
+    held_beyond_ms: i64,
+) -> rusqlite::Result<Leave> {
+    let sql = "SELECT account FROM payment WHERE id = ?1 AND state = 'sending' AND attempts = ?2
+               AND holder = ?3 AND held_until > ?4";
+    let account: Option<String> = connection
+        .prepare_cached(sql)?
+        .query_row(params![id.as_str(), attempt, holder, held_beyond_ms], |row| row.get(0))
+        .optional()?;
+    let Some(account) = account else { return Ok(Leave::Withdrawn) };
+    let freeze = freeze::of(connection, &account)?;
+    Ok(freeze.map_or(Leave::Granted, Leave::Frozen))
 }
 
 /// Writes down how an attempt ended.
