@@ -74,9 +74,40 @@ impl MoneyBudget {
         Ok(Reserved { minor, step })
     }
 
+    /// Counts what was set aside for a call in the current hour, because the call is made again.
+    ///
+    /// # Errors
+    /// When it does not fit now; it then counts as before.
+    pub fn renew(&self, reserved: Reserved, now: Instant) -> Result<Reserved, MoneyRefused> {
+        let mut spent = self.spent();
+        let step = spent.advance(now);
+        let counted = spent.subtract(reserved);
+        let wait = self.per_hour.as_ref();
+        let wait = wait.and_then(|limit| spent.wait(reserved.minor, limit.minor, now));
+        if let Some(retry_after) = wait {
+            spent.add(reserved.step, counted);
+            drop(spent);
+            self.refused.inc();
+            return Err(MoneyRefused { retry_after });
+        }
+        spent.add(step, reserved.minor);
+        Ok(Reserved { step, ..reserved })
+    }
+
+    /// As [`MoneyBudget::renew`], for `minor` units that left `ago` and perhaps another process counted.
+    pub fn reserve_again(
+        &self,
+        minor: u64,
+        ago: Duration,
+        now: Instant,
+    ) -> Result<Reserved, MoneyRefused> {
+        let step = self.spent().advance(now).saturating_sub(ago.as_secs() / STEP.as_secs());
+        self.renew(Reserved { minor, step }, now)
+    }
+
     /// Gives back what was set aside for a call that provably did not happen. Never for an unknown outcome.
     pub fn give_back(&self, reserved: Reserved) {
-        self.spent().subtract(reserved);
+        let _ = self.spent().subtract(reserved);
     }
 
     /// Counts money that was moved `ago`, whether it fits or not: what the journal knows after a restart.
@@ -144,11 +175,13 @@ impl Spent {
         }
     }
 
-    fn subtract(&mut self, reserved: Reserved) {
+    /// How much of it was counted there still.
+    fn subtract(&mut self, reserved: Reserved) -> u64 {
         let found = self.steps.iter_mut().find(|(step, _)| *step == reserved.step);
-        if let Some((_, money)) = found {
-            *money = money.saturating_sub(u128::from(reserved.minor));
-        }
+        let Some((_, money)) = found else { return 0 };
+        let counted = u64::try_from(*money).unwrap_or(u64::MAX).min(reserved.minor);
+        *money -= u128::from(counted);
+        counted
     }
 }
 
@@ -190,6 +223,30 @@ mod tests {
         assert_eq!(budget.reserve(u64::MAX, now), Err(MoneyRefused { retry_after: HOUR }));
         assert!(budget.reserve(u64::MAX - 1, now).is_ok());
         assert!(budget.reserve(u64::MAX - 1, now).is_err());
+    }
+
+    #[test]
+    fn what_is_sent_again_counts_once_and_from_then_on() {
+        let now = Instant::now();
+        let budget = budget(1000, now);
+        let reserved = budget.reserve(600, now).expect("it fits");
+        let later = now + 40 * MINUTE;
+        let reserved = budget.renew(reserved, later).expect("it was counted already");
+        assert!(budget.reserve(400, later).is_ok(), "it counts once");
+        assert!(budget.reserve(1, now + 62 * MINUTE).is_err(), "for an hour from then on");
+        budget.give_back(reserved);
+        assert!(budget.reserve(600, now + 62 * MINUTE).is_ok(), "all of it is given back");
+    }
+
+    #[test]
+    fn what_is_sent_again_must_fit_into_the_hour_in_which_it_leaves() {
+        let now = Instant::now();
+        let budget = budget(1000, now);
+        budget.record(600, 30 * MINUTE, now);
+        assert!(budget.reserve_again(600, 30 * MINUTE, now).is_ok(), "the journal's own money");
+        let refused = budget.reserve_again(600, 2 * HOUR, now).expect_err("another payment's");
+        assert!(refused.retry_after > HOUR);
+        assert!(budget.reserve(400, now).is_ok(), "what was refused counts as before");
     }
 
     #[test]

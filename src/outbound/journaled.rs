@@ -121,11 +121,17 @@ fn new_payment(
 }
 
 /// The amount in minor units, as it was written.
-pub(super) fn amount_of(call: &PreparedCall<'_>) -> Option<i64> {
+fn amount_of(call: &PreparedCall<'_>) -> Option<i64> {
     let mut amounts =
         call.operation.members.iter().filter(|member| member.member_type == MemberType::Amount);
     let member = call.parameters.member(&amounts.next()?.name)?;
     member.raw.parse().ok()
+}
+
+/// What of it counts against the account's money, in minor units: what gives money back does not.
+pub(super) fn money_of(call: &PreparedCall<'_>) -> Option<u64> {
+    let amount = amount_of(call).filter(|_| !call.operation.gives_back)?;
+    u64::try_from(amount).ok()
 }
 
 /// Waits for the journal and counts how long that took.
@@ -147,10 +153,14 @@ struct Budget {
 impl Budget {
     fn ask(call: &PreparedCall<'_>) -> Result<Self, MoneyRefused> {
         let money = call.limits.money.clone();
-        let amount = amount_of(call).filter(|_| !call.operation.gives_back);
-        let amount = amount.and_then(|minor| u64::try_from(minor).ok());
-        let reserved = amount.map(|minor| money.reserve(minor, Instant::now())).transpose()?;
+        let reserved =
+            money_of(call).map(|minor| money.reserve(minor, Instant::now())).transpose()?;
         Ok(Self { money, reserved })
+    }
+
+    /// The call was begun: from now on its money is spent, unless somebody proves that it moved none.
+    fn spend(mut self) -> Spent {
+        Spent { money: self.money.clone(), reserved: self.reserved.take() }
     }
 }
 
@@ -162,21 +172,41 @@ impl Drop for Budget {
     }
 }
 
+/// The money of a call that was begun.
+struct Spent {
+    money: Arc<MoneyBudget>,
+    reserved: Option<Reserved>,
+}
+
+impl Spent {
+    /// The call is made again: its money leaves now.
+    fn renew(&mut self) -> Result<(), MoneyRefused> {
+        if let Some(reserved) = self.reserved {
+            self.reserved = Some(self.money.renew(reserved, Instant::now())?);
+        }
+        Ok(())
+    }
+
+    fn give_back(self) {
+        if let Some(reserved) = self.reserved {
+            self.money.give_back(reserved);
+        }
+    }
+}
+
 /// Makes the call that was begun. Its money is spent whatever happens, unless it provably moved none.
 async fn make_and_account(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
     begun: (&PaymentView, Instant),
-    mut budget: Budget,
+    budget: Budget,
 ) -> Exchange {
-    let spent = budget.reserved.take();
-    let exchange = make(outbound, call, begun).await;
-    if outbound.stopping.has_begun() {
-        hand_over(outbound, &begun.0.row.id).await;
-    }
-    let proved = [Outcome::Rejected, Outcome::NotSent];
-    if proved.contains(&exchange.verdict.outcome(call.operation)) {
-        budget.reserved = spent;
+    let mut spent = budget.spend();
+    let exchange = make(outbound, call, begun, &mut spent).await;
+    match exchange.verdict.outcome(call.operation) {
+        Outcome::Rejected | Outcome::NotSent => spent.give_back(),
+        Outcome::Accepted => {}
+        Outcome::Unknown => hand_over(outbound, &begun.0.row.id).await,
     }
     exchange
 }
@@ -188,6 +218,7 @@ async fn make(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
     (begun, begun_at): (&PaymentView, Instant),
+    spent: &mut Spent,
 ) -> Exchange {
     let id = &begun.row.id;
     let rules = rules_of(&call.account.provider);
@@ -238,7 +269,8 @@ async fn make(
                 let chase_for = Chase { until: chase_until, told_until: deadline };
                 let (chased, view) = chase(outbound, call, id, &chase_for).await;
                 let may_send = matches!(chased, Chased::MaySend) && !outbound.stopping.has_begun();
-                if !may_send || attempts >= call.account.retry.attempts {
+                let is_again = may_send && attempts < call.account.retry.attempts;
+                if !is_again || spent.renew().is_err() {
                     return told(outbound, call, attempts, verdict, view).await;
                 }
                 // A resend is a new attempt at a call whose first time is over: it has the whole of it again.
@@ -271,7 +303,7 @@ async fn stopped(
     }
 }
 
-/// What is still in doubt is the next process's: due at once.
+/// What is still in doubt is the resolver's, or the next process's: due at once.
 async fn hand_over(outbound: &Outbound, id: &PaymentId) {
     if let Err(error) = outbound.store.hand_over(id, outbound.clock.unix_ms()).await {
         tracing::error!(payment = %id, "a payment in doubt is asked about later: {error}");

@@ -51,8 +51,8 @@ impl<'a> Announced<'a> {
         tracing::warn!(
             payment = %self.id,
             attempt = self.attempt,
-            reason = verdict.reason(),
-            "an announced attempt was withheld: nothing was sent"
+            "an announced attempt was withheld, nothing was sent: {}",
+            verdict.reason()
         );
         let _ = self.withheld.set(verdict);
         NotSent::Withdrawn

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use super::super::Outbound;
 use super::super::attempts::{PreparedCall, attempt};
 use super::super::chase::{Learned, question};
-use super::super::conclude::{Listener, conclude, note_resolved, rules_of};
+use super::super::conclude::{Listener, conclude, millis, note_resolved, rules_of};
+use super::super::journaled::money_of;
 use super::super::last_look::Announced;
 use super::super::pauses;
 use crate::config::Account;
@@ -64,6 +65,16 @@ async fn resend(
     let circuit = call.limits.circuit(CallClass::Create).state();
     if circuit == CircuitState::Open || outbound.stopping.has_begun() {
         return Ok(());
+    }
+    if let Some(minor) = money_of(call) {
+        let again = call.limits.money.reserve_again(minor, age(outbound, view), Instant::now());
+        if let Err(refused) = again {
+            tracing::warn!(
+                pause_ms = millis(refused.retry_after),
+                "a payment that did not land is not sent again yet: over the account's money per hour"
+            );
+            return Ok(());
+        }
     }
     let (id, rules) = (&view.row.id, rules_of(&call.account.provider));
     let at = Instant::now();

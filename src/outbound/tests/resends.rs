@@ -1,8 +1,10 @@
 //! A resend says nothing about the attempt before it.
 
+use std::time::Instant;
+
 use serde_json::Value;
 
-use super::world::{Act, FAST, World, code, not_found, outcome};
+use super::world::{Act, FAST, World, code, not_found, outcome, wait_until};
 
 const CHASED: &str = "timeouts = { connect = \"1s\", total = \"5s\" }\n\
     retry = { attempts = 3, resolve_for = \"20s\" }\ncircuit = { failures = 0 }";
@@ -27,7 +29,7 @@ async fn a_frozen_account_sends_nothing_again_and_the_outcome_stays_unknown() {
     world.providers.shop.creates([Act::Loses, code(10000)]);
     world.providers.shop.queries([Act::Stalls, not_found()]);
     let call = world.paying("shop", "FROZEN0001");
-    super::world::wait_until("a question", async || world.providers.shop.asked() > 0).await;
+    wait_until("a question", async || world.providers.shop.asked() > 0).await;
     world.store.freeze("shop", "fraud?", 0).await.expect("frozen");
     assert_eq!(outcome(&call.await.expect("no panic")), "unknown");
     assert_eq!(world.providers.shop.created(), 1);
@@ -51,4 +53,44 @@ async fn a_call_in_doubt_is_not_called_unsent_because_the_journal_cannot_be_writ
     let reply = world.pay("shop", "NEWCOMER01").await;
     assert_eq!(outcome(&reply), "not_sent", "nothing is known of it: {reply:?}");
     assert_eq!(world.providers.shop.created(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_asks_about_any_more_inside_a_call_is_due_at_once() {
+    let attempts = CHASED.replace("attempts = 3", "attempts = 1").replace("20s", "600s");
+    let world = World::with(&attempts);
+    world.providers.shop.creates([Act::Loses]);
+    world.providers.shop.queries([not_found()]);
+    assert_eq!(outcome(&world.pay("shop", "HANDEDOVER").await), "unknown");
+    let before = world.payment("shop", "HANDEDOVER").await.row.next_ask_at_ms;
+    let now_ms = world.outbound.clock.unix_ms();
+    assert!(before.is_none_or(|at| at <= now_ms + 120_000), "in ten minutes: {before:?}");
+    wait_until("a resend", async || world.providers.shop.created() > 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_again_in_the_background_must_fit_into_the_money_of_the_hour() {
+    let world = World::with(&format!("{FAST}\nlimits.money_per_hour = \"600.00 THB\""));
+    world.providers.shop.creates([code(10000)]);
+    world.providers.shop.queries([not_found()]);
+    let money = world.limits("shop").money.clone();
+    let reserved = money.reserve(50_000, Instant::now()).expect("it fits");
+    // It left in an hour that is over.
+    let two_hours_ago = world.outbound.clock.unix_ms() - 2 * 60 * 60 * 1000;
+    world.lose_at("shop", "INDOUBT001", two_hours_ago).await;
+    let id = world.payment("shop", "INDOUBT001").await.row.id;
+    for _ in 0..4 {
+        let asked = world.providers.shop.asked();
+        world.ask_again(&id).await;
+        wait_until("a question", async || world.providers.shop.asked() > asked).await;
+    }
+    assert_eq!(world.providers.shop.created(), 0, "500.00 of 600.00 are spent");
+    assert_eq!(world.state("shop", "INDOUBT001").await, "unknown");
+    money.give_back(reserved);
+    world
+        .resolve_until("INDOUBT001", "the resend", |view| {
+            view.row.payment.state.as_str() == "accepted"
+        })
+        .await;
+    assert!(money.reserve(50_000, Instant::now()).is_err(), "its money counts from now on");
 }

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::config::{Live, demo, load_text};
 use crate::json::parse_object;
-use crate::limits::{InFlight, Limiters};
+use crate::limits::{AccountLimits, InFlight, Limiters};
 use crate::metrics::Metrics;
 use crate::outbound::{Outbound, Stopping, resolve};
 use crate::payment::Fingerprint;
@@ -235,7 +235,11 @@ impl World {
 
     /// Leaves a payout in doubt behind, due to be asked about: its first attempt was lost, and its caller is gone.
     pub async fn lose(&self, account: &str, reference: &str) {
-        let now_ms = self.outbound.clock.unix_ms();
+        self.lose_at(account, reference, self.outbound.clock.unix_ms()).await;
+    }
+
+    /// The same, some time ago.
+    pub async fn lose_at(&self, account: &str, reference: &str, now_ms: i64) {
         let parameters = payout(reference);
         let object = parse_object(parameters.as_bytes()).expect("JSON");
         let snapshot = self.outbound.live.load();
@@ -286,6 +290,10 @@ impl World {
             done(&view)
         })
         .await;
+    }
+
+    pub fn limits(&self, account: &str) -> Arc<AccountLimits> {
+        self.outbound.limiters.of(&self.outbound.live.load().accounts[account])
     }
 
     /// From now on the journal can be read, and nothing can be written into it.
