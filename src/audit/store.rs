@@ -204,6 +204,31 @@ impl Journal for Audited {
         Ok(view)
     }
 
+    async fn promise_event(&self, id: &PaymentId) -> Result<PaymentView, JournalError> {
+        self.store.promise_event(id).await
+    }
+
+    async fn note_unheard(&self, id: &PaymentId) -> Result<(), StoreError> {
+        self.store.note_unheard(id).await
+    }
+
+    async fn owed_events(
+        &self,
+        account: &str,
+        limit: usize,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        self.store.owed_events(account, limit).await
+    }
+
+    async fn tell_owed(
+        &self,
+        id: &PaymentId,
+        announce: Announce,
+        now_ms: i64,
+    ) -> Result<(), JournalError> {
+        self.store.tell_owed(id, announce, now_ms).await
+    }
+
     async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError> {
         self.store.expectation(notice).await
     }

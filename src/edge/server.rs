@@ -24,7 +24,7 @@ use super::head::{await_request, read_head};
 use super::in_flight::InFlight;
 use super::reply::{close_readably, write_reply};
 use super::request::{check_head, refusal_of_unparsed, request_of};
-use super::socket::{tcp_peer, unix_peer};
+use super::socket::{has_hung_up, tcp_peer, unix_peer};
 use crate::wire::{Handler, Peer, Refusal, Reply, Request};
 
 /// Connections one listener holds open. An idle one costs some 40 KiB, so this is 160 MiB of them; an application and its
@@ -192,7 +192,12 @@ impl HttpServer {
         if *shutdown.borrow() {
             session.set_server_keepalive(None);
         }
-        self.write(&mut session, &reply, with_body).await?;
+        let has_hung_up = has_hung_up(session.stream());
+        let written = self.write(&mut session, &reply, with_body).await;
+        if let Some(ticket) = reply.ticket.filter(|_| has_hung_up || written.is_none()) {
+            self.handler.unheard(&ticket).await;
+        }
+        written?;
         let (stream, unread) = session.reuse().await.ok()??.into_parts();
         Some(Connection { stream, unread: unread.unwrap_or_default(), peer })
     }

@@ -1,10 +1,11 @@
-//! Two questions about a connection that pingora does not ask: who is at the other end, and is it still there and silent.
+//! Questions about a connection that pingora does not ask: who is at the other end, is it still there, and is it silent.
 
 use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::task::{Context, Waker};
 
 use pingora_core::protocols::Stream;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv, sockopt::socket_peercred};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -28,6 +29,15 @@ pub(super) fn unix_peer(stream: &Stream) -> Peer {
 /// unusable: they would be taken for the answer to the next call.
 pub(super) fn is_quiet(stream: &mut Stream) -> bool {
     kernel_holds_nothing(stream) && layers_hold_nothing(stream)
+}
+
+/// Whether the other end has closed at least its sending side. A caller who only did that still reads its answer; one that
+/// hung up does not, and the kernel takes what is written to it all the same.
+pub(super) fn has_hung_up(stream: &Stream) -> bool {
+    let Some(socket) = socket_of(stream) else { return true };
+    let mut watched = [PollFd::from_borrowed_fd(socket, PollFlags::RDHUP)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut watched, Some(&at_once)).is_ok_and(|events| events > 0)
 }
 
 /// Asks the kernel itself rather than the runtime, which may not yet have noticed that the other end closed.

@@ -32,12 +32,17 @@ pub(super) async fn run(
     call: &PreparedCall<'_>,
     reference: Option<&str>,
     request_id: &RequestId,
+    payment: &mut Option<PaymentId>,
 ) -> Result<Exchange, Problem> {
     // Without a reference there is nothing to recognise the call by; it is journalled under the request's own id.
     let reference = reference.unwrap_or(request_id.as_str()).to_owned();
     let budget = Budget::ask(call);
     let begun_at = Instant::now();
-    match begin(outbound, call, reference, budget.is_ok()).await? {
+    let begun = begin(outbound, call, reference, budget.is_ok()).await?;
+    if let Begun::Fresh(view) | Begun::Known(view) = &begun {
+        *payment = Some(view.row.id.clone());
+    }
+    match begun {
         Begun::Fresh(view) => match budget {
             Ok(budget) => Ok(make_and_account(outbound, call, (&view, begun_at), budget).await),
             Err(refused) => {

@@ -24,24 +24,46 @@ pub(super) async fn wait_for(
     loop {
         // Looked at after subscribing, so that no change falls between.
         let now = outbound.store.payment(&view.row.id).await;
-        // A journal that cannot be read now knew the call a moment ago: "not sent" would be untrue.
-        view = now
-            .map_err(|error| {
+        view = match now {
+            Ok(now) => now.unwrap_or(view),
+            // It knew the call a moment ago: "not sent" would be untrue.
+            Err(error) => {
                 tracing::error!(payment = %view.row.id, "the journal cannot be read: {error}");
-                in_progress()
-            })?
-            .unwrap_or(view);
+                return told_to_wait(outbound, call, view).await;
+            }
+        };
         if let Some(end) = view.row.end() {
             return replay(outbound, call, end, &view).await;
         }
         let is_making = matches!(view.row.payment.state, State::Ready | State::Sending { .. });
         let left = until.saturating_duration_since(Instant::now());
         if !is_making || left.is_zero() || outbound.stopping.has_begun() {
-            return Err(in_progress());
+            return told_to_wait(outbound, call, view).await;
         }
         // Whether it changed, time is up or the process stops: look once more.
         let changed = outbound.stopping.unless(changes.changed());
         let _ = tokio::time::timeout(left, changed).await;
+    }
+}
+
+/// Nobody is told to wait for nothing: the journal owes an event from now on, whoever learns the end.
+async fn told_to_wait(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    view: PaymentView,
+) -> Result<Exchange, Problem> {
+    if view.row.owes_event {
+        return Err(in_progress());
+    }
+    match outbound.store.promise_event(&view.row.id).await {
+        Ok(view) => match view.row.end() {
+            Some(end) => replay(outbound, call, end, &view).await,
+            None => Err(in_progress()),
+        },
+        Err(error) => {
+            tracing::error!(payment = %view.row.id, "no event of its end can be promised: {error}");
+            Err(in_progress())
+        }
     }
 }
 

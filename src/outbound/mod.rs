@@ -35,7 +35,7 @@ use crate::limits::{InFlight, Limiters};
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::sign::SignPool;
-use crate::store::Store;
+use crate::store::{PaymentId, Store};
 use crate::wire::{APP_BODY_BYTES_MAX, Handler, Refusal, Reply, Request, Upstream};
 
 use record::Record;
@@ -79,6 +79,14 @@ impl Handler for Outbound {
         serving.instrument(span).await
     }
 
+    /// Whoever could not be answered is told by an event what became of its payment.
+    async fn unheard(&self, ticket: &str) {
+        let Ok(id) = ticket.parse::<PaymentId>() else { return };
+        if let Err(error) = self.store.note_unheard(&id).await {
+            tracing::error!(payment = %id, "its caller left unanswered, and no event can be promised: {error}");
+        }
+    }
+
     fn refuse(&self, refusal: Refusal) -> Reply {
         Record::refused(Problem::from(refusal), &self.metrics)
     }
@@ -113,9 +121,9 @@ impl Outbound {
         let call = attempts::PreparedCall { account, limits, operation, parameters: &parameters };
         let exchange = match operation.money_moving {
             true => {
-                let reference = record.reference.as_deref();
-                let making = journaled::run(self, &call, reference, record.id());
-                let made = audit::acting(actor, record.id().clone(), making).await;
+                let (id, reference) = (record.id().clone(), record.reference.as_deref());
+                let making = journaled::run(self, &call, reference, &id, &mut record.payment);
+                let made = audit::acting(actor, id.clone(), making).await;
                 made.map_err(|problem| problem.about(reference))?
             }
             false => attempts::run(self, &call).await,

@@ -12,6 +12,7 @@ use crate::metrics::{Metrics, NOBODY};
 use crate::outcome::Outcome;
 use crate::problem::{Problem, REPLAYED_HEADER, stamp};
 use crate::provider::Operation;
+use crate::store::PaymentId;
 use crate::trace;
 use crate::wire::{Reply, RequestId};
 
@@ -25,6 +26,8 @@ pub(super) struct Record {
     pub attempts: u32,
     /// Whether the answer is that of an earlier call.
     pub is_replay: bool,
+    /// The payment in the journal that the answer tells of.
+    pub payment: Option<PaymentId>,
 }
 
 impl Record {
@@ -43,6 +46,7 @@ impl Record {
             reference: None,
             attempts: 0,
             is_replay: false,
+            payment: None,
         }
     }
 
@@ -102,6 +106,8 @@ impl Record {
                 (problem.reply(&self.id), problem.outcome(), problem.code().as_str().to_owned())
             }
         };
+        let ticket = self.payment.as_ref().map(|id| id.as_str().to_owned());
+        let reply = Reply { ticket, ..reply };
         let reply = match self.is_replay {
             true => reply.with_header(REPLAYED_HEADER, "true"),
             false => reply,

@@ -142,7 +142,7 @@ pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
 
 /// An answer without a body.
 pub(super) fn bare(status: StatusCode) -> Reply {
-    Reply { status, headers: http::HeaderMap::new(), body: Bytes::new() }
+    Reply { status, headers: http::HeaderMap::new(), body: Bytes::new(), ticket: None }
 }
 
 /// What is not part of the provider's API: unknown paths, the sandbox's own pages.

@@ -126,6 +126,29 @@ pub trait Journal: Send + Sync + 'static {
         announce: Option<Announce>,
     ) -> Result<PaymentView, JournalError>;
 
+    /// Whoever waits for this payment is told its end by an event. Returns it as it is then: one that is settled already is
+    /// left alone, for its end can be told at once.
+    async fn promise_event(&self, id: &PaymentId) -> Result<PaymentView, JournalError>;
+
+    /// The answer to a caller of this payment could not be delivered: its end is told by an event, unless a notification
+    /// tells of it or did.
+    async fn note_unheard(&self, id: &PaymentId) -> Result<(), StoreError>;
+
+    /// At most `limit` settled payments of `account` whose event is owed still.
+    async fn owed_events(
+        &self,
+        account: &str,
+        limit: usize,
+    ) -> Result<Vec<PaymentView>, StoreError>;
+
+    /// Stores the event that is owed of a payment, unless that has been done meanwhile.
+    async fn tell_owed(
+        &self,
+        id: &PaymentId,
+        announce: Announce,
+        now_ms: i64,
+    ) -> Result<(), JournalError>;
+
     /// What the journal knows of the payment that `notice` tells of.
     async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError>;
 

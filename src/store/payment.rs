@@ -190,6 +190,8 @@ pub struct PaymentRow {
     pub amount_differs: bool,
     /// It was settled as rejected or not sent, and then the provider turned out to have it.
     pub contradicted: bool,
+    /// An event is owed that tells how it ended: somebody was told to wait for it, or could not be told.
+    pub owes_event: bool,
     /// Whether the step that returned this row made an unknown outcome known. False where it was only read.
     pub just_resolved: bool,
     /// As in [`NewPayment::trace`].
@@ -221,7 +223,7 @@ pub struct PaymentDetail {
 pub struct HistoryEntry {
     pub at_ms: i64,
     /// `begun`, `sending`, `resending`, `not_sent`, `answered`, `in_doubt`, `gave_up`, `abandoned`, `asked`,
-    /// `notified`, `restarted`, `settled_by_hand`.
+    /// `notified`, `restarted`, `settled_by_hand`, `told` (an event that was owed).
     pub what: String,
     pub attempt: Option<u32>,
     /// The state it led to.

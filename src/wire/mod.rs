@@ -65,6 +65,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// What the handler wants to be told of by [`Handler::unheard`], should nobody be there to read this.
+    pub ticket: Option<String>,
 }
 
 impl Reply {
@@ -72,7 +74,7 @@ impl Reply {
     pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Self { status, headers, body: body.into() }
+        Self { status, headers, body: body.into(), ticket: None }
     }
 
     /// Adds one header field, replacing an earlier one of that name. A value that no header can carry is left out.
@@ -93,6 +95,9 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Answers one request.
     async fn handle(&self, request: Request) -> Reply;
+
+    /// The caller left before it was answered, or the answer with this ticket could not be written.
+    async fn unheard(&self, _ticket: &str) {}
 
     /// The answer to a request that the edge itself had to refuse before it was whole.
     fn refuse(&self, refusal: Refusal) -> Reply;

@@ -1,11 +1,12 @@
 //! Money-moving calls under faults, against the sandbox as a process: every reference is paid at most once, and the caller
 //! is told what is true.
 
+use std::io::Write;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::support::http::post;
+use crate::support::http::{connect, post, render};
 use crate::support::sandbox::SandboxProcess;
 use crate::support::{ConfigBuilder, Sidecar, wait_until};
 
@@ -186,4 +187,28 @@ fn a_frozen_account_moves_no_money() {
     sidecar.run_json(&["unfreeze", "shop", "--json"]);
     assert_eq!(create(sidecar.app, "FROZEN001").status, 200);
     assert_eq!(sandbox.payouts("FROZEN001"), 1);
+}
+
+#[test]
+fn a_caller_that_hung_up_before_its_answer_is_told_by_an_event() {
+    let sandbox = SandboxProcess::start();
+    let sidecar = Sidecar::start(&config(&sandbox));
+    let kind = "late_answer";
+    sandbox.fault(
+        &json!({ "kind": kind, "operation": "payout_create", "count": 1, "delay_ms": 1500 }),
+    );
+    let request = render(
+        "POST",
+        "/shop/payout_create",
+        &[("Content-Type", "application/json")],
+        payout("HUNGUP0001").as_bytes(),
+    );
+    let mut stream = connect(sidecar.app);
+    stream.write_all(&request).expect("posted");
+    wait_until("the payout at the provider", || sandbox.payouts("HUNGUP0001") == 1);
+    drop(stream);
+    wait_until("an event", || {
+        let list = ["inbox", "list", "--reference", "HUNGUP0001", "--json"];
+        sidecar.run_json(&list)["events"][0]["type"] == "countersign.payout.pending"
+    });
 }

@@ -108,6 +108,31 @@ impl Journal for Flaky {
         self.inner.asked(id, answer, rules, times, announce).await
     }
 
+    async fn promise_event(&self, id: &PaymentId) -> Result<PaymentView, JournalError> {
+        self.inner.promise_event(id).await
+    }
+
+    async fn note_unheard(&self, id: &PaymentId) -> Result<(), StoreError> {
+        self.inner.note_unheard(id).await
+    }
+
+    async fn owed_events(
+        &self,
+        account: &str,
+        limit: usize,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        self.inner.owed_events(account, limit).await
+    }
+
+    async fn tell_owed(
+        &self,
+        id: &PaymentId,
+        announce: Announce,
+        now_ms: i64,
+    ) -> Result<(), JournalError> {
+        self.inner.tell_owed(id, announce, now_ms).await
+    }
+
     async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError> {
         self.inner.expectation(notice).await
     }

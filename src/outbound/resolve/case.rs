@@ -8,12 +8,12 @@ use super::super::chase::{Learned, question};
 use super::super::conclude::{Listener, conclude, millis, note_resolved, rules_of};
 use super::super::journaled::money_of;
 use super::super::last_look::Announced;
-use super::super::pauses;
+use super::super::{news, pauses};
 use crate::config::Account;
 use crate::json::parse_object;
 use crate::limits::CircuitState;
 use crate::metrics::CallClass;
-use crate::payment::Next;
+use crate::payment::{Final, Next};
 use crate::store::{Closure, JournalError, PaymentView};
 
 /// Attempts at one payment, those inside the call included, after which nothing more is sent: what was sent in vain so
@@ -112,4 +112,24 @@ async fn call_off(
     let view = outbound.store.close_case(&row.id, closure, rules, event, now_ms).await?;
     note_resolved(outbound, &view);
     Ok(())
+}
+
+/// Tells the end of a settled payment to whoever waits for it.
+pub(super) async fn tell(
+    outbound: &Outbound,
+    account: &Account,
+    payment: &PaymentView,
+) -> Result<(), JournalError> {
+    let row = &payment.row;
+    let Some(operation) = account.provider.operation(&row.operation) else {
+        tracing::error!(payment = %row.id, "its operation is no longer in the profile: its end cannot be told");
+        return Ok(());
+    };
+    let why = match row.end() {
+        Some(Final::NotSent) => "it was not sent",
+        _ => "the provider refused it",
+    };
+    let now = outbound.clock.now();
+    let event = news::announcing(account, operation, None, why.to_owned(), now);
+    outbound.store.tell_owed(&row.id, event, now.as_millisecond()).await
 }

@@ -1,4 +1,4 @@
-//! Who works when: two workers for each account, so that no account waits for another's provider.
+//! Who works when: three workers for each account, so that no account waits for another's provider.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,10 +24,12 @@ enum Lane {
     Unknown,
     /// Accepted payments that no notification told of in time.
     Unnoticed,
+    /// Settled payments whose end somebody waits for.
+    Owed,
 }
 
 impl Lane {
-    const ALL: [Self; 2] = [Self::Unknown, Self::Unnoticed];
+    const ALL: [Self; 3] = [Self::Unknown, Self::Unnoticed, Self::Owed];
 
     /// Payments asked about at the same time, per account: resolving must not crowd out the calls of the day, and what is
     /// only missing a notification must not hold up what is in doubt.
@@ -35,6 +37,8 @@ impl Lane {
         match self {
             Self::Unknown => 8,
             Self::Unnoticed => 2,
+            // Nothing is claimed, so the next look is after the last one's work.
+            Self::Owed => 1,
         }
     }
 }
@@ -85,7 +89,7 @@ async fn look_after(outbound: Arc<Outbound>, name: String, lane: Lane) {
         if room > 0 {
             for payment in claim(&outbound, &account, lane, room).await {
                 let span = span_of(&payment);
-                under_way.push(handle(&outbound, account.clone(), payment).instrument(span));
+                under_way.push(handle(&outbound, account.clone(), payment, lane).instrument(span));
             }
         }
         tokio::select! {
@@ -121,8 +125,12 @@ fn span_of(payment: &PaymentView) -> Span {
     )
 }
 
-async fn handle(outbound: &Outbound, account: Arc<Account>, payment: PaymentView) {
-    if let Err(error) = case::resolve(outbound, &account, &payment).await {
+async fn handle(outbound: &Outbound, account: Arc<Account>, payment: PaymentView, lane: Lane) {
+    let done = match lane {
+        Lane::Unknown | Lane::Unnoticed => case::resolve(outbound, &account, &payment).await,
+        Lane::Owed => case::tell(outbound, &account, &payment).await,
+    };
+    if let Err(error) = done {
         tracing::error!("an unknown outcome could not be resolved: {error}");
     }
 }
@@ -139,6 +147,7 @@ async fn claim(
         Lane::Unnoticed => {
             outbound.store.claim_unnoticed(&account.name, now_ms, room, lease_ms).await
         }
+        Lane::Owed => outbound.store.owed_events(&account.name, room).await,
     };
     claimed.unwrap_or_else(|error| {
         tracing::error!(

@@ -4,5 +4,6 @@ mod leaving;
 mod news;
 mod resends;
 mod stops;
+mod waiting;
 mod workers;
 mod world;

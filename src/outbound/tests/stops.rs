@@ -44,8 +44,12 @@ async fn whoever_waits_for_the_same_call_hears_that_it_is_in_progress() {
     world.providers.shop.creates([Act::SaysAfter(Duration::from_secs(3), accepted)]);
     let call = world.paying("shop", "TWICE00001");
     wait_until("the create", async || world.providers.shop.created() > 0).await;
+    let begun = world.journal_waits();
     let second = world.paying("shop", "TWICE00001");
-    tokio::task::yield_now().await;
+    wait_until("the second call to be begun", async || world.journal_waits() > begun).await;
+    // From there to waiting it is one read of the journal.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!second.is_finished(), "it should wait for the first one");
     world.begin_stop();
     let second = second.await.expect("no panic");
     assert_eq!(problem(&second)["code"], "in-progress", "{second:?}");

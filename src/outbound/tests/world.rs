@@ -342,6 +342,16 @@ impl World {
         self.events(reference).await.remove(0)
     }
 
+    /// How often a call has waited for the journal.
+    pub fn journal_waits(&self) -> u64 {
+        let families = self.metrics.families();
+        let family = families.iter().find(|it| it.name() == "countersign_request_phase_seconds");
+        let series = family.into_iter().flat_map(|family| family.get_metric());
+        let journal =
+            |metric: &&Metric| metric.get_label().iter().any(|label| label.value() == "journal");
+        series.filter(journal).map(|metric| metric.get_histogram().get_sample_count()).sum()
+    }
+
     pub fn resolved(&self, end: &str) -> u64 {
         let families = self.metrics.families();
         let family = families.iter().find(|it| it.name() == "countersign_resolved_total");

@@ -4,6 +4,7 @@ mod delivering;
 mod interleavings;
 mod noticing;
 mod operating;
+mod owing;
 pub(super) mod paying;
 mod payments;
 mod receiving;
@@ -23,6 +24,7 @@ pub(super) use delivering::*;
 pub(super) use interleavings::*;
 pub(super) use noticing::*;
 pub(super) use operating::*;
+pub(super) use owing::*;
 pub(super) use paying::*;
 pub(super) use payments::*;
 pub(super) use receiving::*;
@@ -122,6 +124,11 @@ macro_rules! conformance_tests {
             only_a_payment_in_doubt_is_settled_by_hand,
             a_clock_set_back_by_hours_holds_up_no_question,
             every_open_case_is_listed_with_its_history,
+            a_promised_event_is_owed_from_the_end_on_until_it_is_told,
+            of_a_settled_payment_nothing_is_promised,
+            a_notification_is_the_event_that_was_owed,
+            an_answer_that_nobody_heard_is_owed,
+            what_a_dead_process_never_sent_is_told_to_whoever_waits,
             what_left_lately_is_added_up_and_what_came_to_nothing_is_not,
             a_sweep_removes_only_settled_payments_and_none_for_a_week,
             odd_texts_come_back_as_they_were,

@@ -5,13 +5,13 @@ use aws_lc_rs::digest;
 use super::super::inbox::receive;
 use super::super::job::Work;
 use crate::payment::Transition;
-use crate::store::{Announce, PaymentRow, Received};
+use crate::store::{Announce, EventId, NewEvent, PaymentRow, Received};
 
 /// Stores what `announce` makes of a step that is news, or of a payment that is over and that no notification and no
 /// event told of: the event of one end has one key, so it is stored once. Returns `detail` with the event's id where there is one.
 pub(super) fn announce(
     work: &mut Work<'_>,
-    row: &PaymentRow,
+    row: &mut PaymentRow,
     transition: &Transition,
     announce: Option<Announce>,
     detail: String,
@@ -19,10 +19,15 @@ pub(super) fn announce(
     let is_news = transition.is_news() || row.is_over_unnoticed();
     let Some(announce) = announce.filter(|_| is_news) else { return Ok(detail) };
     let Some(event) = announce(row) else { return Ok(detail) };
+    row.owes_event = false;
+    Ok(format!("{detail}, event {}", store(work, &event)?))
+}
+
+/// Stores an event that tells of a payment; the id of the one that told the same before, if one did.
+pub(super) fn store(work: &mut Work<'_>, event: &NewEvent) -> rusqlite::Result<EventId> {
     let hash = digest::digest(&digest::SHA256, event.param.as_bytes());
-    let id = match receive::receive(work, &event, hash.as_ref())? {
-        Received::Stored => event.id,
+    Ok(match receive::receive(work, event, hash.as_ref())? {
+        Received::Stored => event.id.clone(),
         Received::Duplicate { id, .. } => id,
-    };
-    Ok(format!("{detail}, event {id}"))
+    })
 }

@@ -136,7 +136,7 @@ pub(super) fn asked(
         // Its caller was told, and nobody else: without a notification in time it is asked about once more, for the event.
         row.next_ask_at_ms = notice_due(work, &row, times.now_ms)?;
     }
-    let detail = announce(work, &row, &transition, event, detail)?;
+    let detail = announce(work, &mut row, &transition, event, detail)?;
     let entry = Entry { what: "asked", attempt: None, detail: Some(&detail), at_ms: times.now_ms };
     save(work, &row, &entry)?;
     rows::view(work.connection, row).map(Ok)

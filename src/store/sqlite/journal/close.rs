@@ -31,7 +31,7 @@ pub(super) fn close_case(
     };
     let notice_at_ms = notice_due(work, &row, now_ms)?;
     schedule(&mut row, None, notice_at_ms);
-    let detail = announce(work, &row, &transition, event, detail)?;
+    let detail = announce(work, &mut row, &transition, event, detail)?;
     save(work, &row, &Entry { what, attempt: None, detail: Some(&detail), at_ms: now_ms })?;
     rows::view(work.connection, row).map(Ok)
 }

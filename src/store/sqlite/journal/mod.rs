@@ -9,6 +9,7 @@ mod freeze;
 mod look;
 mod moves;
 mod notice;
+mod owed;
 mod recover;
 mod rows;
 mod save;
@@ -152,6 +153,35 @@ impl Journal for SqliteStore {
     ) -> Result<PaymentView, JournalError> {
         let id = id.clone();
         self.write(move |work| ask::asked(work, &id, &answer, &rules, times, announce)).await?
+    }
+
+    async fn promise_event(&self, id: &PaymentId) -> Result<PaymentView, JournalError> {
+        let id = id.clone();
+        self.write(move |work| owed::promise(work, &id)).await?
+    }
+
+    async fn note_unheard(&self, id: &PaymentId) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.write(move |work| owed::unheard(work, &id)).await
+    }
+
+    async fn owed_events(
+        &self,
+        account: &str,
+        limit: usize,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        let (account, limit) = (account.to_owned(), limit.min(CLAIM_MAX));
+        self.read(move |connection| owed::list(connection, &account, limit)).await
+    }
+
+    async fn tell_owed(
+        &self,
+        id: &PaymentId,
+        announce: Announce,
+        now_ms: i64,
+    ) -> Result<(), JournalError> {
+        let id = id.clone();
+        self.write(move |work| owed::tell(work, &id, announce, now_ms)).await?
     }
 
     async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError> {

@@ -131,7 +131,7 @@ pub(super) fn conclude(
         schedule(&mut row, Some(next_ask_at_ms), notice_at_ms);
     }
     hold(work, id, None, now_ms)?;
-    let detail = announce_event(work, &row, &transition, event, detail)?;
+    let detail = announce_event(work, &mut row, &transition, event, detail)?;
     let entry = Entry { what, attempt: Some(attempt), detail: Some(&detail), at_ms: now_ms };
     save(work, &row, &entry)?;
     rows::view(work.connection, row).map(Ok)

@@ -36,6 +36,8 @@ pub(super) fn settle(
     }
     row.amount_differs |= differs(&row, notice);
     row.notified_at_ms = Some(now_ms);
+    // It becomes an event itself.
+    row.owes_event = false;
     if notice.provider_reference.is_some() {
         row.provider_reference.clone_from(&notice.provider_reference);
     }

@@ -2,12 +2,13 @@
 
 use super::super::inbox::plans::connection_with_schema;
 use super::super::inbox::plans::plan;
-use super::{ask, look, notice, recover, rows, spent};
+use super::{ask, look, notice, owed, recover, rows, spent};
 
 #[test]
 fn no_statement_of_a_call_reads_the_whole_journal() {
     let (_place, connection) = connection_with_schema();
-    for conditions in [rows::LATEST, ask::DUE, notice::BY_REFERENCE, notice::BY_PROVIDER_REFERENCE]
+    for conditions in
+        [rows::LATEST, ask::DUE, owed::OWED, notice::BY_REFERENCE, notice::BY_PROVIDER_REFERENCE]
     {
         let sql = format!("SELECT {} FROM payment {conditions}", rows::COLUMNS);
         let plan = plan(&connection, &sql);

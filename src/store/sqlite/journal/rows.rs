@@ -16,7 +16,7 @@ pub(super) const COLUMNS: &str = "id, sequence, account, provider, operation, ki
     generation, fingerprint, amount, currency, provider_reference, state, attempts, open_attempts, \
     told, doubtful_since, absences, last_absence_at, status, provider_code, begun_at, \
     last_attempt_at, settled_at, asks, next_ask_at, notified_at, amount_differs, contradicted, \
-    trace";
+    trace, owes_event";
 
 /// The payment with that id.
 pub(super) fn by_id(
@@ -88,6 +88,7 @@ pub(super) fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         contradicted: row.get(28)?,
         just_resolved: false,
         trace: row.get(29)?,
+        owes_event: row.get("owes_event")?,
     })
 }
 

@@ -81,10 +81,11 @@ pub(super) fn save(
         ":notified_at": row.notified_at_ms,
         ":amount_differs": row.amount_differs,
         ":contradicted": row.contradicted,
+        ":owes_event": row.owes_event,
     })?;
     record(work, row, entry)?;
     work.wake(row.id.as_str());
-    if row.next_ask_at_ms.is_some() {
+    if row.next_ask_at_ms.is_some() || (row.owes_event && row.end().is_some()) {
         work.wake(&account_key(&row.account));
     }
     Ok(())
@@ -96,7 +97,8 @@ const SAVE: &str = "
         doubtful_since = :doubtful_since, absences = :absences, last_absence_at = :last_absence_at,
         status = :status, provider_code = :provider_code, last_attempt_at = :last_attempt_at,
         settled_at = :settled_at, asks = :asks, next_ask_at = :next_ask_at,
-        notified_at = :notified_at, amount_differs = :amount_differs, contradicted = :contradicted
+        notified_at = :notified_at, amount_differs = :amount_differs, contradicted = :contradicted,
+        owes_event = :owes_event
     WHERE sequence = :sequence";
 
 /// Adds to the history.

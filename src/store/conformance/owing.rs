@@ -1,0 +1,98 @@
+//! Events that are owed: to whoever was told to wait for a payment's end, or could not be told it.
+
+use super::super::{Announce, Conclusion, NewEvent, Notice, PaymentId, PaymentRow};
+use super::paying::{answered, conclude, lost, payout, sending, view};
+use super::*;
+use crate::payment::{Final, State};
+use crate::provider::{CodeMeaning, EventStatus};
+
+/// The event of a test, by the payment's reference.
+fn telling() -> Announce {
+    Box::new(|row: &PaymentRow| Some(told(row)))
+}
+
+fn told(row: &PaymentRow) -> NewEvent {
+    event(&format!("told {}", row.reference), Some(&row.reference))
+}
+
+async fn owed(store: &dyn Store) -> Vec<PaymentId> {
+    let owed = store.owed_events("shop", 10).await.expect("a read");
+    owed.into_iter().map(|view| view.row.id).collect()
+}
+
+async fn promise(store: &dyn Store, id: &PaymentId) -> PaymentRow {
+    store.promise_event(id).await.expect("written").row
+}
+
+pub(in crate::store) async fn a_promised_event_is_owed_from_the_end_on_until_it_is_told(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let id = sending(&*store, "A").await;
+    assert_eq!(promise(&*store, &id).await.payment.state, State::Sending { attempt: 1 });
+    assert_eq!(owed(&*store).await, [], "there is no end to tell yet");
+    conclude(&*store, &id, answered(10000, CodeMeaning::Accepted)).await;
+    assert_eq!(owed(&*store).await, [id.clone()]);
+    let store = place.open();
+    assert_eq!(owed(&*store).await, [id.clone()], "a promise outlives its process");
+    for _ in 0..2 {
+        store.tell_owed(&id, telling(), T0).await.expect("written");
+    }
+    assert_eq!(owed(&*store).await, []);
+    assert_eq!(listed(&*store, &Filter::default()).await.len(), 1, "it is told once");
+}
+
+pub(in crate::store) async fn of_a_settled_payment_nothing_is_promised(place: &dyn Place) {
+    let store = place.open();
+    let id = sending(&*store, "A").await;
+    conclude(&*store, &id, answered(21014, CodeMeaning::Refused)).await;
+    assert_eq!(promise(&*store, &id).await.end(), Some(Final::Rejected), "it can be told at once");
+    assert_eq!(owed(&*store).await, []);
+}
+
+pub(in crate::store) async fn a_notification_is_the_event_that_was_owed(place: &dyn Place) {
+    let store = place.open();
+    let id = lost(&*store, "A").await;
+    promise(&*store, &id).await;
+    let notice = Notice {
+        account: "shop".into(),
+        kind: "payout".into(),
+        reference: Some("A".into()),
+        provider_reference: None,
+        status: Some(EventStatus::Succeeded),
+        amount_minor: None,
+        currency: None,
+    };
+    store.receive_notice(event("k", Some("A")), notice).await.expect("stored");
+    assert_eq!(owed(&*store).await, []);
+    store.note_unheard(&id).await.expect("written");
+    assert_eq!(owed(&*store).await, [], "the notification told its caller too");
+}
+
+pub(in crate::store) async fn an_answer_that_nobody_heard_is_owed(place: &dyn Place) {
+    let store = place.open();
+    let (accepted, open) = (sending(&*store, "A").await, sending(&*store, "B").await);
+    conclude(&*store, &accepted, answered(10000, CodeMeaning::Accepted)).await;
+    for id in [&accepted, &open] {
+        store.note_unheard(id).await.expect("written");
+    }
+    assert_eq!(owed(&*store).await, [accepted]);
+    conclude(&*store, &open, Conclusion::NotSent { reason: "no connection".into() }).await;
+    store.give_up(&open, "no connection", T0).await.expect("written");
+    assert!(owed(&*store).await.contains(&open), "also when it was not sent");
+}
+
+pub(in crate::store) async fn what_a_dead_process_never_sent_is_told_to_whoever_waits(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let new = payout("A");
+    let id = new.id.clone();
+    store.begin(new).await.expect("written down");
+    promise(&*store, &id).await;
+    store.close().await.expect("closed");
+    let store = place.open();
+    store.recover(T0).await.expect("recovered");
+    assert_eq!(view(&*store, &id).await.row.end(), Some(Final::NotSent));
+    assert_eq!(owed(&*store).await, [id]);
+}

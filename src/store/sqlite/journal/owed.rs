@@ -1,0 +1,84 @@
+//! Events that are owed: to whoever was told to wait for a payment's end, or could not be told it.
+
+use rusqlite::{Connection, params};
+
+use super::super::job::Work;
+use super::account_key;
+use super::announce;
+use super::moves::find;
+use super::rows;
+use super::save::{Entry, save};
+use crate::store::{Announce, JournalError, PaymentId, PaymentRow, PaymentView};
+
+/// Owes an event of the payment's end, unless it is settled.
+pub(super) fn promise(
+    work: &mut Work<'_>,
+    id: &PaymentId,
+) -> rusqlite::Result<Result<PaymentView, JournalError>> {
+    let mut row = match find(work, id)? {
+        Ok(row) => row,
+        Err(error) => return Ok(Err(error)),
+    };
+    if row.end().is_none() && !row.owes_event {
+        row.owes_event = true;
+        owe(work, &row)?;
+    }
+    rows::view(work.connection, row).map(Ok)
+}
+
+/// Owes an event of a payment whose caller heard nothing. Of one that a notification told of there is an event.
+pub(super) fn unheard(work: &mut Work<'_>, id: &PaymentId) -> rusqlite::Result<()> {
+    let Ok(row) = find(work, id)? else { return Ok(()) };
+    if row.notified_at_ms.is_none() {
+        owe(work, &row)?;
+        work.wake(&account_key(&row.account));
+    }
+    Ok(())
+}
+
+fn owe(work: &Work<'_>, row: &PaymentRow) -> rusqlite::Result<()> {
+    let sql = "UPDATE payment SET owes_event = 1 WHERE sequence = ?1";
+    work.connection.prepare_cached(sql)?.execute([row.sequence]).map(|_| ())
+}
+
+/// Settled payments of `account` whose event is owed.
+pub(super) fn list(
+    connection: &Connection,
+    account: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<PaymentView>> {
+    let sql = format!("SELECT {} FROM payment {OWED}", rows::COLUMNS);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let owed: Vec<PaymentRow> = connection
+        .prepare_cached(&sql)?
+        .query_map(params![account, limit], rows::payment_row)?
+        .collect::<rusqlite::Result<_>>()?;
+    owed.into_iter().map(|row| rows::view(connection, row)).collect()
+}
+
+pub(super) const OWED: &str = "INDEXED BY payment_owed
+    WHERE account = ?1 AND owes_event = 1 AND settled_at IS NOT NULL LIMIT ?2";
+
+/// Stores the event, and owes it no longer.
+pub(super) fn tell(
+    work: &mut Work<'_>,
+    id: &PaymentId,
+    event: Announce,
+    now_ms: i64,
+) -> rusqlite::Result<Result<(), JournalError>> {
+    let mut row = match find(work, id)? {
+        Ok(row) => row,
+        Err(error) => return Ok(Err(error)),
+    };
+    if !row.owes_event || row.end().is_none() {
+        return Ok(Ok(()));
+    }
+    row.owes_event = false;
+    let detail = match event(&row) {
+        Some(event) => Some(format!("event {}", announce::store(work, &event)?)),
+        None => None,
+    };
+    let entry = Entry { what: "told", attempt: None, detail: detail.as_deref(), at_ms: now_ms };
+    save(work, &row, &entry)?;
+    Ok(Ok(()))
+}
