@@ -32,9 +32,9 @@ pub(in crate::store) async fn a_promised_event_is_owed_from_the_end_on_until_it_
     assert_eq!(promise(&*store, &id).await.payment.state, State::Sending { attempt: 1 });
     assert_eq!(owed(&*store).await, [], "there is no end to tell yet");
     conclude(&*store, &id, answered(10000, CodeMeaning::Accepted)).await;
-    assert_eq!(owed(&*store).await, [id.clone()]);
+    assert_eq!(owed(&*store).await, vec![id.clone()]);
     let store = place.open();
-    assert_eq!(owed(&*store).await, [id.clone()], "a promise outlives its process");
+    assert_eq!(owed(&*store).await, vec![id.clone()], "a promise outlives its process");
     for _ in 0..2 {
         store.tell_owed(&id, telling(), T0).await.expect("written");
     }
