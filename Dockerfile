@@ -48,7 +48,7 @@ COPY --from=build /image/etc/countersign /etc/countersign
 COPY LICENSE /usr/share/doc/countersign/LICENSE
 
 ENV COUNTERSIGN_CONFIG=/etc/countersign/countersign.toml
-# `store.url` is below it by default. Keep the volume: it holds the journal of payments.
+# For `store.url`: an absolute path below it. Keep the volume: it holds the journal of payments.
 WORKDIR /var/lib/countersign
 VOLUME ["/var/lib/countersign"]
 # By number, so that Kubernetes can tell that it is not root.

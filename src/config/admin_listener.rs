@@ -7,6 +7,7 @@ use super::compile;
 use super::file::ConfigFile;
 use super::listen;
 use super::section::Section;
+use super::seen::Seen;
 use super::snapshot::Listener;
 use super::sources::Sources;
 use super::syntax;
@@ -18,9 +19,10 @@ use crate::mistake::Mistake;
 /// # Errors
 /// When the file cannot be read, is not TOML, or that listener is not one.
 pub fn admin_listener(path: &Path) -> Result<Listener, Vec<Mistake>> {
-    let text = compile::text(path).map_err(|problem| vec![Mistake::new("", problem)])?;
+    let mut seen = Seen::default();
+    let text = compile::text(path, &mut seen).map_err(|problem| vec![Mistake::new("", problem)])?;
     let root = Section::<ConfigFile>::root(syntax::parse(&text)?);
-    let mut walk = Walk::new(Sources::new(&|name| std::env::var_os(name), &text));
+    let mut walk = Walk::new(Sources::new(&|name| std::env::var_os(name), &text).beside(seen));
     match listen::admin(&mut walk, &root.value.listen.value) {
         Some(listener) if walk.mistakes.is_empty() => Ok(listener),
         _ => Err(walk.mistakes),

@@ -17,6 +17,7 @@ use super::file::{ConfigFile, LogFile, StoreFile};
 use super::listen;
 use super::mixups::{self, Facts};
 use super::observe;
+use super::paths::Found;
 use super::reload;
 use super::section::Section;
 use super::seen::Seen;
@@ -25,6 +26,7 @@ use super::sources::{
     CONFIG_BYTES_MAX, CONFIG_FILE, Environment, Sources, read_regular, unreadable,
 };
 use super::syntax;
+use super::texts::StoreText;
 use super::walk::Walk;
 use crate::clock::Clock;
 use crate::mistake::Mistake;
@@ -54,7 +56,7 @@ pub struct Refused {
     pub seen: Seen,
 }
 
-/// Reads and compiles the file at `path`; relative paths in it are resolved from the working directory.
+/// Reads and compiles the file at `path`; relative paths in it start at its folder.
 pub fn load(path: &Path) -> Result<Loaded, Vec<Mistake>> {
     read(path, Duration::ZERO).map_err(|refused| refused.mistakes)
 }
@@ -89,9 +91,7 @@ pub fn load_text(text: &str) -> Result<Loaded, Vec<Mistake>> {
 
 fn read_once(path: &Path) -> Result<Loaded, Refused> {
     let mut seen = Seen::default();
-    let bytes = configuration_bytes(path, &mut seen);
-    let text = bytes.and_then(|bytes| text_of(path, &bytes));
-    let text = match text {
+    let text = match text(path, &mut seen) {
         Ok(text) => text,
         Err(problem) => return Err(Refused { mistakes: vec![Mistake::new("", problem)], seen }),
     };
@@ -119,9 +119,7 @@ fn compile_from(
         Err(mistakes) => return Err(Refused { mistakes, seen }),
     };
     let root = Section::<ConfigFile>::root(value);
-    let mut sources = Sources::new(environment, text);
-    sources.seen = seen;
-    let mut walk = Walk::new(sources);
+    let mut walk = Walk::new(Sources::new(environment, text).beside(seen));
     let built = walk.section(&root).and_then(|file| build(&mut walk, file, now));
     let Walk { sources, mistakes, warnings, readings } = walk;
     match built {
@@ -147,7 +145,7 @@ fn build(walk: &mut Walk<'_>, file: &ConfigFile, now: Timestamp) -> Option<(Boot
     let listeners = walk.section(&file.listen).map(|listen| listen::compile(walk, listen));
     let store = walk.section(&file.store).map(|store| {
         let retention = retention(walk, store);
-        (walk.or(&store.url, StoreFile::URL), retention)
+        (store_url(walk, store), retention)
     });
     let log = walk.section(&file.log).map(|log| Log {
         format: walk.or(&log.format, LogFile::FORMAT),
@@ -167,12 +165,34 @@ fn build(walk: &mut Walk<'_>, file: &ConfigFile, now: Timestamp) -> Option<(Boot
         app: listeners.app?,
         notify: listeners.notify,
         admin: listeners.admin?,
-        store: StoreUrl(url.0),
+        store: url,
         log: log?,
         audit,
         tracing,
     };
     Some((boot, Settings { retention, reload: reload?, accounts }))
+}
+
+/// Where the store is. One at each of the places that may be meant is a mistake: the wrong one has forgotten payments.
+fn store_url(walk: &mut Walk<'_>, store: &StoreFile) -> StoreUrl {
+    let StoreText(url) = walk.or(&store.url, StoreFile::URL);
+    // What is no path is told by whoever opens it.
+    let Some(written) = url.strip_prefix(StoreText::SCHEME).filter(|it| !it.starts_with("//"))
+    else {
+        return StoreUrl(url);
+    };
+    let located = walk.sources.paths.locate(written);
+    if let Found::Beside(other) = &located.found {
+        let problem = format!(
+            "`{written}` leads to two stores, `{}` and `{other}`, expected one: move away the one that does not hold the \
+             payments, or write the absolute path of the one that does",
+            located.path
+        );
+        walk.mistake(&store.url.path, problem);
+    } else if let Some(warning) = located.warning(written) {
+        walk.warn(&store.url.path, warning);
+    }
+    StoreUrl(format!("{}{}", StoreText::SCHEME, located.path))
 }
 
 fn retention(walk: &mut Walk<'_>, store: &StoreFile) -> Retention {
@@ -247,8 +267,8 @@ fn configuration_bytes(path: &Path, seen: &mut Seen) -> Result<Zeroizing<Vec<u8>
 }
 
 /// The text of a configuration file. The error says what is wrong, without any of the text.
-pub(super) fn text(path: &Path) -> Result<Zeroizing<String>, String> {
-    text_of(path, &configuration_bytes(path, &mut Seen::default())?)
+pub(super) fn text(path: &Path, seen: &mut Seen) -> Result<Zeroizing<String>, String> {
+    text_of(path, &configuration_bytes(path, seen)?)
 }
 
 fn text_of(path: &Path, bytes: &[u8]) -> Result<Zeroizing<String>, String> {

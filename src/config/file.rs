@@ -90,7 +90,7 @@ impl ListenFile {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct StoreFile {
-    /// `sqlite:` and the path of the database file, relative to the working directory. A change needs a restart.
+    /// `sqlite:` and the path of the database file, relative to this file's folder. A change needs a restart.
     #[schemars(extend("default" = StoreFile::URL))]
     pub url: Leaf<StoreText>,
     /// How long delivered and discarded events are kept, as a duration such as `30d`.

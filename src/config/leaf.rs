@@ -145,7 +145,7 @@ impl JsonSchema for Reference {
             "description": "Where the value is found. It must not be empty; line breaks at its end are not part of it.",
             "oneOf": [
                 only("env", "The name of an environment variable."),
-                only("file", "The path of a file, relative to the working directory of the process."),
+                only("file", "The path of a file, relative to the configuration file's folder."),
             ],
         })
     }

@@ -21,6 +21,7 @@ mod live;
 mod mixups;
 mod money;
 mod observe;
+mod paths;
 mod pem;
 mod reload;
 mod restart;

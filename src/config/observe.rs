@@ -18,7 +18,7 @@ use super::walk::Walk;
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct AuditFile {
-    /// The file that lines are added to, relative to the working directory; a second one beside it, with `.head` at the
+    /// The file that lines are added to, relative to this file's folder; a second one beside it, with `.head` at the
     /// end of its name, remembers how far it got. No audit log by default.
     pub file: Leaf<FilePath>,
 }
@@ -61,8 +61,12 @@ const TRACES_PATH: &str = "/v1/traces";
 
 /// Checks `[audit]`. Nothing where no file is named.
 pub(super) fn audit(walk: &mut Walk<'_>, file: &AuditFile) -> Option<Audit> {
-    let path = walk.optional(&file.file)?;
-    Some(Audit { file: path.0.into() })
+    let FilePath(written) = walk.optional(&file.file)?;
+    let (located, warning) = walk.sources.locate(&written);
+    if let Some(warning) = warning {
+        walk.warn(&file.file.path, warning);
+    }
+    Some(Audit { file: located.path.into() })
 }
 
 /// Checks `[tracing]`. Nothing where there is nowhere to export to, and where something in it is wrong.

@@ -112,4 +112,25 @@ mod tests {
         let Err(refused) = config::read(&file, Duration::ZERO) else { panic!("it has mistakes") };
         assert_eq!(refused.seen.files().collect::<Vec<_>>(), [file.as_path(), key.as_path()]);
     }
+
+    #[test]
+    fn a_relative_path_is_watched_where_it_leads_and_where_it_once_led() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, key) = (folder.path().join("c.toml"), "keys/no-such-key");
+        let text = format!(
+            "[[account]]\nname = \"shop\"\nsigning_key = [{{ id = \"k\", private_key = {{ file = {key:?} }} }}]"
+        );
+        fs::write(&file, text).expect("written");
+        let Err(refused) = config::read(&file, Duration::ZERO) else { panic!("it has mistakes") };
+        let (here, there) =
+            (folder.path().join(key), std::env::current_dir().expect("a folder").join(key));
+        let seen: Vec<&Path> = refused.seen.files().collect();
+        assert!(
+            seen.len() == 3 && seen.contains(&here.as_path()) && seen.contains(&there.as_path()),
+            "{seen:?}"
+        );
+        fs::create_dir(folder.path().join("keys")).expect("made");
+        fs::write(&here, "a key").expect("written");
+        assert!(!refused.seen.still_holds(), "the file appeared where it is looked for");
+    }
 }

@@ -1,6 +1,6 @@
 //! Reads what configuration values refer to: environment variables and files. Keeps the hash over all that was read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -9,6 +9,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
+use super::paths::{Located, Paths};
 use super::seen::Seen;
 use crate::sign::hex;
 
@@ -29,6 +30,9 @@ pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<std::ffi::OsString>
 pub(super) struct Sources<'a> {
     /// The files that were read so far.
     pub seen: Seen,
+    pub paths: Paths,
+    /// Paths about which something was said already.
+    told: BTreeSet<String>,
     environment: Environment<'a>,
     hash: Context,
     contents: HashMap<String, Result<Contents, String>>,
@@ -43,6 +47,8 @@ pub(super) struct Resolved {
     pub text: Zeroizing<String>,
     /// The file is open to its group or to everyone.
     pub is_exposed: bool,
+    /// Worth saying about where the file was found.
+    pub warning: Option<String>,
 }
 
 impl<'a> Sources<'a> {
@@ -50,12 +56,26 @@ impl<'a> Sources<'a> {
     pub fn new(environment: Environment<'a>, configuration: &str) -> Self {
         let mut sources = Self {
             seen: Seen::default(),
+            paths: Paths::default(),
+            told: BTreeSet::new(),
             environment,
             hash: Context::new(&SHA256),
             contents: HashMap::new(),
         };
         sources.add_to_hash(configuration.as_bytes());
         sources
+    }
+
+    /// The same for text that stood in the file that `seen` names: relative paths start at its folder.
+    pub fn beside(self, seen: Seen) -> Self {
+        Self { paths: Paths::of(seen.configuration()), seen, ..self }
+    }
+
+    /// Where the path `written` leads, and, once for each, what is worth saying about that.
+    pub fn locate(&mut self, written: &str) -> (Located, Option<String>) {
+        let located = self.paths.locate(written);
+        let warning = located.warning(written).filter(|_| self.told.insert(written.to_owned()));
+        (located, warning)
     }
 
     /// The value of environment variable `name`. The error is what is wrong, without any of the value.
@@ -75,7 +95,7 @@ impl<'a> Sources<'a> {
         })?;
         let bytes = Zeroizing::new(value.into_encoded_bytes());
         let text = text_of(&bytes, &format!("environment variable `{name}`"))?;
-        Ok(Resolved { text, is_exposed: false })
+        Ok(Resolved { text, is_exposed: false, warning: None })
     }
 
     /// The contents of the file at `path`. The error is what is wrong, without any of the contents.
@@ -88,18 +108,24 @@ impl<'a> Sources<'a> {
         if !looks_like_a_path {
             return Err("found something that cannot be the path of a file after `file`".into());
         }
-        let (bytes, mode) = self.contents(path)?;
+        let (located, warning) = self.locate(path);
+        let (bytes, mode) = self.contents(&located)?;
         self.add_to_hash(path.as_bytes());
         self.add_to_hash(&bytes);
         let text = text_of(&bytes, &format!("file `{path}`"))?;
-        Ok(Resolved { text, is_exposed: mode & 0o077 != 0 })
+        Ok(Resolved { text, is_exposed: mode & 0o077 != 0, warning })
     }
 
-    fn contents(&mut self, path: &str) -> Result<Contents, String> {
+    fn contents(&mut self, located: &Located) -> Result<Contents, String> {
+        let path = located.path.as_str();
         if let Some(known) = self.contents.get(path) {
             return known.clone();
         }
         let found = read_regular(FILE, path, FILE_BYTES_MAX);
+        if let Some(awaited) = located.awaited() {
+            let missing = read_regular(FILE, awaited, FILE_BYTES_MAX);
+            self.seen.note(awaited, missing.as_ref().map(|(bytes, _)| bytes.as_slice()));
+        }
         self.seen.note(path, found.as_ref().map(|(bytes, _)| bytes.as_slice()));
         self.contents.insert(path.to_owned(), found.clone());
         found

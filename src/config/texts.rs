@@ -278,6 +278,11 @@ impl Setting for MemberName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StoreText(pub String);
 
+impl StoreText {
+    /// What stands before the path.
+    pub const SCHEME: &str = "sqlite:";
+}
+
 impl Setting for StoreText {
     const SECRET: bool = false;
 
@@ -286,7 +291,7 @@ impl Setting for StoreText {
     }
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        match text.strip_prefix("sqlite:") {
+        match text.strip_prefix(Self::SCHEME) {
             Some(path) if !path.is_empty() && !path.chars().any(char::is_control) => {
                 Ok(Self(text.to_owned()))
             }

@@ -134,6 +134,9 @@ impl<'a> Walk<'a> {
     ) -> Option<Zeroizing<String>> {
         let found = self.sources.file(file);
         let resolved = self.resolved(path, found)?;
+        if let Some(warning) = &resolved.warning {
+            self.warn(path, warning);
+        }
         if is_secret && resolved.is_exposed && !demo::is_published(&resolved.text) {
             let warning =
                 format!("file `{file}` is open to its group or to everyone, expected mode 0600");

@@ -20,6 +20,9 @@ pub(super) struct Report {
     /// Of the configuration and every file it names; nothing when there are mistakes.
     pub hash: Option<String>,
     pub listen: Option<ListenReport>,
+    /// Where the store is, a relative path made absolute.
+    pub store: Option<String>,
+    pub audit: Option<String>,
     pub accounts: Vec<AccountReport>,
     pub warnings: Vec<String>,
 }
@@ -103,6 +106,8 @@ impl Report {
             mistakes,
             hash: None,
             listen: None,
+            store: None,
+            audit: None,
             accounts: Vec::new(),
             warnings: Vec::new(),
         };
@@ -115,6 +120,8 @@ impl Report {
             ok: true,
             hash: Some(snapshot.hash.clone()),
             listen: Some(ListenReport::new(&boot)),
+            store: Some(boot.store.0.clone()),
+            audit: boot.audit.map(|audit| audit.file.display().to_string()),
             accounts: accounts.map(|account| AccountReport::new(account, clock.now())).collect(),
             warnings,
             ..wrong(Vec::new())

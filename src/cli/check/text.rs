@@ -45,6 +45,11 @@ fn summary(report: &Report, out: &mut String) -> fmt::Result {
             listen.app, listen.admin
         )?;
     }
+    for (name, place) in [("store", &report.store), ("audit log", &report.audit)] {
+        if let Some(place) = place {
+            writeln!(out, "{name:<14}  {place}")?;
+        }
+    }
     for (index, account) in report.accounts.iter().enumerate() {
         let earlier = &report.accounts[..index];
         account_summary(account, earlier, out)?;

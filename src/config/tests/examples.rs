@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{ACCOUNT, loaded};
+use super::ACCOUNT;
 use crate::config::{load, schema, syntax};
 
 fn shipped() -> Vec<PathBuf> {
@@ -47,7 +47,8 @@ fn every_shipped_configuration_loads_and_fits_the_schema() {
 
 #[test]
 fn a_first_run_has_nothing_to_warn_about_but_the_profile() {
-    let loaded = loaded(&fs::read_to_string("config/countersign.toml").expect("text"));
+    let loaded = load(Path::new("config/countersign.toml"))
+        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     for warning in &loaded.warnings {
         assert!(
             warning.contains("not confirmed by the provider's documentation"),
