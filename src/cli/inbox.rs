@@ -9,19 +9,16 @@ mod table;
 pub(super) use table::time;
 
 use std::io::Write;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::journal::audited;
 use super::output::{print_json, stdout};
-use super::{CommandError, ConfigFile, Exit, runtime};
+use super::store::{Opened, open};
+use super::{CommandError, ConfigFile, Exit};
 use crate::clock::Clock;
 use crate::config;
-use crate::store::{
-    self, Cursor, EventId, EventState, Filter, Selection, Store, StoreError, StoreUrl, Tally,
-};
+use crate::store::{Cursor, EventId, EventState, Filter, Selection, Tally};
 
 /// Events printed by `list` unless said otherwise.
 const LIMIT_DEFAULT: u16 = 50;
@@ -132,53 +129,48 @@ impl WhichArgs {
 pub fn run(args: Args) -> Result<Exit, CommandError> {
     let loaded =
         config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
-    let url = loaded.boot.store.0.parse::<StoreUrl>();
-    let url = url.map_err(|error| CommandError::failed(format!("`store.url`: {error}")))?;
-    let store = store::open_existing(&url).map_err(failed)?;
-    let store = match &args.action {
-        Action::List { .. } | Action::Show { .. } => store,
+    let opened = open(&loaded.boot)?;
+    let opened = match &args.action {
+        Action::List { .. } | Action::Show { .. } => opened,
         Action::Replay { .. } | Action::Discard { .. } => {
-            audited(store, loaded.boot.audit.as_ref())?
+            opened.audited(loaded.boot.audit.as_ref())?
         }
     };
-    runtime()?.block_on(async {
-        let done = act(args.action, args.json, &store).await;
-        store.close().await.map_err(failed)?;
-        done
-    })
+    opened.with(act(args.action, args.json, &opened))
 }
 
-async fn act(action: Action, as_json: bool, store: &Arc<dyn Store>) -> Result<Exit, CommandError> {
+async fn act(action: Action, as_json: bool, opened: &Opened) -> Result<Exit, CommandError> {
+    let store = &opened.store;
     let now_ms = Clock::System.unix_ms();
     let mut out = stdout();
     match action {
         Action::List { filter, limit, after } => {
             let listing = store.list(&filter.into(), after.map(Cursor), limit.into()).await;
-            let listing = listing.map_err(failed)?;
+            let listing = listing?;
             match as_json {
-                true => print_json(&table::as_json(&listing), &mut out)?,
-                false => out.write_all(table::as_text(&listing).as_bytes())?,
+                true => print_json(&opened.used().add_to(table::as_json(&listing)), &mut out)?,
+                false => write!(out, "{}\n{}\n", table::as_text(&listing), opened.used())?,
             }
             Ok(Exit::Done)
         }
         Action::Show { id } => {
-            let Some(event) = store.show(&id).await.map_err(failed)? else {
-                return Err(CommandError::failed(format!("no event `{id}` in the inbox")));
+            let Some(event) = store.show(&id).await? else {
+                let problem = format!("no event `{id}` in the inbox; {}", opened.used());
+                return Err(CommandError::failed(problem));
             };
             match as_json {
-                true => print_json(&show::as_json(&event), &mut out)?,
-                false => out.write_all(show::as_text(&event).as_bytes())?,
+                true => print_json(&opened.used().add_to(show::as_json(&event)), &mut out)?,
+                false => write!(out, "{}\n{}\n", show::as_text(&event), opened.used())?,
             }
             Ok(Exit::Done)
         }
         Action::Replay { which } => {
-            let tally = store.replay(&which.selection()?, now_ms).await.map_err(failed)?;
-            report("replayed", tally, as_json, &mut out)
+            let tally = store.replay(&which.selection()?, now_ms).await?;
+            report("replayed", tally, as_json, opened, &mut out)
         }
         Action::Discard { which, reason } => {
-            let tally =
-                store.discard(&which.selection()?, &reason, now_ms).await.map_err(failed)?;
-            report("discarded", tally, as_json, &mut out)
+            let tally = store.discard(&which.selection()?, &reason, now_ms).await?;
+            report("discarded", tally, as_json, opened, &mut out)
         }
     }
 }
@@ -188,12 +180,15 @@ fn report(
     what: &str,
     tally: Tally,
     as_json: bool,
+    opened: &Opened,
     out: &mut impl Write,
 ) -> Result<Exit, CommandError> {
     let Tally { changed, in_flight, unchanged, unknown } = tally;
     match as_json {
         true => print_json(
-            &json!({ what: changed, "in_flight": in_flight, "unchanged": unchanged, "unknown": unknown }),
+            &opened.used().add_to(json!({
+                what: changed, "in_flight": in_flight, "unchanged": unchanged, "unknown": unknown,
+            })),
             out,
         )?,
         false => {
@@ -207,6 +202,7 @@ fn report(
                     writeln!(out, "{count} {remark}")?;
                 }
             }
+            writeln!(out, "{}", opened.used())?;
         }
     }
     Ok(if unknown == 0 { Exit::Done } else { Exit::Failed })
@@ -217,8 +213,4 @@ fn state(word: &str) -> Result<EventState, String> {
         let words: Vec<&str> = EventState::ALL.iter().map(|state| state.as_str()).collect();
         format!("expected one of {}", words.join(", "))
     })
-}
-
-fn failed(error: StoreError) -> CommandError {
-    CommandError::failed(error.to_string())
 }

@@ -1,16 +1,12 @@
-//! `countersign freeze` and `unfreeze`, and opening the store for commands that look at the journal.
-
-use std::sync::Arc;
+//! `countersign freeze` and `unfreeze`.
 
 use serde_json::json;
 
 use super::output::{print_json, stdout};
-use super::{CommandError, ConfigFile, Exit, runtime};
-use crate::audit::{self, Actor};
+use super::store::{Opened, open};
+use super::{CommandError, ConfigFile, Exit};
 use crate::clock::Clock;
-use crate::config::{self, LogFormat};
-use crate::logging;
-use crate::store::{self, Store, StoreError, StoreUrl};
+use crate::config;
 
 #[derive(Debug, clap::Args)]
 pub struct FreezeArgs {
@@ -38,28 +34,42 @@ pub struct UnfreezeArgs {
 }
 
 pub fn freeze(args: FreezeArgs) -> Result<Exit, CommandError> {
-    let store = open_for(&args.file, &args.account)?;
+    let opened = open_for(&args.file, &args.account)?;
     let now_ms = Clock::System.unix_ms();
-    with_store(&store, store.freeze(&args.account, &args.reason, now_ms))?;
-    tell(args.json, &args.account, true, "is frozen: nothing that moves money is begun or sent")
+    opened.with(opened.store.freeze(&args.account, &args.reason, now_ms))?;
+    let words = "is frozen: nothing that moves money is begun or sent";
+    tell(args.json, &args.account, true, words, &opened)
 }
 
 pub fn unfreeze(args: UnfreezeArgs) -> Result<Exit, CommandError> {
-    let store = open_for(&args.file, &args.account)?;
-    let was_frozen = with_store(&store, store.unfreeze(&args.account))?;
+    let opened = open_for(&args.file, &args.account)?;
+    let was_frozen = opened.with(opened.store.unfreeze(&args.account))?;
     let words = if was_frozen { "is no longer frozen" } else { "was not frozen" };
-    tell(args.json, &args.account, false, words)
+    tell(args.json, &args.account, false, words, &opened)
 }
 
-fn tell(as_json: bool, account: &str, frozen: bool, words: &str) -> Result<Exit, CommandError> {
-    match as_json {
-        true => print_json(&json!({ "account": account, "frozen": frozen }), &mut stdout())?,
-        false => println!("account `{account}` {words}"),
+fn tell(
+    as_json: bool,
+    account: &str,
+    frozen: bool,
+    words: &str,
+    opened: &Opened,
+) -> Result<Exit, CommandError> {
+    let used = opened.used();
+    if as_json {
+        let told = used.add_to(json!({ "account": account, "frozen": frozen }));
+        print_json(&told, &mut stdout())?;
+        return Ok(Exit::Done);
+    }
+    println!("account `{account}` {words}");
+    match frozen && !used.sidecar_running {
+        true => println!("{used}, the freeze holds for the next one that starts on it"),
+        false => println!("{used}"),
     }
     Ok(Exit::Done)
 }
 
-fn open_for(file: &ConfigFile, account: &str) -> Result<Arc<dyn Store>, CommandError> {
+fn open_for(file: &ConfigFile, account: &str) -> Result<Opened, CommandError> {
     let loaded =
         config::load(&file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
     if !loaded.snapshot.accounts.contains_key(account) {
@@ -67,45 +77,5 @@ fn open_for(file: &ConfigFile, account: &str) -> Result<Arc<dyn Store>, CommandE
         let problem = format!("no account `{account}`, expected one of {}", names.join(", "));
         return Err(CommandError::usage(problem));
     }
-    let store = open(&loaded.boot.store.0)?;
-    audited(store, loaded.boot.audit.as_ref())
-}
-
-/// `store` with what the command does to it written down, where the configuration wants that.
-pub(super) fn audited(
-    store: Arc<dyn Store>,
-    settings: Option<&config::Audit>,
-) -> Result<Arc<dyn Store>, CommandError> {
-    if settings.is_some() {
-        // What keeps entries from being written is not an error of the command, but has to be seen.
-        logging::install(LogFormat::Text, "warn", None);
-    }
-    let actor = Actor::Cli(rustix::process::getuid().as_raw());
-    let opened = audit::open_audited(store, settings, Clock::System, actor);
-    let (store, _) =
-        opened.map_err(|error| CommandError::failed(format!("`audit.file`: {error}")))?;
-    Ok(store)
-}
-
-/// Opens the store at `url`, beside a sidecar that may be running on it.
-pub(super) fn open(url: &str) -> Result<Arc<dyn Store>, CommandError> {
-    let url = url.parse::<StoreUrl>();
-    let url = url.map_err(|error| CommandError::failed(format!("`store.url`: {error}")))?;
-    store::open(&url).map_err(failed)
-}
-
-/// Does `work` and closes the store.
-pub(super) fn with_store<T>(
-    store: &Arc<dyn Store>,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, CommandError> {
-    runtime()?.block_on(async {
-        let done = work.await;
-        store.close().await.map_err(failed)?;
-        done.map_err(failed)
-    })
-}
-
-pub(super) fn failed(error: StoreError) -> CommandError {
-    CommandError::failed(error.to_string())
+    open(&loaded.boot)?.audited(loaded.boot.audit.as_ref())
 }

@@ -25,6 +25,7 @@ mod sandbox;
 mod schema;
 mod sign;
 mod signed;
+mod store;
 mod verify;
 mod version;
 

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::inbox::time;
-use super::journal::{failed, open, with_store};
 use super::output::{print_json, stdout};
-use super::{CommandError, ConfigFile, Exit, runtime};
+use super::store::open;
+use super::{CommandError, ConfigFile, Exit};
 use crate::config;
 use crate::payment::State;
 use crate::store::{Cursor, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow};
@@ -72,7 +72,8 @@ enum Action {
 pub fn run(args: Args) -> Result<Exit, CommandError> {
     let loaded =
         config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
-    let store = open(&loaded.boot.store.0)?;
+    let opened = open(&loaded.boot)?;
+    let store = &opened.store;
     let mut out = stdout();
     match args.action {
         Action::List { account, operation, reference, state, from, until, limit, after } => {
@@ -85,36 +86,34 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
                 until_ms: until.map(Timestamp::as_millisecond),
             };
             let listing = store.list_payments(&filter, after.map(Cursor), limit);
-            let listing = with_store(&store, listing)?;
+            let listing = opened.with(listing)?;
             match args.json {
-                true => print_json(&listing_json(&listing), &mut out)?,
-                false => out.write_all(listing_text(&listing).as_bytes())?,
+                true => print_json(&opened.used().add_to(listing_json(&listing)), &mut out)?,
+                false => write!(out, "{}\n{}\n", listing_text(&listing), opened.used())?,
             }
         }
         Action::Show { id } => {
-            let Some(detail) = with_store(&store, store.show_payment(&id))? else {
-                return Err(CommandError::failed(format!("no payment `{id}` in the journal")));
+            let Some(detail) = opened.with(store.show_payment(&id))? else {
+                let problem = format!("no payment `{id}` in the journal; {}", opened.used());
+                return Err(CommandError::failed(problem));
             };
             match args.json {
-                true => print_json(&detail_json(&detail), &mut out)?,
-                false => out.write_all(detail_text(&detail).as_bytes())?,
+                true => print_json(&opened.used().add_to(detail_json(&detail)), &mut out)?,
+                false => write!(out, "{}\n{}\n", detail_text(&detail), opened.used())?,
             }
         }
         Action::Settle(settle) => {
-            let settled = runtime()?.block_on(async {
-                let settled = settle.run(&store, &loaded.snapshot).await;
-                store.close().await.map_err(failed)?;
-                settled
-            })?;
+            let settled = opened.with(settle.run(store, &loaded.snapshot))?;
             let row = &settled.row;
             match args.json {
-                true => print_json(&row_json(row), &mut out)?,
+                true => print_json(&opened.used().add_to(row_json(row)), &mut out)?,
                 false => writeln!(
                     out,
-                    "payment `{}` ({}) is settled as {}",
+                    "payment `{}` ({}) is settled as {}\n{}",
                     row.id,
                     row.reference,
-                    row.payment.state.as_str()
+                    row.payment.state.as_str(),
+                    opened.used()
                 )?,
             }
         }

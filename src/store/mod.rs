@@ -60,23 +60,24 @@ pub trait Store: Inbox + Journal {
     async fn close(&self) -> Result<(), StoreError>;
 }
 
-/// Opens the store at `url`, creating it or bringing its schema up to date. Blocks for a moment: call it at start.
+/// Opens the store at `url` for a process that makes payments, creating it or bringing its schema up to date; commands can
+/// see from then on that it is in use. Blocks for a moment: call it at start.
 pub fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
     match url {
         StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
     }
 }
 
-/// As [`open`], for commands that look at what a sidecar has stored: a store that is not there is an error and is not made.
+/// As [`open`], for commands: a store that is not there, or has an older schema, is an error and is left as it is.
 pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
-    let StoreUrl::Sqlite(path) = url;
-    match path.try_exists() {
-        Ok(false) => Err(StoreError::CannotOpen {
-            path: path.clone(),
-            problem: "does not exist: nothing was stored yet, or a relative path starts elsewhere"
-                .into(),
-        }),
-        // What else is wrong with it is told by opening it.
-        Ok(true) | Err(_) => open(url),
+    match url {
+        StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open_existing(path)?)),
+    }
+}
+
+/// Whether a running sidecar uses the very store at `url`.
+pub fn is_used_by_sidecar(url: &StoreUrl) -> bool {
+    match url {
+        StoreUrl::Sqlite(path) => SqliteStore::is_used_by_sidecar(path),
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where the store is. Written `sqlite:data/countersign.db` (relative to the working directory) or
-/// `sqlite:/var/lib/countersign/countersign.db`.
+/// Where the store is. Written `sqlite:data/countersign.db` (relative to the working
+/// directory, unless the configuration made it absolute) or `sqlite:/var/lib/countersign/countersign.db`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
     /// An embedded SQLite file.

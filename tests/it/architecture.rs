@@ -73,6 +73,27 @@ fn only_the_edge_and_the_app_know_pingora() {
     }
 }
 
+/// A store that a command made where it stands would be frozen or settled in the sidecar's stead.
+#[test]
+fn only_the_app_can_make_a_store() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut makers = Vec::new();
+    for file in rust_files(&source) {
+        let path = file.strip_prefix(&source).expect("below src");
+        let text = std::fs::read_to_string(&file).expect("a source file");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let is_test = path.components().any(|part| part.as_os_str() == "tests");
+        let is_store = path.starts_with("store");
+        if !is_test
+            && !is_store
+            && ["store::open(", "SqliteStore::open("].iter().any(|call| code.contains(call))
+        {
+            makers.push(path.to_owned());
+        }
+    }
+    assert_eq!(makers, [Path::new("app.rs")], "commands call `store::open_existing`");
+}
+
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {

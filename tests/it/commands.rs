@@ -4,6 +4,7 @@ mod inbox;
 mod messages;
 mod printing;
 mod running;
+mod stores;
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -49,6 +49,32 @@ pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens a file that holds a store of this schema already, beside the process that runs on it: makes nothing, and leaves
+/// the schema as it is, which an older process may be working with and could not open again.
+pub(super) fn existing(path: &Path) -> Result<Connection, StoreError> {
+    let refused = |problem: &str| {
+        Err(StoreError::CannotOpen { path: path.to_owned(), problem: problem.into() })
+    };
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => {}
+        Ok(_) => return refused("is not a file, expected the store of a sidecar"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return refused(
+                "does not exist, expected the store of a sidecar: only `countersign run` makes one",
+            );
+        }
+        Err(error) => return Err(cannot(path, "cannot be looked at".into(), &error)),
+    }
+    let is_behind = is_behind(&reader(path)?, path, MIGRATIONS);
+    match is_behind.map_err(|error| name_the_file(error, path))? {
+        true => refused(
+            "has the schema of an older program, expected this one's: use the program that the sidecar runs, or start the \
+             new sidecar, which brings the store up to date",
+        ),
+        false => writer(path),
+    }
+}
+
 /// Opens an existing file for writing.
 pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

@@ -1,15 +1,24 @@
 //! Tells the payments of a living process from those a dead one left behind.
 //!
-//! A process that makes payments keeps a lock on a small file of its own beside the database. The kernel drops the lock
+//! A process that makes payments keeps a lock on a small file of its own beside the database, from when it opens the store. The kernel drops the lock
 //! when the process dies, however it dies, and it works between containers too: a write-ahead log needs one kernel for
 //! all processes anyway.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
+
+/// What a process does with the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Makes payments.
+    Sidecar,
+    /// Does one thing for an operator.
+    Command,
+}
 
 /// This process's lock. Dropping it is what dying would be.
 pub(super) struct Holder {
@@ -22,13 +31,22 @@ pub(super) struct Holder {
 /// Tries until a file is ours: another process may take a new file for a left-over before it is locked.
 const TRIES: usize = 10;
 
+/// What stands in the file of a command.
+const COMMAND: &str = "command\n";
+
 impl Holder {
     /// Takes a new name beside the database at `store`.
-    pub(super) fn take(store: &Path) -> io::Result<Self> {
+    pub(super) fn take(store: &Path, role: Role) -> io::Result<Self> {
+        let text = match role {
+            Role::Sidecar => identity(store)?,
+            Role::Command => COMMAND.to_owned(),
+        };
         for _ in 0..TRIES {
             let name = random_name()?;
             let path = path_of(store, &name);
-            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+            file.write_all(text.as_bytes())?;
             file.lock()?;
             let there = fs::metadata(&path).map(|there| (there.dev(), there.ino())).ok();
             let ours = file.metadata().map(|ours| (ours.dev(), ours.ino()))?;
@@ -59,24 +77,57 @@ pub(super) fn lives(store: &Path, name: &str) -> bool {
     }
 }
 
+/// Whether a process that makes payments has the file at `store` open. One of an earlier version is known by its first
+/// payment only.
+pub(super) fn sidecar_lives(store: &Path) -> bool {
+    let same = identity(store).unwrap_or_default();
+    files(store).iter().any(|path| {
+        let Ok(mut file) = File::open(path) else { return false };
+        if file.try_lock_shared().is_ok() {
+            return false;
+        }
+        let mut text = String::new();
+        // An earlier version writes nothing.
+        file.read_to_string(&mut text).is_ok() && (text.is_empty() || text == same)
+    })
+}
+
 /// Removes the files of dead processes.
 pub(super) fn remove_dead(store: &Path) {
-    let Some((folder, prefix)) = store.parent().zip(file_prefix(store)) else { return };
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let is_one = entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix));
-        let dead =
-            is_one && File::open(entry.path()).is_ok_and(|file| matches!(file.try_lock(), Ok(())));
-        if dead {
-            let _ = fs::remove_file(entry.path());
+    for path in files(store) {
+        if File::open(&path).is_ok_and(|file| matches!(file.try_lock(), Ok(()))) {
+            let _ = fs::remove_file(path);
         }
     }
 }
 
+/// The files of every process, dead or alive.
+fn files(store: &Path) -> Vec<PathBuf> {
+    let store = resolved(store);
+    let Some((folder, prefix)) = store.parent().zip(file_prefix(&store)) else { return Vec::new() };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let is_one = |entry: &fs::DirEntry| {
+        entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix))
+    };
+    entries.flatten().filter(is_one).map(|entry| entry.path()).collect()
+}
+
 fn path_of(store: &Path, name: &str) -> PathBuf {
-    let file = file_prefix(store).unwrap_or_default() + name;
+    let store = resolved(store);
+    let file = file_prefix(&store).unwrap_or_default() + name;
     store.with_file_name(file)
+}
+
+/// The database itself, so that all who reach it, by whichever link, look at the same place.
+fn resolved(store: &Path) -> PathBuf {
+    store.canonicalize().unwrap_or_else(|_| store.to_owned())
+}
+
+/// Which file is meant, whatever its name: device and inode.
+fn identity(store: &Path) -> io::Result<String> {
+    let found = fs::metadata(store)?;
+    Ok(format!("sidecar {} {}\n", found.dev(), found.ino()))
 }
 
 fn file_prefix(store: &Path) -> Option<String> {
@@ -97,7 +148,8 @@ mod tests {
     fn a_holder_that_is_gone_is_known_to_be_dead() {
         let place = tempfile::tempdir().expect("a temporary directory");
         let store = place.path().join("countersign.db");
-        let holder = Holder::take(&store).expect("taken");
+        fs::write(&store, "").expect("a database");
+        let holder = Holder::take(&store, Role::Sidecar).expect("taken");
         let name = holder.name().to_owned();
         assert!(lives(&store, &name), "it holds its lock");
         remove_dead(&store);
@@ -116,5 +168,25 @@ mod tests {
         remove_dead(&store);
         assert!(!path_of(&store, "left").exists());
         assert!(place.path().join("other").exists(), "a stranger's file is left alone");
+    }
+
+    #[test]
+    fn a_sidecar_is_seen_on_its_own_store_and_commands_are_not_taken_for_one() {
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let (store, link) = (place.path().join("countersign.db"), place.path().join("link.db"));
+        fs::write(&store, "").expect("a database");
+        std::os::unix::fs::symlink(&store, &link).expect("linked");
+        let command = Holder::take(&store, Role::Command).expect("taken");
+        assert!(!sidecar_lives(&store), "a command makes no payments");
+        let sidecar = Holder::take(&link, Role::Sidecar).expect("taken");
+        assert!(sidecar_lives(&store) && sidecar_lives(&link), "whichever way it is reached");
+        drop((command, sidecar));
+        assert!(!sidecar_lives(&store), "it is gone");
+
+        let _older = Holder::take(&store, Role::Sidecar).expect("taken");
+        let kept = place.path().join("kept.db");
+        fs::rename(&store, &kept).expect("moved away");
+        fs::write(&store, "").expect("another database");
+        assert!(!sidecar_lives(&store), "it is not this file that it has open");
     }
 }

@@ -24,9 +24,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 use super::{Reason, Store, StoreError};
 use connect::FileIdentity;
+use holder::Role;
 use job::{Call, Job, Work};
 use readers::Readers;
 use wake::Wake;
@@ -64,9 +66,23 @@ pub struct Activity {
 }
 
 impl SqliteStore {
-    /// Opens the file at `path`; creates it (and its directory) for this user only when it is missing.
+    /// Opens the file at `path` for a process that makes payments; creates it (and its directory) for this user only when
+    /// it is missing.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = connect::create(path)?;
+        let store = Self::start(path, connect::create(path)?, Role::Sidecar)?;
+        if let Err(error) = store.shared.holder() {
+            // The first payment tries again, and is refused when it fails then.
+            tracing::warn!(%error, "commands cannot see that this process uses the store");
+        }
+        Ok(store)
+    }
+
+    /// Opens the file at `path` for a command beside that process, if there is one. What is missing or older is an error.
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        Self::start(path, connect::existing(path)?, Role::Command)
+    }
+
+    fn start(path: &Path, connection: Connection, role: Role) -> Result<Self, StoreError> {
         let identity = FileIdentity::of(path).map_err(|error| cannot_open(path, &error))?;
         let readers = Readers::start(path)?;
         let shared = Arc::new(Shared {
@@ -75,6 +91,7 @@ impl SqliteStore {
             counters: Counters::default(),
             closing: AtomicBool::new(false),
             failed: Mutex::default(),
+            role,
             holder: Mutex::default(),
         });
         let (calls, waiting) = sync_channel(WAITING_MAX);
@@ -90,6 +107,11 @@ impl SqliteStore {
             writer: Mutex::new(Some(thread)),
             claimed_at: Mutex::default(),
         })
+    }
+
+    /// Whether a process that makes payments has the very file at `path` open.
+    pub fn is_used_by_sidecar(path: &Path) -> bool {
+        holder::sidecar_lives(path)
     }
 
     /// What the writer has done so far.
@@ -127,7 +149,7 @@ impl SqliteStore {
     async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let readers = lock(&self.readers).clone();
         readers.ok_or(StoreError::Closed)?.read(work).await

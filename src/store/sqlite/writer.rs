@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use super::connect::{self, FileIdentity};
 use super::failure;
 use super::files::{Files, Found};
-use super::holder::{self, Holder};
+use super::holder::{self, Holder, Role};
 use super::job::{Job, Work};
 use super::wake::Wake;
 use crate::store::{Reason, StoreError};
@@ -49,7 +49,8 @@ pub(super) struct Shared {
     pub(super) closing: AtomicBool,
     /// When a commit failed last, and why.
     pub(super) failed: Mutex<Option<(Instant, StoreError)>>,
-    /// Taken with the first payment, so that operators' commands leave no file behind.
+    pub(super) role: Role,
+    /// Taken by a sidecar when it opens the store, by a command only when it does what needs one.
     pub(super) holder: Mutex<Option<Holder>>,
 }
 
@@ -60,10 +61,11 @@ impl Shared {
         if let Some(holder) = holder.as_ref() {
             return Ok(holder.name().to_owned());
         }
-        let taken = Holder::take(&self.path).map_err(|error| StoreError::Unavailable {
-            reason: Reason::Io,
-            detail: format!("lock file beside `{}`: {error}", self.path.display()),
-        })?;
+        let taken =
+            Holder::take(&self.path, self.role).map_err(|error| StoreError::Unavailable {
+                reason: Reason::Io,
+                detail: format!("lock file beside `{}`: {error}", self.path.display()),
+            })?;
         holder::remove_dead(&self.path);
         Ok(holder.insert(taken).name().to_owned())
     }

@@ -73,7 +73,7 @@ fn a_store_that_is_not_there_is_an_error_and_is_not_made() {
         &["replay", "--state", "dead"],
         &["discard", "--state", "dead", "--reason", "test"],
     ] {
-        place.inbox(arguments).complained(1, "does not exist: nothing was stored yet");
+        place.inbox(arguments).complained(1, "does not exist, expected the store of a sidecar");
     }
     assert!(!place.store().exists(), "an empty store would hide that it is the wrong place");
 }

@@ -12,7 +12,7 @@ use super::super::connect;
 use super::super::migrate::{MIGRATIONS, migrate};
 use super::*;
 use crate::store::conformance::{HOUR_MS, T0, claim, delivered, event, listed, stored};
-use crate::store::{Filter, Inbox, Retention, StoreError};
+use crate::store::{Filter, Inbox, Journal, Retention, StoreError};
 
 #[tokio::test]
 async fn only_the_owner_can_read_the_events() {
@@ -36,6 +36,45 @@ async fn a_newer_schema_is_refused_in_plain_words() {
     let error = SqliteStore::open(&place.file()).err().expect("refused");
     assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error:?}");
     assert!(error.to_string().contains("use the newer program"), "{error}");
+}
+
+#[tokio::test]
+async fn a_command_makes_no_store_and_leaves_an_older_schema_as_it_is() {
+    let place = Directory::new();
+    let refused = |words: &str| {
+        let error = SqliteStore::open_existing(&place.file()).err().expect("refused").to_string();
+        assert!(error.contains(words), "{error}");
+        assert!(error.contains(&place.file().display().to_string()), "it names the path: {error}");
+    };
+    refused("does not exist, expected the store of a sidecar");
+    assert!(!place.file().parent().expect("a folder").exists(), "not even its folder is made");
+
+    fs::create_dir(place.file().parent().expect("a folder")).expect("made");
+    fs::write(place.file(), "").expect("an empty file");
+    refused("has the schema of an older program");
+    assert_eq!(
+        fs::metadata(place.file()).expect("there").len(),
+        0,
+        "it is no store and becomes none"
+    );
+
+    let mut older = Connection::open(place.file()).expect("opened");
+    migrate(&mut older, &place.file(), &MIGRATIONS[..MIGRATIONS.len() - 1]).expect("migrated");
+    drop(older);
+    let before = fs::read(place.file()).expect("read");
+    refused("or start the new sidecar, which brings the store up to date");
+    assert!(fs::read(place.file()).expect("read") == before, "an older program still opens it");
+}
+
+#[tokio::test]
+async fn a_sidecar_is_seen_from_when_it_opens_the_store_until_it_closes_it() {
+    let place = Directory::new();
+    let sidecar = place.sqlite();
+    let command = SqliteStore::open_existing(&place.file()).expect("opened");
+    assert!(SqliteStore::is_used_by_sidecar(&place.file()), "it has made no payment yet");
+    sidecar.close().await.expect("closed");
+    command.recover(T0).await.expect("a command that needs a holder of its own");
+    assert!(!SqliteStore::is_used_by_sidecar(&place.file()), "a command is no sidecar");
 }
 
 /// Stands for a later version of the schema.
