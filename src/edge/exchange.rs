@@ -274,6 +274,8 @@ mod tests {
             announced_idle(&headers)
         };
         assert_eq!(idle("max=100, Timeout=5"), Some(Duration::from_secs(5)));
+        assert_eq!(idle("timeout=18446744073709551615"), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(idle("timeout=18446744073709551616"), None);
         assert_eq!(idle("timeout=soon"), None);
         assert_eq!(announced_idle(&HeaderMap::new()), None);
     }

@@ -173,10 +173,17 @@ impl Verdict {
     }
 }
 
+/// The longest `Retry-After` that is believed: a mistaken one of days must not keep an account closed. No call waits longer
+/// than its own time in any case.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
+
 /// The whole seconds of a `Retry-After`; its date form is not read, because it would be judged by two clocks.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // More digits than fit are more than anyone waits.
+    let seconds = || text.parse().unwrap_or(u64::MAX);
+    is_number.then(|| Duration::from_secs(seconds()).min(RETRY_AFTER_MAX))
 }
 
 /// Sorts what the upstream brought.
@@ -210,6 +217,39 @@ pub(super) fn outcome(operation: &Operation, meaning: CodeMeaning) -> Outcome {
         (CodeMeaning::Landed | CodeMeaning::InDoubt, Kind::Query) => Outcome::Rejected,
         (CodeMeaning::Landed | CodeMeaning::InDoubt, Kind::Create | Kind::Cancel) => {
             Outcome::Unknown
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn told(text: &str) -> Option<Duration> {
+        let value = HeaderValue::from_str(text).ok()?;
+        retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value)]))
+    }
+
+    #[test]
+    fn whole_seconds_are_believed_up_to_a_limit() {
+        assert_eq!(told(" 30 "), Some(Duration::from_secs(30)));
+        for absurd in ["901", "18446744073709551615", "99999999999999999999999"] {
+            assert_eq!(told(absurd), Some(RETRY_AFTER_MAX), "`{absurd}`");
+        }
+        for text in ["", "-1", "+5", "1.5", "1e3", "soon", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(told(text), None, "`{text}`");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_retry_after_is_too_long_to_be_waited_for(text in "[ -~]{0,40}|[0-9]{1,40}") {
+            if let Some(pause) = told(&text) {
+                prop_assert!(pause <= RETRY_AFTER_MAX);
+            }
         }
     }
 }

@@ -263,6 +263,31 @@ fn a_param_that_is_not_json_is_acknowledged_and_parked() {
 }
 
 #[test]
+fn an_application_that_asks_for_an_absurd_wait_is_asked_again_within_a_day() {
+    for seconds in ["18446744073709551615", "99999999999999999999999"] {
+        let application = Provider::start();
+        let answer = format!(
+            "HTTP/1.1 503 Busy\r\nRetry-After: {seconds}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        application.will(Action::Raw(answer.into_bytes()));
+        let sidecar = Sidecar::start(&config(&application));
+        let body = |reference| Signer::provider().body(&payout(reference, "COMPLETED", "success"));
+        assert_acknowledged(&notify(&sidecar, &body("P1")));
+        let put_off = || sidecar.inbox(&["list", "--state", "retrying", "--json"]);
+        wait_until("a failed attempt", || put_off()["events"][0]["attempts"] == 1);
+        let listed = put_off();
+        let time = |name: &str| -> jiff::Timestamp {
+            listed["events"][0][name].as_str().expect("a time").parse().expect("a time")
+        };
+        let pause = time("next_attempt_at").duration_since(time("received_at")).as_hours();
+        assert!((23..=24).contains(&pause), "{listed:#}");
+        application.will(Action::Answer(String::new()));
+        assert_acknowledged(&notify(&sidecar, &body("P2")));
+        wait_until("the next event", || application.received().len() == 2);
+    }
+}
+
+#[test]
 fn events_of_a_reference_wait_for_each_other_and_others_do_not() {
     let application = Provider::start();
     application.will(Action::Status(503, String::new()));

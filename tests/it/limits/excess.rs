@@ -82,6 +82,46 @@ fn the_providers_own_word_closes_the_account_for_as_long_as_it_says() {
     }
 }
 
+/// 2^64 - 1 seconds, more digits than fit, and a little beyond what is believed.
+const ABSURD: [&str; 3] = ["18446744073709551615", "99999999999999999999999", "1000000"];
+
+#[test]
+fn a_wait_that_no_clock_can_count_to_harms_no_call() {
+    let throttled = r#"{"code":21020,"message":"too many","data":null}"#;
+    for seconds in ABSURD {
+        for (status, body, told) in [
+            ("429 Too Many Requests", throttled, "rejected"),
+            ("200 OK", throttled, "rejected"),
+            ("429 Too Many Requests", "slow down", "unknown"),
+        ] {
+            let provider = Provider::start();
+            let settings = "[account.timeouts]\nconnect = \"1s\"\ntotal = \"1s\"\n\
+                            [account.retry]\nattempts = 3\nresolve_for = \"0s\"\n\
+                            [account.limits]\non_excess = \"reject\"";
+            let sidecar = Sidecar::start(&config(&provider).section(settings));
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nRetry-After: {seconds}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            provider.will(Action::Raw(answer.into_bytes()));
+            let answer = create(sidecar.app, "ABSURD01");
+            assert_eq!(outcome(&answer), told, "{seconds} {status}: {}", answer.text());
+            assert_ne!(answer.status, 500, "{}", answer.text());
+            // The same call again is answered at once: what is refused may be made again, what is in doubt is not.
+            provider.will(Action::Answer(ACCEPTED.to_owned()));
+            let again = create(sidecar.app, "ABSURD01");
+            let (code, expected) =
+                if told == "unknown" { ("in-progress", 409) } else { ("rate-limited", 429) };
+            again.problem(code, expected);
+            let refused = create(sidecar.app, "ABSURD02");
+            refused.problem("rate-limited", 429);
+            assert!((800..=900).contains(&retry_after(&refused)), "a quarter of an hour at most");
+            let panics = sidecar.log().iter().filter(|line| line.contains("panic")).count();
+            assert_eq!(panics, 0, "{:#?}", sidecar.log());
+        }
+    }
+}
+
 #[test]
 fn waiters_hold_off_while_the_provider_says_so_and_queries_and_refunds_go_first() {
     let provider = Provider::start();
