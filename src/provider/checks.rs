@@ -238,11 +238,8 @@ fn code_table(
 fn operation(row: OperationFile, sources: &Sources, mistakes: &mut Mistakes) -> Operation {
     let path = format!("operation.{}", row.name);
     let source = sources.address(row.source, &path, mistakes);
-    let members = members::compile(row.members, row.confirmed, &path, sources, mistakes);
+    let mut members = members::compile(row.members, row.confirmed, &path, sources, mistakes);
     let known = |name: &String| members.iter().any(|member| member.name == *name);
-    if let Some(reference) = row.reference.as_ref().filter(|name| !known(name)) {
-        mistakes.add(format!("{path}.reference"), not_a_member(reference, &members));
-    }
     let filled = members.iter().find(|member| member.fill == Some(Fill::Reference));
     if let Some(filled) =
         filled.filter(|filled| row.reference.as_ref().is_none_or(|name| *name == filled.name))
@@ -257,6 +254,16 @@ fn operation(row: OperationFile, sources: &Sources, mistakes: &mut Mistakes) -> 
     }
     if row.money_moving && row.kind == Kind::Query {
         mistakes.add(format!("{path}.money_moving"), "a query moves no money, expected false");
+    }
+    if let Some(reference) = &row.reference {
+        match members.iter_mut().find(|member| member.name == *reference) {
+            Some(member) => {
+                if let Err((key, problem)) = member.bound_as_reference() {
+                    mistakes.add(format!("{path}.member.{reference}.{key}"), problem);
+                }
+            }
+            None => mistakes.add(format!("{path}.reference"), not_a_member(reference, &members)),
+        }
     }
     let mut operation = Operation {
         schema: Value::Bool(true),

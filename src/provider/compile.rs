@@ -122,6 +122,7 @@ fn unreadable(text: &str, error: &toml::de::Error) -> Mistake {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::FillContext;
 
     fn bluepay() -> Provider {
         Provider::builtin("bluepay").expect("built in")
@@ -214,6 +215,66 @@ members = []
 "#,
         );
         insta::assert_snapshot!(mistakes(&text).join("\n"));
+    }
+
+    /// A profile with one operation whose reference is `member`.
+    fn paying_by(member: &str) -> String {
+        let operation = format!(
+            "[[operation]]\nname = \"pay\"\ntitle = \"Pay\"\npath = \"/pay\"\nkind = \"create\"\nmoney_moving = true\n\
+             reference = \"order\"\nsource = \"codes\"\nmembers = [{{ name = \"order\", {member} }}]\n"
+        );
+        profile(ACCEPTED, &operation)
+    }
+
+    #[test]
+    fn a_reference_that_could_not_be_recognised_again_is_refused() {
+        for (member, told) in [
+            (
+                r#"type = "string", length = [1, 129]"#,
+                "operation.pay.member.order.length: [1, 129]",
+            ),
+            (r#"type = "string", length = [1, 4000]"#, "expected at most 128 characters"),
+            (r#"type = "integer""#, "operation.pay.member.order.type: "),
+        ] {
+            let found = mistakes(&paying_by(member));
+            assert!(found.len() == 1 && found[0].contains(told), "{member}: {found:?}");
+        }
+        let longest = Provider::from_toml(&paying_by(r#"type = "string", length = [1, 128]"#));
+        assert!(longest.is_ok(), "it has 512 bytes at most");
+    }
+
+    #[test]
+    fn a_reference_without_a_limit_gets_one() {
+        let provider = Provider::from_toml(&paying_by(r#"type = "string", required = true"#));
+        let provider = provider.unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let pay = provider.operation("pay").expect("an operation");
+        let validate = |length: usize| {
+            let text = format!(r#"{{"order":"{}"}}"#, "ก".repeat(length));
+            let parameters = crate::json::parse_object(text.as_bytes()).expect("JSON");
+            pay.validate(&parameters, &FillContext { unix_ms: 0, notify_url: None })
+        };
+        assert_eq!(validate(128), Ok(()));
+        let errors = validate(129).expect_err("too long");
+        assert_eq!(errors[0].pointer, "/order");
+    }
+
+    #[test]
+    fn a_signed_text_of_several_parts_is_refused() {
+        let parts = r#"message = [{ json_string_member = "time" }, { json_string_member = "param" }]
+algorithm = { rsa_pkcs1v15 = "sha256" }
+encoding = "base64"
+placement"#;
+        let one = r#"message = [{ json_string_member = "param" }]
+algorithm = { rsa_pkcs1v15 = "sha256" }
+encoding = "base64"
+placement"#;
+        let text = paying_by(r#"type = "string""#);
+        assert!(text.contains(one) && Provider::from_toml(&text).is_ok());
+        let found = mistakes(&text.replace(one, parts));
+        assert!(
+            found[0].starts_with("signing.notification: `message` has 2 parts, expected one"),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -89,6 +89,34 @@ pub struct Member {
     pub note: Option<String>,
 }
 
+/// The longest reference, in characters: 512 bytes at most. A longer one would not be recognised, neither in a call that is
+/// repeated nor in a notification; documented ones have at most 32.
+pub(super) const REFERENCE_CHARACTERS_MAX: u32 = 128;
+
+impl Member {
+    /// Makes sure that the member can carry a reference: a text that is never too long to be recognised again. One without
+    /// a limit gets it. The error is a key of the member and what is wrong with it.
+    pub(super) fn bound_as_reference(&mut self) -> Result<(), (&'static str, String)> {
+        if self.member_type != MemberType::String {
+            return Err((
+                "type",
+                "is not that of a text, but the member is the reference, expected `string`".into(),
+            ));
+        }
+        let (least, most) = *self.length.get_or_insert((0, REFERENCE_CHARACTERS_MAX));
+        match most > REFERENCE_CHARACTERS_MAX {
+            true => Err((
+                "length",
+                format!(
+                    "[{least}, {most}] allows references that are too long to be recognised again, expected at most \
+                     {REFERENCE_CHARACTERS_MAX} characters"
+                ),
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
 /// When a member that is not always required becomes so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequiredWhen {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::checks::{self, Mistakes};
 use super::compile::Provider;
-use super::operation::{Member, MemberType, Operation, OperationOverride};
+use super::operation::{
+    Member, MemberType, Operation, OperationOverride, REFERENCE_CHARACTERS_MAX,
+};
 
 /// Applies `overrides` (by operation name) to `provider`.
 pub fn apply(
@@ -54,8 +56,13 @@ fn change(operation: &mut Operation, changes: &OperationOverride, mistakes: &mut
 /// Makes sure that `reference` is a string member. An operation whose documentation was not found may have members the
 /// profile does not know, so there the operator may name one, and it becomes required.
 fn usable(operation: &mut Operation, reference: &str) -> Result<(), String> {
-    match operation.member(reference) {
-        Some(member) if member.member_type == MemberType::String && member.fill.is_none() => Ok(()),
+    let member = operation.members.iter_mut().find(|member| member.name == reference);
+    match member {
+        Some(member) if member.member_type == MemberType::String && member.fill.is_none() => {
+            member.bound_as_reference().map_err(|(key, problem)| {
+                format!("`{reference}` cannot be the reference: its `{key}` {problem}")
+            })
+        }
         Some(_) => Err(format!(
             "`{reference}` cannot be the reference, expected a text member that is not filled in"
         )),
@@ -76,8 +83,7 @@ fn named_by_the_operator(reference: &str) -> Member {
         member_type: MemberType::String,
         required: true,
         required_when: None,
-        // A key that is kept and looked up has to have a limit; documented ids have at most 32.
-        length: Some((1, 128)),
+        length: Some((1, REFERENCE_CHARACTERS_MAX)),
         pattern: None,
         values: Vec::new(),
         minimum: None,
@@ -119,6 +125,7 @@ mod tests {
             ("payment_void", path("/open-api/payment/refund")),
             ("payout_create", reference("orderId")),
             ("qr_create", reference("amount")),
+            ("debit_create", reference("remark")),
             ("void", path("/void")),
         ])
         .err()
@@ -128,11 +135,12 @@ mod tests {
             "operation.payment_void.path: `/open-api/payment/refund` is the path of `refund_create`",
             "operation.payout_create.reference: `orderId` is not a member",
             "operation.qr_create.reference: `amount` cannot be the reference",
+            "operation.debit_create.reference: `remark` cannot be the reference: its `length` [1, 256] allows",
             "operation.void: `void` is not an operation of `bluepay`, expected one of balance, payout_create",
         ] {
             assert!(found.iter().any(|mistake| mistake.starts_with(part)), "{part}\n{found:#?}");
         }
-        assert_eq!(found.len(), 5, "{found:#?}");
+        assert_eq!(found.len(), 6, "{found:#?}");
     }
 
     #[test]

@@ -44,6 +44,38 @@ fn bad_json_is_refused_with_the_place_where_it_is_bad() {
 }
 
 #[test]
+fn a_reference_that_could_not_be_recognised_again_is_refused_before_anything_is_written() {
+    let provider = Provider::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = std::fs::read_to_string("config/providers/bluepay.toml").expect("the profile");
+    let limited = r#"{ name = "mchOrderId", type = "string", required = true, length = [1, 32], title = "Merchant's order id"#;
+    assert!(profile.contains(limited), "the row is there");
+    let profile = profile.replace(limited, &limited.replace("length = [1, 32], ", ""));
+    let config = ConfigBuilder::new(&provider.base_url()).text();
+    let config = config.replace("provider = \"bluepay\"", "provider = { file = \"profile.toml\" }");
+    std::fs::write(folder.path().join("profile.toml"), profile).expect("written");
+    std::fs::write(folder.path().join("countersign.toml"), config).expect("written");
+    let sidecar = Sidecar::start_in(folder);
+    let body = |length: usize| {
+        let reference = "A".repeat(length);
+        crate::support::payout(&reference, 50020).replacen(
+            '{',
+            "{\"idempotencyId\":\"IDEMPOTENT1\",",
+            1,
+        )
+    };
+    let refused = post(sidecar.app, "/shop/payout_create", &body(129));
+    let problem = refused.problem("invalid-parameters", 422);
+    assert_eq!(problem["errors"][0]["pointer"], "/mchOrderId", "{problem}");
+    let listed = sidecar.run_json(&["payments", "list", "--json"]);
+    assert_eq!(listed["payments"].as_array().map(Vec::len), Some(0), "{listed:#}");
+    for _ in 0..2 {
+        assert_eq!(post(sidecar.app, "/shop/payout_create", &body(128)).status, 200);
+    }
+    assert_eq!(provider.received().len(), 1, "the longest that is taken is recognised");
+}
+
+#[test]
 fn a_reference_of_absurd_length_is_neither_repeated_nor_logged() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));

@@ -43,6 +43,13 @@ impl VerifyRecipe {
         if signature.is_empty() {
             return Err("`placement` names an empty member".into());
         }
+        if self.message.len() > 1 {
+            return Err(format!(
+                "`message` has {} parts, expected one `json_string_member`: the event is read from exactly the text that is \
+                 signed",
+                self.message.len()
+            ));
+        }
         self.message.iter().try_for_each(|source| match source {
             Source::BodyRaw => Err(format!(
                 "`message` takes `body_raw`, but the body holds the signature itself in `{signature}`, expected \
@@ -296,6 +303,8 @@ mod tests {
             (vec![named(&[])], "an empty list of names"),
             (vec![named(&["param", "sign"])], "is the signature itself"),
             (vec![named(&["param", "param"])], "`param` twice"),
+            (vec![Source::Literal("v1.".into()), named(&["param"])], "has 2 parts, expected one"),
+            (vec![named(&["time"]), named(&["param"])], "read from exactly the text"),
         ] {
             let problem = refusal(message);
             assert!(problem.contains(words), "`{problem}` should say {words}");
