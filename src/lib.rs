@@ -4,6 +4,10 @@
 //! `cli app` → `edge outbound inbound delivery admin sandbox` → `audit limits problem logging reload trace` → `config store` →
 //! `payment` → `provider` → `sign` → `json wire outcome secret clock metrics mistake`.
 
+// Lengths of time come from others too, and `+` on them panics when it overflows: `clock::later`, `saturating_add`. Sums of
+// plain numbers are not meant (clippy.toml).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 pub mod admin;
 pub mod app;
 pub mod audit;

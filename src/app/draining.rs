@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::clock::later;
 use crate::config::Snapshot;
 use crate::delivery;
 
@@ -16,7 +17,7 @@ pub(super) struct Draining(Arc<Mutex<Option<Instant>>>);
 impl Draining {
     /// `before` is no longer in place at `now`: what began with it may go on for as long as it allows.
     pub fn replaced(&self, before: &Snapshot, now: Instant) {
-        let end = now + drain_max(before);
+        let end = later(now, drain_max(before));
         let mut over_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *over_at = (*over_at).max(Some(end));
     }
@@ -32,7 +33,7 @@ impl Draining {
 /// Long enough for any call and any delivery that may be under way when the stop begins.
 pub(super) fn drain_max(snapshot: &Snapshot) -> Duration {
     let calls = snapshot.accounts.values().map(|account| account.timeouts.total).max();
-    calls.unwrap_or_default().max(delivery::STOP_MAX) + DRAIN_MARGIN
+    calls.unwrap_or_default().max(delivery::STOP_MAX).saturating_add(DRAIN_MARGIN)
 }
 
 #[cfg(test)]

@@ -47,8 +47,9 @@ impl Spendings {
             if operation.is_some_and(|operation| operation.gives_back) {
                 continue;
             }
-            let ago_ms = u64::try_from(self.read_at_ms - spending.at_ms).unwrap_or(0);
-            let ago = Duration::from_millis(ago_ms) + now.duration_since(self.read_at);
+            let ago_ms = u64::try_from(self.read_at_ms.saturating_sub(spending.at_ms)).unwrap_or(0);
+            let ago =
+                now.duration_since(self.read_at).saturating_add(Duration::from_millis(ago_ms));
             limiters.of(account).money.record(spending.amount_minor, ago, now);
         }
     }

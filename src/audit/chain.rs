@@ -36,7 +36,7 @@ pub(super) fn extend(head: &Head, entry: &Entry) -> (String, Head) {
         #[serde(flatten)]
         entry: &'a Entry,
     }
-    let seq = head.seq + 1;
+    let seq = head.seq.saturating_add(1);
     let line = Line { seq, prev: &head.hash, entry };
     let unsigned = serde_json::to_string(&line).expect("words and numbers always make JSON");
     let hash = sha256(unsigned.as_bytes());
@@ -182,7 +182,7 @@ fn empty(after: Option<&Head>, ends_torn: bool) -> Option<Verified> {
 }
 
 fn gap(expected: &Head, link: &Link) -> String {
-    let (wanted, found) = (expected.seq + 1, link.seq);
+    let (wanted, found) = (expected.seq.saturating_add(1), link.seq);
     match found {
         _ if found > wanted => {
             format!(

@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use super::held::Held;
 use super::{Delivery, deliver, stopped};
+use crate::clock::later;
 use crate::config::Account;
 use crate::store::{Settled, Settlement, StoreError};
 
@@ -144,7 +145,7 @@ impl Worker {
 
     /// Lets running attempts end, for a while, and hands back what is left.
     async fn finish(mut self, mut renewal: Interval) {
-        let deadline = Instant::now() + self.pace.stop;
+        let deadline = later(Instant::now(), self.pace.stop);
         loop {
             tokio::select! {
                 ended = timeout_at(deadline, self.attempts.join_next()) => match ended {
@@ -202,7 +203,7 @@ impl Worker {
 }
 
 fn renewal(every: Duration) -> Interval {
-    let mut renewal = interval_at(Instant::now() + every, every);
+    let mut renewal = interval_at(later(Instant::now(), every), every);
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     renewal
 }

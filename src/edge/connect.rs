@@ -13,6 +13,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
 use super::guard::catching;
+use crate::clock::later;
 use crate::wire::{NotSent, Target};
 
 /// Addresses of one name that are tried: enough for a dual-stack name of which one family is unreachable.
@@ -28,7 +29,7 @@ pub(super) async fn open(
     if host.is_empty() {
         return Err(NotSent::Resolve);
     }
-    let deadline = Instant::now() + limit;
+    let deadline = later(Instant::now(), limit);
     let opening = async {
         let addresses = resolve(host, target.port).await?;
         let tcp = dial(&addresses, deadline).await?;

@@ -4,6 +4,7 @@
 //! cut off is a payment in an unknown state, so that time is only a ceiling here, and the process leaves as soon as
 //! nothing is in flight.
 
+use crate::clock::later;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -77,8 +78,8 @@ pub fn exit_when_drained(
 }
 
 fn block_until_drained(in_flight: &InFlight, linger: Duration, drain_max: Duration) -> Drained {
-    let deadline = Instant::now() + drain_max;
-    thread::sleep((linger + LINGER_MARGIN).min(drain_max));
+    let deadline = later(Instant::now(), drain_max);
+    thread::sleep(linger.saturating_add(LINGER_MARGIN).min(drain_max));
     loop {
         match verdict(in_flight, deadline) {
             Some(outcome) => return outcome,
@@ -93,8 +94,8 @@ pub(super) async fn wait_until_drained(
     linger: Duration,
     drain_max: Duration,
 ) -> Drained {
-    let deadline = Instant::now() + drain_max;
-    tokio::time::sleep((linger + LINGER_MARGIN).min(drain_max)).await;
+    let deadline = later(Instant::now(), drain_max);
+    tokio::time::sleep(linger.saturating_add(LINGER_MARGIN).min(drain_max)).await;
     loop {
         match verdict(in_flight, deadline) {
             Some(outcome) => return outcome,

@@ -4,6 +4,7 @@
 //! out when it is open and silent, and not after it has been idle for long. Connections stay with
 //! the runtime that opened them.
 
+use crate::clock::later;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -68,7 +69,7 @@ impl Pool {
         }
         let shelf = targets.get_mut(fingerprint).expect("inserted just now when it was missing");
         if shelf.len() < IDLE_PER_TARGET_MAX {
-            shelf.push(Idle { stream, until: now + patience });
+            shelf.push(Idle { stream, until: later(now, patience) });
         }
     }
 

@@ -14,6 +14,7 @@ use super::connect::open;
 use super::exchange::{exchange, request_bytes};
 use super::pool::Pool;
 use super::tls::ClientConfigs;
+use crate::clock::later;
 use crate::wire::{
     Answer, Call, LastLook, NoAnswer, NotSent, SendError, Target, Timeouts, Upstream,
 };
@@ -34,7 +35,7 @@ impl Upstream for PingoraUpstream {
         timeouts: Timeouts,
         last_look: &dyn LastLook,
     ) -> Result<Answer, SendError> {
-        let deadline = Instant::now() + timeouts.total;
+        let deadline = later(Instant::now(), timeouts.total);
         let request = request_bytes(target, &call);
         let connect_limit = timeouts.connect.min(timeouts.total);
         let stream = self.connection(target, connect_limit).await.map_err(SendError::NotSent)?;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::Outbound;
 use super::attempts::{PreparedCall, attempt};
 use super::classify::Verdict;
+use crate::clock::later;
 use crate::config::Account;
 use crate::json::parse_object;
 use crate::provider::LookedUp;
@@ -42,7 +43,7 @@ pub(super) async fn ask(outbound: &Outbound, call: &PreparedCall<'_>) -> Asked {
     let limits = call.limits.clone();
     let call = PreparedCall { account, limits, operation: query, parameters: &question };
     let limit = question_limit(account);
-    let attempt = attempt(outbound, &call, Instant::now() + limit, &NoLook);
+    let attempt = attempt(outbound, &call, later(Instant::now(), limit), &NoLook);
     // A question may be dropped at any moment: it changes nothing.
     let Ok(verdict) = tokio::time::timeout(limit, attempt).await else {
         return Asked::Unclear(format!("no answer within {} s", limit.as_secs_f32()));

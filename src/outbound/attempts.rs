@@ -15,6 +15,7 @@ use tracing::Instrument;
 use super::Outbound;
 use super::classify::{Verdict, classify};
 use super::pauses;
+use crate::clock::later;
 use crate::config::Account;
 use crate::json::Object;
 use crate::limits::{AccountLimits, CircuitLeave, Sample, Urgency};
@@ -44,7 +45,7 @@ pub(super) struct Exchange {
 
 /// Makes the call, again where that is safe, within the total time-out.
 pub(super) async fn run(outbound: &Outbound, call: &PreparedCall<'_>) -> Exchange {
-    let deadline = Instant::now() + call.account.timeouts.total;
+    let deadline = later(Instant::now(), call.account.timeouts.total);
     let (mut attempts, mut resigned) = (0, Resigned::NotYet);
     loop {
         let verdict = attempt(outbound, call, deadline, &NoLook).await;
@@ -90,7 +91,7 @@ pub(super) async fn go_again(
         }
     };
     let is_paid = || call.limits.repeats(CallClass::of(call.operation)).spend();
-    if Instant::now() + pause >= deadline || !is_paid() {
+    if later(Instant::now(), pause) >= deadline || !is_paid() {
         return false;
     }
     if verdict.is_stale() {

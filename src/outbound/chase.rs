@@ -7,6 +7,7 @@ use super::asking::{Asked, ask};
 use super::attempts::PreparedCall;
 use super::conclude::{Listener, millis, note_resolved, rules_of, stored, unwritten};
 use super::{news, pauses};
+use crate::clock::later;
 use crate::payment::Next;
 use crate::store::{AskTimes, AskedAnswer, JournalError, PaymentId, PaymentView};
 
@@ -48,7 +49,7 @@ pub(super) async fn chase(
     }
     for count in 0.. {
         let pause = pauses::in_call(count, pauses::random()).max(PAUSE_MIN);
-        if Instant::now() + pause >= chase.until {
+        if later(Instant::now(), pause) >= chase.until {
             break;
         }
         match outbound.stopping.unless(told_meanwhile(outbound, id, pause)).await {
@@ -58,7 +59,8 @@ pub(super) async fn chase(
         }
         let left = chase.until.saturating_duration_since(Instant::now());
         let told_until = Some(chase.told_until);
-        match question(outbound, call, id, left + HANDED_OVER_AFTER, told_until).await {
+        match question(outbound, call, id, left.saturating_add(HANDED_OVER_AFTER), told_until).await
+        {
             Ok(Some(Learned { view, .. })) => match view.row.payment.next(&rules) {
                 Next::Rest(_) => return (Chased::Settled, Some(view)),
                 Next::Send => return (Chased::MaySend, Some(view)),

@@ -13,6 +13,7 @@ use super::classify::Verdict;
 use super::conclude::{Listener, conclude, millis, rules_of, unwritten};
 use super::known::{told, wait_for};
 use super::last_look::Announced;
+use crate::clock::later;
 use crate::limits::{MoneyBudget, MoneyRefused, Reserved};
 use crate::metrics::Phase;
 use crate::outcome::Outcome;
@@ -106,7 +107,9 @@ fn new_payment(
     let id = PaymentId::generate(now_ms).ok_or_else(|| {
         Problem::not_sent(Code::InternalError, "the system has no randomness to give")
     })?;
-    let waits = account.timeouts.total + account.limits.max_wait + account.retry.resolve_for;
+    let waits = [account.limits.max_wait, account.retry.resolve_for]
+        .into_iter()
+        .fold(account.timeouts.total, Duration::saturating_add);
     Ok(NewPayment {
         id,
         account: account.name.clone(),
@@ -121,7 +124,7 @@ fn new_payment(
         notice_within_ms: account.retry.notice_within.map(millis),
         trace: trace::current().map(|place| place.to_string()),
         now_ms,
-        hold_ms: millis(waits + HOLD_MARGIN),
+        hold_ms: millis(waits.saturating_add(HOLD_MARGIN)),
     })
 }
 
@@ -228,8 +231,8 @@ async fn make(
     let id = &begun.row.id;
     let rules = rules_of(&call.account.provider);
     let total = call.account.timeouts.total;
-    let deadline = Instant::now() + total;
-    let chase_until = deadline + call.account.retry.resolve_for;
+    let deadline = later(Instant::now(), total);
+    let chase_until = later(deadline, call.account.retry.resolve_for);
     let mut attempt_until = deadline;
     let (mut attempts, mut resigned) = (0, Resigned::NotYet);
     let mut first = Some((begun.row.payment.attempts, begun_at));
@@ -249,8 +252,10 @@ async fn make(
         let attempted = attempt(outbound, call, attempt_until, &announced).await;
         let verdict = announced.verdict(attempted);
         attempts += u32::from(verdict.was_tried());
-        let after =
-            (call.account.retry.resolve_for + HANDED_OVER_AFTER, Listener::until(Some(deadline)));
+        let after = (
+            call.account.retry.resolve_for.saturating_add(HANDED_OVER_AFTER),
+            Listener::until(Some(deadline)),
+        );
         let Some(view) = conclude(outbound, call, id, number, &verdict, after).await else {
             return told(outbound, call, attempts, verdict, None).await;
         };
@@ -279,7 +284,7 @@ async fn make(
                     return told(outbound, call, attempts, verdict, view).await;
                 }
                 // A resend is a new attempt at a call whose first time is over: it has the whole of it again.
-                attempt_until = Instant::now() + total;
+                attempt_until = later(Instant::now(), total);
             }
         }
     }

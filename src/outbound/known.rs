@@ -7,6 +7,7 @@ use super::asking::{Asked, ask};
 use super::attempts::{Exchange, PreparedCall};
 use super::classify::Verdict;
 use super::conclude::stored;
+use crate::clock::later;
 use crate::outcome::Outcome;
 use crate::payment::{Final, State};
 use crate::problem::{Code, Problem};
@@ -19,7 +20,7 @@ pub(super) async fn wait_for(
     call: &PreparedCall<'_>,
     mut view: PaymentView,
 ) -> Result<Exchange, Problem> {
-    let until = Instant::now() + call.account.timeouts.total;
+    let until = later(Instant::now(), call.account.timeouts.total);
     let mut changes = outbound.store.payment_changes(&view.row.id);
     loop {
         // Looked at after subscribing, so that no change falls between.

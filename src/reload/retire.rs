@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::changes::Changes;
+use crate::clock::later;
 use crate::config::{Account, Snapshot};
 use crate::metrics::{KeyUse, Metrics};
 
@@ -24,7 +25,8 @@ impl Retired {
     /// Notes what `changes` took away from `before`.
     pub fn note(&mut self, changes: &Changes, before: &Snapshot) {
         let now = Instant::now();
-        let due = |name: &str| now + before.accounts.get(name).map_or(MARGIN, |it| longest(it));
+        let due =
+            |name: &str| later(now, before.accounts.get(name).map_or(MARGIN, |it| longest(it)));
         let accounts = changes.removed.iter().map(|account| (account, None));
         let keys = changes.keys.iter().filter(|key| key.after.is_none());
         let keys = keys.map(|key| (&key.account, Some((key.id.clone(), key.usage))));
@@ -68,7 +70,7 @@ impl Retired {
 
 fn longest(account: &Account) -> Duration {
     let delivery = account.delivery.as_ref().map(|delivery| delivery.timeouts.total);
-    account.timeouts.total.max(delivery.unwrap_or_default()) + MARGIN
+    account.timeouts.total.max(delivery.unwrap_or_default()).saturating_add(MARGIN)
 }
 
 fn has_key(account: &Account, id: &str, usage: KeyUse) -> bool {

@@ -10,6 +10,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use super::place::Places;
 use super::watch::{Shared, Watches};
 use super::{Reloader, Trigger};
+use crate::clock::later;
 use crate::config::key_warnings;
 
 /// How long it must be quiet after an event: exchanging one mount makes eight of them.
@@ -102,7 +103,7 @@ async fn quiet(shared: &Shared) {
 /// Waits until `length` has passed since `from`; for good without a length.
 async fn over(from: Instant, length: Option<Duration>) {
     match length {
-        Some(length) => sleep_until((from + length).into()).await,
+        Some(length) => sleep_until(later(from, length).into()).await,
         None => std::future::pending().await,
     }
 }

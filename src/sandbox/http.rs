@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::clock::later;
 use crate::wire::Reply;
 
 /// The largest request head, in bytes.
@@ -91,7 +92,7 @@ impl Connection {
                 Ok(Err(_)) | Err(_) => return Ok(None),
             }
         }
-        let deadline = Instant::now() + READ_MAX;
+        let deadline = later(Instant::now(), READ_MAX);
         loop {
             if let Some((head, used)) = parse_head(&self.buffer).map_err(ReadError::Refused)? {
                 self.buffer.advance(used);
@@ -109,7 +110,7 @@ impl Connection {
         if head.expects_continue {
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| ReadError::Gone)?;
         }
-        let deadline = Instant::now() + READ_MAX;
+        let deadline = later(Instant::now(), READ_MAX);
         match head.length {
             BodyLength::Exactly(length) if length > BODY_BYTES_MAX => {
                 Err(ReadError::Refused(StatusCode::PAYLOAD_TOO_LARGE))
@@ -136,7 +137,7 @@ impl Connection {
 
     /// Waits for `pause`, or less when the client goes away. Whether the client is still there.
     pub(super) async fn pause(&mut self, pause: Duration) -> bool {
-        let end = Instant::now() + pause;
+        let end = later(Instant::now(), pause);
         loop {
             if self.buffer.len() >= AHEAD_BYTES_MAX {
                 tokio::time::sleep_until(end).await;

@@ -200,7 +200,7 @@ impl Ledger {
         let amount = transaction.amount.unwrap_or(0);
         self.balance = self.balance.saturating_add(match (transaction.product.spends(), status) {
             // Money that leaves is held back from the start and given back when nothing came of it.
-            (true, Status::Pending) => -amount,
+            (true, Status::Pending) => amount.saturating_neg(),
             (true, Status::Failed | Status::Cancelled) => amount,
             (false, Status::Completed) => amount,
             (true, Status::Completed) => 0,

@@ -17,6 +17,7 @@ use tracing::subscriber::NoSubscriber;
 
 use super::layer::TracedSpan;
 use super::otlp;
+use crate::clock::later;
 use crate::config::Tracing;
 use crate::wire::{AnswerBody, Call, NoLook, Timeouts, Upstream};
 
@@ -159,7 +160,7 @@ async fn gather(
 ) -> (Vec<Box<TracedSpan>>, Option<blocking::Sender<()>>) {
     let mut spans = Vec::new();
     let mut next = waiting.recv().await;
-    let until = Instant::now() + GATHER_FOR;
+    let until = later(Instant::now(), GATHER_FOR);
     while let Some(message) = next {
         match message {
             Message::Ended(span) => spans.push(span),

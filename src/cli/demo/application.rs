@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::clock::later;
 use crate::config::{Address, Listener};
 use crate::edge::{self, PingoraUpstream, Serving};
 use crate::wire::{
@@ -78,7 +79,7 @@ impl Application {
 
     /// Waits for an event about `reference`.
     pub async fn event_about(&self, reference: &str) -> Result<Delivered, String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = later(Instant::now(), PATIENCE);
         while Instant::now() < deadline {
             if let Some(event) = self.receiver.about(reference) {
                 return Ok(event);

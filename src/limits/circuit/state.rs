@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::clock::later;
 use crate::config::CircuitLimits;
 
 /// Calls are remembered this long when their share of failures is judged.
@@ -129,7 +130,7 @@ impl Machine {
     }
 
     fn open(&mut self, now: Instant) {
-        self.change(Mode::Open { until: now + self.limits.open_for });
+        self.change(Mode::Open { until: later(now, self.limits.open_for) });
     }
 
     fn change(&mut self, mode: Mode) {

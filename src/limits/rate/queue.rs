@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::bucket::Bucket;
 use super::fields::{RateLimitFields, fields};
+use crate::clock::later;
 use crate::config::{Limits, OnExcess};
 use crate::metrics::LimitKind;
 
@@ -124,7 +125,7 @@ impl Queue {
             woken: Notify::new(),
             urgency,
             operation: operation.to_owned(),
-            deadline: now + self.max_wait,
+            deadline: later(now, self.max_wait),
             granted: AtomicBool::new(false),
         });
         self.line_mut(urgency).push_back(ticket.clone());
@@ -160,7 +161,7 @@ impl Queue {
 
     /// The provider said to stay away for `pause`, or did not say for how long. Shorter than an earlier word, it changes nothing.
     pub fn close_for(&mut self, pause: Option<Duration>, now: Instant) {
-        let until = now + pause.unwrap_or(CLOSED_DEFAULT).min(CLOSED_MAX);
+        let until = later(now, pause.unwrap_or(CLOSED_DEFAULT).min(CLOSED_MAX));
         self.closed_until = self.closed_until.max(Some(until));
         // A whole burst the moment it opens would meet the provider's limit again.
         let buckets = self.account.iter().chain(self.operations.values());
@@ -230,7 +231,7 @@ impl Queue {
         };
         let behind = |bucket: &Bucket, others: usize| {
             let others = u32::try_from(others).unwrap_or(u32::MAX);
-            bucket.wait(now) + bucket.interval.saturating_mul(others)
+            bucket.interval.saturating_mul(others).saturating_add(bucket.wait(now))
         };
         let mut longest = (self.closed_wait(now), LimitKind::Provider);
         if let Some(bucket) = &self.account {

@@ -9,6 +9,7 @@ use super::super::conclude::{Listener, conclude, millis, note_resolved, rules_of
 use super::super::journaled::money_of;
 use super::super::last_look::Announced;
 use super::super::{news, pauses};
+use crate::clock::later;
 use crate::config::Account;
 use crate::json::parse_object;
 use crate::limits::CircuitState;
@@ -53,7 +54,8 @@ pub(super) async fn resolve(
 /// How long ago the last attempt left.
 fn age(outbound: &Outbound, payment: &PaymentView) -> Duration {
     let since_ms = payment.row.last_attempt_at_ms.unwrap_or(payment.row.begun_at_ms);
-    Duration::from_millis(u64::try_from(outbound.clock.unix_ms() - since_ms).unwrap_or(0))
+    let age_ms = outbound.clock.unix_ms().saturating_sub(since_ms);
+    Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
 }
 
 /// It provably did not land. The caller asked for it once: it is made once, with the ids it had.
@@ -85,7 +87,7 @@ async fn resend(
         Err(error) => return Err(error),
     };
     let announced = Announced::new(outbound, id, number, at);
-    let deadline = Instant::now() + call.account.timeouts.total;
+    let deadline = later(Instant::now(), call.account.timeouts.total);
     let attempted = attempt(outbound, call, deadline, &announced).await;
     let verdict = announced.verdict(attempted);
     // What left just now is asked about soon, however often it was asked about before.

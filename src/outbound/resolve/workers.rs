@@ -164,8 +164,8 @@ const LEASE_MARGIN: Duration = Duration::from_secs(60);
 /// For how long a claimed payment is nobody else's: longer than everything that is done under the claim. A question has
 /// its own limit; a resend waits for the rate and then takes the total time-out at most.
 fn lease(account: &Account) -> Duration {
-    let resend = account.limits.max_wait + account.timeouts.total;
-    question_limit(account) + resend + LEASE_MARGIN
+    let resend = account.limits.max_wait.saturating_add(account.timeouts.total);
+    question_limit(account).saturating_add(resend).saturating_add(LEASE_MARGIN)
 }
 
 #[cfg(test)]

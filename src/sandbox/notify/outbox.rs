@@ -12,6 +12,7 @@ use super::envelope::Envelope;
 use super::post::Answered;
 use super::row::{Notification, NotificationState};
 use super::target::Target;
+use crate::clock::later;
 use crate::sandbox::transaction::rfc3339;
 
 /// The most notifications kept; a load test nobody listens to must not fill the machine's memory.
@@ -94,7 +95,7 @@ impl Outbox {
         }
         match first {
             _ if is_over => self.end(number, now),
-            First::After(pause) => drop(self.agenda.insert((now + pause, number))),
+            First::After(pause) => drop(self.agenda.insert((later(now, pause), number))),
             First::Behind(other) if self.is_waiting(other) => {
                 self.behind.entry(other).or_default().push(number);
             }
@@ -160,7 +161,7 @@ impl Outbox {
             return self.end(number, now);
         }
         match pause {
-            Some(pause) => drop(self.agenda.insert((now + *pause, number))),
+            Some(pause) => drop(self.agenda.insert((later(now, *pause), number))),
             None => {
                 row.state = NotificationState::GivenUp;
                 self.end(number, now);

@@ -175,7 +175,8 @@ fn expires(call: &Call<'_>, transaction: &Transaction) -> String {
 
 fn expires_at_ms(transaction: &Transaction) -> i64 {
     let seconds = transaction.parameters.get("expireSeconds").and_then(Value::as_i64);
-    transaction.created_at_ms + seconds.unwrap_or(EXPIRE_SECONDS_DEFAULT) * 1_000
+    let length_ms = seconds.unwrap_or(EXPIRE_SECONDS_DEFAULT).saturating_mul(1_000);
+    transaction.created_at_ms.saturating_add(length_ms)
 }
 
 /// An address that can never be reached: nobody should mistake the sandbox for a cashier.

@@ -22,9 +22,11 @@ pub(super) fn list(
 ) -> rusqlite::Result<PaymentListing> {
     let (conditions, mut values) = conditions(filter);
     values.push(Value::Integer(after.map_or(i64::MAX, |Cursor(sequence)| sequence)));
+    // What SQLite takes for a whole number.
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
     let sql = format!(
         "SELECT {} FROM payment WHERE {conditions} AND sequence < ? \
-         ORDER BY sequence DESC LIMIT {limit}",
+         ORDER BY sequence DESC LIMIT {most}",
         rows::COLUMNS
     );
     let payments: Vec<PaymentRow> = connection
