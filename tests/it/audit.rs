@@ -78,7 +78,7 @@ fn a_payment_is_followed_from_its_beginning_to_its_end() {
     assert_eq!((&settled["outcome"], &settled["code"]), (&json!("accepted"), &json!(10000)));
     let id = begun["request_id"].as_str().expect("the id that ties the two logs together");
     let is_it = |line: &String| line.contains(id) && line.contains("request answered");
-    assert!(sidecar.log().iter().any(is_it), "`{id}` in {:#?}", sidecar.log());
+    wait_until("the line about the request", || sidecar.log().iter().any(is_it));
     let text = std::fs::read_to_string(path(&sidecar)).expect("a file");
     Canaries::of(&sidecar.configuration()).assert_absent("the audit log", &text);
 }

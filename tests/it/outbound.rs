@@ -2,7 +2,7 @@
 
 use crate::support::http::{self, post};
 use crate::support::openssl::KeyPair;
-use crate::support::{Action, ConfigBuilder, Provider, Sidecar};
+use crate::support::{Action, ConfigBuilder, Provider, Sidecar, wait_until};
 
 /// Every operation, its provider path and the least an application must post for it.
 const OPERATIONS: [(&str, &str, &str); 17] = [
@@ -230,9 +230,11 @@ fn the_metrics_and_the_log_tell_what_happened_and_no_secret() {
     ] {
         assert!(metrics.contains(line), "missing `{line}` in\n{metrics}");
     }
-    let log = sidecar.log().join("\n");
     let id = answer.header("countersign-request-id").expect("an id");
-    assert!(log.contains(id) && log.contains("\"reference\":\"A77\""), "{log}");
+    // The log is written by a thread of its own.
+    wait_until("the line about the request", || sidecar.log().join("\n").contains(id));
+    let log = sidecar.log().join("\n");
+    assert!(log.contains("\"reference\":\"A77\""), "{log}");
     for canary in ["canary-token", "canary-parameter", "PRIVATE KEY"] {
         assert!(!log.contains(canary) && !metrics.contains(canary), "`{canary}` leaked");
     }

@@ -61,8 +61,8 @@ fn a_poll_alone_notices_too_and_counts_nothing_while_nothing_changes() {
     let sidecar = start_with(POLL_ONLY, &provider, &keys[0]);
     fs::copy(keys[1].private(), sidecar.file("keys/key")).expect("written in place");
     wait_until("the other key", || signs(&sidecar, &provider, &keys[1]));
-    let log = sidecar.log().join("\n");
-    assert!(log.contains(r#""trigger":"poll""#), "{log}");
+    let logged = |text: &str| sidecar.log().join("\n").contains(text);
+    wait_until("the line about it", || logged(r#""trigger":"poll""#));
     std::thread::sleep(std::time::Duration::from_secs(1));
     assert_eq!((reloads(&sidecar, "success"), reloads(&sidecar, "unchanged")), (1, 0));
 }
@@ -78,9 +78,9 @@ fn a_hangup_reloads_and_says_so_in_the_log() {
     assert!(signs(&sidecar, &provider, &keys[0]), "nothing was asked to look");
     sidecar.signal(Signal::HUP);
     wait_until("the other key", || signs(&sidecar, &provider, &keys[1]));
-    let log = sidecar.log().join("\n");
-    assert!(log.contains(r#""trigger":"signal""#), "{log}");
-    assert!(log.contains("another key under the same id"), "{log}");
+    let logged = |text: &str| sidecar.log().join("\n").contains(text);
+    wait_until("the line about it", || logged(r#""trigger":"signal""#));
+    wait_until("the line about the key", || logged("another key under the same id"));
 }
 
 #[test]

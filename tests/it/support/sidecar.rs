@@ -214,7 +214,9 @@ impl Sidecar {
     pub fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait().expect("a child") {
+            let ended = self.child.try_wait().expect("a child");
+            // Whoever reads its log shares it until the end of the log.
+            if let Some(status) = ended.filter(|_| Arc::strong_count(&self.log) == 1) {
                 return status;
             }
             std::thread::sleep(Duration::from_millis(10));
