@@ -12,6 +12,7 @@ mod edge_server;
 mod edge_support;
 mod edge_tls;
 mod edge_upstream;
+mod faulty;
 mod lifecycle;
 mod limits;
 mod logs;

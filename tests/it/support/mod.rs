@@ -3,6 +3,7 @@
 
 pub mod canaries;
 pub mod config;
+pub mod faults;
 pub mod http;
 pub mod mount;
 pub mod notification;
@@ -12,6 +13,7 @@ pub mod sandbox;
 pub mod sidecar;
 
 pub use config::ConfigBuilder;
+pub use faults::Faults;
 pub use mount::Mount;
 pub use provider::{Action, Provider};
 pub use sidecar::Sidecar;

@@ -7,8 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::ConfigBuilder;
 use super::canaries::Canaries;
+use super::{ConfigBuilder, Faults};
 
 /// Longer than any orderly start or stop takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,6 +54,11 @@ impl Sidecar {
         })
     }
 
+    /// Starts it on a disk and with a clock that can be made to fail.
+    pub fn start_with_faults(config: &ConfigBuilder, faults: &Faults) -> Self {
+        Self::start_by(&config.text(), config.files(), |command| faults.apply_to(command))
+    }
+
     fn start_by(
         text: &str,
         files: &[(&'static str, String)],
@@ -97,6 +102,13 @@ impl Sidecar {
     pub fn restart(&mut self) {
         self.log = Arc::new(Mutex::new(Vec::new()));
         self.child = spawn(self.folder.path(), &self.log, |_| {});
+        self.learn_addresses();
+    }
+
+    /// The same with faults; [`Sidecar::restart`] starts it without any.
+    pub fn restart_with_faults(&mut self, faults: &Faults) {
+        self.log = Arc::new(Mutex::new(Vec::new()));
+        self.child = spawn(self.folder.path(), &self.log, |command| faults.apply_to(command));
         self.learn_addresses();
     }
 
@@ -183,6 +195,13 @@ impl Sidecar {
     /// Runs another command on its configuration, whatever it prints and however it ends.
     pub fn run(&self, arguments: &[&str]) -> std::process::Output {
         command(arguments).current_dir(self.folder.path()).output().expect("the program runs")
+    }
+
+    /// The same with faults.
+    pub fn run_with_faults(&self, arguments: &[&str], faults: &Faults) -> std::process::Output {
+        let mut command = command(arguments);
+        faults.apply_to(&mut command);
+        command.current_dir(self.folder.path()).output().expect("the program runs")
     }
 
     fn assert_nothing_leaked(&self) {
