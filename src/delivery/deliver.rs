@@ -68,7 +68,7 @@ async fn settle(parts: &Delivery, claimed: &Claimed, hold: &Hold, settlement: Se
         let settled = parts.store.settle(&hold.lease(), settlement.clone(), now_ms).await;
         match settled {
             Ok(_) => return,
-            Err(error @ StoreError::Unavailable { .. }) => {
+            Err(error @ (StoreError::Unavailable { .. } | StoreError::Uncertain { .. })) => {
                 if std::mem::take(&mut is_first) {
                     let (account, event_id) = (claimed.account.as_str(), &claimed.lease.id);
                     tracing::error!(account, %event_id, %error, "delivery not recorded yet");

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// Why the store did not do what it was asked. Nothing was changed, except after [`Reason::Unanswered`].
+/// Why the store did not do what it was asked. Nothing was changed and nothing will be, except after
+/// [`StoreError::Uncertain`].
 ///
 /// Cheap to clone: when a commit fails, everyone who waited for it gets the same error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,6 +12,12 @@ pub enum StoreError {
     /// The write or read failed; it may work later without anyone restarting the program.
     #[error("store unavailable: {reason}: {detail}")]
     Unavailable { reason: Reason, detail: String },
+    /// The write failed, and cannot be kept from coming to life at the next start: nothing may be promised either way.
+    /// Repeating it is safe where the call itself can be repeated.
+    #[error(
+        "store unavailable: {reason}: {detail}; it may have been written all the same: repeat it"
+    )]
+    Uncertain { reason: Reason, detail: String },
     /// The store was closed by this process.
     #[error("store is closed")]
     Closed,
@@ -32,9 +39,14 @@ impl StoreError {
     /// The reason, when the store is unavailable for the moment.
     pub fn reason(&self) -> Option<Reason> {
         match self {
-            Self::Unavailable { reason, .. } => Some(*reason),
+            Self::Unavailable { reason, .. } | Self::Uncertain { reason, .. } => Some(*reason),
             Self::Closed | Self::CannotOpen { .. } | Self::Newer { .. } | Self::Refused(_) => None,
         }
+    }
+
+    /// Whether what was to be written may be found written after all.
+    pub fn may_be_written(&self) -> bool {
+        matches!(self, Self::Uncertain { .. })
     }
 }
 
@@ -55,7 +67,7 @@ pub enum Reason {
     Replaced,
     /// Too many calls are waiting already.
     Overloaded,
-    /// The thread that answers has died; only a restart helps. Whether the call was carried out is not known.
+    /// The thread that answers has died; only a restart helps.
     Unanswered,
 }
 

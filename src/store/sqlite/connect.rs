@@ -16,7 +16,7 @@ use crate::store::{Reason, StoreError};
 
 /// How long a connection waits for another process that is writing. An operator's commands write in steps far
 /// shorter than this.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// Prepared statements kept per connection: more than there are different ones.
 const STATEMENTS_KEPT: usize = 96;
@@ -177,8 +177,9 @@ fn name_the_file(error: StoreError, path: &Path) -> StoreError {
             StoreError::CannotOpen { path: path.to_owned(), problem: format!("{reason}: {detail}") }
         }
         StoreError::Refused(problem) => StoreError::CannotOpen { path: path.to_owned(), problem },
-        other @ (StoreError::Closed | StoreError::CannotOpen { .. } | StoreError::Newer { .. }) => {
-            other
-        }
+        other @ (StoreError::Uncertain { .. }
+        | StoreError::Closed
+        | StoreError::CannotOpen { .. }
+        | StoreError::Newer { .. }) => other,
     }
 }

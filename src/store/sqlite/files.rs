@@ -63,6 +63,11 @@ impl Files {
         }
     }
 
+    /// The log.
+    pub(super) fn log(&self) -> &Path {
+        &self.beside[0].0
+    }
+
     /// Takes what the file itself holds now for right: after the log was copied into it.
     pub(super) fn remember_written(&mut self) {
         self.written = Written::of(&self.path);

@@ -1,5 +1,6 @@
 //! The store as one SQLite file: one thread that writes, two that read, and nothing that knows SQL outside this folder.
 
+mod bury;
 mod connect;
 mod failure;
 mod files;
@@ -37,6 +38,8 @@ use writer::{Counters, Shared, Writer};
 /// Calls waiting for the writer at most. Each has a caller that waits for it, so this is more than there can be
 /// requests at once; beyond it the answer is "overloaded" at once instead of too late.
 const WAITING_MAX: usize = 4096;
+
+const STOPPED: &str = "the writing thread has stopped";
 
 /// How long a failed commit speaks against the store although a probe succeeds: on a full disk a small write may still
 /// find room where a notification does not.
@@ -139,7 +142,8 @@ impl SqliteStore {
                 reason: Reason::Overloaded,
                 detail: format!("{WAITING_MAX} calls are waiting"),
             },
-            TrySendError::Disconnected(_) => self.unanswered(),
+            // It was never queued.
+            TrySendError::Disconnected(_) => self.without_writer(),
         })?;
         self.shared.counters.queued.fetch_add(1, Ordering::Relaxed);
         answer.await.unwrap_or_else(|_| Err(self.unanswered()))
@@ -155,13 +159,18 @@ impl SqliteStore {
         readers.ok_or(StoreError::Closed)?.read(work).await
     }
 
-    fn unanswered(&self) -> StoreError {
+    fn without_writer(&self) -> StoreError {
         match self.shared.closing.load(Ordering::Acquire) {
             true => StoreError::Closed,
-            false => StoreError::Unavailable {
-                reason: Reason::Unanswered,
-                detail: "the writing thread has stopped".into(),
-            },
+            false => StoreError::Unavailable { reason: Reason::Unanswered, detail: STOPPED.into() },
+        }
+    }
+
+    /// The writer has ended between taking a call and answering it.
+    fn unanswered(&self) -> StoreError {
+        match self.without_writer() {
+            StoreError::Unavailable { reason, detail } => StoreError::Uncertain { reason, detail },
+            other => other,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::bury;
 use super::connect::{self, FileIdentity};
 use super::failure;
 use super::files::{Files, Found};
@@ -79,6 +80,9 @@ pub(super) struct Writer {
     failing: Option<Reason>,
     /// Whether the last attempt to copy the log failed, so that a failure is logged once and not twice a second.
     is_checkpoint_failing: bool,
+    /// Why a COMMIT failed that may come to life at the next start. Until it cannot any more, `connection` stays open and
+    /// nothing else is written: see `bury`.
+    unburied: Option<StoreError>,
     data_version: i64,
     looked_at: Instant,
 }
@@ -95,6 +99,7 @@ impl Writer {
             connection,
             failing: None,
             is_checkpoint_failing: false,
+            unburied: None,
             data_version,
             looked_at,
         }
@@ -123,6 +128,8 @@ impl Writer {
             }
             self.look_for_foreign_changes();
         }
+        // What cannot be buried now is what the next start finds.
+        let _ = self.bury_earlier(&bury::TRIES);
         self.checkpoint_at(1);
     }
 
@@ -155,15 +162,47 @@ impl Writer {
         woken: &mut BTreeSet<String>,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let connection = self.connect()?;
-        let done = run_all(connection, batch, woken);
-        done.map_err(|error| {
-            self.recover(&error);
-            failure::explain(&error)
-        })
+        match run_all(connection, batch, woken) {
+            Ok(outcomes) => Ok(outcomes),
+            Err(Failed::Before(error)) => {
+                self.recover(&error);
+                Err(failure::explain(&error))
+            }
+            Err(Failed::Commit(error)) => Err(self.not_committed(&error)),
+        }
+    }
+
+    /// What the callers of a COMMIT that failed are told, once everything was tried to make it nothing.
+    fn not_committed(&mut self, error: &rusqlite::Error) -> StoreError {
+        let explained = failure::explain(error);
+        self.unburied = Some(explained.clone());
+        if self.bury_earlier(&bury::TRIES).is_ok() {
+            self.recover(error);
+            return explained;
+        }
+        let store = self.shared.path.display();
+        tracing::error!(%store, %error, "a write failed that may be in force after a restart: its callers are told so");
+        let reason = explained.reason().unwrap_or(Reason::Io);
+        StoreError::Uncertain { reason, detail: error.to_string() }
+    }
+
+    /// Makes what an earlier COMMIT left behind dead for certain; its error as long as that fails.
+    fn bury_earlier(&mut self, tries: &[Duration]) -> Result<(), StoreError> {
+        let Some(error) = self.unburied.clone() else { return Ok(()) };
+        let is_buried = |open: &Connection| bury::bury(open, self.files.log(), tries);
+        // A log that was replaced is somebody else's.
+        let is_ours = matches!(self.files.look(), Found::AsLeft | Found::Written);
+        if !(is_ours && self.connection.as_ref().is_some_and(is_buried)) {
+            return Err(error);
+        }
+        self.unburied = None;
+        Ok(())
     }
 
     /// The connection, opened anew if an earlier failure made it unusable.
     fn connect(&mut self) -> Result<&Connection, StoreError> {
+        // Refused before anything is tried, so that it is certain that nothing was written.
+        self.bury_earlier(&bury::ONE_TRY)?;
         match self.files.look() {
             Found::AsLeft => {}
             // The pages in memory would hide what the file holds now. Another process of ours copies its log now and then
@@ -276,14 +315,28 @@ fn run_all(
     connection: &Connection,
     batch: &mut [Box<dyn Job>],
     woken: &mut BTreeSet<String>,
-) -> rusqlite::Result<Vec<Result<(), StoreError>>> {
+) -> Result<Vec<Result<(), StoreError>>, Failed> {
     execute(connection, "BEGIN IMMEDIATE")?;
     let mut outcomes = Vec::with_capacity(batch.len());
     for job in batch {
         outcomes.push(run_one(connection, job.as_mut(), woken)?);
     }
-    execute(connection, "COMMIT")?;
+    execute(connection, "COMMIT").map_err(Failed::Commit)?;
     Ok(outcomes)
+}
+
+/// Where a transaction failed.
+enum Failed {
+    /// Before COMMIT: nothing of it can ever be valid.
+    Before(rusqlite::Error),
+    /// In COMMIT: all of it may stand in the log.
+    Commit(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Before(error)
+    }
 }
 
 /// Runs one job so that its own failure undoes only what it did itself.
@@ -307,11 +360,11 @@ fn run_one(
     Ok(outcome)
 }
 
-fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+pub(super) fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
-fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }
 
@@ -322,7 +375,7 @@ fn wal_pages(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Pages in the log, and how many of them are in the file.
-fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64)> {
+pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64)> {
     let sql = format!("PRAGMA wal_checkpoint({mode})");
     connection.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
 }

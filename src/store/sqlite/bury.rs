@@ -1,0 +1,103 @@
+//! What a COMMIT that failed leaves in the log, and how it is made dead for certain.
+//!
+//! SQLite writes all frames of a transaction to the log, the commit mark with the last of them, and then syncs
+//! (`walFrames`). When that sync fails, COMMIT fails too and the index in shared memory is not told of the frames, so nobody
+//! sees them; but in the file they are a valid end of the log. Whoever recovers the log (`walIndexRecover`: the first one
+//! to open it after all others are gone) takes every frame whose checksum follows from all before it, up to the last commit
+//! mark: the transaction that failed comes to life.
+//!
+//! While one connection is open nobody recovers: its lock on the index keeps the index valid. So the failed connection is
+//! kept until one of two things has succeeded, in any process, on the disk and not only in the page cache:
+//!
+//! - **Another commit.** It begins at the same frame, since the index was not told. Checksums add up over the whole log,
+//!   and its commit mark is part of them: whatever old frames follow its last one no longer fit. Its sync covers what it
+//!   wrote, on which everything after it depends.
+//! - **A cut** of the log behind the last frame that the index knows, synced, under the lock of a writer. No reader and no
+//!   checkpoint looks behind that frame, and a writer writes there anew. It works where a page that cannot be written
+//!   keeps every sync failing (a quota, room that was promised and is not there).
+//!
+//! A commit or cut whose own sync fails proves nothing: after a power cut the disk may have the older frames.
+//!
+//! Errors before COMMIT need none of this: frames without a commit mark behind them are never valid. A migration needs none
+//! either: it looks at the version in its own transaction, so it does not matter whether it comes to life or is repeated.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::connect::LOCK_WAIT;
+use super::writer::{checkpoint, data_version, execute};
+
+/// Before each try. A caller waits for all of them, each taking as long as the disk takes and at most twice
+/// [`BURY_LOCK_WAIT`]: some two seconds beside the disk's own time.
+pub(super) const TRIES: [Duration; 3] =
+    [Duration::ZERO, Duration::from_millis(20), Duration::from_millis(200)];
+
+/// While an earlier failure is not buried, every batch tries once before it is refused.
+pub(super) const ONE_TRY: [Duration; 1] = [Duration::ZERO];
+
+/// How long a try waits for another process that writes.
+const BURY_LOCK_WAIT: Duration = Duration::from_millis(300);
+
+/// The header of a log and of a frame, in bytes: <https://sqlite.org/walformat.html>.
+const LOG_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
+
+/// Whether nothing of a failed COMMIT can come to life any more. `connection` is the one it failed on.
+pub(super) fn bury(connection: &Connection, log: &Path, tries: &[Duration]) -> bool {
+    let _ = connection.busy_timeout(BURY_LOCK_WAIT);
+    let is_buried = tries.iter().any(|pause| {
+        thread::sleep(*pause);
+        undo(connection);
+        let done = overwrite(connection).is_ok() || cut(connection, log).is_ok();
+        undo(connection);
+        done
+    });
+    let _ = connection.busy_timeout(LOCK_WAIT);
+    is_buried
+}
+
+/// Ends what is left of a transaction. Whether that works shows in what follows.
+fn undo(connection: &Connection) {
+    if !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+}
+
+/// Commits something small.
+fn overwrite(connection: &Connection) -> rusqlite::Result<()> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    let changed = connection.execute("UPDATE store_probe SET probes = probes + 1", [])?;
+    if changed == 0 {
+        // A commit that changes nothing writes nothing.
+        return Err(rusqlite::Error::StatementChangedRows(changed));
+    }
+    execute(connection, "COMMIT")
+}
+
+/// Cuts the log behind its last valid frame.
+fn cut(connection: &Connection, log: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let version = data_version(connection)?;
+    let (frames, _) = checkpoint(connection, "NOOP")?;
+    let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let end = LOG_HEADER + u64::try_from(frames)? * (FRAME_HEADER + u64::from(page));
+    // From here on nobody else writes; and if the version is the same nobody did since the frames were counted.
+    execute(connection, "BEGIN IMMEDIATE")?;
+    match data_version(connection)? == version {
+        true => Ok(shorten(log, end)?),
+        false => Err("another process has written meanwhile".into()),
+    }
+}
+
+fn shorten(log: &Path, end: u64) -> io::Result<()> {
+    // SQLite's locks are on other files: closing this one takes none away.
+    let log = File::options().write(true).open(log)?;
+    if log.metadata()?.len() > end {
+        log.set_len(end)?;
+    }
+    log.sync_all()
+}
