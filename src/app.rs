@@ -25,7 +25,7 @@ use crate::edge::{self, BindError, Bound, Inherited, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
 use crate::limits::{InFlight, Limiters};
 use crate::metrics::Metrics;
-use crate::outbound::{Outbound, Stopping, resolve};
+use crate::outbound::{Outbound, Stopping, Unsettled, resolve};
 use crate::reload::{Reloader, announce};
 use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError, StoreUrl};
@@ -148,6 +148,7 @@ impl Sidecar {
             store: store.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
+            unsettled: Unsettled::default(),
             stopping: Stopping::default(),
         });
         let draining = Draining::default();

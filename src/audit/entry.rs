@@ -110,6 +110,9 @@ pub struct Entry {
     /// `sign` or `verify`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_use: Option<&'static str>,
+    /// True when the store's disk failed: it may or may not be so, also after a restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uncertain: Option<bool>,
     /// The configuration's hash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub configuration: Option<String>,
@@ -142,6 +145,7 @@ impl Entry {
             reason: None,
             key: None,
             key_use: None,
+            uncertain: None,
             configuration: None,
             torn: None,
         }
@@ -189,6 +193,12 @@ impl Entry {
     /// How often, or how many.
     pub fn counting(mut self, count: u64) -> Self {
         self.count = Some(count);
+        self
+    }
+
+    /// What was to be done failed, and may be found done.
+    pub fn uncertain(mut self) -> Self {
+        self.uncertain = Some(true);
         self
     }
 

@@ -18,7 +18,7 @@ use crate::store::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
     Journal, JournalError, Leave, NewEvent, NewPayment, Notice, PaymentCounts, PaymentDetail,
     PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered,
-    Spending, Store, StoreError,
+    Spending, Store, StoreError, Unsent,
 };
 
 /// `store`, audited. What is done outside a request that says who does it is done by `otherwise`.
@@ -38,6 +38,19 @@ impl Audited {
             Some((actor, request_id)) => Entry::new(action, actor).within(&request_id),
             None => Entry::new(action, self.otherwise),
         }
+    }
+
+    /// What may have been done is written down too.
+    fn failed<T, E: Clone + Into<JournalError>>(
+        &self,
+        done: Result<T, E>,
+        entry: impl FnOnce() -> Entry,
+    ) -> Result<T, E> {
+        done.inspect_err(|error| {
+            if error.clone().into().may_be_written() {
+                self.audit.record(entry().uncertain());
+            }
+        })
     }
 
     fn begun(&self, begun: &Begun, is_sent: bool) {
@@ -90,7 +103,9 @@ impl Journal for Audited {
     }
 
     async fn begin_sending(&self, new: NewPayment) -> Result<Begun, StoreError> {
-        let begun = self.store.begin_sending(new).await?;
+        let id = new.id.clone();
+        let begun = self.store.begin_sending(new).await;
+        let begun = self.failed(begun, || self.entry(Action::PaymentBegun).about(&id))?;
         self.begun(&begun, true);
         Ok(begun)
     }
@@ -101,7 +116,8 @@ impl Journal for Audited {
         rules: Rules,
         now_ms: i64,
     ) -> Result<u32, JournalError> {
-        let attempt = self.store.about_to_send(id, rules, now_ms).await?;
+        let announced = self.store.about_to_send(id, rules, now_ms).await;
+        let attempt = self.failed(announced, || self.entry(Action::PaymentSent).about(id))?;
         self.sent(id, attempt);
         Ok(attempt)
     }
@@ -148,6 +164,19 @@ impl Journal for Audited {
         Ok(view)
     }
 
+    async fn end_unsent(
+        &self,
+        unsent: &Unsent,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<Option<PaymentView>, JournalError> {
+        let ended = self.store.end_unsent(unsent, reason, now_ms).await?;
+        if let Some(view) = &ended {
+            self.stepped(&view.row, now_ms);
+        }
+        Ok(ended)
+    }
+
     async fn close_case(
         &self,
         id: &PaymentId,
@@ -159,10 +188,10 @@ impl Journal for Audited {
         let reason = match &closure {
             Closure::Abandoned { reason } | Closure::ByHand { reason, .. } => reason.clone(),
         };
-        let view = self.store.close_case(id, closure, rules, announce, now_ms).await?;
-        let mut entry = self.entry(Action::PaymentSettled).about_payment(&view.row);
-        entry.reason = Some(reason);
-        self.audit.record(entry);
+        let entry = |reason| Entry { reason: Some(reason), ..self.entry(Action::PaymentSettled) };
+        let closed = self.store.close_case(id, closure, rules, announce, now_ms).await;
+        let view = self.failed(closed, || entry(reason.clone()).about(id))?;
+        self.audit.record(entry(reason).about_payment(&view.row));
         Ok(view)
     }
 
@@ -300,17 +329,18 @@ impl Journal for Audited {
     }
 
     async fn freeze(&self, account: &str, reason: &str, now_ms: i64) -> Result<(), StoreError> {
-        self.store.freeze(account, reason, now_ms).await?;
         let mut entry = self.entry(Action::Frozen).of_account(account);
         entry.reason = Some(reason.to_owned());
+        self.failed(self.store.freeze(account, reason, now_ms).await, || entry.clone())?;
         self.audit.record(entry);
         Ok(())
     }
 
     async fn unfreeze(&self, account: &str) -> Result<bool, StoreError> {
-        let was_frozen = self.store.unfreeze(account).await?;
+        let entry = || self.entry(Action::Unfrozen).of_account(account);
+        let was_frozen = self.failed(self.store.unfreeze(account).await, entry)?;
         if was_frozen {
-            self.audit.record(self.entry(Action::Unfrozen).of_account(account));
+            self.audit.record(entry());
         }
         Ok(was_frozen)
     }

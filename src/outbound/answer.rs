@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::attempts::Exchange;
 use super::classify::{Verdict, outcome};
-use super::journaled::frozen;
+use super::journaled::{frozen, maybe_journalled};
 use crate::config::{Account, AnswerMode};
 use crate::limits::RateRefused;
 use crate::outcome::Outcome;
@@ -71,6 +71,7 @@ pub(super) fn answer(
             Code::StoreUnavailable,
             "the journal could not be written: nothing was sent",
         )),
+        Verdict::MaybeJournalled => Err(maybe_journalled()),
         Verdict::Frozen(reason) => Err(frozen(&reason)),
         Verdict::Settled(outcome) => Err(settled(outcome)),
     };
@@ -139,7 +140,11 @@ fn settled(outcome: Outcome) -> Problem {
         Outcome::Rejected => Problem::new(Code::Rejected, outcome, detail),
         Outcome::NotSent => Problem::not_sent(Code::ProviderUnreachable, detail),
         Outcome::Accepted => Problem::new(Code::ProviderError, outcome, detail),
-        Outcome::Unknown => Problem::new(Code::OutcomeUnknown, outcome, detail),
+        Outcome::Unknown => Problem::new(
+            Code::OutcomeUnknown,
+            outcome,
+            "it is not known what became of the call; do not repeat it under another reference",
+        ),
     }
 }
 

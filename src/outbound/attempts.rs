@@ -169,6 +169,7 @@ fn sample(verdict: &Verdict) -> Sample {
         | Verdict::RateLimited(_)
         | Verdict::CircuitOpen(_)
         | Verdict::NotJournalled
+        | Verdict::MaybeJournalled
         | Verdict::Frozen(_)
         | Verdict::Settled(_) => Sample::Silent,
     }

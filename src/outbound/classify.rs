@@ -34,6 +34,8 @@ pub(super) enum Verdict {
     CircuitOpen(Duration),
     /// The journal could not be written; nothing was sent.
     NotJournalled,
+    /// The journal's disk failed, and the attempt may stand in it; nothing was sent so far.
+    MaybeJournalled,
     /// The account is frozen, for this reason; nothing was sent.
     Frozen(String),
     /// It is known how it ended, and there is no answer of the provider's to pass on.
@@ -54,6 +56,7 @@ impl Verdict {
             | Self::RateLimited(_)
             | Self::CircuitOpen(_)
             | Self::NotJournalled
+            | Self::MaybeJournalled
             | Self::Frozen(_)
             | Self::Settled(_) => AttemptResult::NotSent,
         }
@@ -63,7 +66,7 @@ impl Verdict {
     pub fn outcome(&self, operation: &Operation) -> Outcome {
         match self {
             Self::Answered { understood, .. } => outcome(operation, understood.meaning),
-            Self::Unreadable { .. } | Self::NoAnswer(_) => Outcome::Unknown,
+            Self::Unreadable { .. } | Self::NoAnswer(_) | Self::MaybeJournalled => Outcome::Unknown,
             Self::Settled(outcome) => *outcome,
             Self::NotSent(_)
             | Self::NoUsableKey
@@ -87,6 +90,7 @@ impl Verdict {
             | Self::RateLimited(_)
             | Self::CircuitOpen(_)
             | Self::NotJournalled
+            | Self::MaybeJournalled
             | Self::Frozen(_)
             | Self::Settled(_) => false,
         }
@@ -166,7 +170,9 @@ impl Verdict {
             Self::SigningFailed => "the signing thread failed".to_owned(),
             Self::RateLimited(_) => "over the rate limit".to_owned(),
             Self::CircuitOpen(_) => "the circuit is open".to_owned(),
-            Self::NotJournalled => "the journal could not be written".to_owned(),
+            Self::NotJournalled | Self::MaybeJournalled => {
+                "the journal could not be written".to_owned()
+            }
             Self::Frozen(reason) => format!("the account is frozen: {reason}"),
             Self::Settled(outcome) => format!("settled as {}", outcome.as_str()),
         }

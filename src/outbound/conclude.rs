@@ -116,6 +116,7 @@ fn conclusion(verdict: &Verdict) -> Conclusion {
         | Verdict::RateLimited(_)
         | Verdict::CircuitOpen(_)
         | Verdict::NotJournalled
+        | Verdict::MaybeJournalled
         | Verdict::Frozen(_)
         | Verdict::Settled(_) => Conclusion::NotSent { reason: verdict.reason() },
     }

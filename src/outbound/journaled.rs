@@ -20,7 +20,7 @@ use crate::outcome::Outcome;
 use crate::payment::{Fingerprint, Next, State};
 use crate::problem::{Code, Problem};
 use crate::provider::MemberType;
-use crate::store::{Begun, JournalError, NewPayment, PaymentId, PaymentView, StoreError};
+use crate::store::{Begun, JournalError, NewPayment, PaymentId, PaymentView, StoreError, Unsent};
 use crate::trace;
 use crate::wire::RequestId;
 
@@ -75,6 +75,8 @@ async fn begin(
 ) -> Result<Begun, Problem> {
     let new = new_payment(outbound, call, reference)?;
     let (reference, fingerprint) = (new.reference.clone(), new.fingerprint);
+    let (id, now_ms) = (new.id.clone(), new.now_ms);
+    let mut may_be_begun = false;
     let problem = match outbound.stopping.has_begun() {
         true => Problem::not_sent(Code::ShuttingDown, "send this to another instance"),
         false => {
@@ -84,6 +86,12 @@ async fn begin(
             };
             match begun {
                 Ok(begun) => return Ok(begun),
+                // What is only begun is closed by the next start, and never sent.
+                Err(error) if may_leave && error.may_be_written() => {
+                    tracing::error!(payment = %id, "nothing was sent so far: {error}");
+                    may_be_begun = true;
+                    maybe_journalled()
+                }
                 Err(error) => not_journalled(call, &error),
             }
         }
@@ -93,7 +101,13 @@ async fn begin(
     match earlier.ok().flatten().filter(|view| !view.row.payment.frees_its_reference()) {
         Some(view) if view.row.fingerprint == fingerprint => Ok(Begun::Known(view)),
         Some(view) => Ok(Begun::Reused(view)),
-        None => Err(problem),
+        None => {
+            if may_be_begun && let Ok(new) = new_payment(outbound, call, reference) {
+                let new = Box::new(NewPayment { id, now_ms, ..new });
+                outbound.unsettled.add(Unsent::MaybeBegun(new));
+            }
+            Err(problem)
+        }
     }
 }
 
@@ -299,15 +313,21 @@ async fn stopped(
     error: &JournalError,
 ) -> Exchange {
     tracing::error!(payment = %id, "nothing more was sent: {error}");
+    let reason = match error {
+        JournalError::Frozen(_) => error.to_string(),
+        _ => Verdict::NotJournalled.reason(),
+    };
+    let view = give_up(outbound, id, &reason).await;
     let verdict = match error {
         JournalError::Frozen(freeze) => Verdict::Frozen(freeze.reason.clone()),
+        // The announcement may come to life, and nothing that was written since keeps it from that.
+        error if error.may_be_written() && view.is_none() => Verdict::MaybeJournalled,
         JournalError::Store(_)
         | JournalError::Forbidden { .. }
         | JournalError::NoSuchPayment(_) => Verdict::NotJournalled,
     };
-    let view = give_up(outbound, id, &verdict.reason()).await;
     match (attempts, &view) {
-        // Nothing ever left, whatever the journal can still be told.
+        // Nothing ever left, whatever the journal can still be told; its verdict says whether that may change.
         (0, None) => Exchange { attempts, verdict, is_replay: false },
         _ => told(outbound, call, attempts, verdict, view).await,
     }
@@ -323,11 +343,26 @@ async fn hand_over(outbound: &Outbound, id: &PaymentId) {
 /// Tells the journal that the call will not be made again by this caller; what it then says of it.
 async fn give_up(outbound: &Outbound, id: &PaymentId, reason: &str) -> Option<PaymentView> {
     let given_up = outbound.store.give_up(id, reason, outbound.clock.unix_ms()).await;
-    given_up.inspect_err(|error| unwritten(id, error)).ok()
+    let unwritten = |error: &JournalError| {
+        unwritten(id, error);
+        outbound.unsettled.add(Unsent::Begun(id.clone()));
+    };
+    given_up.inspect_err(unwritten).ok()
 }
 
 pub(super) fn frozen(reason: &str) -> Problem {
     Problem::not_sent(Code::Frozen, format!("the account is frozen: {reason}"))
+}
+
+/// The journal's disk failed in such a way that the next start may find an attempt there that never left: it then asks, and
+/// sends it where it is not at the provider.
+pub(super) fn maybe_journalled() -> Problem {
+    Problem::new(
+        Code::OutcomeUnknown,
+        Outcome::Unknown,
+        "the journal's disk failed: nothing was sent so far, but it may be sent after a restart; \
+         repeat it under the same reference only",
+    )
 }
 
 fn not_journalled(call: &PreparedCall<'_>, error: &StoreError) -> Problem {

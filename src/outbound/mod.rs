@@ -22,6 +22,7 @@ mod route;
 mod stopping;
 #[cfg(test)]
 mod tests;
+mod unsettled;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ use crate::wire::{APP_BODY_BYTES_MAX, Handler, Refusal, Reply, Request, Upstream
 
 use record::Record;
 pub use stopping::Stopping;
+pub use unsettled::Unsettled;
 
 /// What answers the applications.
 pub struct Outbound {
@@ -59,6 +61,8 @@ pub struct Outbound {
     pub metrics: Arc<Metrics>,
     /// Where timestamps come from.
     pub clock: Clock,
+    /// What never left although its caller could not be told so.
+    pub unsettled: Unsettled,
     /// Whether the process was told to stop; [`resolve::run`] begins it.
     pub stopping: Stopping,
 }

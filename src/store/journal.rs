@@ -8,7 +8,7 @@ use super::event::{NewEvent, Received};
 use super::operate::Cursor;
 use super::payment::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Expectation, Freeze, JournalError,
-    Leave, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered, Spending,
+    Leave, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered, Spending, Unsent,
 };
 use super::payment_id::PaymentId;
 use super::payments::{PaymentCounts, PaymentFilter, PaymentListing};
@@ -17,7 +17,8 @@ use crate::payment::Rules;
 /// Money-moving calls: written down before they leave, settled when it is known what became of them.
 ///
 /// **Before the first byte.** [`Journal::begin`], then [`Journal::about_to_send`] before every attempt; both are on disk
-/// when they return `Ok`. After an error nothing may be sent.
+/// when they return `Ok`. After an error nothing may be sent; after one that
+/// [may be written](JournalError::may_be_written) the next start may send it all the same.
 ///
 /// **The rules** are those of [`crate::payment::step()`], enforced in the same transaction that writes: a step they forbid
 /// is [`JournalError::Forbidden`] and changes nothing.
@@ -79,6 +80,15 @@ pub trait Journal: Send + Sync + 'static {
         reason: &str,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError>;
+
+    /// Ends a call that provably never left, once the store can be written again: settled as not sent (or rejected, as
+    /// [`Journal::give_up`] does), and its event owed. `None` when somebody else ended it or answers for it, or when its reference was used by another call since, whose caller hears what is true.
+    async fn end_unsent(
+        &self,
+        unsent: &Unsent,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<Option<PaymentView>, JournalError>;
 
     /// Ends a payment in doubt without the provider's word, where the rules allow it.
     async fn close_case(

@@ -40,7 +40,7 @@ pub use operate::{
 pub use payment::{
     ANSWER_BYTES_MAX, Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Expectation,
     Freeze, HistoryEntry, JournalError, Leave, NewPayment, Notice, PaymentDetail, PaymentRow,
-    PaymentView, Recovered, Spending, StoredAnswer,
+    PaymentView, Recovered, Spending, StoredAnswer, Unsent,
 };
 pub use payment_id::{PaymentId, UnknownPaymentId};
 pub use payments::{

@@ -38,6 +38,15 @@ pub struct NewPayment {
     pub hold_ms: i64,
 }
 
+/// A call that never left, and whose caller could not be told so for certain.
+#[derive(Clone, Debug)]
+pub enum Unsent {
+    /// Beginning it failed with [`StoreError::Uncertain`].
+    MaybeBegun(Box<NewPayment>),
+    /// It was begun; giving it up could not be written.
+    Begun(PaymentId),
+}
+
 /// The answer to a call that was offered to the journal.
 #[derive(Clone, Debug)]
 pub enum Begun {
@@ -261,7 +270,7 @@ pub struct Recovered {
     pub under_way: u64,
 }
 
-/// Why a payment did not take a step. Nothing changed.
+/// Why a payment did not take a step. Nothing changed, unless it [may be written](JournalError::may_be_written).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
     /// It could not be written down. A caller that was about to send must not.
@@ -275,6 +284,16 @@ pub enum JournalError {
     Frozen(Freeze),
     #[error("no payment `{0}` in the journal")]
     NoSuchPayment(PaymentId),
+}
+
+impl JournalError {
+    /// As [`StoreError::may_be_written`].
+    pub fn may_be_written(&self) -> bool {
+        match self {
+            Self::Store(error) => error.may_be_written(),
+            Self::Forbidden { .. } | Self::Frozen(_) | Self::NoSuchPayment(_) => false,
+        }
+    }
 }
 
 impl PaymentRow {

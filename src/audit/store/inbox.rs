@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::Audited;
-use crate::audit::Action;
+use crate::audit::{Action, Entry};
 use crate::store::{
     AccountCounts, Claimed, Cursor, EventDetail, EventId, Filter, Inbox, Lease, Listing, NewEvent,
     Received, Retention, Selection, Settled, Settlement, StoreError, Swept, Tally,
@@ -69,7 +69,8 @@ impl Inbox for Audited {
     }
 
     async fn replay(&self, selection: &Selection, now_ms: i64) -> Result<Tally, StoreError> {
-        let tally = self.store.replay(selection, now_ms).await?;
+        let done = self.store.replay(selection, now_ms).await;
+        let tally = self.failed(done, || self.operation(Action::Replayed, selection, None))?;
         self.operated(Action::Replayed, selection, None, tally);
         Ok(tally)
     }
@@ -80,7 +81,9 @@ impl Inbox for Audited {
         reason: &str,
         now_ms: i64,
     ) -> Result<Tally, StoreError> {
-        let tally = self.store.discard(selection, reason, now_ms).await?;
+        let done = self.store.discard(selection, reason, now_ms).await;
+        let entry = || self.operation(Action::Discarded, selection, Some(reason));
+        let tally = self.failed(done, entry)?;
         self.operated(Action::Discarded, selection, Some(reason), tally);
         Ok(tally)
     }
@@ -97,10 +100,15 @@ impl Inbox for Audited {
 impl Audited {
     fn operated(&self, action: Action, selection: &Selection, reason: Option<&str>, tally: Tally) {
         if tally.changed > 0 {
-            let mut entry = self.entry(action).counting(tally.changed);
-            entry.events = Some(words(selection));
-            entry.reason = reason.map(str::to_owned);
-            self.audit.record(entry);
+            self.audit.record(self.operation(action, selection, reason).counting(tally.changed));
+        }
+    }
+
+    fn operation(&self, action: Action, selection: &Selection, reason: Option<&str>) -> Entry {
+        Entry {
+            events: Some(words(selection)),
+            reason: reason.map(str::to_owned),
+            ..self.entry(action)
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::store::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
     Journal, JournalError, Leave, NewEvent, NewPayment, Notice, PaymentCounts, PaymentDetail,
     PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered,
-    Spending, StoreError,
+    Spending, StoreError, Unsent,
 };
 
 #[async_trait]
@@ -60,6 +60,15 @@ impl Journal for Flaky {
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
         self.inner.give_up(id, reason, now_ms).await
+    }
+
+    async fn end_unsent(
+        &self,
+        unsent: &Unsent,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<Option<PaymentView>, JournalError> {
+        self.inner.end_unsent(unsent, reason, now_ms).await
     }
 
     async fn close_case(

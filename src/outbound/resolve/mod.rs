@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::Outbound;
 use super::conclude::millis;
+use super::{Outbound, unsettled};
 
 /// How often the journal is looked at for what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -35,6 +35,7 @@ pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
 async fn keep_house(outbound: &Outbound) {
     let mut swept = Instant::now();
     loop {
+        unsettled::settle(outbound).await;
         recover(outbound).await;
         show_figures(outbound).await;
         if swept.elapsed() >= SWEEP_EVERY {
@@ -42,7 +43,7 @@ async fn keep_house(outbound: &Outbound) {
             sweep(outbound).await;
         }
         if outbound.stopping.unless(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
-            return;
+            return unsettled::settle(outbound).await;
         }
     }
 }

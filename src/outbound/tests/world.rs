@@ -18,7 +18,7 @@ use crate::config::{Live, demo, load_text};
 use crate::json::parse_object;
 use crate::limits::{AccountLimits, InFlight, Limiters};
 use crate::metrics::Metrics;
-use crate::outbound::{Outbound, Stopping, resolve};
+use crate::outbound::{Outbound, Stopping, Unsettled, resolve};
 use crate::payment::Fingerprint;
 use crate::sign::SignPool;
 use crate::store::{self, Conclusion, Filter, NewPayment, PaymentId, PaymentView, Store, StoreUrl};
@@ -200,6 +200,7 @@ impl World {
             store: store.clone(),
             metrics: metrics.clone(),
             clock: Clock::System,
+            unsettled: Unsettled::default(),
             stopping: Stopping::default(),
         });
         let (stop, stopped) = watch::channel(false);

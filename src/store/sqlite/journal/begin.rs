@@ -48,7 +48,7 @@ pub(super) fn begin_sending(
     }
 }
 
-fn insert(
+pub(super) fn insert(
     work: &mut Work<'_>,
     new: &NewPayment,
     generation: u32,

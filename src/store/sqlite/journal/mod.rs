@@ -14,6 +14,7 @@ mod recover;
 mod rows;
 mod save;
 mod spent;
+mod unsent;
 
 #[cfg(test)]
 mod plans;
@@ -32,7 +33,7 @@ use crate::store::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
     Journal, JournalError, Leave, NewEvent, NewPayment, Notice, PAYMENTS_KEPT_MIN_MS,
     PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow,
-    PaymentView, Received, Recovered, Spending, StoreError,
+    PaymentView, Received, Recovered, Spending, StoreError, Unsent,
 };
 
 /// Payments handed out by one claim at most.
@@ -116,6 +117,19 @@ impl Journal for SqliteStore {
         let id = id.clone();
         self.write(move |work| close::close_case(work, &id, &closure, &rules, announce, now_ms))
             .await?
+    }
+
+    async fn end_unsent(
+        &self,
+        unsent: &Unsent,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<Option<PaymentView>, JournalError> {
+        let (unsent, reason) = (unsent.clone(), reason.to_owned());
+        self.hold_and_write(move |work, holder| {
+            unsent::end_unsent(work, &unsent, &reason, holder, now_ms)
+        })
+        .await?
     }
 
     async fn hand_over(&self, id: &PaymentId, now_ms: i64) -> Result<(), StoreError> {
