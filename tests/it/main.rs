@@ -7,6 +7,7 @@ mod audit;
 mod chaos;
 mod commands;
 mod delivery;
+mod disk;
 mod edge_process;
 mod edge_server;
 mod edge_support;

@@ -66,18 +66,26 @@ impl Fault {
 /// The faults of the processes that were started with them. None at first.
 pub struct Faults {
     control: File,
-    /// Removed when this is dropped.
-    folder: tempfile::TempDir,
+    path: PathBuf,
+    /// Removed when this is dropped; `None` where it is another process's.
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Faults {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("control");
-        let control = File::options().read(true).write(true).create_new(true).open(file);
+        let path = folder.path().join("control");
+        let control = File::options().read(true).write(true).create_new(true).open(&path);
         let control = control.expect("a control file");
         control.set_len(PATH + PATH_BYTES as u64).expect("room for the control");
-        Self { control, folder }
+        Self { control, path, _folder: Some(folder) }
+    }
+
+    /// Those that this very process was started with, if it was.
+    pub fn of_this_process() -> Option<Self> {
+        let path = PathBuf::from(std::env::var_os(CONTROL)?);
+        let control = File::options().read(true).write(true).open(&path);
+        Some(Self { control: control.expect("a control file"), path, _folder: None })
     }
 
     /// The same, for files with this text in their path only.
@@ -88,9 +96,14 @@ impl Faults {
         faults
     }
 
+    /// Makes `command` start a process without any faults, where this one has some.
+    pub fn keep_from(command: &mut Command) {
+        command.env_remove("LD_PRELOAD").env_remove(CONTROL);
+    }
+
     /// Makes `command` start a process with these faults.
     pub fn apply_to(&self, command: &mut Command) {
-        command.env("LD_PRELOAD", library()).env(CONTROL, self.folder.path().join("control"));
+        command.env("LD_PRELOAD", library()).env(CONTROL, &self.path);
     }
 
     /// From now on such calls fail like this.

@@ -3,6 +3,7 @@
 mod commits;
 mod crash;
 mod disk;
+mod failing;
 mod files;
 mod journal;
 
