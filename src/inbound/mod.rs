@@ -135,7 +135,8 @@ impl Inbound {
     }
 }
 
-/// Everything that fails here is the store's; the provider repeats what is answered like this.
+/// Everything that fails here is the store's; the provider repeats what is answered like this. That is right also where the
+/// notification may be stored all the same: the repetition is then recognised.
 fn not_stored(account: &Account, error: &StoreError, record: &mut Record) -> Problem {
     record.is_not_stored();
     tracing::error!(account = account.name, "a notification could not be stored: {error}");

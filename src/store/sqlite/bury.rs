@@ -101,3 +101,102 @@ fn shorten(log: &Path, end: u64) -> io::Result<()> {
     }
     log.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    use super::super::connect;
+    use super::*;
+
+    /// A store whose log ends in a valid transaction that its index does not know, as after a sync that failed.
+    struct Haunted {
+        place: tempfile::TempDir,
+        connection: Connection,
+    }
+
+    impl Haunted {
+        fn new() -> Self {
+            let place = tempfile::tempdir().expect("a temporary directory");
+            let connection = connect::create(&place.path().join("store.db")).expect("opened");
+            freeze(&connection, "known");
+            let haunted = Self { place, connection };
+            // Another process goes on from the same log, in a copy; what it appends fits here as well.
+            let twin = haunted.copy();
+            let known = std::fs::metadata(haunted.log()).expect("a log").len();
+            let ghost = Connection::open(twin.path().join("store.db")).expect("opened");
+            freeze(&ghost, "ghost");
+            let bytes = std::fs::read(twin.path().join("store.db-wal")).expect("read");
+            let mut log = File::options().append(true).open(haunted.log()).expect("the log");
+            log.write_all(&bytes[usize::try_from(known).expect("small")..]).expect("appended");
+            assert_eq!(haunted.after_a_restart(), ["ghost", "known"], "it would come to life");
+            assert_eq!(frozen(&haunted.connection), ["known"], "nobody sees it now");
+            haunted
+        }
+
+        fn log(&self) -> PathBuf {
+            self.place.path().join("store.db-wal")
+        }
+
+        fn copy(&self) -> tempfile::TempDir {
+            let copies = tempfile::tempdir().expect("a temporary directory");
+            for name in ["store.db", "store.db-wal"] {
+                std::fs::copy(self.place.path().join(name), copies.path().join(name)).expect(name);
+            }
+            copies
+        }
+
+        fn after_a_restart(&self) -> Vec<String> {
+            let copy = self.copy();
+            frozen(&Connection::open(copy.path().join("store.db")).expect("opened"))
+        }
+    }
+
+    fn freeze(connection: &Connection, account: &str) {
+        let sql = "INSERT INTO freeze (account, reason, since) VALUES (?, 'a test', 1)";
+        connection.execute(sql, [account]).expect("written");
+    }
+
+    fn frozen(connection: &Connection) -> Vec<String> {
+        let mut statement =
+            connection.prepare("SELECT account FROM freeze ORDER BY 1").expect("SQL");
+        let rows = statement.query_map([], |row| row.get(0)).expect("read");
+        rows.collect::<rusqlite::Result<_>>().expect("read")
+    }
+
+    #[test]
+    fn another_commit_makes_it_dead() {
+        let haunted = Haunted::new();
+        overwrite(&haunted.connection).expect("committed");
+        assert_eq!(haunted.after_a_restart(), ["known"]);
+    }
+
+    #[test]
+    fn a_cut_makes_it_dead_and_disturbs_nobody() {
+        let haunted = Haunted::new();
+        let reader = connect::reader(&haunted.place.path().join("store.db")).expect("opened");
+        let reading = reader.unchecked_transaction().expect("begun");
+        assert_eq!(frozen(&reading), ["known"]);
+        cut(&haunted.connection, &haunted.log()).expect("cut");
+        undo(&haunted.connection);
+        assert_eq!(haunted.after_a_restart(), ["known"]);
+        assert_eq!(frozen(&reading), ["known"]);
+        freeze(&haunted.connection, "later");
+        assert_eq!(frozen(&reading), ["known"], "a reader stays at its moment");
+        reading.commit().expect("ended");
+        assert_eq!(haunted.after_a_restart(), ["known", "later"]);
+    }
+
+    #[test]
+    fn while_another_process_writes_nothing_is_cut() {
+        let haunted = Haunted::new();
+        let other = connect::writer(&haunted.place.path().join("store.db")).expect("opened");
+        execute(&other, "BEGIN IMMEDIATE").expect("locked");
+        assert!(!bury(&haunted.connection, &haunted.log(), &ONE_TRY));
+        assert_eq!(haunted.after_a_restart(), ["ghost", "known"], "nothing was touched");
+        execute(&other, "ROLLBACK").expect("unlocked");
+        assert!(bury(&haunted.connection, &haunted.log(), &ONE_TRY));
+        assert_eq!(haunted.after_a_restart(), ["known"]);
+    }
+}

@@ -21,6 +21,7 @@ struct rule {
     int32_t times;   /* so many fail; negative: all */
     uint32_t one_in; /* of those, one in so many by chance; 0 and 1: each */
     uint32_t torn;   /* a write that fails has written its first half */
+    uint32_t fatal;  /* with the first that fails everything else does, until the test says otherwise */
     uint32_t served; /* how many failed so far */
 };
 
@@ -85,6 +86,11 @@ static int fault(enum kind kind, int fd) {
     if (rule->one_in > 1 && chance() % rule->one_in) return 0;
     if (!take(&rule->times)) return 0;
     __atomic_add_fetch(&rule->served, 1, __ATOMIC_RELAXED);
+    for (int other = 0; rule->fatal && other < KINDS; other++) {
+        struct rule *dead = &control->rules[other];
+        dead->skip = 0, dead->times = -1, dead->one_in = 1;
+        __atomic_store_n(&dead->error, error, __ATOMIC_RELEASE);
+    }
     return error;
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Everything can be changed while the process runs. Several processes can share one set of faults.
 
+#![allow(dead_code, reason = "not every test program uses all of it")]
+
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ const CONTROL: &str = "COUNTERSIGN_TEST_FAULTS";
 const CLOCK: u64 = 0;
 const RANDOM: u64 = 8;
 const RULES: u64 = 16;
-const RULE_BYTES: u64 = 24;
+const RULE_BYTES: u64 = 28;
 const PATH: u64 = RULES + 3 * RULE_BYTES;
 const PATH_BYTES: usize = 128;
 
@@ -51,11 +53,17 @@ pub struct Fault {
     pub one_in: u32,
     /// A write that fails has written its first half.
     pub is_torn: bool,
+    /// With the first that fails the disk is dead: everything fails, until [`Faults::heal`].
+    pub is_fatal: bool,
 }
 
 impl Fault {
     pub fn always(errno: i32) -> Self {
-        Self { errno, skip: 0, times: None, one_in: 1, is_torn: false }
+        Self { errno, skip: 0, times: None, one_in: 1, is_torn: false, is_fatal: false }
+    }
+
+    pub fn fatal(errno: i32) -> Self {
+        Self { is_fatal: true, ..Self::always(errno) }
     }
 
     pub fn once(errno: i32) -> Self {
@@ -115,6 +123,7 @@ impl Faults {
         self.put_i32(at + 8, times);
         self.put(at + 12, &fault.one_in.to_ne_bytes());
         self.put(at + 16, &u32::from(fault.is_torn).to_ne_bytes());
+        self.put(at + 20, &u32::from(fault.is_fatal).to_ne_bytes());
         // Last: from here on it counts.
         self.put_i32(at, fault.errno);
     }
@@ -129,7 +138,7 @@ impl Faults {
     /// How many calls failed so far.
     pub fn served(&self, call: Call) -> u32 {
         let mut bytes = [0; 4];
-        self.control.read_exact_at(&mut bytes, rule(call) + 20).expect("readable");
+        self.control.read_exact_at(&mut bytes, rule(call) + 24).expect("readable");
         u32::from_ne_bytes(bytes)
     }
 

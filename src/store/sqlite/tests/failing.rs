@@ -3,7 +3,6 @@
 //! The child process has the faults, between itself and the C library; nothing of SQLite is replaced.
 
 #[path = "../../../../tests/it/support/faults.rs"]
-#[allow(dead_code, reason = "shared with the tests of whole processes")]
 mod faults;
 
 use std::collections::BTreeSet;
@@ -160,6 +159,7 @@ impl Random {
             times: (self.below(2) > 0).then(|| 1 + self.below(4) as u32),
             one_in: 1 + self.below(4).saturating_sub(2) as u32,
             is_torn: self.below(2) == 0,
+            is_fatal: self.below(6) == 0,
         }
     }
 }
