@@ -1,6 +1,6 @@
 //! Events that are owed: to whoever was told to wait for a payment's end, or could not be told it.
 
-use super::super::{Announce, Conclusion, NewEvent, Notice, PaymentId, PaymentRow};
+use super::super::{Announce, Begun, Conclusion, NewEvent, Notice, PaymentId, PaymentRow, Unsent};
 use super::paying::{answered, conclude, lost, payout, sending, view};
 use super::*;
 use crate::payment::{Final, State};
@@ -95,4 +95,37 @@ pub(in crate::store) async fn what_a_dead_process_never_sent_is_told_to_whoever_
     store.recover(T0).await.expect("recovered");
     assert_eq!(view(&*store, &id).await.row.end(), Some(Final::NotSent));
     assert_eq!(owed(&*store).await, [id]);
+}
+
+pub(in crate::store) async fn what_never_left_is_settled_and_told_once(place: &dyn Place) {
+    let store = place.open();
+    let new = payout("A");
+    let unsent = Unsent::MaybeBegun(Box::new(new.clone()));
+    let ended = store.end_unsent(&unsent, "test", T0).await.expect("written").expect("settled");
+    assert_eq!((ended.row.id, ended.row.payment.attempts), (new.id.clone(), 0));
+    assert_eq!(view(&*store, &new.id).await.row.end(), Some(Final::NotSent));
+    assert_eq!(owed(&*store).await, vec![new.id]);
+    assert!(store.end_unsent(&unsent, "test", T0).await.expect("written").is_none());
+
+    let Begun::Fresh(begun) = store.begin(payout("B")).await.expect("written") else {
+        panic!("it is new")
+    };
+    let unsent = Unsent::Begun(begun.row.id);
+    assert!(store.end_unsent(&unsent, "test", T0).await.expect("written").is_some());
+    assert_eq!(owed(&*store).await.len(), 2);
+}
+
+pub(in crate::store) async fn what_never_left_is_not_told_of_beside_a_later_call(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let early = Unsent::MaybeBegun(Box::new(payout("A")));
+    // The caller did as it was told, and repeated it.
+    let id = sending(&*store, "A").await;
+    assert!(store.end_unsent(&early, "test", T0).await.expect("written").is_none());
+    conclude(&*store, &id, answered(21014, CodeMeaning::Refused)).await;
+    assert!(store.end_unsent(&early, "test", T0).await.expect("written").is_none());
+    let unsent = Unsent::Begun(sending(&*store, "B").await);
+    assert!(store.end_unsent(&unsent, "test", T0).await.expect("written").is_none(), "on its way");
+    assert_eq!(owed(&*store).await, []);
 }
