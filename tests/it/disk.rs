@@ -8,7 +8,7 @@ use crate::support::http::{Answer, post, post_with};
 use crate::support::notification::Signer;
 use crate::support::openssl::KeyPair;
 use crate::support::sandbox::SandboxProcess;
-use crate::support::{ConfigBuilder, Sidecar, payout, wait_until};
+use crate::support::{Action, ConfigBuilder, Provider, Sidecar, payout, wait_until};
 
 const STORE: &str = "countersign.db";
 const JSON: (&str, &str) = ("Content-Type", "application/json");
@@ -167,11 +167,13 @@ fn a_second_attempt_that_may_be_announced_is_unknown_until_its_event() {
 
 #[test]
 fn a_command_says_whether_its_change_may_be_in_force() {
-    let sandbox = SandboxProcess::start();
+    let provider = Provider::start();
+    provider.will(Action::Close);
+    let config = ConfigBuilder::new(&provider.base_url())
+        .section("[account.retry]\nattempts = 1\nresolve_for = \"0s\"")
+        .section("[account.circuit]\nfailures = 0");
     let faults = Faults::on(STORE);
-    let mut sidecar = Sidecar::start(&config(&sandbox));
-    sandbox.fault(&json!({ "kind": "stall", "operation": "payout_create" }));
-    sandbox.fault(&json!({ "kind": "stall", "operation": "payout_status" }));
+    let mut sidecar = Sidecar::start(&config);
     create(&sidecar, "STUCK001").problem("outcome-unknown", 504);
     let commands: [&[&str]; 2] = [
         &["freeze", "shop", "--reason", "a test"],
@@ -190,7 +192,6 @@ fn a_command_says_whether_its_change_may_be_in_force() {
         let said = fail(command, Fault::always(EIO));
         assert!(said.contains("may have been written all the same: repeat it"), "{said}");
     }
-    sandbox.clear_faults();
     sidecar.kill();
     // Whatever came to life: repeated, it is in force.
     sidecar.run_json(&["freeze", "shop", "--reason", "a test", "--json"]);
