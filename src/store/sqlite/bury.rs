@@ -30,7 +30,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::connect::LOCK_WAIT;
-use super::writer::{checkpoint, data_version, execute};
+use super::transaction::execute;
+use super::writer::{checkpoint, data_version};
 
 /// Before each try. A caller waits for all of them, each taking as long as the disk takes and at most twice
 /// [`BURY_LOCK_WAIT`]: some two seconds beside the disk's own time.

@@ -10,6 +10,7 @@ mod job;
 mod journal;
 mod migrate;
 mod readers;
+mod transaction;
 mod wake;
 mod writer;
 
