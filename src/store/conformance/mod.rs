@@ -130,7 +130,7 @@ macro_rules! conformance_tests {
             an_answer_that_nobody_heard_is_owed,
             what_never_left_is_settled_and_told_once,
             what_never_left_is_not_told_of_beside_a_later_call,
-            what_a_dead_process_never_sent_is_told_to_whoever_waits,
+            what_a_dead_process_never_sent_is_told,
             what_left_lately_is_added_up_and_what_came_to_nothing_is_not,
             a_sweep_removes_only_settled_payments_and_none_for_a_week,
             odd_texts_come_back_as_they_were,

@@ -82,14 +82,11 @@ pub(in crate::store) async fn an_answer_that_nobody_heard_is_owed(place: &dyn Pl
     assert!(owed(&*store).await.contains(&open), "also when it was not sent");
 }
 
-pub(in crate::store) async fn what_a_dead_process_never_sent_is_told_to_whoever_waits(
-    place: &dyn Place,
-) {
+pub(in crate::store) async fn what_a_dead_process_never_sent_is_told(place: &dyn Place) {
     let store = place.open();
     let new = payout("A");
     let id = new.id.clone();
     store.begin(new).await.expect("written down");
-    promise(&*store, &id).await;
     store.close().await.expect("closed");
     let store = place.open();
     store.recover(T0).await.expect("recovered");

@@ -93,6 +93,8 @@ fn abandon(
         return Ok(());
     }
     schedule(&mut row, Some(now_ms), None);
+    // Its caller was cut off, or told "unknown" where the journal's disk failed.
+    row.owes_event = true;
     match row.payment.state {
         State::Unknown { .. } => recovered.unknown += 1,
         State::Ready | State::Sending { .. } | State::Settled(_) => recovered.closed += 1,
