@@ -13,20 +13,21 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::executor::block_on;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::background_service;
 
 use crate::admin::{Admin, StoreHealth};
 use crate::audit::{self, Actor};
 use crate::clock::Clock;
-use crate::config::{Address, Live, Loaded};
+use crate::config::{Address, Live, Loaded, Snapshot};
 use crate::delivery::Delivery;
 use crate::edge::{self, BindError, Bound, Inherited, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
 use crate::limits::{InFlight, Limiters};
 use crate::metrics::Metrics;
 use crate::outbound::{Outbound, Stopping, Unsettled, resolve};
-use crate::reload::{Reloader, announce};
+use crate::reload::{Reloader, Stranding, announce, names_of, tell_separate};
 use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError, StoreUrl};
 use crate::{logging, trace};
@@ -136,6 +137,7 @@ impl Sidecar {
             metrics: metrics.clone(),
             clock: clock.clone(),
         };
+        know_names(&*store, &live.load())?;
         let limiters = Limiters::new(metrics.clone());
         let spendings = Spendings::read(&*store, &clock)?;
         spendings.count(&limiters, &live.load());
@@ -150,6 +152,7 @@ impl Sidecar {
             clock: clock.clone(),
             unsettled: Unsettled::default(),
             stopping: Stopping::default(),
+            stranded: resolve::Said::default(),
         });
         let draining = Draining::default();
         let reloader = Reloader::new(
@@ -257,6 +260,16 @@ impl Sidecar {
             tracing::error!("the store could not be closed: {error}");
         }
     }
+}
+
+/// Before the first call: what was begun under an account's former names must be found, and what this configuration leaves
+/// behind is said.
+fn know_names(store: &dyn Store, snapshot: &Snapshot) -> Result<(), StoreError> {
+    let names = names_of(snapshot);
+    tell_separate(&block_on(store.know_accounts(&names))?);
+    let standing = block_on(store.standing(&names))?;
+    Stranding::of(snapshot, &standing).log();
+    Ok(())
 }
 
 fn cores() -> usize {

@@ -154,7 +154,7 @@ impl Admin {
             .find(|(name, _)| name == "account")
             .map(|(_, value)| value.into_owned());
         let account = match &named {
-            Some(name) => snapshot.accounts.get(name),
+            Some(name) => snapshot.account(name),
             None if snapshot.accounts.len() == 1 => snapshot.accounts.values().next(),
             None => None,
         };

@@ -38,10 +38,9 @@ impl Spendings {
     pub fn count(&self, limiters: &Limiters, snapshot: &Snapshot) {
         let now = Instant::now();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_configured =
-            |spending: &mut Spending| snapshot.accounts.contains_key(&spending.account);
+        let is_configured = |spending: &mut Spending| snapshot.account(&spending.account).is_some();
         for spending in waiting.extract_if(.., is_configured) {
-            let Some(account) = snapshot.accounts.get(&spending.account) else { continue };
+            let Some(account) = snapshot.account(&spending.account) else { continue };
             let operation = account.provider.operation(&spending.operation);
             // What the profile does not know any more is counted too.
             if operation.is_some_and(|operation| operation.gives_back) {

@@ -15,10 +15,10 @@ use super::{Action, Audit, Entry};
 use crate::outcome::Outcome;
 use crate::payment::Rules;
 use crate::store::{
-    Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
-    Journal, JournalError, Leave, NewEvent, NewPayment, Notice, PaymentCounts, PaymentDetail,
-    PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered,
-    Spending, Store, StoreError, Unsent,
+    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation,
+    Freeze, Journal, JournalError, Leave, NewEvent, NewPayment, Notice, OpenAt, PaymentCounts,
+    PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received,
+    Recovered, Spending, Standing, Store, StoreError, Unsent,
 };
 
 /// `store`, audited. What is done outside a request that says who does it is done by `otherwise`.
@@ -343,6 +343,18 @@ impl Journal for Audited {
             self.audit.record(entry());
         }
         Ok(was_frozen)
+    }
+
+    async fn know_accounts(&self, accounts: &[AccountNames]) -> Result<Vec<String>, StoreError> {
+        self.store.know_accounts(accounts).await
+    }
+
+    async fn open_at(&self, accounts: &[AccountNames]) -> Result<Vec<OpenAt>, StoreError> {
+        self.store.open_at(accounts).await
+    }
+
+    async fn standing(&self, accounts: &[AccountNames]) -> Result<Standing, StoreError> {
+        self.store.standing(accounts).await
     }
 
     async fn spendings(&self, since_ms: i64) -> Result<Vec<Spending>, StoreError> {

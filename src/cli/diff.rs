@@ -11,9 +11,11 @@ use serde_json::Value;
 
 use super::admin::AdminSide;
 use super::output::{print_json, stdout};
+use super::store::stranding;
 use super::{CommandError, ConfigFile, Exit};
 use crate::app::unusable;
 use crate::config::{self, Difference, Digests, Loaded, View, started_with};
+use crate::reload::Stranding;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -44,6 +46,11 @@ struct Report {
     needs_restart: Vec<String>,
     /// Values of which the running sidecar does not tell whether they are the same.
     not_compared: Vec<String>,
+    /// What becomes of payments in the configuration's store.
+    #[serde(flatten)]
+    stranding: Stranding,
+    /// Why the store could not be looked at, where it is there.
+    store_not_read: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -147,7 +154,10 @@ impl Report {
         let restarts = started_with(&new.boot).into_iter().filter(|(key, value)| {
             old.started_with.get(*key).is_none_or(|running| running != value)
         });
+        let (stranding, store_not_read) = stranding(new);
         Self {
+            stranding,
+            store_not_read,
             against: old.name.clone(),
             accounts_added: missing(&new_names, &old_names),
             accounts_removed: missing(&old_names, &new_names),
@@ -199,6 +209,12 @@ fn print(report: &Report, out: &mut impl Write) -> Result<(), CommandError> {
     }
     for key in &report.needs_restart {
         writeln!(out, "! {key} needs a restart: a reload would be refused")?;
+    }
+    for line in report.stranding.lines() {
+        writeln!(out, "! {line}")?;
+    }
+    if let Some(why) = &report.store_not_read {
+        writeln!(out, "? what becomes of payments in the store is not known: {why}")?;
     }
     for path in &report.not_compared {
         writeln!(out, "? {path}: not compared, the account's key in place is not in this file")?;

@@ -7,6 +7,7 @@ use super::store::{Opened, open};
 use super::{CommandError, ConfigFile, Exit};
 use crate::clock::Clock;
 use crate::config;
+use crate::store::StoreError;
 
 #[derive(Debug, clap::Args)]
 pub struct FreezeArgs {
@@ -34,18 +35,30 @@ pub struct UnfreezeArgs {
 }
 
 pub fn freeze(args: FreezeArgs) -> Result<Exit, CommandError> {
-    let opened = open_for(&args.file, &args.account)?;
+    let (opened, names) = open_for(&args.file, &args.account)?;
     let now_ms = Clock::System.unix_ms();
-    opened.with(opened.store.freeze(&args.account, &args.reason, now_ms))?;
+    // Under its former names too: a sidecar may be running that does not know the new one yet.
+    opened.with(async {
+        for name in &names {
+            opened.store.freeze(name, &args.reason, now_ms).await?;
+        }
+        Ok::<_, StoreError>(())
+    })?;
     let words = "is frozen: nothing that moves money is begun or sent";
-    tell(args.json, &args.account, true, words, &opened)
+    tell(args.json, &names[0], true, words, &opened)
 }
 
 pub fn unfreeze(args: UnfreezeArgs) -> Result<Exit, CommandError> {
-    let opened = open_for(&args.file, &args.account)?;
-    let was_frozen = opened.with(opened.store.unfreeze(&args.account))?;
+    let (opened, names) = open_for(&args.file, &args.account)?;
+    let was_frozen = opened.with(async {
+        let mut was_frozen = false;
+        for name in &names {
+            was_frozen |= opened.store.unfreeze(name).await?;
+        }
+        Ok::<_, StoreError>(was_frozen)
+    })?;
     let words = if was_frozen { "is no longer frozen" } else { "was not frozen" };
-    tell(args.json, &args.account, false, words, &opened)
+    tell(args.json, &names[0], false, words, &opened)
 }
 
 fn tell(
@@ -69,13 +82,15 @@ fn tell(
     Ok(Exit::Done)
 }
 
-fn open_for(file: &ConfigFile, account: &str) -> Result<Opened, CommandError> {
+/// The store, and the account's names: the one in use first, then former ones.
+fn open_for(file: &ConfigFile, account: &str) -> Result<(Opened, Vec<String>), CommandError> {
     let loaded =
         config::load(&file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
-    if !loaded.snapshot.accounts.contains_key(account) {
+    let Some(found) = loaded.snapshot.account(account) else {
         let names: Vec<&str> = loaded.snapshot.accounts.keys().map(String::as_str).collect();
         let problem = format!("no account `{account}`, expected one of {}", names.join(", "));
         return Err(CommandError::usage(problem));
-    }
-    open(&loaded.boot)?.audited(loaded.boot.audit.as_ref())
+    };
+    let names = [&found.name].into_iter().chain(&found.formerly).cloned().collect();
+    Ok((open(&loaded.boot)?.audited(loaded.boot.audit.as_ref())?, names))
 }

@@ -12,8 +12,9 @@ use super::inbox::time;
 use super::output::{print_json, stdout};
 use super::store::open;
 use super::{CommandError, ConfigFile, Exit};
-use crate::config;
+use crate::config::{self, Snapshot};
 use crate::payment::State;
+use crate::reload::stranded_by;
 use crate::store::{Cursor, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow};
 
 /// Payments printed by `list` unless said otherwise.
@@ -74,6 +75,7 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
         config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
     let opened = open(&loaded.boot)?;
     let store = &opened.store;
+    let snapshot = &loaded.snapshot;
     let mut out = stdout();
     match args.action {
         Action::List { account, operation, reference, state, from, until, limit, after } => {
@@ -88,8 +90,10 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
             let listing = store.list_payments(&filter, after.map(Cursor), limit);
             let listing = opened.with(listing)?;
             match args.json {
-                true => print_json(&opened.used().add_to(listing_json(&listing)), &mut out)?,
-                false => write!(out, "{}\n{}\n", listing_text(&listing), opened.used())?,
+                true => {
+                    print_json(&opened.used().add_to(listing_json(&listing, snapshot)), &mut out)?
+                }
+                false => write!(out, "{}\n{}\n", listing_text(&listing, snapshot), opened.used())?,
             }
         }
         Action::Show { id } => {
@@ -98,15 +102,17 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
                 return Err(CommandError::failed(problem));
             };
             match args.json {
-                true => print_json(&opened.used().add_to(detail_json(&detail)), &mut out)?,
-                false => write!(out, "{}\n{}\n", detail_text(&detail), opened.used())?,
+                true => {
+                    print_json(&opened.used().add_to(detail_json(&detail, snapshot)), &mut out)?
+                }
+                false => write!(out, "{}\n{}\n", detail_text(&detail, snapshot), opened.used())?,
             }
         }
         Action::Settle(settle) => {
-            let settled = opened.with(settle.run(store, &loaded.snapshot))?;
+            let settled = opened.with(settle.run(store, snapshot))?;
             let row = &settled.row;
             match args.json {
-                true => print_json(&opened.used().add_to(row_json(row)), &mut out)?,
+                true => print_json(&opened.used().add_to(row_json(row, snapshot)), &mut out)?,
                 false => writeln!(
                     out,
                     "payment `{}` ({}) is settled as {}\n{}",
@@ -128,7 +134,13 @@ fn state(word: &str) -> Result<String, String> {
     }
 }
 
-fn row_json(row: &PaymentRow) -> Value {
+/// What keeps a payment in doubt from being resolved: see [`stranded_by`].
+fn stranded(row: &PaymentRow, snapshot: &Snapshot) -> Option<String> {
+    let by = || stranded_by(snapshot, &row.account, &row.operation, row.payment.place);
+    row.payment.is_in_doubt().then(by)?
+}
+
+fn row_json(row: &PaymentRow, snapshot: &Snapshot) -> Value {
     json!({
         "id": row.id.as_str(),
         "account": row.account,
@@ -150,17 +162,18 @@ fn row_json(row: &PaymentRow) -> Value {
         "notified_at": row.notified_at_ms.map(time),
         "amount_differs": row.amount_differs,
         "contradicted": row.contradicted,
+        "stranded": stranded(row, snapshot),
     })
 }
 
-fn listing_json(listing: &PaymentListing) -> Value {
+fn listing_json(listing: &PaymentListing, snapshot: &Snapshot) -> Value {
     json!({
-        "payments": listing.payments.iter().map(row_json).collect::<Vec<_>>(),
+        "payments": listing.payments.iter().map(|row| row_json(row, snapshot)).collect::<Vec<_>>(),
         "next": listing.next.map(|cursor| cursor.0),
     })
 }
 
-fn listing_text(listing: &PaymentListing) -> String {
+fn listing_text(listing: &PaymentListing, snapshot: &Snapshot) -> String {
     if listing.payments.is_empty() {
         return "no payments\n".to_owned();
     }
@@ -171,14 +184,15 @@ fn listing_text(listing: &PaymentListing) -> String {
     for row in &listing.payments {
         let _ = writeln!(
             out,
-            "{:<30}  {:<24}  {:<12}  {:<14}  {:<9}  {:>8}  {}",
+            "{:<30}  {:<24}  {:<12}  {:<14}  {:<9}  {:>8}  {}{}",
             row.id.as_str(),
             time(row.begun_at_ms),
             row.account,
             row.operation,
             row.payment.state.as_str(),
             row.payment.attempts,
-            row.reference
+            row.reference,
+            stranded(row, snapshot).map_or_else(String::new, |by| format!("  (stranded: {by})"))
         );
     }
     if let Some(next) = listing.next {
@@ -187,7 +201,7 @@ fn listing_text(listing: &PaymentListing) -> String {
     out
 }
 
-fn detail_json(detail: &PaymentDetail) -> Value {
+fn detail_json(detail: &PaymentDetail, snapshot: &Snapshot) -> Value {
     let history: Vec<Value> = detail
         .history
         .iter()
@@ -201,20 +215,27 @@ fn detail_json(detail: &PaymentDetail) -> Value {
             })
         })
         .collect();
-    let mut value = row_json(&detail.view.row);
+    let mut value = row_json(&detail.view.row, snapshot);
     value["history"] = json!(history);
     value["answer"] =
         json!(detail.view.answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body)));
     value
 }
 
-fn detail_text(detail: &PaymentDetail) -> String {
+fn detail_text(detail: &PaymentDetail, snapshot: &Snapshot) -> String {
     let mut out = String::new();
-    if let Value::Object(members) = row_json(&detail.view.row) {
+    if let Value::Object(members) = row_json(&detail.view.row, snapshot) {
         for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let _ = writeln!(out, "{name:<20} {text}");
         }
+    }
+    if let Some(by) = stranded(&detail.view.row, snapshot) {
+        let _ = writeln!(
+            out,
+            "\nIt was made elsewhere than this configuration asks ({by} differs): it stays unknown until that is back or \
+             `payments settle` ends it."
+        );
     }
     out.push_str("\nhistory\n");
     for entry in &detail.history {

@@ -12,8 +12,9 @@ use serde_json::Value;
 use super::{CommandError, runtime};
 use crate::audit::{self, Actor};
 use crate::clock::Clock;
-use crate::config::{self, Boot, LogFormat};
+use crate::config::{self, Boot, Loaded, LogFormat};
 use crate::logging;
+use crate::reload::{Stranding, names_of};
 use crate::store::{self, Store, StoreError, StoreUrl};
 
 /// A store that a command works on.
@@ -36,6 +37,18 @@ pub(super) fn open(boot: &Boot) -> Result<Opened, CommandError> {
     let url = url.map_err(|error| CommandError::failed(format!("`store.url`: {error}")))?;
     let store = store::open_existing(&url).map_err(failed)?;
     Ok(Opened { store, url })
+}
+
+/// What a configuration does to payments that its store has, by a look that leaves no trace; or why that cannot be told.
+/// Where there is no store there is nothing.
+pub(super) fn stranding(loaded: &Loaded) -> (Stranding, Option<String>) {
+    let looked = loaded.boot.store.0.parse::<StoreUrl>().and_then(|url| {
+        store::look(&url, &names_of(&loaded.snapshot)).map_err(|error| error.to_string())
+    });
+    match looked {
+        Ok(standing) => (Stranding::of(&loaded.snapshot, &standing.unwrap_or_default()), None),
+        Err(why) => (Stranding::default(), Some(why)),
+    }
 }
 
 impl Opened {

@@ -12,12 +12,12 @@ use super::listen::is_exposed;
 use super::mixups::Facts;
 use super::section::{Keyed, Section, join};
 use super::snapshot::{Account, Address, AppAuth, Environment, Listener, Retry};
-use super::target::Place;
 use super::unconfirmed::{NOT_CONFIRMED, unconfirmed_names};
 use super::walk::Walk;
 use super::{delivery, limits, target};
 use crate::mistake::Mistake;
-use crate::provider::{OperationOverride, Provider};
+use crate::payment::Place;
+use crate::provider::{Operation, OperationOverride, Provider};
 use crate::secret::Secret;
 use crate::sign::KeyRing;
 use crate::wire::Timeouts;
@@ -40,10 +40,15 @@ pub(super) fn compile(
     let file = walk.section(section)?;
     let path = &section.path;
     let name = walk.required(&file.name);
+    let formerly = formerly(walk, file);
     let provider = provider(walk, path, file);
     let base_url = walk.required(&file.base_url);
-    let target =
-        target::compile(walk, "base_url", base_url.as_ref().map(Place::of_provider), &file.tls);
+    let target = target::compile(
+        walk,
+        "base_url",
+        base_url.as_ref().map(target::Place::of_provider),
+        &file.tls,
+    );
     let app_id = walk.required(&file.app_id);
     let environment = walk.optional(&file.environment);
     let currency = walk.optional(&file.currency);
@@ -78,6 +83,7 @@ pub(super) fn compile(
     let facts = Facts {
         path: path.clone(),
         name: name.clone().map(|name| At { path: file.name.0.path.clone(), value: name.0 }),
+        formerly,
         environment,
         base_url: base_url.clone().map(|value| At { path: file.base_url.0.path.clone(), value }),
         app_id: app_id
@@ -88,13 +94,16 @@ pub(super) fn compile(
         tokens,
     };
     let build = || {
+        let (provider, base_url, app_id) = (provider?, base_url?.text, app_id?.0);
         Some(Account {
             name: name?.0,
-            provider: provider?,
+            formerly: facts.formerly.iter().map(|name| name.value.clone()).collect(),
+            places: places(&provider, &base_url, &app_id),
+            provider,
             target: target?,
-            base_url: base_url?.text,
+            base_url,
             environment,
-            app_id: app_id?.0,
+            app_id,
             currency: currency.map(|currency| currency.0),
             timezone: timezone.0,
             answer,
@@ -115,6 +124,18 @@ pub(super) fn compile(
         })
     };
     Some((build(), facts))
+}
+
+/// Where each operation that moves money is made, and asked about.
+fn places(provider: &Provider, base_url: &str, app_id: &str) -> BTreeMap<String, Place> {
+    let operations = provider.operations.iter().filter(|operation| operation.money_moving);
+    let place = |operation: &Arc<Operation>| {
+        let query = operation.resolved_by.as_ref().and_then(|it| provider.operation(&it.operation));
+        let query_path = query.map(|query| query.path.as_str());
+        let place = Place::of(&provider.name, base_url, app_id, &operation.path, query_path);
+        (operation.name.clone(), place)
+    };
+    operations.map(place).collect()
 }
 
 fn public_halves<T>(keys: &[At<T>], encode: impl Fn(&T) -> String) -> Vec<At<String>> {
@@ -188,6 +209,17 @@ fn app_tokens(walk: &mut Walk<'_>, section: &Section<AppFile>) -> Vec<At<Secret>
         .filter_map(|leaf| {
             let token = walk.optional(leaf)?;
             Some(At { path: leaf.path.clone(), value: token.0 })
+        })
+        .collect()
+}
+
+fn formerly(walk: &mut Walk<'_>, file: &AccountFile) -> Vec<At<String>> {
+    let leaves = walk.list(&file.formerly);
+    leaves
+        .iter()
+        .filter_map(|leaf| {
+            let name = walk.optional(leaf)?;
+            Some(At { path: leaf.path.clone(), value: name.0 })
         })
         .collect()
 }

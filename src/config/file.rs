@@ -158,6 +158,9 @@ impl ReloadFile {
 pub(super) struct AccountFile {
     /// The account's name, also its path segment and metric label.
     pub name: Required<Leaf<AccountName>>,
+    /// Names that the account had before: what was begun, received or frozen under one of them is still its own, and its
+    /// old paths still work. Without it, a renamed account forgets its payments.
+    pub formerly: List<Leaf<AccountName>>,
     /// A built-in profile by name, or `{ file = "…" }` for a profile of your own.
     pub provider: Required<Leaf<ProviderName>>,
     /// Where the provider's API is. https, unless the host is loopback.

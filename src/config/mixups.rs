@@ -13,6 +13,8 @@ use crate::secret::Secret;
 pub(super) struct Facts {
     pub path: String,
     pub name: Option<At<String>>,
+    /// Names that the account had before.
+    pub formerly: Vec<At<String>>,
     pub environment: Option<Environment>,
     pub base_url: Option<At<BaseUrl>>,
     pub app_id: Option<At<String>>,
@@ -28,6 +30,7 @@ pub(super) fn check(walk: &mut Walk<'_>, accounts: &[Facts]) {
     for (index, account) in accounts.iter().enumerate() {
         check_alone(walk, account);
         check_name(walk, account, &accounts[..index]);
+        check_former_names(walk, account, accounts, index);
         check_tokens(walk, &account.tokens, &accounts[..index]);
         for earlier in &accounts[..index] {
             check_pair(walk, account, earlier);
@@ -59,6 +62,22 @@ fn check_name(walk: &mut Walk<'_>, account: &Facts, earlier: &[Facts]) {
     if let Some(same) = names.find(|other| other.value == *name) {
         let problem = format!("`{name}` is also `{}`, expected a name of its own", same.path);
         walk.mistake(path, problem);
+    }
+}
+
+/// A former name leads to one account, as a name does.
+fn check_former_names(walk: &mut Walk<'_>, account: &Facts, accounts: &[Facts], index: usize) {
+    for (position, At { path, value: name }) in account.formerly.iter().enumerate() {
+        let names = accounts.iter().filter_map(|account| account.name.as_ref());
+        let earlier = accounts[..index].iter().flat_map(|account| &account.formerly);
+        let mut others = names.chain(earlier).chain(&account.formerly[..position]);
+        if let Some(same) = others.find(|other| other.value == *name) {
+            let problem = format!(
+                "`{name}` is also `{}`, expected a name that no account has and that stands once",
+                same.path
+            );
+            walk.mistake(path, problem);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::tz::Offset;
 
 use super::digests::Digests;
+use crate::payment::Place;
 use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::sign::{KeyRing, VerifyingKey};
@@ -59,6 +60,14 @@ pub struct Snapshot {
     pub hash: String,
 }
 
+impl Snapshot {
+    /// The account that is or was called `name`.
+    pub fn account(&self, name: &str) -> Option<&Arc<Account>> {
+        let was_called = |account: &&Arc<Account>| account.formerly.iter().any(|old| old == name);
+        self.accounts.get(name).or_else(|| self.accounts.values().find(was_called))
+    }
+}
+
 /// How long the store keeps what nobody waits for any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
@@ -83,6 +92,8 @@ pub struct Reload {
 /// One merchant application at one provider.
 pub struct Account {
     pub name: String,
+    /// Names that it had before.
+    pub formerly: Vec<String>,
     pub provider: Arc<Provider>,
     pub target: Target,
     /// Without a `/` at its end; `target` is the same taken apart.
@@ -106,6 +117,8 @@ pub struct Account {
     pub timeouts: Timeouts,
     pub retry: Retry,
     pub delivery: Option<Delivery>,
+    /// Where its calls that move money are made, by operation name.
+    pub places: BTreeMap<String, Place>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -151,11 +151,11 @@ struct Verified {
     pub key_id: String,
 }
 
-/// The account that the first path segment names; providers may add to the path what they like.
+/// The account that the first path segment names, by its name or a former one; providers may add to the path what they like.
 fn account<'s>(snapshot: &'s Snapshot, request: &Request) -> Result<&'s Account, Problem> {
     let path = request.path.strip_prefix('/').unwrap_or(&request.path);
     let name = path.split('/').next().unwrap_or_default();
-    let account = snapshot.accounts.get(name);
+    let account = snapshot.account(name);
     account.map(Arc::as_ref).ok_or_else(|| Problem::not_found("no such account"))
 }
 

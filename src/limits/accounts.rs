@@ -158,6 +158,15 @@ impl Limiters {
                 }
             }
         }
+        let Known { accounts, gone } = &mut *known;
+        for account in snapshot.accounts.values() {
+            for (money, _) in account.formerly.iter().filter_map(|name| gone.remove(name)) {
+                let limits = accounts
+                    .entry(account.name.clone())
+                    .or_insert_with(|| Arc::new(AccountLimits::new(account, &self.metrics, now)));
+                limits.money.count_also(&money, now);
+            }
+        }
     }
 }
 
@@ -172,8 +181,12 @@ mod tests {
 
     /// The demo's configuration with `settings` added to its only account.
     fn snapshot(settings: &str) -> Snapshot {
+        snapshot_of("shop", settings)
+    }
+
+    fn snapshot_of(name: &str, settings: &str) -> Snapshot {
         let text = format!(
-            "[[account]]\nname = \"shop\"\nprovider = \"bluepay\"\n\
+            "[[account]]\nname = \"{name}\"\nprovider = \"bluepay\"\n\
              base_url = \"http://127.0.0.1:1\"\napp_id = \"app\"\ncurrency = \"THB\"\n{settings}\n\
              [[account.signing_key]]\nid = \"1\"\nprivate_key = '''{}'''\n",
             demo::MERCHANT_PRIVATE_KEY
@@ -190,6 +203,28 @@ mod tests {
 
     async fn passes(limits: &AccountLimits) -> bool {
         limits.rate.admit(Urgency::Last, "payout_create").await.is_ok()
+    }
+
+    #[test]
+    fn a_renamed_account_has_the_money_of_its_former_name() {
+        let limiters = Limiters::new(Metrics::new("0", "0"));
+        let account = |name, formerly: &str, limit: &str| {
+            let limits = format!("limits = {{ money_per_hour = \"{limit} THB\" }}");
+            snapshot_of(name, &format!("{formerly}\n{limits}"))
+        };
+        let now = Instant::now();
+        let spend = |snapshot: &Snapshot, name: &str| {
+            limiters.of(&snapshot.accounts[name]).money.reserve(600, now).is_ok()
+        };
+        assert!(spend(&account("shop", "", "10.00"), "shop"));
+        let unsaid = account("shop-th", "", "10.00");
+        limiters.configure(&unsaid, now);
+        assert!(spend(&unsaid, "shop-th"), "an account of its own");
+        for (limit, fits) in [("10.00", false), ("17.99", false), ("18.00", true)] {
+            let said = account("shop-th", "formerly = [\"shop\"]", limit);
+            limiters.configure(&said, now);
+            assert_eq!(spend(&said, "shop-th"), fits, "{limit}: the money of both names, once");
+        }
     }
 
     #[tokio::test]

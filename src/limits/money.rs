@@ -120,6 +120,18 @@ impl MoneyBudget {
         }
     }
 
+    /// Counts what was spent under `other` too: the budget of the same account under another name.
+    pub(super) fn count_also(&self, other: &Self, now: Instant) {
+        let (current, steps) = {
+            let mut spent = other.spent();
+            (spent.advance(now), spent.steps.clone())
+        };
+        for (step, minor) in steps {
+            let ago = STEP * u32::try_from(current.saturating_sub(step)).unwrap_or(u32::MAX);
+            self.record(u64::try_from(minor).unwrap_or(u64::MAX), ago, now);
+        }
+    }
+
     fn spent(&self) -> MutexGuard<'_, Spent> {
         self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }

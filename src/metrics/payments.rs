@@ -13,6 +13,8 @@ pub(super) struct Payments {
     pub unknown: IntGaugeVec,
     /// `countersign_unknown_oldest_age_seconds{account}`.
     pub oldest_age: GaugeVec,
+    /// `countersign_stranded_payments{account}`.
+    pub stranded: IntGaugeVec,
     /// `countersign_resolved_total{account,final}`.
     pub resolved: IntCounterVec,
 }
@@ -32,6 +34,12 @@ impl Payments {
                 "Age of the oldest unknown outcome, 0 when there is none",
                 &["account"],
             ),
+            stranded: int_gauge(
+                registry,
+                "countersign_stranded_payments",
+                "Unknown outcomes that only the place they were made at, or a person, can resolve",
+                &["account"],
+            ),
             resolved: counter(
                 registry,
                 "countersign_resolved_total",
@@ -44,6 +52,7 @@ impl Payments {
     pub fn announce(&self, account: &str) {
         self.unknown.with_label_values(&[account]);
         self.oldest_age.with_label_values(&[account]);
+        self.stranded.with_label_values(&[account]);
         for outcome in FINAL {
             self.resolved.with_label_values(&[account, outcome]);
         }
@@ -56,6 +65,12 @@ impl Metrics {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.payments.unknown.with_label_values(&[account]).set(count);
         self.payments.oldest_age.with_label_values(&[account]).set(oldest_age_seconds);
+    }
+
+    /// Shows how many payments in doubt of an account nobody asks about where they were made.
+    pub fn set_stranded(&self, account: &str, count: u64) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.payments.stranded.with_label_values(&[account]).set(count);
     }
 
     /// Counts an unknown outcome that was found to be `outcome`, in the words of outcomes.

@@ -42,7 +42,7 @@ pub(super) async fn chase(
     id: &PaymentId,
     chase: &Chase,
 ) -> (Chased, Option<PaymentView>) {
-    let rules = rules_of(&call.account.provider);
+    let rules = rules_of(call.account, call.operation);
     let mut latest = None;
     if call.operation.resolved_by.is_none() {
         return (Chased::Open, latest);
@@ -132,7 +132,7 @@ pub(super) async fn question(
     let now_ms = outbound.clock.unix_ms();
     let next_ask_at_ms = Some(now_ms.saturating_add(millis(again_after)));
     let times = AskTimes { asked_at_ms, next_ask_at_ms, now_ms };
-    let rules = rules_of(&call.account.provider);
+    let rules = rules_of(call.account, call.operation);
     let view = outbound.store.asked(id, answer, rules, times, event).await?;
     note_resolved(outbound, &view);
     Ok(Some(Learned { view, is_absent }))

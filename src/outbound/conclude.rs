@@ -6,8 +6,9 @@ use super::Outbound;
 use super::attempts::PreparedCall;
 use super::classify::Verdict;
 use super::{news, pauses};
+use crate::config::Account;
 use crate::payment::Rules;
-use crate::provider::Provider;
+use crate::provider::Operation;
 use crate::store::{Announce, Conclusion, JournalError, PaymentId, PaymentView, StoredAnswer};
 use crate::wire::Answer;
 
@@ -122,8 +123,14 @@ fn conclusion(verdict: &Verdict) -> Conclusion {
     }
 }
 
-pub(super) fn rules_of(provider: &Provider) -> Rules {
-    Rules::new(millis(provider.lost.grace), provider.lost.not_found_needed)
+/// When "not found" is believed of a payment that `account` asks about.
+pub(super) fn rules_of(account: &Account, operation: &Operation) -> Rules {
+    let lost = account.provider.lost;
+    let rules = Rules::new(millis(lost.grace), lost.not_found_needed);
+    match account.places.get(&operation.name) {
+        Some(here) => rules.at(*here),
+        None => rules,
+    }
 }
 
 pub(super) fn millis(duration: Duration) -> i64 {

@@ -133,6 +133,7 @@ fn new_payment(
         reference,
         fingerprint: Fingerprint::of(operation, call.parameters),
         parameters: call.parameters.text().to_owned(),
+        place: account.places.get(&operation.name).copied(),
         amount_minor: amount_of(call),
         currency: account.currency.clone(),
         notice_within_ms: account.retry.notice_within.map(millis),
@@ -243,7 +244,7 @@ async fn make(
     spent: &mut Spent,
 ) -> Exchange {
     let id = &begun.row.id;
-    let rules = rules_of(&call.account.provider);
+    let rules = rules_of(call.account, call.operation);
     let total = call.account.timeouts.total;
     let deadline = later(Instant::now(), total);
     let chase_until = later(deadline, call.account.retry.resolve_for);

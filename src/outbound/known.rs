@@ -6,7 +6,7 @@ use super::Outbound;
 use super::asking::{Asked, ask};
 use super::attempts::{Exchange, PreparedCall};
 use super::classify::Verdict;
-use super::conclude::stored;
+use super::conclude::{rules_of, stored};
 use crate::clock::later;
 use crate::outcome::Outcome;
 use crate::payment::{Final, State};
@@ -130,6 +130,10 @@ async fn known_answer(
     let kept = view.answer.as_ref().and_then(|answer| answered(call, answer));
     if let Some(verdict) = kept.filter(fits) {
         return verdict;
+    }
+    if view.row.payment.is_elsewhere(&rules_of(call.account, call.operation)) {
+        // What is known there under this reference is another payment.
+        return Verdict::Settled(end.outcome());
     }
     let asked = ask(outbound, call);
     let told = match outbound.stopping.unless(asked).await {

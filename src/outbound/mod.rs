@@ -65,6 +65,8 @@ pub struct Outbound {
     pub unsettled: Unsettled,
     /// Whether the process was told to stop; [`resolve::run`] begins it.
     pub stopping: Stopping,
+    /// Which stranded payments were logged.
+    pub stranded: resolve::Said,
 }
 
 #[async_trait]

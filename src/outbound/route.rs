@@ -9,13 +9,13 @@ use crate::problem::{Code, Problem};
 use crate::provider::Operation;
 use crate::wire::Request;
 
-/// The account that the first path segment names.
+/// The account that the first path segment names, by its name or a former one.
 pub(super) fn account<'s>(
     snapshot: &'s Snapshot,
     request: &Request,
 ) -> Result<&'s Account, Problem> {
     let (name, _) = split(&request.path);
-    let account = snapshot.accounts.get(name);
+    let account = snapshot.account(name);
     account.map(Arc::as_ref).ok_or_else(|| {
         Problem::not_found(
             "no such account: post to /{account}/{operation}, with a configured account name",

@@ -1,18 +1,32 @@
 //! "Not found" once is not proof that a lost create did not land: it may be on its way still, and the provider's query
 //! may lag behind. So absence is established only by several answers, the last of them after a grace period.
 
+use super::place::Place;
+
 /// When "not found" is believed. The grace period must be longer than a lost call can stay on its way and the query can
 /// lag behind, together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     grace_ms: i64,
     not_found_needed: u32,
+    here: Option<Place>,
 }
 
 impl Rules {
     /// `not_found_needed` is raised to two, a negative `grace_ms` to zero.
     pub fn new(grace_ms: i64, not_found_needed: u32) -> Self {
-        Self { grace_ms: grace_ms.max(0), not_found_needed: not_found_needed.max(2) }
+        let not_found_needed = not_found_needed.max(2);
+        Self { grace_ms: grace_ms.max(0), not_found_needed, here: None }
+    }
+
+    /// For whoever asks and sends at `here`. Without a place nothing is sent again that was made at a known one.
+    pub fn at(self, here: Place) -> Self {
+        Self { here: Some(here), ..self }
+    }
+
+    /// Where they are asked about and sent to.
+    pub fn here(self) -> Option<Place> {
+        self.here
     }
 
     /// Milliseconds after the last moment at which a create may have left.

@@ -8,6 +8,7 @@ mod absence;
 mod attempts;
 mod fingerprint;
 mod input;
+mod place;
 mod state;
 mod step;
 
@@ -18,5 +19,6 @@ pub use absence::{Absence, Rules};
 pub use attempts::{ATTEMPTS_MAX, OpenAttempts};
 pub use fingerprint::Fingerprint;
 pub use input::{Finding, Input, Ruling};
+pub use place::Place;
 pub use state::{Final, Next, Payment, State, Told};
 pub use step::{Forbidden, Transition, step};

@@ -2,6 +2,7 @@
 
 use super::absence::{Absence, Rules};
 use super::attempts::OpenAttempts;
+use super::place::Place;
 use crate::outcome::Outcome;
 use crate::provider::EventStatus;
 
@@ -21,6 +22,9 @@ pub struct Payment {
     pub absence: Absence,
     /// What became of it at the provider, once that is known.
     pub status: Option<EventStatus>,
+    /// Where its first attempt went; `None` for one that was made before places were written down and was not asked about
+    /// since.
+    pub place: Option<Place>,
 }
 
 /// Where a payment stands.
@@ -85,6 +89,7 @@ impl Payment {
             doubtful_since_ms: None,
             absence: Absence::default(),
             status: None,
+            place: None,
         }
     }
 
@@ -93,6 +98,7 @@ impl Payment {
         match self.state {
             State::Ready => Next::Send,
             State::Sending { .. } => Next::Wait,
+            State::Unknown { .. } if self.is_elsewhere(rules) => Next::Ask,
             State::Unknown { since_ms, .. } => match self.told {
                 Told::Nothing | Told::NotNow if self.absence.is_established(since_ms, rules) => {
                     Next::Send
@@ -101,6 +107,17 @@ impl Payment {
             },
             State::Settled(end) => Next::Rest(end),
         }
+    }
+
+    /// Whether an attempt of it went to another place than that of `rules`: what is not found here may be there.
+    pub fn is_elsewhere(&self, rules: &Rules) -> bool {
+        self.attempts > 0 && self.place.is_some_and(|place| rules.here() != Some(place))
+    }
+
+    /// What makes it another place, such as `base_url`; empty where it is not.
+    pub fn differs_from_here(&self, rules: &Rules) -> String {
+        let places = self.place.zip(rules.here());
+        places.map(|(place, here)| place.differences(&here)).unwrap_or_default()
     }
 
     /// What a caller may be told now: `None` while nothing is known because the call is still being made.

@@ -37,6 +37,8 @@ pub enum Forbidden {
     OnItsWay { attempt: u32 },
     #[error("an earlier attempt may have landed: the provider must be asked first")]
     AskFirst,
+    #[error("it was made at another place, and only that one can say that it is not there")]
+    Elsewhere,
     #[error("it is over: `{}`", .0.outcome().as_str())]
     Over(Final),
     #[error("it was attempted {ATTEMPTS_MAX} times")]
@@ -72,11 +74,17 @@ pub fn step(
         Input::GaveUp => after.give_up()?,
         Input::Abandoned => after.abandon(rules)?,
         Input::ByHand(ruling) => after.ruled(ruling)?,
-        Input::Asked { asked_at_ms, finding } => match finding {
-            Finding::Found { status } => after.found(status),
-            Finding::NotFound => after.not_found(asked_at_ms, rules, now_ms),
-            Finding::Unclear => {}
-        },
+        Input::Asked { asked_at_ms, finding } => {
+            // Of one that was made before places were written down, the first that is asked is taken for it.
+            after.place = after.place.or(rules.here());
+            match finding {
+                Finding::Found { status } => after.found(status),
+                // That it is not elsewhere proves nothing, and takes nothing away from what is proved.
+                Finding::NotFound if after.is_elsewhere(rules) => {}
+                Finding::NotFound => after.not_found(asked_at_ms, rules, now_ms),
+                Finding::Unclear => {}
+            }
+        }
         Input::Notified { status } => after.found(status),
         Input::Restarted => after.restarted(now_ms),
     }
@@ -91,8 +99,14 @@ pub fn step(
 impl Payment {
     fn announce(&mut self, rules: &Rules) -> Result<(), Forbidden> {
         match (self.next(rules), self.state) {
+            (Next::Send | Next::Ask, _) if self.is_elsewhere(rules) => Err(Forbidden::Elsewhere),
             (Next::Send, _) if self.attempts >= ATTEMPTS_MAX => Err(Forbidden::TooManyAttempts),
             (Next::Send, _) => {
+                // Until something left it may go anywhere.
+                self.place = match self.attempts {
+                    0 => rules.here().or(self.place),
+                    _ => self.place.or(rules.here()),
+                };
                 self.attempts += 1;
                 self.open.insert(self.attempts);
                 self.state = State::Sending { attempt: self.attempts };
@@ -211,6 +225,7 @@ impl Payment {
                 self.state = State::Settled(self.unsent());
                 Ok(())
             }
+            (State::Unknown { .. }, _) if self.is_elsewhere(rules) => Err(Forbidden::Elsewhere),
             (State::Unknown { .. }, _) => Err(Forbidden::AskFirst),
             (State::Sending { attempt }, _) => Err(Forbidden::OnItsWay { attempt }),
             (State::Ready, _) => Err(Forbidden::NotInDoubt),

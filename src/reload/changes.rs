@@ -14,6 +14,8 @@ pub struct Changes {
     pub added: Vec<String>,
     /// Accounts that are gone.
     pub removed: Vec<String>,
+    /// Those of the removed that are another account's former names now, with that account.
+    pub renamed: BTreeMap<String, String>,
     /// Keys of accounts that stay.
     pub keys: Vec<KeyChange>,
 }
@@ -33,7 +35,7 @@ pub struct KeyChange {
 impl Changes {
     /// From `before` to `after`.
     pub fn between(before: &Snapshot, after: &Snapshot) -> Self {
-        let missing = |from: &Snapshot, other: &Snapshot| {
+        let missing = |from: &Snapshot, other: &Snapshot| -> Vec<String> {
             let names = from.accounts.keys();
             names.filter(|name| !other.accounts.contains_key(*name)).cloned().collect()
         };
@@ -45,9 +47,14 @@ impl Changes {
             let of = |usage| key_changes(before, after, usage);
             of(KeyUse::Sign).into_iter().chain(of(KeyUse::Verify))
         });
+        let removed: Vec<String> = missing(before, after);
+        let renamed = removed
+            .iter()
+            .filter_map(|name| Some((name.clone(), after.account(name)?.name.clone())));
         Self {
             added: missing(after, before),
-            removed: missing(before, after),
+            renamed: renamed.collect(),
+            removed,
             keys: keys.collect(),
         }
     }
@@ -66,6 +73,7 @@ impl Changes {
         json!({
             "accounts_added": self.added,
             "accounts_removed": self.removed,
+            "accounts_renamed": self.renamed,
             "keys": keys.collect::<Vec<_>>(),
         })
     }
@@ -77,7 +85,12 @@ impl Changes {
             tracing::info!(account, "account added");
         }
         for account in &self.removed {
-            tracing::warn!(account, "account removed: calls and notifications are refused");
+            match self.renamed.get(account) {
+                Some(new) => tracing::info!(account, "account renamed to `{new}`"),
+                None => {
+                    tracing::warn!(account, "account removed: calls and notifications are refused");
+                }
+            }
         }
         for KeyChange { account, id, usage, before, after } in &self.keys {
             let usage = usage.as_str();

@@ -10,6 +10,7 @@ mod place;
 mod report;
 mod retire;
 mod run;
+mod stranded;
 mod watch;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,6 +29,7 @@ use crate::store::Store;
 
 pub use announce::announce;
 pub use report::{Outcome, Report, Trigger};
+pub use stranded::{Stranding, names_of, stranded, stranded_by};
 
 use changes::Changes;
 use retire::Retired;
@@ -193,6 +195,11 @@ impl Reloader {
         if snapshot.hash == before.hash {
             return (Outcome::Unchanged, seen);
         }
+        if let Err(mistake) = self.know_names(&before, &snapshot).await {
+            let mistakes = vec![mistake];
+            (self.parts.note)(&before, Err(mistakes.len()), trigger);
+            return (Outcome::Failure { mistakes }, seen);
+        }
         self.live.swap(snapshot);
         let after = self.live.load();
         take_over(&after);
@@ -202,7 +209,27 @@ impl Reloader {
         turn.retired.note(&changes, &before);
         changes.log();
         self.tell_what_is_left(&changes).await;
-        (Outcome::Success { changes, warnings }, seen)
+        let standing = self.store.standing(&names_of(&after)).await.unwrap_or_default();
+        let stranding = Stranding::of(&after, &standing);
+        stranding.log();
+        (Outcome::Success { changes, warnings, stranding }, seen)
+    }
+
+    /// Before the first call under a new name: it must find what was begun under the old one.
+    async fn know_names(&self, before: &Snapshot, after: &Snapshot) -> Result<(), Mistake> {
+        let names = names_of(after);
+        if names == names_of(before) {
+            return Ok(());
+        }
+        let known = self.store.know_accounts(&names).await;
+        let separate = known.map_err(|error| {
+            Mistake::new(
+                "account",
+                format!("their names could not be written to the store: {error}"),
+            )
+        })?;
+        tell_separate(&separate);
+        Ok(())
     }
 
     /// Says what removed accounts leave in the store: nobody works on it until they are configured again.
@@ -227,6 +254,17 @@ impl Reloader {
                 );
             }
         }
+    }
+}
+
+/// Says which accounts begin with payments that were once another's.
+pub fn tell_separate(accounts: &[String]) {
+    for account in accounts {
+        tracing::warn!(
+            account,
+            "it was the former name of another account and is an account of its own now: what was begun under this name \
+             is its own"
+        );
     }
 }
 

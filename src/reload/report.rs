@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::changes::Changes;
+use super::stranded::Stranding;
 use crate::metrics::ReloadResult;
 use crate::mistake::Mistake;
 
@@ -41,6 +42,8 @@ pub enum Outcome {
         changes: Changes,
         /// As `check` prints them.
         warnings: Vec<String>,
+        /// Payments of the journal that it strands.
+        stranding: Stranding,
     },
     /// Everything is as it was.
     Unchanged,
@@ -78,7 +81,11 @@ impl Outcome {
 impl Report {
     /// Of the load that the process started with.
     pub(super) fn started(hash: &str, at: Timestamp) -> Self {
-        let outcome = Outcome::Success { changes: Changes::default(), warnings: Vec::new() };
+        let outcome = Outcome::Success {
+            changes: Changes::default(),
+            warnings: Vec::new(),
+            stranding: Stranding::default(),
+        };
         Self { trigger: Trigger::Start, at, hash: hash.to_owned(), outcome }
     }
 
@@ -99,9 +106,11 @@ impl Report {
         match &self.outcome {
             Outcome::Unchanged => {}
             Outcome::Failure { mistakes } => shown["mistakes"] = json!(mistakes),
-            Outcome::Success { changes, warnings } => {
+            Outcome::Success { changes, warnings, stranding } => {
                 shown["changes"] = changes.to_json();
                 shown["warnings"] = json!(warnings);
+                shown["stranded"] = json!(stranding.stranded);
+                shown["left_behind"] = json!(stranding.left_behind);
             }
         }
         shown

@@ -5,6 +5,7 @@ use tokio::sync::watch;
 
 use super::error::StoreError;
 use super::event::{NewEvent, Received};
+use super::names::AccountNames;
 use super::operate::Cursor;
 use super::payment::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Expectation, Freeze, JournalError,
@@ -12,6 +13,7 @@ use super::payment::{
 };
 use super::payment_id::PaymentId;
 use super::payments::{PaymentCounts, PaymentFilter, PaymentListing};
+use super::standing::{OpenAt, Standing};
 use crate::payment::Rules;
 
 /// Money-moving calls: written down before they leave, settled when it is known what became of them.
@@ -203,6 +205,17 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Open payments by account, for metrics.
     async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError>;
+
+    /// Writes down what accounts are called now, and were. What is under a former name is from then on found, shown and
+    /// told under the one in use, by every process on the store; that holds also after a configuration no longer says it.
+    /// Returns the accounts that were another one's former name and are now accounts of their own.
+    async fn know_accounts(&self, accounts: &[AccountNames]) -> Result<Vec<String>, StoreError>;
+
+    /// Payments that are not over, by account, operation and place.
+    async fn open_at(&self, accounts: &[AccountNames]) -> Result<Vec<OpenAt>, StoreError>;
+
+    /// The same, and what is kept of accounts that are not among `accounts`: reads an index of all payments of those.
+    async fn standing(&self, accounts: &[AccountNames]) -> Result<Standing, StoreError>;
 
     /// Amounts of payments that left at or after `since_ms` and are not known to have come to nothing, by account,
     /// operation and minute: what counts against a budget after a restart.

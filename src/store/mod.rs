@@ -11,11 +11,13 @@ mod event;
 mod event_id;
 mod inbox;
 mod journal;
+mod names;
 mod operate;
 mod payment;
 mod payment_id;
 mod payments;
 mod sqlite;
+mod standing;
 mod ulid;
 mod url;
 
@@ -33,6 +35,7 @@ pub use event::{
 pub use event_id::{EventId, UnknownEventId};
 pub use inbox::Inbox;
 pub use journal::Journal;
+pub use names::AccountNames;
 pub use operate::{
     AccountCounts, AttemptRecord, Cursor, EventDetail, EventRow, Filter, Listing, Retention,
     Selection, Swept, Tally,
@@ -47,6 +50,7 @@ pub use payments::{
     ASK_PAUSE_MAX_MS, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing,
 };
 pub use sqlite::{Activity, SqliteStore};
+pub use standing::{LeftBehind, OpenAt, Standing};
 pub use url::StoreUrl;
 
 /// Everything durable. One value per process, shared as `Arc<dyn Store>`.
@@ -65,6 +69,14 @@ pub trait Store: Inbox + Journal {
 pub fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
     match url {
         StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
+    }
+}
+
+/// What stands in the store at `url` when `accounts` are configured; `None` when there is no store. Only looks: nothing is
+/// made, brought up to date or held up, also beside a sidecar that runs on it. Blocks for a moment.
+pub fn look(url: &StoreUrl, accounts: &[AccountNames]) -> Result<Option<Standing>, StoreError> {
+    match url {
+        StoreUrl::Sqlite(path) => sqlite::look(path, accounts),
     }
 }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::error::StoreError;
 use super::event::NewEvent;
 use super::payment_id::PaymentId;
-use crate::payment::{Final, Fingerprint, Forbidden, Payment, Ruling, State};
+use crate::payment::{Final, Fingerprint, Forbidden, Payment, Place, Ruling, State};
 use crate::provider::{CodeMeaning, EventStatus};
 
 /// A call that is about to be made for the first time.
@@ -25,6 +25,8 @@ pub struct NewPayment {
     /// What the application posted, as it came. With the additions made anew it is what may be sent again after a
     /// restart: the ids stay the same.
     pub parameters: String,
+    /// Where it is made.
+    pub place: Option<Place>,
     /// Minor units, where the operation has an amount.
     pub amount_minor: Option<i64>,
     pub currency: Option<String>,

@@ -5,11 +5,13 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::super::store::stranding;
 use crate::app::unusable;
 use crate::clock::Clock;
 use crate::config::{Account, Address, Boot, Environment, Listener, Loaded};
 use crate::mistake::Mistake;
 use crate::provider::{EventRule, Operation};
+use crate::reload::Stranding;
 use crate::sign::PublicKey;
 
 #[derive(Serialize)]
@@ -25,6 +27,9 @@ pub(super) struct Report {
     pub audit: Option<String>,
     pub accounts: Vec<AccountReport>,
     pub warnings: Vec<String>,
+    /// What becomes of payments in the configuration's store.
+    #[serde(flatten)]
+    pub stranding: Stranding,
 }
 
 #[derive(Serialize)]
@@ -110,11 +115,19 @@ impl Report {
             audit: None,
             accounts: Vec::new(),
             warnings: Vec::new(),
+            stranding: Stranding::default(),
         };
-        let Loaded { boot, snapshot, warnings, .. } = match loaded {
+        let loaded = match loaded {
             Ok(loaded) => loaded,
             Err(mistakes) => return wrong(mistakes),
         };
+        let (stranding, not_read) = stranding(&loaded);
+        let Loaded { boot, snapshot, mut warnings, .. } = loaded;
+        warnings.extend(
+            not_read
+                .map(|why| format!("what becomes of payments in the store is not known: {why}")),
+        );
+        warnings.extend(stranding.lines());
         let accounts = snapshot.accounts.values();
         Self {
             ok: true,
@@ -124,6 +137,7 @@ impl Report {
             audit: boot.audit.map(|audit| audit.file.display().to_string()),
             accounts: accounts.map(|account| AccountReport::new(account, clock.now())).collect(),
             warnings,
+            stranding,
             ..wrong(Vec::new())
         }
     }

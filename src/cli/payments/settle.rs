@@ -112,7 +112,7 @@ impl Settle {
 
 /// The event, where account and operation are still configured.
 fn event(snapshot: &Snapshot, row: &PaymentRow, reason: &str) -> Option<Announce> {
-    let account = snapshot.accounts.get(&row.account)?;
+    let account = snapshot.account(&row.account)?;
     let operation = account.provider.operation(&row.operation)?;
     let now = Clock::System.now();
     Some(news::announcing(account, operation, None, reason.to_owned(), now))

@@ -44,6 +44,27 @@ account[1].app.tokens[0]: the same token as `account.demo.app.tokens[0]`, expect
 }
 
 #[test]
+fn a_former_name_leads_to_one_account() {
+    let named = |name, more| Entry { name, more, ..DEMO };
+    let fits = loaded(&text(&[DEMO, named("shop-th", "formerly = [\"shop\", \"old\"]")]));
+    let account = |name: &str| fits.snapshot.account(name).map(|account| account.name.clone());
+    assert_eq!(account("shop").as_deref(), Some("shop-th"));
+    assert_eq!(account("demo").as_deref(), Some("demo"));
+    assert_eq!(account("nobody"), None);
+    let found = mistakes(&text(&[
+        named("a", "formerly = [\"b\", \"a\", \"old\", \"old\", \"Old\"]"),
+        named("b", "formerly = [\"old\"]"),
+    ]));
+    insta::assert_snapshot!(found, @r#"
+account.a.formerly[4]: found `"Old"`, expected lower-case letters, digits and `-`, not beginning with `-`, at most 63 characters
+account.a.formerly[0]: `b` is also `account.b.name`, expected a name that no account has and that stands once
+account.a.formerly[1]: `a` is also `account.a.name`, expected a name that no account has and that stands once
+account.a.formerly[3]: `old` is also `account.a.formerly[2]`, expected a name that no account has and that stands once
+account.b.formerly[0]: `old` is also `account.a.formerly[2]`, expected a name that no account has and that stands once
+"#);
+}
+
+#[test]
 fn one_key_or_application_at_two_hosts_is_refused() {
     let other_host = Entry { name: "other", base_url: "http://localhost:8700", ..DEMO };
     insta::assert_snapshot!(mistakes(&text(&[DEMO, other_host])), @r#"

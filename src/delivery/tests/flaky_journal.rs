@@ -6,10 +6,10 @@ use tokio::sync::watch;
 use super::flaky::Flaky;
 use crate::payment::Rules;
 use crate::store::{
-    Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
-    Journal, JournalError, Leave, NewEvent, NewPayment, Notice, PaymentCounts, PaymentDetail,
-    PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered,
-    Spending, StoreError, Unsent,
+    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation,
+    Freeze, Journal, JournalError, Leave, NewEvent, NewPayment, Notice, OpenAt, PaymentCounts,
+    PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received,
+    Recovered, Spending, Standing, StoreError, Unsent,
 };
 
 #[async_trait]
@@ -194,6 +194,18 @@ impl Journal for Flaky {
 
     async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError> {
         self.inner.payment_counts().await
+    }
+
+    async fn know_accounts(&self, accounts: &[AccountNames]) -> Result<Vec<String>, StoreError> {
+        self.inner.know_accounts(accounts).await
+    }
+
+    async fn open_at(&self, accounts: &[AccountNames]) -> Result<Vec<OpenAt>, StoreError> {
+        self.inner.open_at(accounts).await
+    }
+
+    async fn standing(&self, accounts: &[AccountNames]) -> Result<Standing, StoreError> {
+        self.inner.standing(accounts).await
     }
 
     async fn spendings(&self, since_ms: i64) -> Result<Vec<Spending>, StoreError> {

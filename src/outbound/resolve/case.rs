@@ -9,6 +9,7 @@ use super::super::conclude::{Listener, conclude, millis, note_resolved, rules_of
 use super::super::journaled::money_of;
 use super::super::last_look::Announced;
 use super::super::{news, pauses};
+use super::stranded;
 use crate::clock::later;
 use crate::config::Account;
 use crate::json::parse_object;
@@ -31,7 +32,7 @@ pub(super) async fn resolve(
     let (Some(operation), Ok(parameters)) =
         (account.provider.operation(&row.operation), parse_object(payment.parameters.as_bytes()))
     else {
-        tracing::error!(payment = %row.id, "its operation is no longer in the profile: it cannot be asked about");
+        stranded::note(outbound, row, "operation");
         return Ok(());
     };
     let limits = outbound.limiters.of(account);
@@ -42,7 +43,11 @@ pub(super) async fn resolve(
         // The next process asks at once.
         return Ok(outbound.store.hand_over(&row.id, outbound.clock.unix_ms()).await?);
     };
-    match view.row.payment.next(&rules_of(&account.provider)) {
+    let rules = rules_of(account, operation);
+    if view.row.payment.is_in_doubt() && view.row.payment.is_elsewhere(&rules) {
+        stranded::note(outbound, &view.row, &view.row.payment.differs_from_here(&rules));
+    }
+    match view.row.payment.next(&rules) {
         Next::Send if view.row.payment.attempts < RESENDS_MAX => {
             resend(outbound, &call, &view).await
         }
@@ -78,7 +83,7 @@ async fn resend(
             return Ok(());
         }
     }
-    let (id, rules) = (&view.row.id, rules_of(&call.account.provider));
+    let (id, rules) = (&view.row.id, rules_of(call.account, call.operation));
     let at = Instant::now();
     let number = match outbound.store.about_to_send(id, rules, outbound.clock.unix_ms()).await {
         Ok(number) => number,
@@ -109,7 +114,7 @@ async fn call_off(
     let row = &view.row;
     let reason = format!("{} attempts did not reach the provider", row.payment.attempts);
     let event = Listener::Application.event(outbound, call, None, reason.clone());
-    let (closure, rules) = (Closure::Abandoned { reason }, rules_of(&call.account.provider));
+    let (closure, rules) = (Closure::Abandoned { reason }, rules_of(call.account, call.operation));
     let now_ms = outbound.clock.unix_ms();
     let view = outbound.store.close_case(&row.id, closure, rules, event, now_ms).await?;
     note_resolved(outbound, &view);

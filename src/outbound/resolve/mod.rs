@@ -5,8 +5,10 @@
 //! `workers`, what is done about one payment in `case`; this file keeps house.
 
 mod case;
+mod stranded;
 mod workers;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,8 +17,13 @@ use tokio::sync::watch;
 use super::conclude::millis;
 use super::{Outbound, unsettled};
 
+pub use stranded::Said;
+
 /// How often the journal is looked at for what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often stranded payments are counted: that reads a row for each payment in doubt.
+const COUNT_STRANDED_EVERY: Duration = Duration::from_secs(5);
 
 /// How often settled payments are looked at for being old.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -34,10 +41,15 @@ pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
 /// Takes over what dead processes left, shows figures, removes what is old.
 async fn keep_house(outbound: &Outbound) {
     let mut swept = Instant::now();
+    let (mut counted, mut stranded) = (None::<Instant>, BTreeSet::new());
     loop {
         unsettled::settle(outbound).await;
         recover(outbound).await;
         show_figures(outbound).await;
+        if counted.is_none_or(|at| at.elapsed() >= COUNT_STRANDED_EVERY) {
+            counted = Some(Instant::now());
+            stranded::show(outbound, &mut stranded).await;
+        }
         if swept.elapsed() >= SWEEP_EVERY {
             swept = Instant::now();
             sweep(outbound).await;

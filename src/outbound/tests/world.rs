@@ -202,6 +202,7 @@ impl World {
             clock: Clock::System,
             unsettled: Unsettled::default(),
             stopping: Stopping::default(),
+            stranded: resolve::Said::default(),
         });
         let (stop, stopped) = watch::channel(false);
         let resolver = tokio::spawn(resolve::run(outbound.clone(), stopped));
@@ -255,6 +256,7 @@ impl World {
             reference: reference.into(),
             fingerprint: Fingerprint::of(operation.expect("in the profile"), &object),
             parameters: parameters.clone(),
+            place: snapshot.accounts[account].places.get("payout_create").copied(),
             amount_minor: Some(50020),
             currency: Some("THB".into()),
             notice_within_ms: None,

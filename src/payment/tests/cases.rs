@@ -314,3 +314,58 @@ fn what_was_never_in_doubt_is_not_resolved() {
     let done = step(&lost, again, &rules(), 900).expect("it is only noted");
     assert!(!done.is_news(), "it was told already");
 }
+
+fn at(base_url: &str) -> Rules {
+    rules().at(Place::of("bluepay", base_url, "app", "/pay", Some("/status")))
+}
+
+#[test]
+fn only_the_place_it_was_made_at_can_say_that_it_is_not_there() {
+    let (x, y) = (at("https://x.example"), at("https://y.example"));
+    let take = |payment: Payment, inputs: &[(i64, Input)], rules: &Rules| {
+        inputs.iter().fold(payment, |payment, (at_ms, input)| {
+            step(&payment, *input, rules, *at_ms).expect("allowed").payment
+        })
+    };
+    let forbidden = |payment: &Payment, input, rules: &Rules| {
+        step(payment, input, rules, 0).expect_err("it must be forbidden")
+    };
+    let lost = take(Payment::new(), &[LOST[0], LOST[1], (600, not_found(600))], &x);
+    let away =
+        [(5_000, not_found(5_000)), (20_000, not_found(20_000)), (90_000, not_found(90_000))];
+    let stranded = take(lost, &away, &y);
+    assert_eq!(stranded, lost, "what is not elsewhere proves nothing and takes nothing away");
+    for rules in [y, rules()] {
+        assert_eq!(stranded.next(&rules), Next::Ask);
+        assert_eq!(forbidden(&stranded, Input::AboutToSend, &rules), Forbidden::Elsewhere);
+        assert_eq!(forbidden(&stranded, Input::Abandoned, &rules), Forbidden::Elsewhere);
+    }
+    let back = take(stranded, &[(91_000, not_found(91_000))], &x);
+    assert_eq!(back.next(&x), Next::Send, "two answers of the right place");
+    assert_eq!(forbidden(&back, Input::AboutToSend, &y), Forbidden::Elsewhere, "proved at x");
+    let found = take(back, &[(92_000, Input::Asked { asked_at_ms: 92_000, finding: FOUND })], &y);
+    assert_eq!(end(&found), Some(Final::Accepted), "what is found counts wherever it is");
+    let ruled = take(stranded, &[(1, Input::ByHand(Ruling::Rejected))], &rules());
+    assert_eq!(end(&ruled), Some(Final::Rejected), "a person has the last word");
+}
+
+#[test]
+fn a_payment_from_before_places_were_written_down_is_taken_to_be_where_it_is_asked_about_first() {
+    let (x, y) = (at("https://x.example"), at("https://y.example"));
+    let lost = lost_and(&[]);
+    assert_eq!(lost.place, None);
+    let asked = step(&lost, not_found(600), &x, 600).expect("allowed").payment;
+    assert_eq!(asked.place, x.here());
+    let elsewhere = step(&asked, not_found(10_500), &y, 10_500).expect("allowed").payment;
+    assert_eq!(elsewhere.next(&x), Next::Ask, "a later change is noticed");
+    let absent = step(&elsewhere, not_found(10_600), &x, 10_600).expect("allowed").payment;
+    assert_eq!(absent.next(&x), Next::Send);
+}
+
+#[test]
+fn what_has_not_left_yet_may_go_anywhere() {
+    let (x, y) = (at("https://x.example"), at("https://y.example"));
+    let begun = Payment { place: x.here(), ..Payment::new() };
+    let sent = step(&begun, Input::AboutToSend, &y, 0).expect("allowed").payment;
+    assert_eq!(sent.place, y.here());
+}

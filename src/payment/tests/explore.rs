@@ -11,6 +11,7 @@ const SETTING: Setting = Setting {
     attempts_max: 2,
     generations_max: 2,
     ticks_max: 6,
+    moves: false,
 };
 
 #[test]
@@ -55,6 +56,20 @@ fn no_interleaving_pays_twice_after_a_time_out() {
         start = start.after(act, &setting).expect("it can happen").world;
     }
     explore_from(start, setting, 11);
+}
+
+/// The other provider has never heard of it, and would take it.
+#[test]
+fn no_interleaving_pays_twice_when_the_configuration_turns_to_another_provider() {
+    let setting =
+        Setting { duplicates: Duplicates::Executed, ticks_max: 4, moves: true, ..SETTING };
+    for acts in [&[Act::Send, Act::TimeOut][..], &[Act::Send, Act::Crash, Act::Move]] {
+        let mut start = World::new();
+        for act in acts {
+            start = start.after(*act, &setting).expect("it can happen").world;
+        }
+        explore_from(start, setting, 10);
+    }
 }
 
 fn explore(setting: Setting, depth: u32) {
@@ -123,6 +138,9 @@ fn assert_settles(world: &World, setting: &Setting) {
         }
     };
     act(&mut world, Act::Crash);
+    if world.is_elsewhere() {
+        act(&mut world, Act::Move);
+    }
     for _ in 0..40 {
         if matches!(world.payment.state, State::Settled(_)) {
             return;

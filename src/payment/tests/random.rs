@@ -23,6 +23,7 @@ proptest! {
             attempts_max: 12,
             generations_max: 6,
             ticks_max: i64::MAX,
+            moves: false,
         };
         let mut world = World::new();
         let mut path: Vec<Act> = Vec::new();

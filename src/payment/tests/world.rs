@@ -29,6 +29,8 @@ pub struct Setting {
     pub attempts_max: u32,
     pub generations_max: u32,
     pub ticks_max: i64,
+    /// Whether the configuration may turn to another provider and back.
+    pub moves: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,12 +38,15 @@ pub struct World {
     pub now: i64,
     pub payment: Payment,
     pub generation: u32,
+    /// Whether the configuration names the other provider.
+    pub is_away: bool,
     /// Creates that the provider has not seen yet.
     pub wire: Vec<Create>,
     /// Answers on their way back: attempt, generation, and what they say.
     answers: Vec<(u32, u32, Said)>,
-    /// A question whose answer is on its way: when it was put, and whether the payment was found.
-    question: Option<(i64, Option<EventStatus>)>,
+    /// A question whose answer is on its way: when it was put, whether to the other provider, and whether the payment was
+    /// found.
+    question: Option<(i64, bool, Option<EventStatus>)>,
     pub executions: Vec<Execution>,
     notices: Vec<EventStatus>,
 }
@@ -50,6 +55,7 @@ pub struct World {
 pub struct Create {
     attempt: u32,
     generation: u32,
+    is_away: bool,
     /// Known once the process has stopped sending it.
     arrives_by: Option<i64>,
     /// Whether somebody still waits for the answer.
@@ -59,6 +65,7 @@ pub struct Create {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Execution {
     landed_at: i64,
+    is_away: bool,
     pub status: EventStatus,
 }
 
@@ -113,6 +120,8 @@ pub enum Act {
     Notify,
     /// A free reference is used again.
     BeginAnew,
+    /// The configuration turns to the other provider, or back.
+    Move,
     Tick,
 }
 
@@ -123,8 +132,9 @@ pub struct Step {
     pub resolves: bool,
 }
 
-pub fn rules() -> Rules {
-    Rules::new(GRACE, 2)
+fn rules(is_away: bool) -> Rules {
+    let base_url = if is_away { "https://y.example" } else { "https://x.example" };
+    Rules::new(GRACE, 2).at(Place::of("model", base_url, "app", "/create", Some("/query")))
 }
 
 impl World {
@@ -133,12 +143,18 @@ impl World {
             now: 0,
             payment: Payment::new(),
             generation: 1,
+            is_away: false,
             wire: Vec::new(),
             answers: Vec::new(),
             question: None,
             executions: Vec::new(),
             notices: Vec::new(),
         }
+    }
+
+    /// Whether the payment was made at the provider that the configuration does not name.
+    pub fn is_elsewhere(&self) -> bool {
+        self.payment.is_elsewhere(&rules(self.is_away))
     }
 
     /// Payments of the provider that moved, or still may move, money.
@@ -156,18 +172,22 @@ impl World {
             Act::Overtaken,
             Act::Tick,
         ];
+        if setting.moves {
+            acts.push(Act::Move);
+        }
         if matches!(self.payment.state, State::Sending { .. }) {
             acts.extend([Act::NotSent, Act::TimeOut]);
         }
         for place in 0..self.wire.len() {
-            let can_say = match (self.knows_ids(setting), setting.duplicates) {
-                (true, Duplicates::Refused | Duplicates::ForgottenOnceFailed) => {
-                    &[Said::Landed, Said::Refused][..]
-                }
-                (true, Duplicates::Executed) | (false, _) => {
-                    &[Said::Accepted, Said::Refused, Said::NotNow, Said::Unclear][..]
-                }
-            };
+            let can_say =
+                match (self.knows_ids(self.wire[place].is_away, setting), setting.duplicates) {
+                    (true, Duplicates::Refused | Duplicates::ForgottenOnceFailed) => {
+                        &[Said::Landed, Said::Refused][..]
+                    }
+                    (true, Duplicates::Executed) | (false, _) => {
+                        &[Said::Accepted, Said::Refused, Said::NotNow, Said::Unclear][..]
+                    }
+                };
             acts.extend(can_say.iter().map(|said| Act::Arrive { place, said: *said }));
         }
         for place in 0..self.answers.len() {
@@ -192,6 +212,8 @@ impl World {
     /// The world after `act`; `None` when it is not possible, or beyond what is explored.
     pub fn after(&self, act: Act, setting: &Setting) -> Option<Step> {
         let mut world = self.clone();
+        // A question ends with the configuration it began with.
+        let mut asked_away = self.is_away;
         let input = match act {
             Act::Send => {
                 if self.payment.attempts >= setting.attempts_max {
@@ -251,13 +273,17 @@ impl World {
                 None
             }
             Act::Ask { sees_all } => {
-                let seen = |made: &&Execution| sees_all || made.landed_at + setting.lag <= self.now;
+                let seen = |made: &&Execution| {
+                    made.is_away == self.is_away
+                        && (sees_all || made.landed_at + setting.lag <= self.now)
+                };
                 let found = self.executions.iter().rev().find(seen).map(|made| made.status);
-                world.question = Some((self.now, found));
+                world.question = Some((self.now, self.is_away, found));
                 None
             }
             Act::HearFinding => {
-                let (asked_at_ms, found) = world.question.take()?;
+                let (asked_at_ms, is_away, found) = world.question.take()?;
+                asked_away = is_away;
                 let finding = match found {
                     Some(status) => Finding::Found { status: Some(status) },
                     None => Finding::NotFound,
@@ -281,6 +307,10 @@ impl World {
                 world.generation += 1;
                 None
             }
+            Act::Move => {
+                world.is_away = !self.is_away;
+                None
+            }
             Act::Tick => {
                 if self.now >= setting.ticks_max {
                     return None;
@@ -294,7 +324,7 @@ impl World {
         let (mut contradicts, mut resolves) = (false, false);
         if let Some(input) = input {
             // What is forbidden does not happen.
-            let done = step(&self.payment, input, &rules(), self.now).ok()?;
+            let done = step(&self.payment, input, &rules(asked_away), self.now).ok()?;
             world.payment = done.payment;
             (contradicts, resolves) = (done.contradicts, done.resolves);
         }
@@ -302,6 +332,7 @@ impl World {
             world.wire.push(Create {
                 attempt: world.payment.attempts,
                 generation: world.generation,
+                is_away: world.is_away,
                 arrives_by: None,
                 heard: true,
             });
@@ -309,8 +340,9 @@ impl World {
         Some(Step { world, contradicts, resolves })
     }
 
-    fn knows_ids(&self, setting: &Setting) -> bool {
-        self.executions.iter().any(|made| match setting.duplicates {
+    fn knows_ids(&self, is_away: bool, setting: &Setting) -> bool {
+        let there = self.executions.iter().filter(|made| made.is_away == is_away);
+        there.into_iter().any(|made| match setting.duplicates {
             Duplicates::Refused => true,
             Duplicates::ForgottenOnceFailed => made.status != EventStatus::Failed,
             Duplicates::Executed => false,
@@ -328,7 +360,11 @@ impl World {
         let create = self.wire.remove(place);
         // An unclear answer is given by a provider that executed it; one that did not is like a lost create.
         if matches!(said, Said::Accepted | Said::Unclear) {
-            self.executions.push(Execution { landed_at: self.now, status: EventStatus::Pending });
+            self.executions.push(Execution {
+                landed_at: self.now,
+                is_away: create.is_away,
+                status: EventStatus::Pending,
+            });
         }
         if create.heard {
             self.answers.push((create.attempt, create.generation, said));

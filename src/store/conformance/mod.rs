@@ -9,6 +9,7 @@ pub(super) mod paying;
 mod payments;
 mod receiving;
 mod recovering;
+mod renaming;
 mod resolving;
 mod tidying;
 
@@ -29,6 +30,7 @@ pub(super) use paying::*;
 pub(super) use payments::*;
 pub(super) use receiving::*;
 pub(super) use recovering::*;
+pub(super) use renaming::*;
 pub(super) use resolving::*;
 pub(super) use tidying::*;
 
@@ -135,6 +137,11 @@ macro_rules! conformance_tests {
             a_sweep_removes_only_settled_payments_and_none_for_a_week,
             odd_texts_come_back_as_they_were,
             the_store_and_the_rules_never_differ,
+            a_renamed_account_knows_the_payments_of_its_former_names,
+            names_that_are_said_once_are_known_for_good,
+            a_freeze_holds_under_every_name,
+            events_of_a_former_name_keep_their_order_and_their_duplicates,
+            what_is_not_found_elsewhere_proves_nothing,
         );
     };
 }

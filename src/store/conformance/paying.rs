@@ -35,6 +35,7 @@ pub(in crate::store) fn payout_of(reference: &str, amount_minor: i64, now_ms: i6
         reference: reference.into(),
         fingerprint: Fingerprint::of(operation, &object),
         parameters,
+        place: None,
         amount_minor: Some(amount_minor),
         currency: Some("THB".into()),
         notice_within_ms: Some(HOUR_MS),

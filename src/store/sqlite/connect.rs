@@ -3,6 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -96,6 +97,42 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens an existing file for one look at it, and leaves no trace.
+pub(super) fn looker(path: &Path) -> Result<Connection, StoreError> {
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        Path::new(&name).exists()
+    };
+    match (beside("-wal"), beside("-shm")) {
+        (true, true) => reader(path),
+        // Without a log the file is complete, and nobody works on it. SQLite would make a log to read it.
+        (false, _) => {
+            open(&immutable(path), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
+        }
+        (true, false) => Err(StoreError::CannotOpen {
+            path: path.to_owned(),
+            problem: "has a log that no process has opened yet: a look at it would change it"
+                .into(),
+        }),
+    }
+}
+
+/// The file as SQLite's URI of one that does not change.
+fn immutable(path: &Path) -> PathBuf {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte));
+            }
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    PathBuf::from(uri)
+}
+
 fn open(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     // Each connection lives on one thread, so SQLite's own locks around it are not needed.
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -167,7 +204,7 @@ fn cannot(path: &Path, what: String, error: &io::Error) -> StoreError {
 }
 
 /// At start an operator needs to know which file is meant.
-fn name_the_file(error: StoreError, path: &Path) -> StoreError {
+pub(super) fn name_the_file(error: StoreError, path: &Path) -> StoreError {
     match error {
         StoreError::Unavailable { reason: Reason::Corrupt, detail } => StoreError::Unavailable {
             reason: Reason::Corrupt,

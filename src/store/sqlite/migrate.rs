@@ -16,6 +16,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_journal.sql"),
     include_str!("migrations/0003_trace.sql"),
     include_str!("migrations/0004_owed.sql"),
+    include_str!("migrations/0005_place.sql"),
 ];
 
 /// "CSgn".
@@ -49,7 +50,11 @@ pub(super) fn migrate(
 }
 
 /// The file's version, 0 for an empty file, at most the number of `migrations`.
-fn version(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<usize, StoreError> {
+pub(super) fn version(
+    connection: &Connection,
+    path: &Path,
+    migrations: &[&str],
+) -> Result<usize, StoreError> {
     let number = |sql| {
         let read = connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         read.map_err(|error| failure::explain(&error))

@@ -5,6 +5,7 @@ use aws_lc_rs::rand;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::job::Work;
+use super::super::names::{self, current};
 use super::rows;
 use crate::store::{Claimed, Lease};
 
@@ -16,12 +17,14 @@ pub(super) fn claim(
     limit: usize,
     lease_ms: i64,
 ) -> rusqlite::Result<Vec<Claimed>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let due: Vec<i64> = work
-        .connection
-        .prepare_cached(DUE)?
-        .query_map(params![account, now_ms, limit], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let mut due: Vec<i64> = Vec::new();
+    for name in names::of(work.connection, account)? {
+        let room = i64::try_from(limit - due.len()).unwrap_or(i64::MAX);
+        let mut statement = work.connection.prepare_cached(DUE)?;
+        for sequence in statement.query_map(params![name, now_ms, room], |row| row.get(0))? {
+            due.push(sequence?);
+        }
+    }
     due.into_iter().map(|sequence| claim_one(work, sequence, now_ms, lease_ms)).collect()
 }
 
@@ -51,9 +54,12 @@ pub(super) const LEASE: &str = "
         attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, ?2)
     WHERE sequence = ?1";
 
-pub(super) const CLAIMED: &str = "
-    SELECT id, account, reference, type, event, param, received_at, first_attempt_at, attempts, replays
-    FROM inbox JOIN inbox_text USING (sequence) WHERE sequence = ?1";
+pub(super) const CLAIMED: &str = concat!(
+    "SELECT id, ",
+    current!("inbox.account"),
+    ", reference, type, event, param, received_at, first_attempt_at, attempts, replays
+    FROM inbox JOIN inbox_text USING (sequence) WHERE sequence = ?1"
+);
 
 fn claimed(row: &Row<'_>, token: i64) -> rusqlite::Result<Claimed> {
     Ok(Claimed {
@@ -135,7 +141,12 @@ fn later(row: &Row<'_>) -> rusqlite::Result<(Place, i64)> {
 }
 
 pub(super) fn next_due(connection: &Connection, account: &str) -> rusqlite::Result<Option<i64>> {
-    connection.prepare_cached(NEXT_DUE)?.query_row([account], |row| row.get(0)).optional()
+    let mut earliest: Option<i64> = None;
+    for name in names::of(connection, account)? {
+        let due = connection.prepare_cached(NEXT_DUE)?.query_row([name], |row| row.get(0));
+        earliest = earliest.into_iter().chain(due.optional()?).min();
+    }
+    Ok(earliest)
 }
 
 pub(super) const NEXT_DUE: &str = "

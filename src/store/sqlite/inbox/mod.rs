@@ -185,10 +185,13 @@ impl SqliteStore {
 
     /// Small steps again: a million events may be waiting for a retry.
     async fn reschedule(&self, account: &str, now_ms: i64) -> Result<(), StoreError> {
-        let mut from = Some(claim::Place { next_attempt_at: now_ms, sequence: i64::MAX });
-        while let Some(place) = from {
-            let account = account.to_owned();
-            from = self.write(move |work| claim::reschedule(work, &account, now_ms, place)).await?;
+        for name in self.names_of(account).await? {
+            let mut from = Some(claim::Place { next_attempt_at: now_ms, sequence: i64::MAX });
+            while let Some(place) = from {
+                let name = name.clone();
+                from =
+                    self.write(move |work| claim::reschedule(work, &name, now_ms, place)).await?;
+            }
         }
         Ok(())
     }

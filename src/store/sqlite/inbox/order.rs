@@ -4,6 +4,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::super::job::Work;
+use super::super::names;
 
 /// An open event, as far as order is concerned.
 pub(super) struct Open {
@@ -25,10 +26,13 @@ pub(super) fn earliest_open(
     account: &str,
     reference: &str,
 ) -> rusqlite::Result<Option<Open>> {
-    work.connection
-        .prepare_cached(EARLIEST_OPEN)?
-        .query_row(params![account, reference], open)
-        .optional()
+    let mut earliest: Option<Open> = None;
+    for name in names::of(work.connection, account)? {
+        let mut statement = work.connection.prepare_cached(EARLIEST_OPEN)?;
+        let found = statement.query_row(params![name, reference], open).optional()?;
+        earliest = earliest.into_iter().chain(found).min_by_key(|event| event.sequence);
+    }
+    Ok(earliest)
 }
 
 pub(super) const EARLIEST_OPEN: &str = "
@@ -71,11 +75,7 @@ pub(super) fn take_the_lead(
     let head = match earliest.next_attempt_at {
         Some(_) => Some(earliest),
         // The head is further back: it was being delivered when an earlier event was opened again.
-        None => work
-            .connection
-            .prepare_cached(HEAD)?
-            .query_row(params![account, reference], open)
-            .optional()?,
+        None => head(work, account, reference)?,
     };
     let Some(head) = head else { return Ok(true) };
     if head.in_flight(now_ms) {
@@ -83,6 +83,16 @@ pub(super) fn take_the_lead(
     }
     step_back(work, head.sequence)?;
     Ok(true)
+}
+
+fn head(work: &Work<'_>, account: &str, reference: &str) -> rusqlite::Result<Option<Open>> {
+    for name in names::of(work.connection, account)? {
+        let mut statement = work.connection.prepare_cached(HEAD)?;
+        if let Some(head) = statement.query_row(params![name, reference], open).optional()? {
+            return Ok(Some(head));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) const HEAD: &str = "

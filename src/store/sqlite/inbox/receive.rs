@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row, named_params, params};
 
 use super::super::job::Work;
+use super::super::names;
 use super::order;
 use super::rows;
 use crate::store::{EventId, EventState, Intake, NewEvent, Received};
@@ -13,13 +14,22 @@ pub(in crate::store::sqlite) fn receive(
     event: &NewEvent,
     text_hash: &[u8],
 ) -> rusqlite::Result<Received> {
-    if let Some(known) = count_repetition(work, SEEN_AGAIN, event, text_hash)? {
-        return Ok(known);
+    let names = names::of(work.connection, &event.account)?;
+    for name in &names {
+        if let Some(known) = count_repetition(work, SEEN_AGAIN, event, name, text_hash)? {
+            return Ok(known);
+        }
+    }
+    // Under its own name the insert tells.
+    for name in names.iter().filter(|name| **name != event.account) {
+        if let Some(known) = count_repetition(work, RECEIVED_AGAIN, event, name, text_hash)? {
+            return Ok(known);
+        }
     }
     if insert(work, event, text_hash)? {
         return Ok(Received::Stored);
     }
-    let known = count_repetition(work, RECEIVED_AGAIN, event, text_hash)?;
+    let known = count_repetition(work, RECEIVED_AGAIN, event, &event.account, text_hash)?;
     // The insert met the key within this transaction.
     known.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
@@ -36,6 +46,7 @@ fn count_repetition(
     work: &Work<'_>,
     sql: &str,
     event: &NewEvent,
+    account: &str,
     text_hash: &[u8],
 ) -> rusqlite::Result<Option<Received>> {
     let duplicate = |row: &Row<'_>| {
@@ -45,7 +56,7 @@ fn count_repetition(
     };
     work.connection
         .prepare_cached(sql)?
-        .query_row(params![event.account, event.dedupe_key, event.received_at_ms], duplicate)
+        .query_row(params![account, event.dedupe_key, event.received_at_ms], duplicate)
         .optional()
 }
 
@@ -102,13 +113,13 @@ fn text<'e>(work: &Work<'_>, event: &'e NewEvent) -> rusqlite::Result<Option<&'e
     let (Intake::DeliverInterim { if_late }, Some(_)) = (&event.intake, &event.reference) else {
         return Ok(as_is);
     };
-    let is_late = work.connection.prepare_cached(IS_LATE)?.exists(params![
-        event.account,
-        event.reference,
-        event.kind,
-        event.status
-    ])?;
-    Ok(if is_late { Some(if_late) } else { as_is })
+    let mut others = work.connection.prepare_cached(IS_LATE)?;
+    for name in names::of(work.connection, &event.account)? {
+        if others.exists(params![name, event.reference, event.kind, event.status])? {
+            return Ok(Some(if_late));
+        }
+    }
+    Ok(as_is)
 }
 
 pub(super) const IS_LATE: &str = "

@@ -1,17 +1,24 @@
 //! Reading the inbox: pages, single events, counts. Also the one place that turns rows into our types.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use rusqlite::types::{Type, Value};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
+use super::super::names::{self, IS_ONE_OF, current};
 use crate::store::{
     AccountCounts, Attempt, AttemptRecord, Cursor, EventDetail, EventId, EventRow, EventState,
     Filter, Listing,
 };
 
-const COLUMNS: &str = "id, sequence, account, provider, event_name, kind, type, status, reference, \
+const COLUMNS: &str = concat!(
+    "id, sequence, ",
+    current!("inbox.account"),
+    ", provider, event_name, kind, type, status, reference, \
     provider_reference, verified_by, received_at, duplicates, last_seen_at, state, attempts, \
-    next_attempt_at, lease IS NOT NULL, last_error, delivered_at, closed_at, discard_reason, replays";
+    next_attempt_at, lease IS NOT NULL, last_error, delivered_at, closed_at, discard_reason, replays"
+);
 
 /// One page of the events that match, newest first.
 pub(super) fn list(
@@ -39,13 +46,16 @@ pub(super) fn list(
 pub(super) fn conditions(filter: &Filter) -> (String, Vec<Value>) {
     let mut conditions = vec!["true".to_owned()];
     let mut values = Vec::new();
+    if let Some(account) = &filter.account {
+        conditions.push(IS_ONE_OF.to_owned());
+        values.extend([Value::Text(account.clone()), Value::Text(account.clone())]);
+    }
     let mut add = |condition: &str, value: Option<Value>| {
         if let Some(value) = value {
             conditions.push(condition.to_owned());
             values.push(value);
         }
     };
-    add("account = ?", filter.account.clone().map(Value::Text));
     add("reference = ?", filter.reference.clone().map(Value::Text));
     add("received_at >= ?", filter.from_ms.map(Value::Integer));
     add("received_at < ?", filter.until_ms.map(Value::Integer));
@@ -90,27 +100,32 @@ fn attempts(connection: &Connection, sequence: i64) -> rusqlite::Result<Vec<Atte
 
 /// Events by account and state, accounts in alphabetical order.
 pub(super) fn counts(connection: &Connection) -> rusqlite::Result<Vec<AccountCounts>> {
+    let current = names::all(connection)?;
     let sql = "SELECT account, state, events FROM inbox_count ORDER BY account";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([])?;
-    let mut all: Vec<AccountCounts> = Vec::new();
+    let mut all: BTreeMap<String, AccountCounts> = BTreeMap::new();
+    let mut last = None;
     while let Some(row) = rows.next()? {
-        let account: String = row.get(0)?;
-        if all.last().is_none_or(|last| last.account != account) {
-            let oldest_open_at_ms = oldest_open(connection, &account)?;
-            all.push(AccountCounts { account, oldest_open_at_ms, ..AccountCounts::default() });
+        let name: String = row.get(0)?;
+        let account = current.get(&name).unwrap_or(&name);
+        let counts = all.entry(account.clone()).or_default();
+        counts.account.clone_from(account);
+        if last.as_ref() != Some(&name) {
+            let oldest = [counts.oldest_open_at_ms, oldest_open(connection, &name)?];
+            counts.oldest_open_at_ms = oldest.into_iter().flatten().min();
         }
+        last = Some(name);
         let (state, events) = (state(row, 1)?, row.get::<_, i64>(2)?.max(0).unsigned_abs());
-        let Some(counts) = all.last_mut() else { continue };
         match state {
-            EventState::Pending => counts.pending = events,
-            EventState::Retrying => counts.retrying = events,
-            EventState::Delivered => counts.delivered = events,
-            EventState::Dead => counts.dead = events,
-            EventState::Discarded => counts.discarded = events,
+            EventState::Pending => counts.pending += events,
+            EventState::Retrying => counts.retrying += events,
+            EventState::Delivered => counts.delivered += events,
+            EventState::Dead => counts.dead += events,
+            EventState::Discarded => counts.discarded += events,
         }
     }
-    Ok(all)
+    Ok(all.into_values().collect())
 }
 
 fn oldest_open(connection: &Connection, account: &str) -> rusqlite::Result<Option<i64>> {

@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use super::super::job::Work;
+use super::super::names;
 use super::announce::announce;
 use super::moves::{find, keep_answer, notice_due};
 use super::rows;
@@ -24,12 +25,14 @@ pub(super) fn claim(
     lease_ms: i64,
 ) -> rusqlite::Result<Vec<PaymentView>> {
     let sql = format!("SELECT {} FROM payment {DUE}", rows::COLUMNS);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let due: Vec<PaymentRow> = work
-        .connection
-        .prepare_cached(&sql)?
-        .query_map(params![account, state, now_ms, limit], rows::payment_row)?
-        .collect::<rusqlite::Result<_>>()?;
+    let mut due: Vec<PaymentRow> = Vec::new();
+    for name in names::of(work.connection, account)? {
+        let room = i64::try_from(limit - due.len()).unwrap_or(i64::MAX);
+        let mut statement = work.connection.prepare_cached(&sql)?;
+        for row in statement.query_map(params![name, state, now_ms, room], rows::payment_row)? {
+            due.push(row?);
+        }
+    }
     // At least a millisecond: a lease that ends as it begins would hand the payment out twice.
     let until = now_ms.saturating_add(lease_ms.max(1));
     due.into_iter()
@@ -114,7 +117,7 @@ pub(super) fn asked(
         Ok(row) => row,
         Err(error) => return Ok(Err(error)),
     };
-    let (finding, detail) = describe(answer);
+    let (finding, detail) = describe(answer, &row, rules);
     let input = Input::Asked { asked_at_ms: times.asked_at_ms, finding };
     let transition = match take_step(&mut row, input, rules, times.now_ms) {
         Ok(transition) => transition,
@@ -142,8 +145,12 @@ pub(super) fn asked(
     rows::view(work.connection, row).map(Ok)
 }
 
-fn describe(answer: &AskedAnswer) -> (Finding, String) {
+fn describe(answer: &AskedAnswer, row: &PaymentRow, rules: &Rules) -> (Finding, String) {
     match answer {
+        AskedAnswer::NotFound if row.payment.is_elsewhere(rules) => {
+            let differs = row.payment.differs_from_here(rules);
+            (Finding::Unclear, format!("unclear: not found, but it was made elsewhere ({differs})"))
+        }
         AskedAnswer::Found { status, .. } => {
             let word = status.map_or("with a status that is not known", |status| status.word());
             (Finding::Found { status: *status }, format!("found, {word}"))

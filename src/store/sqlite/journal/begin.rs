@@ -16,9 +16,10 @@ pub(super) fn begin(
     new: &NewPayment,
     holder: &str,
 ) -> rusqlite::Result<Begun> {
-    let latest = rows::latest(work.connection, &new.account, &new.operation, &new.reference)?;
-    let taken = latest.as_ref().filter(|latest| !latest.payment.frees_its_reference());
-    if let Some(taken) = taken {
+    let latest =
+        rows::latest_of_each_name(work.connection, &new.account, &new.operation, &new.reference)?;
+    let taken = latest.iter().filter(|latest| !latest.payment.frees_its_reference());
+    if let Some(taken) = taken.max_by_key(|taken| taken.sequence) {
         let view = rows::view(work.connection, taken.clone())?;
         return Ok(match view.row.fingerprint == new.fingerprint {
             true => Begun::Known(view),
@@ -28,7 +29,7 @@ pub(super) fn begin(
     if let Some(freeze) = freeze::of(work.connection, &new.account)? {
         return Ok(Begun::Frozen(freeze));
     }
-    let generation = latest.map_or(0, |latest| latest.generation) + 1;
+    let generation = latest.iter().map(|latest| latest.generation).max().unwrap_or(0) + 1;
     let row = insert(work, new, generation, holder)?;
     Ok(Begun::Fresh(rows::view(work.connection, row)?))
 }
@@ -71,6 +72,7 @@ pub(super) fn insert(
         ":holder": holder,
         ":hold": hold_ms,
         ":trace": new.trace,
+        ":place": new.place.map(|place| place.to_string()),
         ":held_until": new.now_ms.saturating_add(hold_ms),
     })?;
     let sequence = work.connection.last_insert_rowid();
@@ -87,7 +89,7 @@ pub(super) fn insert(
 const INSERT: &str = "
     INSERT INTO payment (id, account, provider, operation, kind, reference, generation, fingerprint,
         amount, currency, state, attempts, open_attempts, told, absences, last_absence_at, begun_at,
-        asks, notice_within, holder, hold, held_until, amount_differs, contradicted, trace)
+        asks, notice_within, holder, hold, held_until, amount_differs, contradicted, trace, place)
     VALUES (:id, :account, :provider, :operation, :kind, :reference, :generation, :fingerprint,
         :amount, :currency, 'ready', 0, 0, 'nothing', 0, 0, :now,
-        0, :notice_within, :holder, :hold, :held_until, 0, 0, :trace)";
+        0, :notice_within, :holder, :hold, :held_until, 0, 0, :trace, :place)";

@@ -1,9 +1,12 @@
 //! Looking at the journal: pages, single payments, counts; and removing what is old.
 
+use std::collections::BTreeMap;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
 use super::super::job::Work;
+use super::super::names::{self, IS_ONE_OF};
 use super::rows;
 use crate::store::{
     Cursor, HistoryEntry, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
@@ -41,13 +44,16 @@ pub(super) fn list(
 fn conditions(filter: &PaymentFilter) -> (String, Vec<Value>) {
     let mut conditions = vec!["true".to_owned()];
     let mut values = Vec::new();
+    if let Some(account) = &filter.account {
+        conditions.push(IS_ONE_OF.to_owned());
+        values.extend([Value::Text(account.clone()), Value::Text(account.clone())]);
+    }
     let mut add = |condition: &str, value: Option<Value>| {
         if let Some(value) = value {
             conditions.push(condition.to_owned());
             values.push(value);
         }
     };
-    add("account = ?", filter.account.clone().map(Value::Text));
     add("operation = ?", filter.operation.clone().map(Value::Text));
     add("reference = ?", filter.reference.clone().map(Value::Text));
     add("begun_at >= ?", filter.from_ms.map(Value::Integer));
@@ -90,26 +96,27 @@ fn history(connection: &Connection, sequence: i64) -> rusqlite::Result<Vec<Histo
 
 /// Open payments by account, accounts in alphabetical order.
 pub(super) fn counts(connection: &Connection) -> rusqlite::Result<Vec<PaymentCounts>> {
+    let current = names::all(connection)?;
     let mut statement = connection.prepare_cached(COUNTS)?;
     let mut rows = statement.query([])?;
-    let mut all: Vec<PaymentCounts> = Vec::new();
+    let mut all: BTreeMap<String, PaymentCounts> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let account: String = row.get(0)?;
+        let name: String = row.get(0)?;
+        let account = current.get(&name).unwrap_or(&name);
         let (state, payments): (String, i64) = (row.get(1)?, row.get(2)?);
-        if all.last().is_none_or(|last| last.account != account) {
-            all.push(PaymentCounts { account, ..PaymentCounts::default() });
-        }
-        let Some(counts) = all.last_mut() else { continue };
+        let counts = all.entry(account.clone()).or_default();
+        counts.account.clone_from(account);
         let payments = payments.max(0).unsigned_abs();
         match state.as_str() {
             "unknown" => {
-                counts.unknown = payments;
-                counts.oldest_unknown_at_ms = row.get(3)?;
+                counts.unknown += payments;
+                let oldest = [counts.oldest_unknown_at_ms, row.get(3)?];
+                counts.oldest_unknown_at_ms = oldest.into_iter().flatten().min();
             }
             _ => counts.under_way += payments,
         }
     }
-    Ok(all)
+    Ok(all.into_values().collect())
 }
 
 /// Open payments are few, however many there are in all.

@@ -14,6 +14,7 @@ mod recover;
 mod rows;
 mod save;
 mod spent;
+pub(super) mod standing;
 mod unsent;
 
 #[cfg(test)]
@@ -28,12 +29,13 @@ use tokio::sync::watch;
 use super::SqliteStore;
 use super::inbox::receive;
 use super::job::Work;
+use super::names;
 use crate::payment::Rules;
 use crate::store::{
-    Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation, Freeze,
-    Journal, JournalError, Leave, NewEvent, NewPayment, Notice, PAYMENTS_KEPT_MIN_MS,
-    PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow,
-    PaymentView, Received, Recovered, Spending, StoreError, Unsent,
+    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation,
+    Freeze, Journal, JournalError, Leave, NewEvent, NewPayment, Notice, OpenAt,
+    PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
+    PaymentRow, PaymentView, Received, Recovered, Spending, Standing, StoreError, Unsent,
 };
 
 /// Payments handed out by one claim at most.
@@ -291,6 +293,25 @@ impl Journal for SqliteStore {
         self.read(look::counts).await
     }
 
+    async fn know_accounts(&self, accounts: &[AccountNames]) -> Result<Vec<String>, StoreError> {
+        let (known, accounts) = (accounts.to_vec(), accounts.to_vec());
+        // Mostly there is nothing to write, and a start or a reload need not wait for a disk that is full.
+        if self.read(move |connection| names::are_known(connection, &known)).await? {
+            return Ok(Vec::new());
+        }
+        self.write(move |work| names::know(work, &accounts)).await
+    }
+
+    async fn open_at(&self, accounts: &[AccountNames]) -> Result<Vec<OpenAt>, StoreError> {
+        let accounts = accounts.to_vec();
+        self.read(move |connection| standing::open_at(connection, &accounts)).await
+    }
+
+    async fn standing(&self, accounts: &[AccountNames]) -> Result<Standing, StoreError> {
+        let accounts = accounts.to_vec();
+        self.read(move |connection| standing::of(connection, &accounts)).await
+    }
+
     async fn spendings(&self, since_ms: i64) -> Result<Vec<Spending>, StoreError> {
         self.read(move |connection| spent::since(connection, since_ms)).await
     }
@@ -338,6 +359,12 @@ impl SqliteStore {
         done.await?
     }
 
+    /// Every name of the account that is or was called `account`.
+    pub(super) async fn names_of(&self, account: &str) -> Result<Vec<String>, StoreError> {
+        let account = account.to_owned();
+        self.read(move |connection| names::of(connection, &account)).await
+    }
+
     async fn claim_in_state(
         &self,
         account: &str,
@@ -367,11 +394,14 @@ impl SqliteStore {
         state: &'static str,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        let mut from = Some(ask::Place::beyond(now_ms));
-        while let Some(place) = from {
-            let account = account.to_owned();
-            from =
-                self.write(move |work| ask::pull_in(work, &account, state, now_ms, place)).await?;
+        for name in self.names_of(account).await? {
+            let mut from = Some(ask::Place::beyond(now_ms));
+            while let Some(place) = from {
+                let name = name.clone();
+                let step =
+                    move |work: &mut Work<'_>| ask::pull_in(work, &name, state, now_ms, place);
+                from = self.write(step).await?;
+            }
         }
         Ok(())
     }

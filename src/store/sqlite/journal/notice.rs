@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::job::Work;
+use super::super::names;
 use super::moves::notice_due;
 use super::rows;
 use super::save::{Entry, save, schedule, take_step};
@@ -57,19 +58,21 @@ fn differs(row: &PaymentRow, notice: &Notice) -> bool {
 /// By the merchant's reference, or by the provider's where there is no other. Of several generations the one that the
 /// provider's reference names, else the latest: an earlier one never reached the provider, or was refused there.
 fn find(connection: &Connection, notice: &Notice) -> rusqlite::Result<Option<PaymentRow>> {
-    let one = |conditions: &str, key: &str, tie: Option<&str>| {
-        let sql = format!("SELECT {} FROM payment {conditions}", rows::COLUMNS);
-        connection
-            .prepare_cached(&sql)?
-            .query_row(params![notice.account, notice.kind, key, tie], rows::payment_row)
-            .optional()
-    };
     let provider_reference = notice.provider_reference.as_deref();
-    match (notice.reference.as_deref(), provider_reference) {
-        (Some(reference), _) => one(BY_REFERENCE, reference, provider_reference),
-        (None, Some(provider_reference)) => one(BY_PROVIDER_REFERENCE, provider_reference, None),
-        (None, None) => Ok(None),
+    let (conditions, key, tie) = match (notice.reference.as_deref(), provider_reference) {
+        (Some(reference), _) => (BY_REFERENCE, reference, provider_reference),
+        (None, Some(provider_reference)) => (BY_PROVIDER_REFERENCE, provider_reference, None),
+        (None, None) => return Ok(None),
+    };
+    let sql = format!("SELECT {} FROM payment {conditions}", rows::COLUMNS);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut found: Vec<PaymentRow> = Vec::new();
+    for name in names::of(connection, &notice.account)? {
+        let values = params![name, notice.kind, key, tie];
+        found.extend(statement.query_row(values, rows::payment_row).optional()?);
     }
+    let is_named = |row: &PaymentRow| tie.is_some() && row.provider_reference.as_deref() == tie;
+    Ok(found.into_iter().max_by_key(|row| (is_named(row), row.sequence)))
 }
 
 pub(super) const BY_REFERENCE: &str = "INDEXED BY payment_notice

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::super::job::Work;
+use super::super::names;
 use super::account_key;
 use super::announce;
 use super::moves::find;
@@ -48,11 +49,14 @@ pub(super) fn list(
     limit: usize,
 ) -> rusqlite::Result<Vec<PaymentView>> {
     let sql = format!("SELECT {} FROM payment {OWED}", rows::COLUMNS);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let owed: Vec<PaymentRow> = connection
-        .prepare_cached(&sql)?
-        .query_map(params![account, limit], rows::payment_row)?
-        .collect::<rusqlite::Result<_>>()?;
+    let mut owed: Vec<PaymentRow> = Vec::new();
+    for name in names::of(connection, account)? {
+        let room = i64::try_from(limit - owed.len()).unwrap_or(i64::MAX);
+        let mut statement = connection.prepare_cached(&sql)?;
+        for row in statement.query_map(params![name, room], rows::payment_row)? {
+            owed.push(row?);
+        }
+    }
     owed.into_iter().map(|row| rows::view(connection, row)).collect()
 }
 

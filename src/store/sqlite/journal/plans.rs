@@ -2,7 +2,7 @@
 
 use super::super::inbox::plans::connection_with_schema;
 use super::super::inbox::plans::plan;
-use super::{ask, look, notice, owed, recover, rows, spent};
+use super::{ask, look, notice, owed, recover, rows, spent, standing};
 
 #[test]
 fn no_statement_of_a_call_reads_the_whole_journal() {
@@ -25,6 +25,11 @@ fn no_statement_of_a_call_reads_the_whole_journal() {
     ] {
         let plan = plan(&connection, &sql);
         assert!(plan.contains("SEARCH payment"), "{sql}\nis planned as\n{plan}");
+    }
+    for sql in [standing::NAMES, standing::KEPT] {
+        let plan = plan(&connection, sql);
+        assert!(!plan.contains("SCAN payment"), "{sql}\nis planned as\n{plan}");
+        assert!(plan.contains("USING COVERING INDEX"), "{sql}\nis planned as\n{plan}");
     }
     let plan = plan(&connection, look::COUNTS);
     assert!(plan.contains("USING") && plan.contains("payment_unsettled"), "{plan}");

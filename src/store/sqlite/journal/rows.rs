@@ -7,16 +7,21 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
 
-use crate::payment::{Absence, Final, Fingerprint, OpenAttempts, Payment, State, Told};
+use super::super::names::{self, current};
+use crate::payment::{Absence, Final, Fingerprint, OpenAttempts, Payment, Place, State, Told};
 use crate::provider::EventStatus;
 use crate::store::{PaymentId, PaymentRow, PaymentView, StoredAnswer};
 
 /// The columns that [`payment_row`] reads.
-pub(super) const COLUMNS: &str = "id, sequence, account, provider, operation, kind, reference, \
+pub(super) const COLUMNS: &str = concat!(
+    "id, sequence, ",
+    current!("payment.account"),
+    " AS account, provider, operation, kind, reference, \
     generation, fingerprint, amount, currency, provider_reference, state, attempts, open_attempts, \
     told, doubtful_since, absences, last_absence_at, status, provider_code, begun_at, \
     last_attempt_at, settled_at, asks, next_ask_at, notified_at, amount_differs, contradicted, \
-    trace, owes_event";
+    trace, owes_event, place"
+);
 
 /// The payment with that id.
 pub(super) fn by_id(
@@ -34,9 +39,25 @@ pub(super) fn latest(
     operation: &str,
     reference: &str,
 ) -> rusqlite::Result<Option<PaymentRow>> {
+    let under_names = latest_of_each_name(connection, account, operation, reference)?;
+    Ok(under_names.into_iter().max_by_key(|row| row.sequence))
+}
+
+/// The latest payment under a reference, of each name of the account.
+pub(super) fn latest_of_each_name(
+    connection: &Connection,
+    account: &str,
+    operation: &str,
+    reference: &str,
+) -> rusqlite::Result<Vec<PaymentRow>> {
     let sql = format!("SELECT {COLUMNS} FROM payment {LATEST}");
     let mut statement = connection.prepare_cached(&sql)?;
-    statement.query_row(params![account, operation, reference], payment_row).optional()
+    let mut found = Vec::new();
+    for name in names::of(connection, account)? {
+        let latest = statement.query_row(params![name, operation, reference], payment_row);
+        found.extend(latest.optional()?);
+    }
+    Ok(found)
 }
 
 pub(super) const LATEST: &str = "
@@ -96,6 +117,7 @@ fn payment(row: &Row<'_>) -> rusqlite::Result<Payment> {
     let (attempts, told): (u32, String) = (row.get(13)?, row.get(15)?);
     let doubtful_since_ms: Option<i64> = row.get(16)?;
     let status: Option<String> = row.get(19)?;
+    let place: Option<String> = row.get("place")?;
     Ok(Payment {
         state: state(&row.get::<_, String>(12)?, attempts, doubtful_since_ms)
             .ok_or_else(|| unreadable(12, "not a state that can be"))?,
@@ -106,6 +128,7 @@ fn payment(row: &Row<'_>) -> rusqlite::Result<Payment> {
         doubtful_since_ms,
         absence: Absence { answers: row.get(17)?, last_ms: row.get(18)? },
         status: status.map(|word| status_word(&word)).transpose()?,
+        place: place.map(|text| place_of(&text)).transpose()?,
     })
 }
 
@@ -119,6 +142,10 @@ fn state(word: &str, attempt: u32, doubtful_since_ms: Option<i64>) -> Option<Sta
         "not_sent" => Some(State::Settled(Final::NotSent)),
         _ => None,
     }
+}
+
+pub(super) fn place_of(text: &str) -> rusqlite::Result<Place> {
+    Place::from_text(text).ok_or_else(|| unreadable(0, "not a place"))
 }
 
 fn status_word(word: &str) -> rusqlite::Result<EventStatus> {

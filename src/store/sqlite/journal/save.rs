@@ -82,6 +82,7 @@ pub(super) fn save(
         ":amount_differs": row.amount_differs,
         ":contradicted": row.contradicted,
         ":owes_event": row.owes_event,
+        ":place": payment.place.map(|place| place.to_string()),
     })?;
     record(work, row, entry)?;
     work.wake(row.id.as_str());
@@ -98,7 +99,8 @@ const SAVE: &str = "
         status = :status, provider_code = :provider_code, last_attempt_at = :last_attempt_at,
         settled_at = :settled_at, asks = :asks, next_ask_at = :next_ask_at,
         notified_at = :notified_at, amount_differs = :amount_differs, contradicted = :contradicted,
-        owes_event = :owes_event
+        owes_event = :owes_event,
+        place = :place
     WHERE sequence = :sequence";
 
 /// Adds to the history.

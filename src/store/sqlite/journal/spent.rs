@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
+use super::super::names::current;
 use crate::store::Spending;
 
 const MINUTE_MS: i64 = 60_000;
@@ -31,12 +32,18 @@ pub(super) fn since(connection: &Connection, since_ms: i64) -> rusqlite::Result<
 }
 
 /// Open payments are few, however long ago they were begun. The list of states is the index's own.
-pub(super) const OPEN: &str = "
-    SELECT account, operation, last_attempt_at, amount FROM payment INDEXED BY payment_unsettled
+pub(super) const OPEN: &str = concat!(
+    "SELECT ",
+    current!("payment.account"),
+    ", operation, last_attempt_at, amount FROM payment INDEXED BY payment_unsettled
     WHERE state IN ('ready', 'sending', 'unknown') AND state <> 'ready'
-        AND last_attempt_at >= ?1 AND amount IS NOT NULL";
+        AND last_attempt_at >= ?1 AND amount IS NOT NULL"
+);
 
 /// What left since then was settled since then.
-pub(super) const ACCEPTED: &str = "
-    SELECT account, operation, last_attempt_at, amount FROM payment INDEXED BY payment_settled
-    WHERE settled_at >= ?1 AND last_attempt_at >= ?1 AND state = 'accepted' AND amount IS NOT NULL";
+pub(super) const ACCEPTED: &str = concat!(
+    "SELECT ",
+    current!("payment.account"),
+    ", operation, last_attempt_at, amount FROM payment INDEXED BY payment_settled
+    WHERE settled_at >= ?1 AND last_attempt_at >= ?1 AND state = 'accepted' AND amount IS NOT NULL"
+);

@@ -1,0 +1,155 @@
+//! What a configuration does to payments that are in the journal already: those in doubt that it no longer asks about where
+//! they were made, and those of accounts that it does not have.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::config::Snapshot;
+use crate::payment::Place;
+use crate::store::{AccountNames, LeftBehind, OpenAt, Standing};
+
+/// What a configuration leaves behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stranding {
+    /// By account, in alphabetical order.
+    pub stranded: Vec<Stranded>,
+    /// Payments of accounts that are not configured.
+    pub left_behind: Vec<Left>,
+}
+
+/// Payments in doubt of one account that nothing but the place they were made at, or a person, can resolve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stranded {
+    pub account: String,
+    /// Those on their way included.
+    pub payments: u64,
+    /// Those in doubt now.
+    pub in_doubt: u64,
+    /// What is another: `profile`, `base_url`, `app_id`, `paths`; `operation` or `account` where that is gone.
+    pub differs: String,
+}
+
+/// Kept payments of an account that is not configured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Left {
+    pub account: String,
+    pub payments: u64,
+    /// Those of them that are in doubt or on their way.
+    pub open: u64,
+}
+
+/// The names of every account, as the store knows them.
+pub fn names_of(snapshot: &Snapshot) -> Vec<AccountNames> {
+    let accounts = snapshot.accounts.values();
+    let names = accounts.map(|account| AccountNames {
+        name: account.name.clone(),
+        formerly: account.formerly.clone(),
+    });
+    names.collect()
+}
+
+/// Why nobody asks about a payment where it was made; `None` when somebody does.
+pub fn stranded_by(
+    snapshot: &Snapshot,
+    account: &str,
+    operation: &str,
+    place: Option<Place>,
+) -> Option<String> {
+    let Some(account) = snapshot.account(account) else { return Some("account".to_owned()) };
+    let Some(here) = account.places.get(operation) else { return Some("operation".to_owned()) };
+    let differs = place.map(|place| place.differences(here)).unwrap_or_default();
+    (!differs.is_empty()).then_some(differs)
+}
+
+impl Stranding {
+    /// What `snapshot` makes of what stands in a store.
+    pub fn of(snapshot: &Snapshot, standing: &Standing) -> Self {
+        let left = |it: &LeftBehind| Left {
+            account: it.account.clone(),
+            payments: it.payments,
+            open: it.open,
+        };
+        Self {
+            stranded: stranded(snapshot, &standing.open),
+            left_behind: standing.left_behind.iter().map(left).collect(),
+        }
+    }
+
+    /// In words, one line for each account.
+    pub fn lines(&self) -> Vec<String> {
+        let stranded = self.stranded.iter().map(|it| {
+            format!(
+                "account {}: {} in doubt or on their way can no longer be resolved ({} differs): they stay unknown \
+                 until that is back or `payments settle` ends them",
+                it.account,
+                payments(it.payments),
+                it.differs
+            )
+        });
+        let left = self.left_behind.iter().map(|it| {
+            format!(
+                "account {} is not configured: {} stay behind, {} of them in doubt or on their way; where it was \
+                 renamed, say so with `formerly`, or a repeated call is made again",
+                it.account,
+                payments(it.payments),
+                it.open
+            )
+        });
+        stranded.chain(left).collect()
+    }
+
+    /// Logs each.
+    pub fn log(&self) {
+        for it in &self.stranded {
+            tracing::warn!(
+                account = it.account,
+                payments = it.payments,
+                "payments in doubt or on their way can no longer be resolved ({} differs): they stay unknown until \
+                 that is back or `countersign payments settle` ends them",
+                it.differs
+            );
+        }
+        for it in &self.left_behind {
+            tracing::warn!(
+                account = it.account,
+                payments = it.payments,
+                "payments of an account that is not configured stay behind: where it was renamed, say so with \
+                 `formerly`, or a repeated call is made again"
+            );
+        }
+    }
+}
+
+/// Payments that are stranded, by account.
+pub fn stranded(snapshot: &Snapshot, open: &[OpenAt]) -> Vec<Stranded> {
+    let mut all: BTreeMap<&str, Stranded> = BTreeMap::new();
+    for it in open {
+        let Some(differs) = stranded_by(snapshot, &it.account, &it.operation, it.place) else {
+            continue;
+        };
+        let entry = all.entry(&it.account).or_insert_with(|| Stranded {
+            account: it.account.clone(),
+            payments: 0,
+            in_doubt: 0,
+            differs: String::new(),
+        });
+        entry.payments += it.in_doubt + it.on_their_way;
+        entry.in_doubt += it.in_doubt;
+        for part in differs.split(", ") {
+            if !entry.differs.split(", ").any(|known| known == part) {
+                let comma = if entry.differs.is_empty() { "" } else { ", " };
+                entry.differs.push_str(comma);
+                entry.differs.push_str(part);
+            }
+        }
+    }
+    all.into_values().collect()
+}
+
+fn payments(count: u64) -> String {
+    match count {
+        1 => "1 payment".to_owned(),
+        more => format!("{more} payments"),
+    }
+}
