@@ -57,7 +57,8 @@ async fn what_another_process_took_over_meanwhile_does_not_leave() {
     // Another process finds that its hold ran out, asks, and sends it.
     let mut now_ms = world.outbound.clock.unix_ms() + 24 * 60 * 60 * 1000;
     world.store.recover(now_ms).await.expect("taken over");
-    let rules = Rules::new(0, 2);
+    let here = world.outbound.live.load().accounts["shop"].places["payout_create"];
+    let rules = Rules::new(0, 2).at(here);
     for _ in 0..2 {
         now_ms += 1;
         let times = AskTimes { asked_at_ms: now_ms, next_ask_at_ms: None, now_ms };

@@ -28,6 +28,7 @@ pub(in crate::store) async fn a_renamed_account_knows_the_payments_of_its_former
     let paid = sending(&*store, "PAID").await;
     conclude(&*store, &paid, answered(10_000, CodeMeaning::Accepted)).await;
     let lost = lost(&*store, "LOST").await;
+    store.note_unheard(&paid).await.expect("written");
     let refused = sending(&*store, "REFUSED").await;
     conclude(&*store, &refused, answered(21_014, CodeMeaning::Refused)).await;
     know(&*store, &[("shop-th", &["shop"])]).await;
@@ -50,6 +51,8 @@ pub(in crate::store) async fn a_renamed_account_knows_the_payments_of_its_former
     let claimed = store.claim_unknown("shop-th", T0, 10, LEASE_MS).await.expect("a claim");
     let claimed: Vec<_> = claimed.iter().map(|view| (&view.row.id, &*view.row.account)).collect();
     assert_eq!(claimed, [(&lost, "shop-th")]);
+    let owed = store.owed_events("shop-th", 10).await.expect("a read");
+    assert_eq!(owed.iter().map(|view| &view.row.id).collect::<Vec<_>>(), [&paid]);
     let counts = store.payment_counts().await.expect("a read");
     let counts: Vec<_> = counts.iter().map(|it| (&*it.account, it.unknown, it.under_way)).collect();
     assert_eq!(counts, [("shop-th", 1, 1)]);
