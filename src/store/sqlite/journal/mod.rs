@@ -4,6 +4,7 @@
 mod announce;
 mod ask;
 mod begin;
+mod claiming;
 mod close;
 mod freeze;
 mod look;
@@ -363,47 +364,6 @@ impl SqliteStore {
     pub(super) async fn names_of(&self, account: &str) -> Result<Vec<String>, StoreError> {
         let account = account.to_owned();
         self.read(move |connection| names::of(connection, &account)).await
-    }
-
-    async fn claim_in_state(
-        &self,
-        account: &str,
-        state: &'static str,
-        now_ms: i64,
-        limit: usize,
-        lease_ms: i64,
-    ) -> Result<Vec<PaymentView>, StoreError> {
-        let key = format!("{state}:{account}");
-        if self.clock_was_set_back(&key, now_ms) {
-            self.pull_in(account, state, now_ms).await?;
-        }
-        self.remember_claim(&key, now_ms);
-        let (account, limit) = (account.to_owned(), limit.min(CLAIM_MAX));
-        self.hold_and_write(move |work, holder| {
-            ask::claim(work, holder, &account, state, now_ms, limit, lease_ms)
-        })
-        .await
-    }
-}
-
-impl SqliteStore {
-    /// In small steps: a million payments may be waiting for their notification.
-    async fn pull_in(
-        &self,
-        account: &str,
-        state: &'static str,
-        now_ms: i64,
-    ) -> Result<(), StoreError> {
-        for name in self.names_of(account).await? {
-            let mut from = Some(ask::Place::beyond(now_ms));
-            while let Some(place) = from {
-                let name = name.clone();
-                let step =
-                    move |work: &mut Work<'_>| ask::pull_in(work, &name, state, now_ms, place);
-                from = self.write(step).await?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -44,10 +44,11 @@ fn write_down(
     new: &NewPayment,
     holder: &str,
 ) -> rusqlite::Result<Option<PaymentRow>> {
-    let latest = rows::latest(work.connection, &new.account, &new.operation, &new.reference)?;
-    let is_free = latest.as_ref().is_none_or(|latest| {
-        latest.payment.frees_its_reference() && latest.begun_at_ms < new.now_ms
-    });
-    let generation = latest.map_or(0, |latest| latest.generation) + 1;
+    let latest =
+        rows::latest_of_each_name(work.connection, &new.account, &new.operation, &new.reference)?;
+    let is_free = latest
+        .iter()
+        .all(|latest| latest.payment.frees_its_reference() && latest.begun_at_ms < new.now_ms);
+    let generation = latest.iter().map(|latest| latest.generation).max().unwrap_or(0) + 1;
     is_free.then(|| begin::insert(work, new, generation, holder)).transpose()
 }
