@@ -65,7 +65,7 @@ async fn show_figures(outbound: &Outbound) {
 /// Removes settled payments that nobody will ask about any more.
 async fn sweep(outbound: &Outbound) {
     let kept_ms = millis(outbound.live.load().retention.payments);
-    if let Err(error) = outbound.store.sweep_payments(outbound.clock.unix_ms(), kept_ms).await {
+    if let Err(error) = outbound.store.sweep_payments(kept_ms).await {
         tracing::error!("old payments could not be removed: {error}");
     }
 }

@@ -60,7 +60,8 @@ async fn what_another_process_took_over_meanwhile_does_not_leave() {
     let rules = Rules::new(0, 2);
     for _ in 0..2 {
         now_ms += 1;
-        let times = AskTimes { asked_at_ms: now_ms, next_ask_at_ms: None, now_ms };
+        let asked_at_ms = world.store.time_ms();
+        let times = AskTimes { asked_at_ms, ask_after_ms: None, now_ms };
         world.store.asked(&id, AskedAnswer::NotFound, rules, times, None).await.expect("written");
     }
     assert_eq!(world.store.about_to_send(&id, rules, now_ms).await, Ok(2));

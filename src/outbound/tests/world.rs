@@ -264,12 +264,12 @@ impl World {
         };
         self.store.begin_sending(new).await.expect("written");
         let lost = Conclusion::InDoubt { reason: "reset".into() };
-        self.store.conclude(&id, 1, lost, now_ms, None, now_ms).await.expect("written");
+        self.store.conclude(&id, 1, lost, 0, None, now_ms).await.expect("written");
     }
 
     /// Makes a payment due to be asked about now, whether in doubt or accepted.
     pub async fn ask_again(&self, id: &PaymentId) {
-        self.store.hand_over(id, self.outbound.clock.unix_ms()).await.expect("written");
+        self.store.hand_over(id).await.expect("written");
     }
 
     /// Lets the resolver ask without its pauses until `done`.

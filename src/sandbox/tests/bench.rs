@@ -1,6 +1,5 @@
 //! A running sandbox with a clock that stands still, a merchant that signs, and a socket that hides nothing.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -105,8 +104,8 @@ impl Bench {
 
     /// Moves the clock.
     pub fn pass(&self, milliseconds: i64) {
-        let Clock::Fixed(at) = &self.clock else { unreachable!("the clock is ours") };
-        at.fetch_add(milliseconds, Ordering::Relaxed);
+        let Clock::Fixed(clock) = &self.clock else { unreachable!("the clock is ours") };
+        clock.pass(milliseconds);
     }
 
     /// Lets everything settle that settles by itself.

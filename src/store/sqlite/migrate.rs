@@ -16,6 +16,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_journal.sql"),
     include_str!("migrations/0003_trace.sql"),
     include_str!("migrations/0004_owed.sql"),
+    include_str!("migrations/0005_time.sql"),
 ];
 
 /// "CSgn".

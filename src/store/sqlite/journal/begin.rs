@@ -71,7 +71,7 @@ pub(super) fn insert(
         ":holder": holder,
         ":hold": hold_ms,
         ":trace": new.trace,
-        ":held_until": new.now_ms.saturating_add(hold_ms),
+        ":held_until": work.now_ms.saturating_add(hold_ms),
     })?;
     let sequence = work.connection.last_insert_rowid();
     work.connection
