@@ -45,30 +45,49 @@ pub enum Clock {
     /// The machine's clocks.
     #[default]
     System,
-    /// Clocks that stand still until a test moves them.
-    Fixed(Arc<FixedClock>),
+    /// Clocks that a test moves.
+    Moved(Arc<MovedClock>),
 }
 
-/// The clocks of a machine that only exists in a test.
+/// The clocks of a machine that only exists in a test. They stand still, or run from where they are.
 #[derive(Debug)]
-pub struct FixedClock {
+pub struct MovedClock {
     wall_ms: AtomicI64,
     uptime_ms: AtomicI64,
     boots: AtomicI64,
+    /// Where the real uptime was when they began to run.
+    runs_since_ms: Option<i64>,
 }
 
 impl Clock {
     /// Clocks that stand still, the wall clock at `unix_ms` milliseconds since the Unix epoch.
     pub fn fixed(unix_ms: i64) -> Self {
+        Self::moved(unix_ms, None)
+    }
+
+    /// Clocks that run, and that a test can move too.
+    pub fn running() -> Self {
+        Self::moved(Self::System.unix_ms(), Some(Self::System.uptime_ms()))
+    }
+
+    fn moved(unix_ms: i64, runs_since_ms: Option<i64>) -> Self {
         let (wall_ms, uptime_ms, boots) = (unix_ms.into(), UPTIME_MS.into(), 1.into());
-        Self::Fixed(Arc::new(FixedClock { wall_ms, uptime_ms, boots }))
+        Self::Moved(Arc::new(MovedClock { wall_ms, uptime_ms, boots, runs_since_ms }))
+    }
+
+    /// What moves these clocks, unless they are the machine's.
+    pub fn moves(&self) -> Option<&MovedClock> {
+        match self {
+            Self::System => None,
+            Self::Moved(clock) => Some(clock),
+        }
     }
 
     /// The wall clock: milliseconds since the Unix epoch.
     pub fn unix_ms(&self) -> i64 {
         match self {
             Self::System => Timestamp::now().as_millisecond(),
-            Self::Fixed(clock) => clock.wall_ms.load(Ordering::Relaxed),
+            Self::Moved(clock) => clock.wall_ms.load(Ordering::Relaxed) + clock.ran_ms(),
         }
     }
 
@@ -84,7 +103,7 @@ impl Clock {
                 let uptime = clock_gettime(ClockId::Boottime);
                 uptime.tv_sec.saturating_mul(1_000).saturating_add(uptime.tv_nsec / 1_000_000)
             }
-            Self::Fixed(clock) => clock.uptime_ms.load(Ordering::Relaxed),
+            Self::Moved(clock) => clock.uptime_ms.load(Ordering::Relaxed) + clock.ran_ms(),
         }
     }
 
@@ -98,15 +117,19 @@ impl Clock {
                 let space = fs::read_link("/proc/self/ns/time").unwrap_or_default();
                 Some(format!("{} {}", boot.trim(), space.display()))
             }
-            Self::Fixed(clock) => Some(clock.boots.load(Ordering::Relaxed).to_string()),
+            Self::Moved(clock) => Some(clock.boots.load(Ordering::Relaxed).to_string()),
         }
     }
 }
 
-/// A fixed clock's machine has been up for an hour.
+/// A machine in a test has been up for an hour.
 const UPTIME_MS: i64 = 3_600_000;
 
-impl FixedClock {
+impl MovedClock {
+    fn ran_ms(&self) -> i64 {
+        self.runs_since_ms.map_or(0, |since_ms| Clock::System.uptime_ms() - since_ms)
+    }
+
     /// Lets time pass, in milliseconds.
     pub fn pass(&self, milliseconds: i64) {
         self.wall_ms.fetch_add(milliseconds, Ordering::Relaxed);

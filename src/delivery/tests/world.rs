@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::flaky::Flaky;
-use crate::clock::{Clock, FixedClock};
+use crate::clock::{Clock, MovedClock};
 use crate::config::{self, Live};
 use crate::delivery::worker::Pace;
 use crate::delivery::{Delivery, work};
@@ -184,9 +184,8 @@ impl World {
         self.clock.unix_ms()
     }
 
-    pub fn clocks(&self) -> &FixedClock {
-        let Clock::Fixed(clocks) = &self.clock else { unreachable!("the test's clocks are fixed") };
-        clocks
+    pub fn clocks(&self) -> &MovedClock {
+        self.clock.moves().expect("a test's clocks")
     }
 
     pub fn pass(&self, seconds: i64) {

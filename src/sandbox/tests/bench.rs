@@ -104,8 +104,7 @@ impl Bench {
 
     /// Moves the clock.
     pub fn pass(&self, milliseconds: i64) {
-        let Clock::Fixed(clock) = &self.clock else { unreachable!("the clock is ours") };
-        clock.pass(milliseconds);
+        self.clock.moves().expect("a test's clock").pass(milliseconds);
     }
 
     /// Lets everything settle that settles by itself.

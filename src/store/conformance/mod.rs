@@ -20,7 +20,7 @@ use bytes::Bytes;
 use super::{
     Attempt, Claimed, EventId, EventRow, EventState, Filter, Intake, NewEvent, Settlement, Store,
 };
-use crate::clock::{Clock, FixedClock};
+use crate::clock::{Clock, MovedClock};
 
 pub(super) use delivering::*;
 pub(super) use interleavings::*;
@@ -53,9 +53,8 @@ impl Timed {
         &*self.store
     }
 
-    pub(super) fn clocks(&self) -> &FixedClock {
-        let Clock::Fixed(clocks) = &self.clock else { panic!("the test's clocks are fixed") };
-        clocks
+    pub(super) fn clocks(&self) -> &MovedClock {
+        self.clock.moves().expect("a test's clocks")
     }
 }
 

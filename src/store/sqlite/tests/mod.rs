@@ -6,6 +6,7 @@ mod disk;
 mod failing;
 mod files;
 mod journal;
+mod time;
 
 use std::path::PathBuf;
 use std::sync::Arc;
