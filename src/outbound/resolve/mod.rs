@@ -5,6 +5,7 @@
 //! `workers`, what is done about one payment in `case`; this file keeps house.
 
 mod case;
+mod jumps;
 mod workers;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 
 use super::conclude::millis;
 use super::{Outbound, unsettled};
+use jumps::Jumps;
 
 /// How often the journal is looked at for what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -33,13 +35,14 @@ pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
 
 /// Takes over what dead processes left, shows figures, removes what is old.
 async fn keep_house(outbound: &Outbound) {
-    let mut swept = Instant::now();
+    let (mut swept, mut jumps) = (None, Jumps::new(outbound));
     loop {
         unsettled::settle(outbound).await;
         recover(outbound).await;
         show_figures(outbound).await;
-        if swept.elapsed() >= SWEEP_EVERY {
-            swept = Instant::now();
+        jumps.look(outbound);
+        if swept.is_none_or(|at: Instant| at.elapsed() >= SWEEP_EVERY) {
+            swept = Some(Instant::now());
             sweep(outbound).await;
         }
         if outbound.stopping.unless(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
