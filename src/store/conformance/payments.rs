@@ -93,7 +93,7 @@ async fn follow(place: &dyn Place, reference: &str, acts: Vec<Act>) -> Result<()
         let Some(input) = input(&act, now_ms) else { continue };
         let expected = step(&model, input, &rules(), now_ms);
         let key = format!("{reference}-{number}");
-        let done = perform(&store, &id, reference, &key, &act, now_ms).await;
+        let done = perform(store.at(now_ms), &id, reference, &key, &act, now_ms).await;
         match (&expected, done) {
             (Ok(expected), Ok(())) => model = expected.payment,
             (Err(why), Err(JournalError::Forbidden { why: told, .. })) => {
@@ -125,7 +125,7 @@ fn input(act: &Act, now_ms: i64) -> Option<Input> {
 }
 
 async fn perform(
-    store: &Timed,
+    store: &dyn Store,
     id: &PaymentId,
     reference: &str,
     key: &str,
@@ -133,11 +133,11 @@ async fn perform(
     now_ms: i64,
 ) -> Result<(), JournalError> {
     let conclude = async |attempt, conclusion| {
-        store.at(now_ms).conclude(id, attempt, conclusion, 0, None, now_ms).await.map(|_| ())
+        store.conclude(id, attempt, conclusion, 0, None, now_ms).await.map(|_| ())
     };
     let reason = || "a reason".to_owned();
     match *act {
-        Act::Send => store.at(now_ms).about_to_send(id, rules(), now_ms).await.map(|_| ()),
+        Act::Send => store.about_to_send(id, rules(), now_ms).await.map(|_| ()),
         Act::NotSent { attempt } => {
             conclude(attempt, Conclusion::NotSent { reason: reason() }).await
         }
@@ -145,7 +145,7 @@ async fn perform(
             conclude(attempt, Conclusion::InDoubt { reason: reason() }).await
         }
         Act::Answered { attempt, meaning } => conclude(attempt, answered(1, meaning)).await,
-        Act::GiveUp => store.at(now_ms).give_up(id, "a reason", now_ms).await.map(|_| ()),
+        Act::GiveUp => store.give_up(id, "a reason", now_ms).await.map(|_| ()),
         Act::Ask { finding, ago_ms } => {
             let answer = match finding {
                 Finding::NotFound => AskedAnswer::NotFound,
@@ -175,7 +175,7 @@ async fn perform(
             let received = store.receive_notice(event_at(key, None, now_ms), notice).await;
             received.map(|_| ()).map_err(JournalError::from)
         }
-        Act::Restart => recovered(store.at(now_ms).recover(now_ms).await),
+        Act::Restart => recovered(store.recover(now_ms).await),
         Act::Wait { .. } | Act::Reopen => Ok(()),
     }
 }
