@@ -114,7 +114,7 @@ impl Sidecar {
         let live = Live::new(loaded.snapshot);
         let url: StoreUrl = boot.store.0.parse().map_err(OpenError::StoreUrl)?;
         let (store, audit) = audit::open_audited(
-            store::open(&url)?,
+            store::open_by(&url, clock.clone())?,
             boot.audit.as_ref(),
             clock.clone(),
             Actor::Sidecar,
@@ -139,7 +139,7 @@ impl Sidecar {
         };
         know_names(&*store, &live.load())?;
         let limiters = Limiters::new(metrics.clone());
-        let spendings = Spendings::read(&*store, &clock)?;
+        let spendings = Spendings::read(&*store)?;
         spendings.count(&limiters, &live.load());
         let outbound = Arc::new(Outbound {
             live: live.clone(),

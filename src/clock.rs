@@ -1,10 +1,16 @@
 //! Time as an argument: the pure middle asks a [`Clock`], so tests decide what time it is.
+//!
+//! Two kinds of time. The *wall clock* dates things for people and for others; somebody may set it, so it decides nothing
+//! that must not happen too early. The *uptime* only ever passes as real time does, and is the same for every process on
+//! the machine; it means nothing after the machine has started anew, which [`Clock::boot`] tells.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
 
 /// A century: as good as for ever, and a clock can count to it.
 const FAR: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
@@ -36,24 +42,52 @@ impl Moment for tokio::time::Instant {
 /// Where "now" comes from.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
-    /// The machine's wall clock.
+    /// The machine's clocks.
     #[default]
     System,
-    /// A clock that stands still until a test moves it; milliseconds since the Unix epoch.
-    Fixed(Arc<AtomicI64>),
+    /// Clocks that a test moves.
+    Moved(Arc<MovedClock>),
+}
+
+/// The clocks of a machine that only exists in a test. They stand still, or run from where they are.
+#[derive(Debug)]
+pub struct MovedClock {
+    wall_ms: AtomicI64,
+    uptime_ms: AtomicI64,
+    boots: AtomicI64,
+    /// Where the real uptime was when they began to run.
+    runs_since_ms: Option<i64>,
 }
 
 impl Clock {
-    /// A clock that stands at `unix_ms` milliseconds since the Unix epoch.
+    /// Clocks that stand still, the wall clock at `unix_ms` milliseconds since the Unix epoch.
     pub fn fixed(unix_ms: i64) -> Self {
-        Self::Fixed(Arc::new(AtomicI64::new(unix_ms)))
+        Self::moved(unix_ms, None)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Clocks that run, and that a test can move too.
+    pub fn running() -> Self {
+        Self::moved(Self::System.unix_ms(), Some(Self::System.uptime_ms()))
+    }
+
+    fn moved(unix_ms: i64, runs_since_ms: Option<i64>) -> Self {
+        let (wall_ms, uptime_ms, boots) = (unix_ms.into(), UPTIME_MS.into(), 1.into());
+        Self::Moved(Arc::new(MovedClock { wall_ms, uptime_ms, boots, runs_since_ms }))
+    }
+
+    /// What moves these clocks, unless they are the machine's.
+    pub fn moves(&self) -> Option<&MovedClock> {
+        match self {
+            Self::System => None,
+            Self::Moved(clock) => Some(clock),
+        }
+    }
+
+    /// The wall clock: milliseconds since the Unix epoch.
     pub fn unix_ms(&self) -> i64 {
         match self {
             Self::System => Timestamp::now().as_millisecond(),
-            Self::Fixed(at) => at.load(Ordering::Relaxed),
+            Self::Moved(clock) => clock.wall_ms.load(Ordering::Relaxed) + clock.ran_ms(),
         }
     }
 
@@ -61,11 +95,71 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(self.unix_ms()).unwrap_or(Timestamp::MAX)
     }
+
+    /// Milliseconds since the machine started, those it was asleep included. Setting the wall clock does not change it.
+    pub fn uptime_ms(&self) -> i64 {
+        match self {
+            Self::System => {
+                let uptime = clock_gettime(ClockId::Boottime);
+                uptime.tv_sec.saturating_mul(1_000).saturating_add(uptime.tv_nsec / 1_000_000)
+            }
+            Self::Moved(clock) => clock.uptime_ms.load(Ordering::Relaxed) + clock.ran_ms(),
+        }
+    }
+
+    /// What tells one start of one machine from every other, and processes that count another uptime from ours; `None`
+    /// where the system does not tell.
+    pub fn boot(&self) -> Option<String> {
+        match self {
+            Self::System => {
+                let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+                // A container may count its uptime from elsewhere. Without such spaces all processes share one count.
+                let space = fs::read_link("/proc/self/ns/time").unwrap_or_default();
+                Some(format!("{} {}", boot.trim(), space.display()))
+            }
+            Self::Moved(clock) => Some(clock.boots.load(Ordering::Relaxed).to_string()),
+        }
+    }
+}
+
+/// A machine in a test has been up for an hour.
+const UPTIME_MS: i64 = 3_600_000;
+
+impl MovedClock {
+    fn ran_ms(&self) -> i64 {
+        self.runs_since_ms.map_or(0, |since_ms| Clock::System.uptime_ms() - since_ms)
+    }
+
+    /// Lets time pass, in milliseconds.
+    pub fn pass(&self, milliseconds: i64) {
+        self.wall_ms.fetch_add(milliseconds, Ordering::Relaxed);
+        self.uptime_ms.fetch_add(milliseconds, Ordering::Relaxed);
+    }
+
+    /// Sets the wall clock ahead by that many milliseconds, or back; no time passes.
+    pub fn jump(&self, milliseconds: i64) {
+        self.wall_ms.fetch_add(milliseconds, Ordering::Relaxed);
+    }
+
+    /// The machine starts anew, after `off_ms` milliseconds.
+    pub fn reboot(&self, off_ms: i64) {
+        self.wall_ms.fetch_add(off_ms, Ordering::Relaxed);
+        self.uptime_ms.store(0, Ordering::Relaxed);
+        self.boots.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_machine_tells_its_uptime_and_which_start_it_is() {
+        let (earlier, later) = (Clock::System.uptime_ms(), Clock::System.uptime_ms());
+        assert!(earlier > 0 && later >= earlier);
+        assert_eq!(Clock::System.boot(), Clock::System.boot());
+        assert!(Clock::System.boot().is_some_and(|boot| boot.len() > 30));
+    }
 
     #[test]
     fn no_length_is_too_long_to_be_waited_for() {

@@ -102,7 +102,7 @@ async fn claim_and_settle(store: &Arc<dyn Store>, count: usize) -> Duration {
     while left > 0 {
         let now_ms = Clock::System.unix_ms();
         let limit = left.min(CLAIMED_AT_ONCE);
-        let claimed = store.claim(ACCOUNT, now_ms, limit, LEASE_MS).await.expect("claimed");
+        let claimed = store.claim(ACCOUNT, limit, LEASE_MS).await.expect("claimed");
         assert!(!claimed.is_empty(), "there are events left to claim");
         left -= claimed.len();
         let settling = claimed.into_iter().map(|claimed| settle(store.clone(), claimed, now_ms));

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 
-use crate::clock::Clock;
 use crate::config::Snapshot;
 use crate::limits::Limiters;
 use crate::store::{Spending, Store, StoreError};
@@ -28,8 +27,8 @@ impl Spendings {
     ///
     /// # Errors
     /// When the journal cannot be read: a budget that looks unspent would be no net.
-    pub fn read(store: &dyn Store, clock: &Clock) -> Result<Self, StoreError> {
-        let (read_at, read_at_ms) = (Instant::now(), clock.unix_ms());
+    pub fn read(store: &dyn Store) -> Result<Self, StoreError> {
+        let (read_at, read_at_ms) = (Instant::now(), store.time_ms());
         let waiting = Mutex::new(block_on(store.spendings(read_at_ms - HOUR_MS))?);
         Ok(Self { waiting, read_at, read_at_ms })
     }

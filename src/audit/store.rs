@@ -79,6 +79,10 @@ impl Audited {
 
 #[async_trait]
 impl Store for Audited {
+    fn time_ms(&self) -> i64 {
+        self.store.time_ms()
+    }
+
     async fn probe(&self) -> Result<(), StoreError> {
         self.store.probe().await
     }
@@ -127,9 +131,8 @@ impl Journal for Audited {
         id: &PaymentId,
         attempt: u32,
         hold_left_ms: i64,
-        now_ms: i64,
     ) -> Result<Leave, StoreError> {
-        self.store.may_leave(id, attempt, hold_left_ms, now_ms).await
+        self.store.may_leave(id, attempt, hold_left_ms).await
     }
 
     async fn conclude(
@@ -137,12 +140,12 @@ impl Journal for Audited {
         id: &PaymentId,
         attempt: u32,
         conclusion: Conclusion,
-        next_ask_at_ms: i64,
+        ask_after_ms: i64,
         announce: Option<Announce>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
         let concluding =
-            self.store.conclude(id, attempt, conclusion, next_ask_at_ms, announce, now_ms);
+            self.store.conclude(id, attempt, conclusion, ask_after_ms, announce, now_ms);
         let view = concluding.await?;
         if view.row.payment.outcome() == Some(Outcome::Unknown) {
             let mut entry = self.entry(Action::PaymentUnknown).about_payment(&view.row);
@@ -195,28 +198,26 @@ impl Journal for Audited {
         Ok(view)
     }
 
-    async fn hand_over(&self, id: &PaymentId, now_ms: i64) -> Result<(), StoreError> {
-        self.store.hand_over(id, now_ms).await
+    async fn hand_over(&self, id: &PaymentId) -> Result<(), StoreError> {
+        self.store.hand_over(id).await
     }
 
     async fn claim_unknown(
         &self,
         account: &str,
-        now_ms: i64,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError> {
-        self.store.claim_unknown(account, now_ms, limit, lease_ms).await
+        self.store.claim_unknown(account, limit, lease_ms).await
     }
 
     async fn claim_unnoticed(
         &self,
         account: &str,
-        now_ms: i64,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError> {
-        self.store.claim_unnoticed(account, now_ms, limit, lease_ms).await
+        self.store.claim_unnoticed(account, limit, lease_ms).await
     }
 
     async fn asked(
@@ -324,8 +325,8 @@ impl Journal for Audited {
         self.store.payment_counts().await
     }
 
-    async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError> {
-        self.store.sweep_payments(now_ms, kept_ms).await
+    async fn sweep_payments(&self, kept_ms: i64) -> Result<u64, StoreError> {
+        self.store.sweep_payments(kept_ms).await
     }
 
     async fn freeze(&self, account: &str, reason: &str, now_ms: i64) -> Result<(), StoreError> {

@@ -141,7 +141,6 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
 
 async fn act(action: Action, as_json: bool, opened: &Opened) -> Result<Exit, CommandError> {
     let store = &opened.store;
-    let now_ms = Clock::System.unix_ms();
     let mut out = stdout();
     match action {
         Action::List { filter, limit, after } => {
@@ -165,10 +164,11 @@ async fn act(action: Action, as_json: bool, opened: &Opened) -> Result<Exit, Com
             Ok(Exit::Done)
         }
         Action::Replay { which } => {
-            let tally = store.replay(&which.selection()?, now_ms).await?;
+            let tally = store.replay(&which.selection()?).await?;
             report("replayed", tally, as_json, opened, &mut out)
         }
         Action::Discard { which, reason } => {
+            let now_ms = Clock::System.unix_ms();
             let tally = store.discard(&which.selection()?, &reason, now_ms).await?;
             report("discarded", tally, as_json, opened, &mut out)
         }

@@ -52,10 +52,9 @@ pub(super) async fn deliver(
     // The worker looked a moment ago and this snapshot is the same one.
     let Some(settings) = &account.delivery else { return };
     let tried = attempt::post(&parts.upstream, &parts.clock, settings, &claimed).await;
-    let now_ms = parts.clock.unix_ms();
     let (settlement, result) =
-        verdict::decide(&claimed, tried, settings.retry_for, now_ms, random());
-    record(&parts, &claimed, &settlement, result, now_ms);
+        verdict::decide(&claimed, tried, settings.retry_for, parts.store.time_ms(), random());
+    record(&parts, &claimed, &settlement, result);
     settle(&parts, &claimed, &hold, settlement).await;
 }
 
@@ -85,20 +84,14 @@ async fn settle(parts: &Delivery, claimed: &Claimed, hold: &Hold, settlement: Se
 }
 
 /// Counts and logs the attempt.
-fn record(
-    parts: &Delivery,
-    claimed: &Claimed,
-    settlement: &Settlement,
-    result: DeliveryResult,
-    now_ms: i64,
-) {
+fn record(parts: &Delivery, claimed: &Claimed, settlement: &Settlement, result: DeliveryResult) {
     parts.metrics.count_delivery(&claimed.account, result);
     let (account, event_id) = (claimed.account.as_str(), &claimed.lease.id);
     let (event_type, reference) = (claimed.event_type.as_str(), claimed.reference.as_deref());
     let (attempts, replays) = (claimed.attempts, claimed.replays);
     match settlement {
         Settlement::Delivered(attempt) => {
-            let lag_ms = now_ms.saturating_sub(claimed.received_at_ms).max(0);
+            let lag_ms = parts.clock.unix_ms().saturating_sub(claimed.received_at_ms).max(0);
             // The lag of a replay would say when an operator had time.
             if replays == 0 {
                 parts.metrics.observe_delivery_lag(account, lag_ms as f64 / 1000.0);
@@ -116,7 +109,7 @@ fn record(
                 "event delivered"
             );
         }
-        Settlement::Retry { attempt, at_ms, error } => tracing::warn!(
+        Settlement::Retry { attempt, after_ms, error } => tracing::warn!(
             account,
             %event_id,
             event_type,
@@ -126,7 +119,7 @@ fn record(
             replays,
             duration_ms = attempt.duration_ms,
             error,
-            pause_ms = at_ms.saturating_sub(now_ms),
+            pause_ms = after_ms,
             "event not delivered, another attempt will follow"
         ),
         Settlement::Dead { attempt, error } => tracing::error!(

@@ -1,7 +1,7 @@
 //! The events that one worker is delivering, each with its newest lease.
 //!
-//! When the clock jumps forward, leases end while their attempts are still running, and the store hands the same events
-//! out again. The running attempt then goes on under the new lease; a second one beside it would deliver twice.
+//! When the machine sleeps, leases end while their attempts are still running, and the store hands the same events out
+//! again. The running attempt then goes on under the new lease; a second one beside it would deliver twice.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

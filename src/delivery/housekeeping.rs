@@ -87,7 +87,7 @@ pub(super) async fn sweep(parts: &Delivery) -> Result<(), StoreError> {
         dead_ms: milliseconds(configured.dead_letters),
         seen_ms: milliseconds(configured.duplicates),
     };
-    let swept = parts.store.sweep(parts.clock.unix_ms(), retention).await?;
+    let swept = parts.store.sweep(retention).await?;
     if swept.events > 0 || swept.keys > 0 {
         tracing::info!(
             events = swept.events,

@@ -32,15 +32,15 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// What an event has behind it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Past {
-    /// When its first attempt began, in Unix milliseconds.
+    /// When its first attempt began, in store time.
     pub first_attempt_at_ms: i64,
     /// Attempts made, at least one.
     pub attempts: u32,
-    /// Now, in Unix milliseconds.
+    /// Now, in store time.
     pub now_ms: i64,
 }
 
-/// When to try again, in Unix milliseconds; `None` when `retry_for` is over.
+/// After how many milliseconds to try again; `None` when `retry_for` is over.
 ///
 /// Never before the application's own `retry_after` and never before the next growing pause, except that the last attempt
 /// is brought forward to the very end of `retry_for`. `random` is between 0 and 1; it takes away up to half of a growing
@@ -57,7 +57,7 @@ pub(super) fn next_attempt(
     }
     let asked = retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
     let pause = growing(past.attempts, random).max(asked);
-    Some(past.now_ms.saturating_add(milliseconds(pause)).min(end_ms))
+    Some(milliseconds(pause).min(end_ms.saturating_sub(past.now_ms)))
 }
 
 /// The time that a `Retry-After` field asks to wait: seconds, or a date in one of the three forms of RFC 9110. A date in
@@ -148,7 +148,7 @@ mod tests {
     fn the_last_attempt_is_made_when_the_time_is_over_and_none_after_it() {
         let end = DAY_MS * 3;
         let past = |now_ms| Past { first_attempt_at_ms: 0, attempts: 80, now_ms };
-        assert_eq!(next_attempt(past(end - 10), RETRY_FOR, None, 0.0), Some(end));
+        assert_eq!(next_attempt(past(end - 10), RETRY_FOR, None, 0.0), Some(10));
         assert_eq!(next_attempt(past(end), RETRY_FOR, None, 0.0), None);
     }
 
@@ -178,8 +178,9 @@ mod tests {
             let end = first + 3 * DAY_MS;
             match next_attempt(past, RETRY_FOR, asked, random) {
                 None => prop_assert!(past.now_ms >= end),
-                Some(next) => {
-                    prop_assert!(next > past.now_ms && next <= end);
+                Some(after) => {
+                    let next = past.now_ms + after;
+                    prop_assert!(after > 0 && next <= end);
                     let wish = milliseconds(asked.unwrap_or_default().min(RETRY_AFTER_MAX));
                     prop_assert!(next == end || next >= past.now_ms + wish);
                 }

@@ -8,7 +8,7 @@ use crate::metrics::DeliveryResult;
 use crate::store::{Claimed, Settlement};
 use crate::wire::SendError;
 
-/// Decides about `claimed` at `now_ms`; `random` is between 0 and 1.
+/// Decides about `claimed` at `now_ms`, in store time; `random` is between 0 and 1.
 pub(super) fn decide(
     claimed: &Claimed,
     tried: Tried,
@@ -42,7 +42,7 @@ pub(super) fn decide(
         now_ms,
     };
     match next_attempt(past, retry_for, retry_after, random) {
-        Some(at_ms) => (Settlement::Retry { attempt, at_ms, error }, DeliveryResult::Failed),
+        Some(after_ms) => (Settlement::Retry { attempt, after_ms, error }, DeliveryResult::Failed),
         None => (Settlement::Dead { attempt, error }, DeliveryResult::Exhausted),
     }
 }

@@ -17,14 +17,14 @@ use crate::clock::later;
 use crate::config::Account;
 use crate::store::{Settled, Settlement, StoreError};
 
-/// The shortest wait between two looks at the store, whatever the clock says.
+/// The shortest wait between two looks at the store.
 const WAIT_MIN: Duration = Duration::from_millis(10);
 
 /// How often a worker does what nothing tells it to do.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// The longest wait between two looks at the store. Also how long it takes to notice a clock that was set back and an
-    /// account that is no longer configured. An idle look costs the store some microseconds.
+    /// The longest wait between two looks at the store. Also how long it takes to notice an account that is no longer
+    /// configured. An idle look costs the store some microseconds.
     pub look: Duration,
     /// How long a claim holds. After a crash, what was under way is delivered that much later.
     pub lease: Duration,
@@ -107,8 +107,7 @@ impl Worker {
     /// Claims at most `free` events and starts their attempts. Returns how long nothing else will be due.
     async fn claim(&mut self, account: &Arc<Account>, free: usize) -> Duration {
         let lease_ms = milliseconds(self.pace.lease);
-        let now_ms = self.parts.clock.unix_ms();
-        let claimed = self.parts.store.claim(&self.account, now_ms, free, lease_ms).await;
+        let claimed = self.parts.store.claim(&self.account, free, lease_ms).await;
         let due = match claimed {
             Ok(claimed) => {
                 for claimed in claimed {
@@ -125,7 +124,7 @@ impl Worker {
         self.note_store(due.as_ref().err());
         match due {
             Ok(Some(due_ms)) => {
-                let wait = due_ms.saturating_sub(self.parts.clock.unix_ms());
+                let wait = due_ms.saturating_sub(self.parts.store.time_ms());
                 let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
                 wait.clamp(WAIT_MIN.min(self.pace.look), self.pace.look)
             }
@@ -138,8 +137,7 @@ impl Worker {
         if leases.is_empty() {
             return;
         }
-        let (now_ms, lease_ms) = (self.parts.clock.unix_ms(), milliseconds(self.pace.lease));
-        let renewed = self.parts.store.renew(&leases, now_ms, lease_ms).await;
+        let renewed = self.parts.store.renew(&leases, milliseconds(self.pace.lease)).await;
         self.note_store(renewed.as_ref().err());
     }
 

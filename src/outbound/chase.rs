@@ -116,7 +116,7 @@ pub(super) async fn question(
     again_after: Duration,
     told_until: Option<Instant>,
 ) -> Result<Option<Learned>, JournalError> {
-    let asked_at_ms = outbound.clock.unix_ms();
+    let asked_at_ms = outbound.store.time_ms();
     let asked = ask(outbound, call);
     let Some(asked) = outbound.stopping.unless(asked).await else { return Ok(None) };
     let is_absent = matches!(asked, Asked::NotFound);
@@ -130,8 +130,8 @@ pub(super) async fn question(
     let event = listener.event(outbound, call, data, why);
     let answer = learned(outbound, call, asked);
     let now_ms = outbound.clock.unix_ms();
-    let next_ask_at_ms = Some(now_ms.saturating_add(millis(again_after)));
-    let times = AskTimes { asked_at_ms, next_ask_at_ms, now_ms };
+    let ask_after_ms = Some(millis(again_after));
+    let times = AskTimes { asked_at_ms, ask_after_ms, now_ms };
     let rules = rules_of(call.account, call.operation);
     let view = outbound.store.asked(id, answer, rules, times, event).await?;
     note_resolved(outbound, &view);

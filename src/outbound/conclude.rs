@@ -36,10 +36,15 @@ pub(super) async fn conclude(
 ) -> Option<PaymentView> {
     for count in 0..CONCLUDE_TRIES {
         let now_ms = outbound.clock.unix_ms();
-        let ask_at_ms = now_ms.saturating_add(millis(ask_after));
         let event = listener.event(outbound, call, None, verdict.reason());
-        let told =
-            outbound.store.conclude(id, number, conclusion(verdict), ask_at_ms, event, now_ms);
+        let told = outbound.store.conclude(
+            id,
+            number,
+            conclusion(verdict),
+            millis(ask_after),
+            event,
+            now_ms,
+        );
         match told.await {
             Ok(view) => {
                 note_resolved(outbound, &view);

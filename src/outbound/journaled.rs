@@ -336,7 +336,7 @@ async fn stopped(
 
 /// What is still in doubt is the resolver's, or the next process's: due at once.
 async fn hand_over(outbound: &Outbound, id: &PaymentId) {
-    if let Err(error) = outbound.store.hand_over(id, outbound.clock.unix_ms()).await {
+    if let Err(error) = outbound.store.hand_over(id).await {
         tracing::error!(payment = %id, "a payment in doubt is asked about later: {error}");
     }
 }

@@ -68,8 +68,8 @@ impl LastLook for Announced<'_> {
         if self.at.elapsed() < FRESH {
             return Ok(());
         }
-        let (store, now_ms) = (&self.outbound.store, self.outbound.clock.unix_ms());
-        match store.may_leave(self.id, self.attempt, millis(HOLD_LEFT_MIN), now_ms).await {
+        let store = &self.outbound.store;
+        match store.may_leave(self.id, self.attempt, millis(HOLD_LEFT_MIN)).await {
             Ok(Leave::Granted) => Ok(()),
             Ok(Leave::Frozen(freeze)) => Err(self.withhold(Verdict::Frozen(freeze.reason))),
             Ok(Leave::Withdrawn) => Err(self.withhold(Verdict::NotSent(NotSent::Withdrawn))),

@@ -49,7 +49,7 @@ pub enum Forbidden {
     NeverAnnounced { attempt: u32, last: u32 },
 }
 
-/// What `input`, at `now_ms`, makes of `payment`.
+/// What `input`, at `now_ms` in store time, makes of `payment`.
 pub fn step(
     payment: &Payment,
     input: Input,
@@ -263,7 +263,7 @@ impl Payment {
     fn not_found(&mut self, asked_at_ms: i64, rules: &Rules, now_ms: i64) {
         let State::Unknown { since_ms, attempt } = self.state else { return };
         if now_ms < since_ms.max(self.absence.last_ms) {
-            // The clock was set back. Until it is as late again no answer would count, so the whole proof begins anew.
+            // Store time went on from a little earlier, after a restart of the machine. The whole proof begins anew.
             self.doubt_anew(now_ms);
             self.state = State::Unknown { attempt, since_ms: now_ms };
             return;

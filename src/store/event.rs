@@ -121,7 +121,7 @@ pub struct Claimed {
     /// The provider's param, verbatim.
     pub param: String,
     pub received_at_ms: i64,
-    /// When this round of attempts began: the first claim, or the first one after a replay.
+    /// When this round of attempts began, in store time: the first claim, or the first one after a replay.
     pub first_attempt_at_ms: i64,
     /// Attempts of this round, this one included.
     pub attempts: u32,
@@ -143,8 +143,8 @@ pub struct Attempt {
 pub enum Settlement {
     /// The application took it.
     Delivered(Attempt),
-    /// To be tried again at `at_ms`. `error` is short, and never a body.
-    Retry { attempt: Attempt, at_ms: i64, error: String },
+    /// To be tried again after `after_ms`. `error` is short, and never a body.
+    Retry { attempt: Attempt, after_ms: i64, error: String },
     /// Given up.
     Dead { attempt: Attempt, error: String },
     /// Nothing was tried: handed back, and due at once.

@@ -19,31 +19,22 @@ use super::operate::{
 /// **Leases.** A claim holds for `lease_ms`. A process that dies leaves nothing to clean up: its claims become due again
 /// when they run out, while those of a living process (two overlap during an upgrade) are respected.
 ///
-/// **Clock.** Pauses survive a clock that is set back: see [`Inbox::claim`].
+/// **Time.** `now_ms` is a date for people. What is due when is counted in [store time](super::Store::time_ms).
 #[async_trait]
 pub trait Inbox: Send + Sync + 'static {
     /// Stores `event`, unless its account has already seen its dedupe key. Returns when it is on disk.
     async fn receive(&self, event: NewEvent) -> Result<Received, StoreError>;
 
-    /// Hands out at most `limit` events of `account` that are due at `now_ms`, longest due first, each for `lease_ms`.
-    ///
-    /// When `now_ms` lies before that of an earlier claim, the clock was set back. Then every event that was scheduled
-    /// "in the future" keeps its pause, counted from now, so nothing is late by more than its own pause.
+    /// Hands out at most `limit` events of `account` that are due, longest due first, each for `lease_ms`.
     async fn claim(
         &self,
         account: &str,
-        now_ms: i64,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<Claimed>, StoreError>;
 
-    /// Makes `leases` hold until `now_ms + lease_ms`; returns how many of them still held.
-    async fn renew(
-        &self,
-        leases: &[Lease],
-        now_ms: i64,
-        lease_ms: i64,
-    ) -> Result<usize, StoreError>;
+    /// Makes `leases` hold for `lease_ms` from now; returns how many of them still held.
+    async fn renew(&self, leases: &[Lease], lease_ms: i64) -> Result<usize, StoreError>;
 
     /// Ends a claim. With an event out of the way the next one of its reference becomes due.
     async fn settle(
@@ -53,7 +44,7 @@ pub trait Inbox: Send + Sync + 'static {
         now_ms: i64,
     ) -> Result<Settled, StoreError>;
 
-    /// When the next event of `account` is due, claims that run out included.
+    /// When the next event of `account` is due, in store time; claims that run out included.
     async fn next_due(&self, account: &str) -> Result<Option<i64>, StoreError>;
 
     /// Changes whenever something of `account` may have become due, also by another process (a little later).
@@ -72,7 +63,7 @@ pub trait Inbox: Send + Sync + 'static {
 
     /// Delivers closed events once more, under their old ids and in their old place: before open events of the same
     /// reference that came later. An open event that waits for its next attempt becomes due at once.
-    async fn replay(&self, selection: &Selection, now_ms: i64) -> Result<Tally, StoreError>;
+    async fn replay(&self, selection: &Selection) -> Result<Tally, StoreError>;
 
     /// Gives up open events and dead letters, for `reason`.
     async fn discard(
@@ -87,5 +78,5 @@ pub trait Inbox: Send + Sync + 'static {
 
     /// Removes closed events and dedupe keys whose time has come, in small steps, and gives room back. Open events are
     /// never removed.
-    async fn sweep(&self, now_ms: i64, retention: Retention) -> Result<Swept, StoreError>;
+    async fn sweep(&self, retention: Retention) -> Result<Swept, StoreError>;
 }

@@ -28,7 +28,7 @@ use crate::payment::Rules;
 /// **Events.** Where a step makes an unknown outcome known, its event is stored in the transaction that takes the step:
 /// no crash can keep the one without the other. The steps that can do so take an [`Announce`].
 ///
-/// **Clock.** Pauses survive a clock that is set back: see [`Journal::claim_unknown`].
+/// **Time.** `now_ms` is a date for the history. What may be done when is counted in [store time](super::Store::time_ms).
 ///
 /// **Dead processes.** A payment belongs to the process that begins or attempts it while that process lives and its hold
 /// has not run out; then [`Journal::recover`] turns an attempt into an unknown outcome, and one that was never sent into
@@ -59,17 +59,16 @@ pub trait Journal: Send + Sync + 'static {
         id: &PaymentId,
         attempt: u32,
         hold_left_ms: i64,
-        now_ms: i64,
     ) -> Result<Leave, StoreError>;
 
-    /// Writes down how an attempt ended, however late. A payment that is then in doubt is due to be asked about at
-    /// `next_ask_at_ms`: choose a later time when the caller itself goes on asking.
+    /// Writes down how an attempt ended, however late. A payment that is then in doubt is due to be asked about after
+    /// `ask_after_ms`: choose a longer time when the caller itself goes on asking.
     async fn conclude(
         &self,
         id: &PaymentId,
         attempt: u32,
         conclusion: Conclusion,
-        next_ask_at_ms: i64,
+        ask_after_ms: i64,
         announce: Option<Announce>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError>;
@@ -102,19 +101,14 @@ pub trait Journal: Send + Sync + 'static {
         now_ms: i64,
     ) -> Result<PaymentView, JournalError>;
 
-    /// Makes a payment that is to be asked about some time due at `now_ms`: whoever asked about it until now no longer
-    /// does.
-    async fn hand_over(&self, id: &PaymentId, now_ms: i64) -> Result<(), StoreError>;
+    /// Makes a payment that is to be asked about some time due at once: whoever asked about it until now no longer does.
+    async fn hand_over(&self, id: &PaymentId) -> Result<(), StoreError>;
 
-    /// Hands out at most `limit` unknown payments of `account` that are due at `now_ms`, longest due first. Nobody else
-    /// gets them for `lease_ms`.
-    ///
-    /// When `now_ms` lies before that of an earlier claim (or this is the first one since the start), the clock may have
-    /// been set back. Then every payment whose time is further ahead than any pause it can have becomes due at once.
+    /// Hands out at most `limit` unknown payments of `account` that are due, longest due first. Nobody else gets them for
+    /// `lease_ms`.
     async fn claim_unknown(
         &self,
         account: &str,
-        now_ms: i64,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError>;
@@ -123,7 +117,6 @@ pub trait Journal: Send + Sync + 'static {
     async fn claim_unnoticed(
         &self,
         account: &str,
-        now_ms: i64,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError>;
@@ -217,13 +210,13 @@ pub trait Journal: Send + Sync + 'static {
     /// The same, and what is kept of accounts that are not among `accounts`: reads an index of all payments of those.
     async fn standing(&self, accounts: &[AccountNames]) -> Result<Standing, StoreError>;
 
-    /// Amounts of payments that left at or after `since_ms` and are not known to have come to nothing, by account,
+    /// Amounts of payments that left at or after `since_ms` (store time) and are not known to have come to nothing, by account,
     /// operation and minute: what counts against a budget after a restart.
     async fn spendings(&self, since_ms: i64) -> Result<Vec<Spending>, StoreError>;
 
     /// Removes payments that were settled more than `kept_ms` ago, in small steps; returns how many. Never sooner than
     /// [`PAYMENTS_KEPT_MIN_MS`](super::PAYMENTS_KEPT_MIN_MS), and never one that is not settled.
-    async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError>;
+    async fn sweep_payments(&self, kept_ms: i64) -> Result<u64, StoreError>;
 
     /// Lets nothing of `account` be begun or sent until [`Journal::unfreeze`]. A second freeze keeps the first one's time.
     async fn freeze(&self, account: &str, reason: &str, now_ms: i64) -> Result<(), StoreError>;

@@ -4,7 +4,9 @@
 //! how far its delivery got; and the **journal**: every money-moving call and what is known of it. Both live in the same
 //! file and share commits. An `Ok` from a writing method means that it is on disk.
 //!
-//! Nothing here reads the clock: every "now" comes in as milliseconds since the Unix epoch.
+//! Two kinds of time. *Dates* (`now_ms`, `…_at_ms`) are the caller's wall clock in milliseconds since the Unix epoch: they are
+//! kept for people and decide nothing. What decides (leases, holds, due times, proofs of absence, retention) is counted in
+//! *store time*, which the store owns: callers give durations, and read it by [`Store::time_ms`] where a moment is meant.
 
 mod error;
 mod event;
@@ -28,6 +30,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::clock::Clock;
+
 pub use error::{Reason, StoreError};
 pub use event::{
     Attempt, Claimed, EventState, Intake, Lease, NewEvent, Received, Settled, Settlement,
@@ -46,9 +50,7 @@ pub use payment::{
     PaymentView, Recovered, Spending, StoredAnswer, Unsent,
 };
 pub use payment_id::{PaymentId, UnknownPaymentId};
-pub use payments::{
-    ASK_PAUSE_MAX_MS, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing,
-};
+pub use payments::{PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing};
 pub use sqlite::{Activity, SqliteStore};
 pub use standing::{LeftBehind, OpenAt, Standing};
 pub use url::StoreUrl;
@@ -56,6 +58,10 @@ pub use url::StoreUrl;
 /// Everything durable. One value per process, shared as `Arc<dyn Store>`.
 #[async_trait]
 pub trait Store: Inbox + Journal {
+    /// Store time: milliseconds that pass only as real time does, whatever the wall clock is set to, and never go back. It
+    /// is the same in every process that uses the store, and stands still while none can.
+    fn time_ms(&self) -> i64;
+
     /// Makes one small durable write: `Ok` means that a notification or a journal entry could be stored now, and that none
     /// failed to be in the last seconds.
     async fn probe(&self) -> Result<(), StoreError>;
@@ -67,8 +73,13 @@ pub trait Store: Inbox + Journal {
 /// Opens the store at `url` for a process that makes payments, creating it or bringing its schema up to date; commands can
 /// see from then on that it is in use. Blocks for a moment: call it at start.
 pub fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
+    open_by(url, Clock::System)
+}
+
+/// As [`open`], with another machine's clocks.
+pub fn open_by(url: &StoreUrl, clock: Clock) -> Result<Arc<dyn Store>, StoreError> {
     match url {
-        StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
+        StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, clock)?)),
     }
 }
 
@@ -83,7 +94,7 @@ pub fn look(url: &StoreUrl, accounts: &[AccountNames]) -> Result<Option<Standing
 /// As [`open`], for commands: a store that is not there, or has an older schema, is an error and is left as it is.
 pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
     match url {
-        StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open_existing(path)?)),
+        StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open_existing(path, Clock::System)?)),
     }
 }
 

@@ -110,11 +110,10 @@ pub enum AskedAnswer {
 /// When a question was put, and when to put the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskTimes {
-    /// When it left.
+    /// When it left, in store time.
     pub asked_at_ms: i64,
-    /// While the payment is not settled, or accepted with no final status, it is due again then; `None` for never. No
-    /// later than [`ASK_PAUSE_MAX_MS`](super::ASK_PAUSE_MAX_MS) from now, except by whoever holds the payment.
-    pub next_ask_at_ms: Option<i64>,
+    /// While the payment is not settled, or accepted with no final status, it is due again after this; `None` for never.
+    pub ask_after_ms: Option<i64>,
     pub now_ms: i64,
 }
 
@@ -191,10 +190,15 @@ pub struct PaymentRow {
     pub provider_code: Option<i64>,
     pub begun_at_ms: i64,
     pub last_attempt_at_ms: Option<i64>,
+    /// The same moment in store time.
+    pub last_attempt_tick: Option<i64>,
     pub settled_at_ms: Option<i64>,
+    /// The same moment in store time.
+    pub settled_tick: Option<i64>,
     /// How often the provider was asked what became of it.
     pub asks: u32,
-    /// When it is to be asked about next; `None` when it need not be.
+    /// When it is to be asked about next, in store time (a date where payments are listed or shown); `None` when it need
+    /// not be.
     pub next_ask_at_ms: Option<i64>,
     pub notified_at_ms: Option<i64>,
     /// What was told about it differs from what was sent.
@@ -248,7 +252,7 @@ pub struct HistoryEntry {
 pub struct Spending {
     pub account: String,
     pub operation: String,
-    /// When the last of it left.
+    /// When the last of it left, in store time.
     pub at_ms: i64,
     pub amount_minor: u64,
 }

@@ -6,9 +6,6 @@ use super::payment::PaymentRow;
 /// How long a settled payment is kept at least: a caller may repeat its call under the same reference for this long.
 pub const PAYMENTS_KEPT_MIN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// The longest pause between two questions about a payment that its own caller no longer asks about: 15 minutes.
-pub const ASK_PAUSE_MAX_MS: i64 = 15 * 60 * 1000;
-
 /// Which payments: all conditions that are set must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PaymentFilter {

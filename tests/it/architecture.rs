@@ -86,7 +86,9 @@ fn only_the_app_can_make_a_store() {
         let is_store = path.starts_with("store");
         if !is_test
             && !is_store
-            && ["store::open(", "SqliteStore::open("].iter().any(|call| code.contains(call))
+            && ["store::open(", "store::open_by(", "SqliteStore::open("]
+                .iter()
+                .any(|call| code.contains(call))
         {
             makers.push(path.to_owned());
         }

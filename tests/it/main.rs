@@ -5,6 +5,7 @@ mod support;
 mod architecture;
 mod audit;
 mod chaos;
+mod clocks;
 mod commands;
 mod delivery;
 mod disk;

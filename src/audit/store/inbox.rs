@@ -22,20 +22,14 @@ impl Inbox for Audited {
     async fn claim(
         &self,
         account: &str,
-        now_ms: i64,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<Claimed>, StoreError> {
-        self.store.claim(account, now_ms, limit, lease_ms).await
+        self.store.claim(account, limit, lease_ms).await
     }
 
-    async fn renew(
-        &self,
-        leases: &[Lease],
-        now_ms: i64,
-        lease_ms: i64,
-    ) -> Result<usize, StoreError> {
-        self.store.renew(leases, now_ms, lease_ms).await
+    async fn renew(&self, leases: &[Lease], lease_ms: i64) -> Result<usize, StoreError> {
+        self.store.renew(leases, lease_ms).await
     }
 
     async fn settle(
@@ -68,8 +62,8 @@ impl Inbox for Audited {
         self.store.show(id).await
     }
 
-    async fn replay(&self, selection: &Selection, now_ms: i64) -> Result<Tally, StoreError> {
-        let done = self.store.replay(selection, now_ms).await;
+    async fn replay(&self, selection: &Selection) -> Result<Tally, StoreError> {
+        let done = self.store.replay(selection).await;
         let tally = self.failed(done, || self.operation(Action::Replayed, selection, None))?;
         self.operated(Action::Replayed, selection, None, tally);
         Ok(tally)
@@ -92,8 +86,8 @@ impl Inbox for Audited {
         self.store.counts().await
     }
 
-    async fn sweep(&self, now_ms: i64, retention: Retention) -> Result<Swept, StoreError> {
-        self.store.sweep(now_ms, retention).await
+    async fn sweep(&self, retention: Retention) -> Result<Swept, StoreError> {
+        self.store.sweep(retention).await
     }
 }
 

@@ -35,6 +35,10 @@ fn pass(refusals: &AtomicU32) -> Answer<()> {
 
 #[async_trait]
 impl Store for Flaky {
+    fn time_ms(&self) -> i64 {
+        self.inner.time_ms()
+    }
+
     async fn probe(&self) -> Answer<()> {
         self.inner.probe().await
     }
@@ -50,19 +54,13 @@ impl Inbox for Flaky {
         self.inner.receive(event).await
     }
 
-    async fn claim(
-        &self,
-        account: &str,
-        now_ms: i64,
-        limit: usize,
-        lease_ms: i64,
-    ) -> Answer<Vec<Claimed>> {
+    async fn claim(&self, account: &str, limit: usize, lease_ms: i64) -> Answer<Vec<Claimed>> {
         pass(&self.claims)?;
-        self.inner.claim(account, now_ms, limit, lease_ms).await
+        self.inner.claim(account, limit, lease_ms).await
     }
 
-    async fn renew(&self, leases: &[Lease], now_ms: i64, lease_ms: i64) -> Answer<usize> {
-        self.inner.renew(leases, now_ms, lease_ms).await
+    async fn renew(&self, leases: &[Lease], lease_ms: i64) -> Answer<usize> {
+        self.inner.renew(leases, lease_ms).await
     }
 
     async fn settle(&self, lease: &Lease, end: Settlement, now_ms: i64) -> Answer<Settled> {
@@ -86,8 +84,8 @@ impl Inbox for Flaky {
         self.inner.show(id).await
     }
 
-    async fn replay(&self, selection: &Selection, now_ms: i64) -> Answer<Tally> {
-        self.inner.replay(selection, now_ms).await
+    async fn replay(&self, selection: &Selection) -> Answer<Tally> {
+        self.inner.replay(selection).await
     }
 
     async fn discard(&self, selection: &Selection, reason: &str, now_ms: i64) -> Answer<Tally> {
@@ -98,7 +96,7 @@ impl Inbox for Flaky {
         self.inner.counts().await
     }
 
-    async fn sweep(&self, now_ms: i64, retention: Retention) -> Answer<Swept> {
-        self.inner.sweep(now_ms, retention).await
+    async fn sweep(&self, retention: Retention) -> Answer<Swept> {
+        self.inner.sweep(retention).await
     }
 }

@@ -36,9 +36,8 @@ impl Journal for Flaky {
         id: &PaymentId,
         attempt: u32,
         hold_left_ms: i64,
-        now_ms: i64,
     ) -> Result<Leave, StoreError> {
-        self.inner.may_leave(id, attempt, hold_left_ms, now_ms).await
+        self.inner.may_leave(id, attempt, hold_left_ms).await
     }
 
     async fn conclude(
@@ -46,11 +45,11 @@ impl Journal for Flaky {
         id: &PaymentId,
         attempt: u32,
         conclusion: Conclusion,
-        next_ask_at_ms: i64,
+        ask_after_ms: i64,
         announce: Option<Announce>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
-        self.inner.conclude(id, attempt, conclusion, next_ask_at_ms, announce, now_ms).await
+        self.inner.conclude(id, attempt, conclusion, ask_after_ms, announce, now_ms).await
     }
 
     async fn give_up(
@@ -82,28 +81,26 @@ impl Journal for Flaky {
         self.inner.close_case(id, closure, rules, announce, now_ms).await
     }
 
-    async fn hand_over(&self, id: &PaymentId, now_ms: i64) -> Result<(), StoreError> {
-        self.inner.hand_over(id, now_ms).await
+    async fn hand_over(&self, id: &PaymentId) -> Result<(), StoreError> {
+        self.inner.hand_over(id).await
     }
 
     async fn claim_unknown(
         &self,
         account: &str,
-        now_ms: i64,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError> {
-        self.inner.claim_unknown(account, now_ms, limit, lease_ms).await
+        self.inner.claim_unknown(account, limit, lease_ms).await
     }
 
     async fn claim_unnoticed(
         &self,
         account: &str,
-        now_ms: i64,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError> {
-        self.inner.claim_unnoticed(account, now_ms, limit, lease_ms).await
+        self.inner.claim_unnoticed(account, limit, lease_ms).await
     }
 
     async fn asked(
@@ -212,8 +209,8 @@ impl Journal for Flaky {
         self.inner.spendings(since_ms).await
     }
 
-    async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError> {
-        self.inner.sweep_payments(now_ms, kept_ms).await
+    async fn sweep_payments(&self, kept_ms: i64) -> Result<u64, StoreError> {
+        self.inner.sweep_payments(kept_ms).await
     }
 
     async fn freeze(&self, account: &str, reason: &str, now_ms: i64) -> Result<(), StoreError> {

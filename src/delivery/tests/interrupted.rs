@@ -12,11 +12,11 @@ async fn what_a_dead_process_had_claimed_is_delivered_when_its_claim_runs_out() 
     let mut world = World::stopped("");
     let claimed = world.receive("R", &[]).await;
     let second = world.receive("R", &[]).await;
-    let lost = world.store.claim("one", world.now_ms(), 8, 15_000).await.expect("a claim");
+    let lost = world.store.claim("one", 8, 15_000).await.expect("a claim");
     assert_eq!(lost.len(), 1, "the second one of the reference has to wait");
     world.run();
     world.expect_nothing().await;
-    world.move_clock(15);
+    world.pass(15);
     world.expect(&[&claimed, &second]).await;
     world.until(&second, EventState::Delivered).await;
 }
@@ -46,24 +46,26 @@ async fn a_stop_waits_for_an_attempt_that_ends_soon() {
 }
 
 #[tokio::test]
-async fn a_pause_is_no_longer_than_it_was_when_the_clock_is_set_back() {
-    let mut world = World::start("");
-    let event = world.receive("R", &[Say::Status(503)]).await;
+async fn a_wall_clock_that_jumps_changes_no_pause_and_buries_nothing() {
+    let mut world = World::start("retry_for = \"1h\"");
+    let event = world.receive("R", &[Say::Status(503), Say::Status(503), Say::Status(503)]).await;
     world.expect(&[&event]).await;
-    world.until(&event, EventState::Retrying).await;
-    world.move_clock(-HOUR);
-    world.expect_nothing().await;
-    world.move_clock(1);
-    world.expect(&[&event]).await;
+    for (jump, pause) in [(-24 * HOUR, 1), (100 * 24 * HOUR, 2), (-30 * 24 * HOUR, 5)] {
+        world.until(&event, EventState::Retrying).await;
+        world.clocks().jump(jump * 1_000);
+        world.expect_nothing().await;
+        world.pass(pause);
+        world.expect(&[&event]).await;
+    }
     world.until(&event, EventState::Delivered).await;
 }
 
 #[tokio::test]
-async fn an_event_under_way_is_not_posted_twice_when_the_clock_jumps_forward() {
+async fn an_event_under_way_is_not_posted_twice_when_the_machine_sleeps() {
     let mut world = World::start("");
     let event = world.receive("R", &[Say::Hang]).await;
     world.expect(&[&event]).await;
-    world.move_clock(HOUR);
+    world.pass(HOUR);
     world.expect_nothing().await;
     world.let_go();
     let event = world.until(&event, EventState::Delivered).await;
@@ -79,7 +81,7 @@ async fn a_delivery_that_cannot_be_recorded_for_a_moment_is_recorded_later_and_n
     let next = world.receive("R", &[]).await;
     world.run();
     world.expect(&[&event]).await;
-    world.move_clock(HOUR);
+    world.pass(HOUR);
     world.expect(&[&next]).await;
     let event = world.until(&event, EventState::Delivered).await;
     assert_eq!(event.attempts.len(), 1);
@@ -91,7 +93,7 @@ async fn a_delivery_that_fails_unexpectedly_is_made_again_and_stops_no_other() {
     let event = world.receive("R", &[Say::Panic]).await;
     world.expect(&[&event]).await;
     world.expect_nothing().await;
-    world.move_clock(15);
+    world.pass(15);
     world.expect(&[&event]).await;
     world.until(&event, EventState::Delivered).await;
 }

@@ -24,7 +24,7 @@ async fn every_attempt_is_signed_with_the_time_at_which_it_is_made() {
     let event = world.receive("R", &[Say::Status(500)]).await;
     let first = world.posted().await;
     world.until(&event, EventState::Retrying).await;
-    world.move_clock(60);
+    world.pass(60);
     let second = world.posted().await;
     assert_eq!(first.id, second.id, "the id stays");
     let later = (START_MS / 1000 + 60).to_string();
@@ -57,9 +57,9 @@ async fn a_replay_keeps_the_id_and_says_that_it_is_one() {
     world.expect(&[&event]).await;
     world.until(&event, EventState::Delivered).await;
     for replays in ["1", "2"] {
-        world.move_clock(1000);
+        world.pass(1000);
         let selection = Selection::Ids(vec![event.clone()]);
-        let tally = world.store.replay(&selection, world.now_ms()).await.expect("a replay");
+        let tally = world.store.replay(&selection).await.expect("a replay");
         assert_eq!(tally.changed, 1);
         let posted = world.posted().await;
         assert_eq!(posted.id, event.as_str());
@@ -75,7 +75,7 @@ async fn the_figures_of_the_inbox_are_shown_for_every_account() {
     let mut world = World::stopped("");
     world.receive("R", &[]).await;
     world.receive("S", &[]).await;
-    world.move_clock(90);
+    world.pass(90);
     housekeeping::show_figures(&world.parts()).await.expect("a readable store");
     assert_eq!(world.metric("countersign_inbox_events{account=\"one\",state=\"pending\"}"), 2.0);
     assert_eq!(world.metric("countersign_inbox_oldest_age_seconds{account=\"one\"}"), 90.0);
@@ -92,7 +92,7 @@ async fn delivered_events_are_removed_after_the_configured_time() {
     let open = world.receive("R", &[]).await;
     let days = |days: i64| days * 24 * 3600;
     for (passed, is_kept) in [(days(29), true), (days(2), false)] {
-        world.move_clock(passed);
+        world.pass(passed);
         housekeeping::sweep(&world.parts()).await.expect("a writable store");
         let found = world.store.show(&event).await.expect("a readable store");
         assert_eq!(found.is_some(), is_kept);

@@ -15,7 +15,7 @@ async fn events_of_one_reference_stay_in_order_and_hold_up_no_other_reference() 
     world.expect(&[&other]).await;
     for pause in [1, 2] {
         world.expect_nothing().await;
-        world.move_clock(pause);
+        world.pass(pause);
         world.expect(&[&first]).await;
     }
     world.expect(&[&second, &third]).await;
@@ -34,9 +34,9 @@ async fn an_event_does_not_come_back_before_the_application_wants_it() {
     let event = world.receive("R", &[Say::After(429, "120")]).await;
     world.expect(&[&event]).await;
     world.until(&event, EventState::Retrying).await;
-    world.move_clock(119);
+    world.pass(119);
     world.expect_nothing().await;
-    world.move_clock(1);
+    world.pass(1);
     world.expect(&[&event]).await;
     world.until(&event, EventState::Delivered).await;
 }
@@ -60,10 +60,10 @@ async fn an_event_that_nobody_takes_in_time_becomes_a_dead_letter_and_lets_the_n
     let next = world.receive("R", &[]).await;
     world.expect(&[&refused]).await;
     world.until(&refused, EventState::Retrying).await;
-    world.move_clock(1);
+    world.pass(1);
     world.expect(&[&refused]).await;
     world.until(&refused, EventState::Retrying).await;
-    world.move_clock(2);
+    world.pass(2);
     // The third attempt is made at the very end.
     world.expect(&[&refused, &next]).await;
     let refused = world.until(&refused, EventState::Dead).await;

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::flaky::Flaky;
-use crate::clock::Clock;
+use crate::clock::{Clock, MovedClock};
 use crate::config::{self, Live};
 use crate::delivery::worker::Pace;
 use crate::delivery::{Delivery, work};
@@ -133,13 +133,15 @@ impl World {
     /// The same with nothing running yet.
     pub fn stopped(delivery: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = store::open(&StoreUrl::Sqlite(folder.path().join("test.db"))).expect("a store");
+        let clock = Clock::fixed(START_MS);
+        let url = StoreUrl::Sqlite(folder.path().join("test.db"));
+        let store = store::open_by(&url, clock.clone()).expect("a store");
         let (let_go, going) = watch::channel(false);
         let (sender, posted) = mpsc::unbounded_channel();
         let application = Application { posted: sender, script: Mutex::default(), let_go: going };
         Self {
             store: Arc::new(Flaky::around(store)),
-            clock: Clock::fixed(START_MS),
+            clock,
             metrics: Metrics::new("0", "0"),
             live: Live::new(snapshot(&format!(
                 "url = \"http://127.0.0.1:9/events?a=b\", {delivery}"
@@ -182,9 +184,12 @@ impl World {
         self.clock.unix_ms()
     }
 
-    pub fn move_clock(&self, seconds: i64) {
-        let Clock::Fixed(at) = &self.clock else { unreachable!("the test's clock is fixed") };
-        at.fetch_add(seconds * 1000, std::sync::atomic::Ordering::Relaxed);
+    pub fn clocks(&self) -> &MovedClock {
+        self.clock.moves().expect("a test's clocks")
+    }
+
+    pub fn pass(&self, seconds: i64) {
+        self.clocks().pass(seconds * 1000);
     }
 
     /// An event of account `one` that the application treats as `script` says, then with 200.

@@ -41,7 +41,7 @@ pub(super) async fn resolve(
     let asked = question(outbound, &call, &row.id, pause, None).await?;
     let Some(Learned { view, is_absent }) = asked else {
         // The next process asks at once.
-        return Ok(outbound.store.hand_over(&row.id, outbound.clock.unix_ms()).await?);
+        return Ok(outbound.store.hand_over(&row.id).await?);
     };
     let rules = rules_of(account, operation);
     if view.row.payment.is_in_doubt() && view.row.payment.is_elsewhere(&rules) {
@@ -58,9 +58,9 @@ pub(super) async fn resolve(
 
 /// How long ago the last attempt left.
 fn age(outbound: &Outbound, payment: &PaymentView) -> Duration {
-    let since_ms = payment.row.last_attempt_at_ms.unwrap_or(payment.row.begun_at_ms);
-    let age_ms = outbound.clock.unix_ms().saturating_sub(since_ms);
-    Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+    let now_ms = outbound.store.time_ms();
+    let since_ms = payment.row.last_attempt_tick.unwrap_or(now_ms);
+    Duration::from_millis(u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or(0))
 }
 
 /// It provably did not land. The caller asked for it once: it is made once, with the ids it had.
@@ -100,7 +100,7 @@ async fn resend(
     let after = (pause, Listener::Application);
     conclude(outbound, call, id, number, &verdict, after).await;
     match outbound.stopping.has_begun() {
-        true => Ok(outbound.store.hand_over(id, outbound.clock.unix_ms()).await?),
+        true => Ok(outbound.store.hand_over(id).await?),
         false => Ok(()),
     }
 }

@@ -5,6 +5,7 @@
 //! `workers`, what is done about one payment in `case`; this file keeps house.
 
 mod case;
+mod jumps;
 mod stranded;
 mod workers;
 
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 
 use super::conclude::millis;
 use super::{Outbound, unsettled};
+use jumps::Jumps;
 
 pub use stranded::Said;
 
@@ -40,7 +42,7 @@ pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
 
 /// Takes over what dead processes left, shows figures, removes what is old.
 async fn keep_house(outbound: &Outbound) {
-    let mut swept = Instant::now();
+    let (mut swept, mut jumps) = (None, Jumps::new(outbound));
     let (mut counted, mut stranded) = (None::<Instant>, BTreeSet::new());
     loop {
         unsettled::settle(outbound).await;
@@ -50,8 +52,9 @@ async fn keep_house(outbound: &Outbound) {
             counted = Some(Instant::now());
             stranded::show(outbound, &mut stranded).await;
         }
-        if swept.elapsed() >= SWEEP_EVERY {
-            swept = Instant::now();
+        jumps.look(outbound);
+        if swept.is_none_or(|at: Instant| at.elapsed() >= SWEEP_EVERY) {
+            swept = Some(Instant::now());
             sweep(outbound).await;
         }
         if outbound.stopping.unless(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
@@ -77,7 +80,7 @@ async fn show_figures(outbound: &Outbound) {
 /// Removes settled payments that nobody will ask about any more.
 async fn sweep(outbound: &Outbound) {
     let kept_ms = millis(outbound.live.load().retention.payments);
-    if let Err(error) = outbound.store.sweep_payments(outbound.clock.unix_ms(), kept_ms).await {
+    if let Err(error) = outbound.store.sweep_payments(kept_ms).await {
         tracing::error!("old payments could not be removed: {error}");
     }
 }

@@ -141,12 +141,10 @@ async fn claim(
     lane: Lane,
     room: usize,
 ) -> Vec<PaymentView> {
-    let (now_ms, lease_ms) = (outbound.clock.unix_ms(), millis(lease(account)));
+    let lease_ms = millis(lease(account));
     let claimed: Result<_, StoreError> = match lane {
-        Lane::Unknown => outbound.store.claim_unknown(&account.name, now_ms, room, lease_ms).await,
-        Lane::Unnoticed => {
-            outbound.store.claim_unnoticed(&account.name, now_ms, room, lease_ms).await
-        }
+        Lane::Unknown => outbound.store.claim_unknown(&account.name, room, lease_ms).await,
+        Lane::Unnoticed => outbound.store.claim_unnoticed(&account.name, room, lease_ms).await,
         Lane::Owed => outbound.store.owed_events(&account.name, room).await,
     };
     claimed.unwrap_or_else(|error| {

@@ -55,13 +55,15 @@ async fn what_another_process_took_over_meanwhile_does_not_leave() {
     let (world, call) = waiting().await;
     let id = world.payment("shop", "WAITING001").await.row.id;
     // Another process finds that its hold ran out, asks, and sends it.
-    let mut now_ms = world.outbound.clock.unix_ms() + 24 * 60 * 60 * 1000;
+    world.clocks().pass(24 * 60 * 60 * 1000);
+    let now_ms = world.outbound.clock.unix_ms();
     world.store.recover(now_ms).await.expect("taken over");
     let here = world.outbound.live.load().accounts["shop"].places["payout_create"];
     let rules = Rules::new(0, 2).at(here);
     for _ in 0..2 {
-        now_ms += 1;
-        let times = AskTimes { asked_at_ms: now_ms, next_ask_at_ms: None, now_ms };
+        world.clocks().pass(1);
+        let asked_at_ms = world.store.time_ms();
+        let times = AskTimes { asked_at_ms, ask_after_ms: None, now_ms };
         world.store.asked(&id, AskedAnswer::NotFound, rules, times, None).await.expect("written");
     }
     assert_eq!(world.store.about_to_send(&id, rules, now_ms).await, Ok(2));

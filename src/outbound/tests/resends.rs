@@ -63,7 +63,7 @@ async fn what_nobody_asks_about_any_more_inside_a_call_is_due_at_once() {
     world.providers.shop.queries([not_found()]);
     assert_eq!(outcome(&world.pay("shop", "HANDEDOVER").await), "unknown");
     let before = world.payment("shop", "HANDEDOVER").await.row.next_ask_at_ms;
-    let now_ms = world.outbound.clock.unix_ms();
+    let now_ms = world.store.time_ms();
     assert!(before.is_none_or(|at| at <= now_ms + 120_000), "in ten minutes: {before:?}");
     wait_until("a resend", async || world.providers.shop.created() > 1).await;
 }
@@ -76,8 +76,7 @@ async fn what_is_sent_again_in_the_background_must_fit_into_the_money_of_the_hou
     let money = world.limits("shop").money.clone();
     let reserved = money.reserve(50_000, Instant::now()).expect("it fits");
     // It left in an hour that is over.
-    let two_hours_ago = world.outbound.clock.unix_ms() - 2 * 60 * 60 * 1000;
-    world.lose_at("shop", "INDOUBT001", two_hours_ago).await;
+    world.lose_what_left("shop", "INDOUBT001", 2 * 60 * 60 * 1000).await;
     let id = world.payment("shop", "INDOUBT001").await.row.id;
     for _ in 0..4 {
         let asked = world.providers.shop.asked();

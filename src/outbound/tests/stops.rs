@@ -28,7 +28,7 @@ async fn a_caller_whose_payment_is_asked_about_hears_unknown_and_the_next_proces
     assert_eq!((reply.status.as_u16(), outcome(&reply)), (504, "unknown"), "{reply:?}");
     let row = world.payment("shop", "STOPPED001").await.row;
     assert_eq!(row.payment.state.as_str(), "unknown");
-    let now_ms = world.outbound.clock.unix_ms();
+    let now_ms = world.store.time_ms();
     assert!(row.next_ask_at_ms.is_some_and(|at| at <= now_ms), "the next process asks at once");
     let world = world.after_a_restart_with(CHASED, |providers| {
         providers.shop.queries([found("STOPPED001", "COMPLETED")]);
@@ -109,5 +109,5 @@ async fn questions_in_the_background_do_not_hold_up_the_stop() {
     world.stop().await;
     let row = world.payment("shop", "ASKED00001").await.row;
     assert_eq!(row.asks, 0, "a question that was dropped is none");
-    assert!(row.next_ask_at_ms.is_some_and(|at| at <= world.outbound.clock.unix_ms()));
+    assert!(row.next_ask_at_ms.is_some_and(|at| at <= world.store.time_ms()));
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, MovedClock};
 use crate::config::{Live, demo, load_text};
 use crate::json::parse_object;
 use crate::limits::{AccountLimits, InFlight, Limiters};
@@ -159,18 +159,24 @@ circuit = { failures = 0 }";
 impl World {
     /// With `settings` in both accounts.
     pub fn with(settings: &str) -> Self {
-        Self::made(Arc::new(tempfile::tempdir().expect("a folder")), settings, |_| {})
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        Self::made(folder, Clock::running(), settings, |_| {})
     }
 
     /// Another process on the same journal, after this one stopped, with providers that are `told`.
     pub async fn after_a_restart_with(self, settings: &str, told: impl FnOnce(&Providers)) -> Self {
-        let folder = self.folder.clone();
+        let (folder, clock) = (self.folder.clone(), self.outbound.clock.clone());
         self.stop().await;
         self.store.close().await.expect("closed");
-        Self::made(folder, settings, told)
+        Self::made(folder, clock, settings, told)
     }
 
-    fn made(folder: Arc<tempfile::TempDir>, settings: &str, told: impl FnOnce(&Providers)) -> Self {
+    fn made(
+        folder: Arc<tempfile::TempDir>,
+        clock: Clock,
+        settings: &str,
+        told: impl FnOnce(&Providers),
+    ) -> Self {
         let profile = folder.path().join("profile.toml");
         let text = include_str!("../../../config/providers/bluepay.toml");
         std::fs::write(&profile, text.replace("grace_seconds = 60", "grace_seconds = 0"))
@@ -187,7 +193,7 @@ impl World {
             .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let url: StoreUrl =
             format!("sqlite:{}", folder.path().join("store.db").display()).parse().expect("a URL");
-        let store = store::open(&url).expect("a store");
+        let store = store::open_by(&url, clock.clone()).expect("a store");
         let metrics = Metrics::new("0", "0");
         let providers = Arc::new(Providers::default());
         told(&providers);
@@ -199,7 +205,7 @@ impl World {
             limiters: Limiters::new(metrics.clone()),
             store: store.clone(),
             metrics: metrics.clone(),
-            clock: Clock::System,
+            clock,
             unsettled: Unsettled::default(),
             stopping: Stopping::default(),
             stranded: resolve::Said::default(),
@@ -207,6 +213,10 @@ impl World {
         let (stop, stopped) = watch::channel(false);
         let resolver = tokio::spawn(resolve::run(outbound.clone(), stopped));
         Self { outbound, providers, metrics, store, stop, resolver, folder }
+    }
+
+    pub fn clocks(&self) -> &MovedClock {
+        self.outbound.clock.moves().expect("a test's clocks")
     }
 
     /// Posts a payout and waits for its answer.
@@ -237,11 +247,12 @@ impl World {
 
     /// Leaves a payout in doubt behind, due to be asked about: its first attempt was lost, and its caller is gone.
     pub async fn lose(&self, account: &str, reference: &str) {
-        self.lose_at(account, reference, self.outbound.clock.unix_ms()).await;
+        self.lose_what_left(account, reference, 0).await;
     }
 
-    /// The same, some time ago.
-    pub async fn lose_at(&self, account: &str, reference: &str, now_ms: i64) {
+    /// The same, with an attempt that left some time ago: that time passes.
+    pub async fn lose_what_left(&self, account: &str, reference: &str, ago_ms: i64) {
+        let now_ms = self.outbound.clock.unix_ms();
         let parameters = payout(reference);
         let object = parse_object(parameters.as_bytes()).expect("JSON");
         let snapshot = self.outbound.live.load();
@@ -265,13 +276,14 @@ impl World {
             hold_ms: 60_000,
         };
         self.store.begin_sending(new).await.expect("written");
+        self.clocks().pass(ago_ms);
         let lost = Conclusion::InDoubt { reason: "reset".into() };
-        self.store.conclude(&id, 1, lost, now_ms, None, now_ms).await.expect("written");
+        self.store.conclude(&id, 1, lost, 0, None, now_ms).await.expect("written");
     }
 
     /// Makes a payment due to be asked about now, whether in doubt or accepted.
     pub async fn ask_again(&self, id: &PaymentId) {
-        self.store.hand_over(id, self.outbound.clock.unix_ms()).await.expect("written");
+        self.store.hand_over(id).await.expect("written");
     }
 
     /// Lets the resolver ask without its pauses until `done`.

@@ -1,6 +1,5 @@
 //! A running sandbox with a clock that stands still, a merchant that signs, and a socket that hides nothing.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -105,8 +104,7 @@ impl Bench {
 
     /// Moves the clock.
     pub fn pass(&self, milliseconds: i64) {
-        let Clock::Fixed(at) = &self.clock else { unreachable!("the clock is ours") };
-        at.fetch_add(milliseconds, Ordering::Relaxed);
+        self.clock.moves().expect("a test's clock").pass(milliseconds);
     }
 
     /// Lets everything settle that settles by itself.

@@ -1,7 +1,6 @@
 //! Any order of receiving, claiming, settling, waiting, restarting and operating, checked against a model that is a
 //! plain list: nothing is handed out early, late, twice or out of order, and nothing is lost.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
@@ -66,7 +65,7 @@ struct Known {
 
 struct World<'a> {
     place: &'a dyn Place,
-    store: Arc<dyn Store>,
+    store: Timed,
     /// One per case, so that a failing case leaves nothing behind for the next.
     account: String,
     now_ms: i64,
@@ -132,7 +131,7 @@ impl World<'_> {
         let mut event = event_at(&key, name.as_deref(), self.now_ms);
         event.account.clone_from(&self.account);
         let id = event.id.clone();
-        self.store.receive(event).await.expect("stored");
+        self.store.at(self.now_ms).receive(event).await.expect("stored");
         self.events.push(Known {
             id,
             key,
@@ -193,11 +192,16 @@ impl World<'_> {
         let (n, lease) = leases[chosen].clone();
         let settlement = match how {
             How::Deliver => delivered(),
-            How::Retry { pause_ms } => retry(self.now_ms + pause_ms),
+            How::Retry { pause_ms } => retry(pause_ms),
             How::Bury => dead(),
             How::Release => Settlement::Released,
         };
-        let settled = self.store.settle(&lease, settlement, self.now_ms).await.expect("settled");
+        let settled = self
+            .store
+            .at(self.now_ms)
+            .settle(&lease, settlement, self.now_ms)
+            .await
+            .expect("settled");
         let holds = self.events[n].current.as_ref() == Some(&lease);
         match settled {
             Settled::Done => assert!(holds, "an old lease settled the event"),
@@ -230,7 +234,12 @@ impl World<'_> {
     async fn discard(&mut self, which: usize) {
         let Some(n) = pick(&self.events, which) else { return };
         let selection = Selection::Ids(vec![self.events[n].id.clone()]);
-        let tally = self.store.discard(&selection, "x", self.now_ms).await.expect("discarded");
+        let tally = self
+            .store
+            .at(self.now_ms)
+            .discard(&selection, "x", self.now_ms)
+            .await
+            .expect("discarded");
         if tally.changed == 1 {
             let (was_open, was_first) = (self.events[n].open, self.is_first(n));
             let known = &mut self.events[n];
@@ -247,7 +256,7 @@ impl World<'_> {
     async fn replay(&mut self, which: usize) {
         let Some(n) = pick(&self.events, which) else { return };
         let selection = Selection::Ids(vec![self.events[n].id.clone()]);
-        let tally = self.store.replay(&selection, self.now_ms).await.expect("replayed");
+        let tally = self.store.at(self.now_ms).replay(&selection).await.expect("replayed");
         let known = &mut self.events[n];
         if !known.open {
             assert_eq!(tally.changed, 1, "a closed event is opened again");
@@ -263,7 +272,11 @@ impl World<'_> {
             self.now_ms += 4 * LEASE_MS;
             for claimed in self.claimed(100).await {
                 let n = self.position(&claimed.lease.id);
-                self.store.settle(&claimed.lease, delivered(), self.now_ms).await.expect("settled");
+                self.store
+                    .at(self.now_ms)
+                    .settle(&claimed.lease, delivered(), self.now_ms)
+                    .await
+                    .expect("settled");
                 self.events[n].open = false;
             }
         }
@@ -280,7 +293,7 @@ impl World<'_> {
     }
 
     async fn claimed(&self, limit: usize) -> Vec<Claimed> {
-        let claimed = self.store.claim(&self.account, self.now_ms, limit, LEASE_MS).await;
+        let claimed = self.store.at(self.now_ms).claim(&self.account, limit, LEASE_MS).await;
         claimed.expect("a claim")
     }
 

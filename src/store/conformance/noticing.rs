@@ -33,7 +33,7 @@ pub(in crate::store) async fn a_notification_settles_a_payment_whatever_its_stat
         assert_eq!(row.payment.status, Some(EventStatus::Succeeded));
         assert_eq!((row.notified_at_ms, row.next_ask_at_ms), (Some(T0), None));
     }
-    assert_eq!(claim(&*store, T0).await.len(), 2, "both events are to be delivered");
+    assert_eq!(claim(&store, T0).await.len(), 2, "both events are to be delivered");
 }
 
 pub(in crate::store) async fn a_repeated_notification_settles_nothing_again(place: &dyn Place) {

@@ -67,7 +67,7 @@ pub(in crate::store) async fn conclude(
     id: &PaymentId,
     conclusion: Conclusion,
 ) -> PaymentView {
-    store.conclude(id, 1, conclusion, T0, None, T0).await.expect("written down")
+    store.conclude(id, 1, conclusion, 0, None, T0).await.expect("written down")
 }
 
 pub(in crate::store) fn answered(code: i64, meaning: CodeMeaning) -> Conclusion {
@@ -82,7 +82,8 @@ pub(in crate::store) fn answered(code: i64, meaning: CodeMeaning) -> Conclusion 
 
 /// A question that is put and answered at `now_ms`.
 pub(in crate::store) fn times(now_ms: i64, next_ask_at_ms: Option<i64>) -> AskTimes {
-    AskTimes { asked_at_ms: now_ms, next_ask_at_ms, now_ms }
+    let ask_after_ms = next_ask_at_ms.map(|at_ms| at_ms - now_ms);
+    AskTimes { asked_at_ms: now_ms, ask_after_ms, now_ms }
 }
 
 pub(in crate::store) async fn view(store: &dyn Store, id: &PaymentId) -> PaymentView {
@@ -159,7 +160,8 @@ pub(in crate::store) async fn a_rejected_or_unsent_reference_may_be_used_again(p
     let begun = store.begin(payout_of("A", 9, T0)).await.expect("answered");
     let Begun::Fresh(second) = begun else { panic!("the reference is free: {begun:?}") };
     assert_eq!(second.row.generation, 2, "with other parameters too");
-    let given_up = store.give_up(&second.row.id, "no connection", T0).await.expect("allowed");
+    let given_up =
+        store.at(T0).give_up(&second.row.id, "no connection", T0).await.expect("allowed");
     assert_eq!(given_up.row.end(), Some(Final::NotSent));
     let begun = store.begin(payout("A")).await.expect("answered");
     assert!(matches!(begun, Begun::Fresh(view) if view.row.generation == 3));
@@ -171,12 +173,13 @@ pub(in crate::store) async fn a_forbidden_step_is_an_error_and_changes_nothing(p
     let store = place.open();
     let id = lost(&*store, "A").await;
     let before = view(&*store, &id).await;
-    assert_eq!(why(store.about_to_send(&id, rules(), T0).await), Forbidden::AskFirst);
-    let never = store.conclude(&id, 7, answered(10_000, CodeMeaning::Accepted), T0, None, T0).await;
+    assert_eq!(why(store.at(T0).about_to_send(&id, rules(), T0).await), Forbidden::AskFirst);
+    let never =
+        store.at(T0).conclude(&id, 7, answered(10_000, CodeMeaning::Accepted), 0, None, T0).await;
     assert!(matches!(why(never), Forbidden::NeverAnnounced { attempt: 7, last: 1 }));
     assert_eq!(view(&*store, &id).await, before);
     let nobody = PaymentId::generate(T0).expect("randomness");
-    let nothing = store.about_to_send(&nobody, rules(), T0).await;
+    let nothing = store.at(T0).about_to_send(&nobody, rules(), T0).await;
     assert_eq!(nothing, Err(JournalError::NoSuchPayment(nobody)));
 }
 
@@ -188,20 +191,27 @@ pub(in crate::store) async fn a_lost_payment_is_sent_again_only_when_it_is_prova
     let ask = |at_ms: i64| {
         let (store, id) = (store.clone(), id.clone());
         async move {
-            let asked =
-                store.asked(&id, AskedAnswer::NotFound, rules(), times(at_ms, Some(at_ms)), None);
+            let asked = store.at(at_ms).asked(
+                &id,
+                AskedAnswer::NotFound,
+                rules(),
+                times(at_ms, Some(at_ms)),
+                None,
+            );
             asked.await.expect("written down").row
         }
     };
     assert_eq!(ask(T0 + 1_000).await.payment.next(&rules()), Next::Ask);
-    let again = store.about_to_send(&id, rules(), T0 + 1_000).await;
+    let again = store.at(T0 + 1_000).about_to_send(&id, rules(), T0 + 1_000).await;
     assert_eq!(why(again), Forbidden::AskFirst, "not found once is not proof");
     let row = ask(T0 + GRACE_MS).await;
     assert_eq!((row.asks, row.payment.next(&rules())), (2, Next::Send));
     let resends: Vec<_> = (0..10)
         .map(|_| {
             let (store, id) = (store.clone(), id.clone());
-            tokio::spawn(async move { store.about_to_send(&id, rules(), T0 + GRACE_MS).await })
+            tokio::spawn(async move {
+                store.at(T0 + GRACE_MS).about_to_send(&id, rules(), T0 + GRACE_MS).await
+            })
         })
         .collect();
     let mut sent = 0;
@@ -216,8 +226,8 @@ pub(in crate::store) async fn a_lost_payment_is_handed_out_once_and_again_when_i
 ) {
     let store = place.open();
     let id = lost(&*store, "A").await;
-    let claim = |now_ms| store.claim_unknown("shop", now_ms, 10, LEASE_MS);
-    let elsewhere = store.claim_unknown("shop-2", T0, 10, LEASE_MS).await.expect("a claim");
+    let claim = |now_ms| store.at(now_ms).claim_unknown("shop", 10, LEASE_MS);
+    let elsewhere = store.at(T0).claim_unknown("shop-2", 10, LEASE_MS).await.expect("a claim");
     assert!(elsewhere.is_empty(), "it is another account's");
     let claimed = claim(T0).await.expect("a claim");
     assert_eq!(claimed.len(), 1);
@@ -225,7 +235,7 @@ pub(in crate::store) async fn a_lost_payment_is_handed_out_once_and_again_when_i
     assert!(claim(T0).await.expect("a claim").is_empty(), "somebody asks already");
     let unclear = AskedAnswer::Unclear { reason: "status 500".into() };
     let next = Some(T0 + 90_000);
-    store.asked(&id, unclear, rules(), times(T0, next), None).await.expect("written down");
+    store.at(T0).asked(&id, unclear, rules(), times(T0, next), None).await.expect("written down");
     assert!(claim(T0 + 89_999).await.expect("a claim").is_empty(), "not before it is due");
     assert_eq!(claim(T0 + 90_000).await.expect("a claim").len(), 1);
     let dead = T0 + 90_000 + LEASE_MS;
@@ -242,16 +252,26 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
         currency: None,
         answer: Some(StoredAnswer { status: 200, body: "{}".into() }),
     };
-    let asked =
-        store.asked(&id, found(EventStatus::Pending), rules(), times(T0, Some(T0 + 5)), None);
+    let asked = store.at(T0).asked(
+        &id,
+        found(EventStatus::Pending),
+        rules(),
+        times(T0, Some(T0 + 5)),
+        None,
+    );
     let row = asked.await.expect("written down").row;
     assert_eq!((row.end(), row.settled_at_ms), (Some(Final::Accepted), Some(T0)));
     assert!(row.amount_differs, "it was found with another amount");
     assert_eq!(row.next_ask_at_ms, Some(T0 + 5), "what became of it is still to be asked");
     let view = view(&*store, &id).await;
     assert_eq!((view.answer.is_some(), view.answer_from_query), (true, true));
-    let asked =
-        store.asked(&id, found(EventStatus::Succeeded), rules(), times(T0 + 5, Some(T0 + 9)), None);
+    let asked = store.at(T0 + 5).asked(
+        &id,
+        found(EventStatus::Succeeded),
+        rules(),
+        times(T0 + 5, Some(T0 + 9)),
+        None,
+    );
     let row = asked.await.expect("written down").row;
     let unnoticed = Some(T0 + 5 + HOUR_MS);
     assert_eq!(row.next_ask_at_ms, unnoticed, "only its caller was told, unless the provider does");
@@ -271,7 +291,7 @@ pub(in crate::store) async fn an_accepted_payment_without_a_notification_is_aske
     let silent_id = silent.id.clone();
     store.begin_sending(silent).await.expect("written down");
     conclude(&*store, &silent_id, answered(10_000, CodeMeaning::Accepted)).await;
-    let claim = |now_ms| store.claim_unnoticed("shop", now_ms, 10, LEASE_MS);
+    let claim = |now_ms| store.at(now_ms).claim_unnoticed("shop", 10, LEASE_MS);
     assert!(claim(T0 + HOUR_MS - 1).await.expect("a claim").is_empty(), "there is time");
     let claimed = claim(T0 + HOUR_MS).await.expect("a claim");
     let ids: Vec<_> = claimed.into_iter().map(|view| view.row.id).collect();
@@ -299,8 +319,8 @@ pub(in crate::store) async fn a_frozen_account_begins_and_sends_nothing(place: &
     let paid = sending(&*store, "P").await;
     conclude(&*store, &paid, answered(10_000, CodeMeaning::Accepted)).await;
     // By another process, as `countersign freeze` does it.
-    place.open().freeze("shop", "fraud?", T0).await.expect("frozen");
-    let sent = store.about_to_send(&id, rules(), T0).await;
+    place.open().at(T0).freeze("shop", "fraud?", T0).await.expect("frozen");
+    let sent = store.at(T0).about_to_send(&id, rules(), T0).await;
     assert!(matches!(sent, Err(JournalError::Frozen(freeze)) if freeze.reason == "fraud?"));
     let begun = store.begin(payout("B")).await.expect("answered");
     assert!(matches!(begun, Begun::Frozen(_)), "{begun:?}");
@@ -309,7 +329,7 @@ pub(in crate::store) async fn a_frozen_account_begins_and_sends_nothing(place: &
     assert_eq!(store.freezes().await.expect("a read").len(), 1);
     assert_eq!(store.unfreeze("shop").await, Ok(true));
     assert_eq!(store.unfreeze("shop").await, Ok(false));
-    assert_eq!(store.about_to_send(&id, rules(), T0).await, Ok(1));
+    assert_eq!(store.at(T0).about_to_send(&id, rules(), T0).await, Ok(1));
 }
 
 pub(in crate::store) async fn a_closed_journal_begins_nothing(place: &dyn Place) {
@@ -336,12 +356,12 @@ pub(in crate::store) async fn what_left_lately_is_added_up_and_what_came_to_noth
     let mut void = payout("G");
     (void.operation, void.amount_minor) = ("payment_void".into(), None);
     store.begin_sending(void).await.expect("written down");
-    let mut huge = payout_of("H", i64::MAX, T0 + 600_000);
+    let mut huge = payout_of("H", i64::MAX, T0);
     huge.account = "shop-2".into();
-    store.begin_sending(huge).await.expect("written down");
-    let mut huge = payout_of("I", i64::MAX, T0 + 600_001);
+    store.at(T0 + 600_000).begin_sending(huge).await.expect("written down");
+    let mut huge = payout_of("I", i64::MAX, T0);
     huge.account = "shop-2".into();
-    store.begin_sending(huge).await.expect("written down");
+    store.at(T0 + 600_001).begin_sending(huge).await.expect("written down");
     let spent = async |since_ms| {
         let mut spent = store.spendings(since_ms).await.expect("a read");
         spent.sort_by_key(|spending| spending.at_ms);

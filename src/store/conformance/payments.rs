@@ -93,7 +93,7 @@ async fn follow(place: &dyn Place, reference: &str, acts: Vec<Act>) -> Result<()
         let Some(input) = input(&act, now_ms) else { continue };
         let expected = step(&model, input, &rules(), now_ms);
         let key = format!("{reference}-{number}");
-        let done = perform(&*store, &id, reference, &key, &act, now_ms).await;
+        let done = perform(store.at(now_ms), &id, reference, &key, &act, now_ms).await;
         match (&expected, done) {
             (Ok(expected), Ok(())) => model = expected.payment,
             (Err(why), Err(JournalError::Forbidden { why: told, .. })) => {
@@ -133,7 +133,7 @@ async fn perform(
     now_ms: i64,
 ) -> Result<(), JournalError> {
     let conclude = async |attempt, conclusion| {
-        store.conclude(id, attempt, conclusion, now_ms, None, now_ms).await.map(|_| ())
+        store.conclude(id, attempt, conclusion, 0, None, now_ms).await.map(|_| ())
     };
     let reason = || "a reason".to_owned();
     match *act {
@@ -159,7 +159,7 @@ async fn perform(
                 },
             };
             let asked_at_ms = now_ms - ago_ms;
-            let times = AskTimes { asked_at_ms, next_ask_at_ms: None, now_ms };
+            let times = AskTimes { asked_at_ms, ask_after_ms: None, now_ms };
             store.asked(id, answer, rules(), times, None).await.map(|_| ())
         }
         Act::Notify { status } => {

@@ -9,13 +9,14 @@ pub(in crate::store) async fn a_repeated_notification_is_stored_once_and_counted
     let store = place.open();
     let first = stored(&*store, "k", Some("A")).await;
     for n in 1..=3 {
-        let again = store.receive(event_at("k", Some("A"), T0 + n)).await.expect("a repetition");
+        let again =
+            store.at(T0 + n).receive(event_at("k", Some("A"), T0 + n)).await.expect("a repetition");
         assert_eq!(again, Received::Duplicate { id: first.clone(), same_text: true });
     }
     let row = row(&*store, &first).await;
     assert_eq!((row.duplicates, row.last_seen_at_ms), (3, T0 + 3));
     assert_eq!(row.received_at_ms, T0, "the first one counts");
-    assert_eq!(claim_ids(&*store, T0 + 9).await, [first], "it is delivered once");
+    assert_eq!(claim_ids(&store, T0 + 9).await, [first], "it is delivered once");
 }
 
 pub(in crate::store) async fn the_same_key_with_another_text_is_told_apart(place: &dyn Place) {
@@ -33,7 +34,7 @@ pub(in crate::store) async fn two_accounts_do_not_share_their_keys(place: &dyn P
     let mut other = event("k", Some("A"));
     other.account = "shop-2".into();
     assert_eq!(store.receive(other).await.expect("stored"), Received::Stored);
-    let claimed = store.claim("shop-2", T0, 10, LEASE_MS).await.expect("a claim");
+    let claimed = store.at(T0).claim("shop-2", 10, LEASE_MS).await.expect("a claim");
     assert_eq!(claimed.len(), 1, "another account's event with this reference is not in the way");
 }
 
@@ -64,7 +65,7 @@ pub(in crate::store) async fn a_parked_event_is_a_dead_letter_and_is_not_deliver
     let id = parked.id.clone();
     assert_eq!(store.receive(parked).await.expect("stored"), Received::Stored);
     let next = stored(&*store, "k2", Some("A")).await;
-    assert_eq!(claim_ids(&*store, T0).await, [next], "it is not in the way of the next event");
+    assert_eq!(claim_ids(&store, T0).await, [next], "it is not in the way of the next event");
     let row = row(&*store, &id).await;
     assert_eq!(row.state, EventState::Dead);
     assert_eq!(row.last_error.as_deref(), Some("param is not JSON"));
@@ -101,7 +102,7 @@ pub(in crate::store) async fn acknowledged_events_are_there_after_a_restart(plac
     drop(store);
     let store = place.open();
     assert_eq!(listed(&*store, &Filter::default()).await, [second, first.clone()]);
-    assert_eq!(claim_ids(&*store, T0).await, [first], "and the order is still known");
+    assert_eq!(claim_ids(&store, T0).await, [first], "and the order is still known");
     let again = store.receive(event("k1", Some("A"))).await.expect("a repetition");
     assert!(matches!(again, Received::Duplicate { .. }), "and the keys are");
 }

@@ -1,7 +1,8 @@
 //! After a crash, and years later: what dead processes leave behind, what operators see, what is removed.
 
 use super::super::{
-    Begun, Conclusion, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, Recovered,
+    Begun, Conclusion, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, Received, Recovered,
+    Retention,
 };
 use super::paying::{
     HOLD_MS, answered, conclude, lost, payout, payout_of, rules, sending, state, view,
@@ -20,11 +21,11 @@ pub(in crate::store) async fn what_a_dead_process_was_sending_is_unknown(place: 
     drop(store);
 
     let store = place.open();
-    let recovered = store.recover(T0 + 1).await.expect("recovered");
+    let recovered = store.at(T0 + 1).recover(T0 + 1).await.expect("recovered");
     assert_eq!(recovered, Recovered { unknown: 1, closed: 1, under_way: 0 });
     assert_eq!(state(&*store, &on_its_way).await, State::Unknown { attempt: 1, since_ms: T0 + 1 });
     assert_eq!(state(&*store, &begun).await, State::Settled(Final::NotSent));
-    let claimed = store.claim_unknown("shop", T0 + 1, 10, LEASE_MS).await.expect("a claim");
+    let claimed = store.at(T0 + 1).claim_unknown("shop", 10, LEASE_MS).await.expect("a claim");
     assert_eq!(claimed.len(), 1, "it is to be asked about at once");
     let begun = store.begin(payout("B")).await.expect("answered");
     assert!(matches!(begun, Begun::Fresh(_)), "what was never sent may be begun again");
@@ -37,29 +38,29 @@ pub(in crate::store) async fn what_a_dead_process_was_asking_about_is_asked_abou
 ) {
     let store = place.open();
     lost(&*store, "A").await;
-    let claimed = store.claim_unknown("shop", T0, 10, HOUR_MS).await.expect("a claim");
+    let claimed = store.at(T0).claim_unknown("shop", 10, HOUR_MS).await.expect("a claim");
     assert_eq!(claimed.len(), 1);
     let living = place.open();
-    living.recover(T0 + 1).await.expect("recovered");
-    let claimed = living.claim_unknown("shop", T0 + 1, 10, HOUR_MS).await.expect("a claim");
+    living.at(T0 + 1).recover(T0 + 1).await.expect("recovered");
+    let claimed = living.at(T0 + 1).claim_unknown("shop", 10, HOUR_MS).await.expect("a claim");
     assert!(claimed.is_empty(), "the other process lives, and asks");
     store.close().await.expect("closed");
     drop(store);
-    living.recover(T0 + 1).await.expect("recovered");
-    let claimed = living.claim_unknown("shop", T0 + 1, 10, HOUR_MS).await.expect("a claim");
+    living.at(T0 + 1).recover(T0 + 1).await.expect("recovered");
+    let claimed = living.at(T0 + 1).claim_unknown("shop", 10, HOUR_MS).await.expect("a claim");
     assert_eq!(claimed.len(), 1, "nobody else will");
-    living.recover(T0 + 2).await.expect("recovered");
-    let claimed = living.claim_unknown("shop", T0 + 2, 10, HOUR_MS).await.expect("a claim");
+    living.at(T0 + 2).recover(T0 + 2).await.expect("recovered");
+    let claimed = living.at(T0 + 2).claim_unknown("shop", 10, HOUR_MS).await.expect("a claim");
     assert!(claimed.is_empty(), "it is ours now, and claimed");
 }
 
 pub(in crate::store) async fn what_a_living_process_is_sending_is_left_alone(place: &dyn Place) {
     let (old, new) = (place.open(), place.open());
     let id = sending(&*old, "A").await;
-    let recovered = new.recover(T0 + HOLD_MS - 1).await.expect("recovered");
+    let recovered = new.at(T0 + HOLD_MS - 1).recover(T0 + HOLD_MS - 1).await.expect("recovered");
     assert_eq!(recovered, Recovered { under_way: 1, ..Recovered::default() });
     assert_eq!(state(&*new, &id).await, State::Sending { attempt: 1 });
-    let recovered = new.recover(T0 + HOLD_MS).await.expect("recovered");
+    let recovered = new.at(T0 + HOLD_MS).recover(T0 + HOLD_MS).await.expect("recovered");
     assert_eq!(recovered.unknown, 1, "it lives, but it has not been heard of for too long");
     let view = conclude(&*old, &id, answered(10_000, CodeMeaning::Accepted)).await;
     assert_eq!(view.row.end(), Some(Final::Accepted), "its late answer still counts");
@@ -69,9 +70,17 @@ pub(in crate::store) async fn a_step_begins_the_hold_anew(place: &dyn Place) {
     let store = place.open();
     let id = sending(&*store, "A").await;
     let not_sent = Conclusion::NotSent { reason: "refused".into() };
-    store.conclude(&id, 1, not_sent, T0, None, T0 + 30_000).await.expect("written down");
-    assert_eq!(store.about_to_send(&id, rules(), T0 + 60_000).await, Ok(2));
-    let recovered = store.recover(T0 + 60_000 + HOLD_MS - 1).await.expect("recovered");
+    store
+        .at(T0 + 30_000)
+        .conclude(&id, 1, not_sent, 0, None, T0 + 30_000)
+        .await
+        .expect("written down");
+    assert_eq!(store.at(T0 + 60_000).about_to_send(&id, rules(), T0 + 60_000).await, Ok(2));
+    let recovered = store
+        .at(T0 + 60_000 + HOLD_MS - 1)
+        .recover(T0 + 60_000 + HOLD_MS - 1)
+        .await
+        .expect("recovered");
     assert_eq!(recovered.under_way, 1);
 }
 
@@ -84,8 +93,8 @@ pub(in crate::store) async fn hundreds_of_payments_of_a_dead_process_are_recover
     }
     store.close().await.expect("closed");
     let store = place.open();
-    assert_eq!(store.recover(T0).await.expect("recovered").unknown, 450);
-    assert_eq!(store.recover(T0).await.expect("recovered"), Recovered::default(), "once");
+    assert_eq!(store.at(T0).recover(T0).await.expect("recovered").unknown, 450);
+    assert_eq!(store.at(T0).recover(T0).await.expect("recovered"), Recovered::default(), "once");
 }
 
 pub(in crate::store) async fn every_open_case_is_listed_with_its_history(place: &dyn Place) {
@@ -155,13 +164,46 @@ pub(in crate::store) async fn a_sweep_removes_only_settled_payments_and_none_for
     conclude(&*store, &paid, answered(10_000, CodeMeaning::Accepted)).await;
     let open = lost(&*store, "B").await;
     let week = T0 + PAYMENTS_KEPT_MIN_MS;
-    assert_eq!(store.sweep_payments(week, 0).await, Ok(0), "a week is promised");
+    assert_eq!(store.at(week).sweep_payments(0).await, Ok(0), "a week is promised");
     view(&*store, &paid).await;
-    assert_eq!(store.sweep_payments(week + 1, 0).await, Ok(1));
+    assert_eq!(store.at(week + 1).sweep_payments(0).await, Ok(1));
     assert!(store.payment(&paid).await.expect("a read").is_none());
     view(&*store, &open).await;
     let begun = store.begin(payout_of("A", 7, week)).await.expect("answered");
     assert!(matches!(begun, Begun::Fresh(view) if view.row.generation == 1), "it is forgotten");
+}
+
+pub(in crate::store) async fn a_wall_clock_that_jumps_makes_nothing_old(place: &dyn Place) {
+    const DAY_MS: i64 = 24 * HOUR_MS;
+    const KEPT: Retention =
+        Retention { delivered_ms: DAY_MS, dead_ms: 2 * DAY_MS, seen_ms: 3 * DAY_MS };
+    let mut store = place.open();
+    let paid = sending(&*store, "A").await;
+    conclude(&*store, &paid, answered(10_000, CodeMeaning::Accepted)).await;
+    let event = stored(&*store, "k", None).await;
+    let claimed = claim_one(&store, T0).await;
+    store.at(T0).settle(&claimed.lease, delivered(), T0).await.expect("settled");
+    for jump_ms in [400 * DAY_MS, -800 * DAY_MS, 1_200 * DAY_MS] {
+        store.clocks().jump(jump_ms);
+        for _ in 0..2 {
+            assert_eq!(store.sweep_payments(0).await, Ok(0));
+            assert_eq!(store.sweep(KEPT).await.map(|swept| (swept.events, swept.keys)), Ok((0, 0)));
+            store.close().await.expect("closed");
+            store = place.open();
+        }
+        let begun = store.begin(payout("A")).await.expect("answered");
+        assert!(matches!(begun, Begun::Known(_)), "it was paid: {begun:?}");
+        assert_eq!(store.spendings(T0).await.expect("a read").len(), 1, "it left just now");
+    }
+    // What is received after the jump has its date, and is kept as long.
+    let later = store.clock.unix_ms();
+    assert_eq!(later, T0 + 800 * DAY_MS);
+    assert_eq!(store.at(T0 + DAY_MS + 1).sweep(KEPT).await.map(|swept| swept.events), Ok(1));
+    let again = store.receive(event_at("k", None, later)).await.expect("acknowledged");
+    assert_eq!(again, Received::Duplicate { id: event, same_text: true });
+    let until = T0 + DAY_MS + 1 + KEPT.seen_ms;
+    assert_eq!(store.at(until).sweep(KEPT).await.map(|swept| swept.keys), Ok(0));
+    assert_eq!(store.at(until + 1).sweep(KEPT).await.map(|swept| swept.keys), Ok(1));
 }
 
 pub(in crate::store) async fn odd_texts_come_back_as_they_were(place: &dyn Place) {

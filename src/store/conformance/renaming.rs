@@ -48,7 +48,7 @@ pub(in crate::store) async fn a_renamed_account_knows_the_payments_of_its_former
     let begun = other.begin(payout_by("shop", "REFUSED")).await.expect("answered");
     assert!(matches!(begun, Begun::Known(_)), "what was begun under the new name counts too");
 
-    let claimed = store.claim_unknown("shop-th", T0, 10, LEASE_MS).await.expect("a claim");
+    let claimed = store.claim_unknown("shop-th", 10, LEASE_MS).await.expect("a claim");
     let claimed: Vec<_> = claimed.iter().map(|view| (&view.row.id, &*view.row.account)).collect();
     assert_eq!(claimed, [(&lost, "shop-th")]);
     let owed = store.owed_events("shop-th", 10).await.expect("a read");
@@ -138,7 +138,7 @@ pub(in crate::store) async fn events_of_a_former_name_keep_their_order_and_their
         .discard(&crate::store::Selection::Ids(vec![closed]), "test", T0)
         .await
         .expect("discarded");
-    store.sweep(T0 + 1, keep).await.expect("swept");
+    store.at(T0 + 1).sweep(keep).await.expect("swept");
     know(&*store, &[("shop-th", &["shop"])]).await;
     let by = |key: &str| NewEvent { account: "shop-th".into(), ..event(key, Some("A")) };
     for key in ["k1", "k0"] {
@@ -152,7 +152,7 @@ pub(in crate::store) async fn events_of_a_former_name_keep_their_order_and_their
     let counts: Vec<_> = counts.iter().filter(|it| it.pending > 0).collect();
     assert_eq!((&*counts[0].account, counts[0].pending, counts.len()), ("shop-th", 2, 1));
     assert_eq!(store.next_due("shop-th").await.expect("a read"), Some(T0));
-    let claim = async || store.claim("shop-th", T0, 10, LEASE_MS).await.expect("a claim");
+    let claim = async || store.claim("shop-th", 10, LEASE_MS).await.expect("a claim");
     let mut claimed = claim().await;
     assert_eq!(claimed.len(), 1, "one of a reference at a time: {claimed:?}");
     let event = claimed.remove(0);

@@ -1,11 +1,11 @@
 //! What makes an unknown outcome known, and the event that is stored with it.
 
-use super::super::{
-    Announce, AskTimes, AskedAnswer, Closure, Conclusion, JournalError, Notice, PaymentRow,
+use super::super::{Announce, AskedAnswer, Closure, Conclusion, JournalError, Notice, PaymentRow};
+use super::paying::{
+    GRACE_MS, HOLD_MS, answered, conclude, lost, rules, sending, state, times, view,
 };
-use super::paying::{answered, conclude, lost, rules, sending, state, times, view};
 use super::*;
-use crate::payment::{Final, Forbidden, Ruling, State};
+use crate::payment::{Final, Forbidden, Next, Ruling, State};
 use crate::provider::{CodeMeaning, EventStatus};
 
 fn found() -> AskedAnswer {
@@ -36,15 +36,15 @@ pub(in crate::store) async fn the_event_of_a_resolved_payment_is_stored_with_the
 ) {
     let store = place.open();
     let asked = lost(&*store, "ASKED").await;
-    let row = store.asked(&asked, found(), rules(), times(T0, None), telling("k1")).await;
+    let row = store.at(T0).asked(&asked, found(), rules(), times(T0, None), telling("k1")).await;
     assert!(row.expect("written down").row.just_resolved);
     let answered_late = lost(&*store, "ANSWERED").await;
     let accepted = answered(10_000, CodeMeaning::Accepted);
-    let row = store.conclude(&answered_late, 1, accepted, T0, telling("k2"), T0).await;
+    let row = store.at(T0).conclude(&answered_late, 1, accepted, 0, telling("k2"), T0).await;
     assert!(row.expect("written down").row.just_resolved);
     let ruled = lost(&*store, "RULED").await;
     let closure = by_hand(Ruling::Rejected);
-    let row = store.close_case(&ruled, closure, rules(), telling("k3"), T0).await;
+    let row = store.at(T0).close_case(&ruled, closure, rules(), telling("k3"), T0).await;
     assert!(row.expect("written down").row.just_resolved);
     // What was acknowledged is there after a kill: nothing is left to a later write.
     store.close().await.expect("closed");
@@ -65,10 +65,10 @@ pub(in crate::store) async fn a_step_whose_event_cannot_be_stored_is_not_taken(p
         event.id = taken;
         Some(event)
     }));
-    let asked = store.asked(&id, found(), rules(), times(T0, Some(T0)), clash).await;
+    let asked = store.at(T0).asked(&id, found(), rules(), times(T0, Some(T0)), clash).await;
     assert!(matches!(asked, Err(JournalError::Store(_))), "{asked:?}");
     assert_eq!(state(&*store, &id).await, State::Unknown { attempt: 1, since_ms: T0 });
-    let again = store.asked(&id, found(), rules(), times(T0, None), telling("new")).await;
+    let again = store.at(T0).asked(&id, found(), rules(), times(T0, None), telling("new")).await;
     assert!(again.expect("written down").row.just_resolved, "the next question tells it");
     assert_eq!(events(&*store).await, 2);
 }
@@ -77,17 +77,19 @@ pub(in crate::store) async fn what_is_no_news_makes_no_event(place: &dyn Place) 
     let store = place.open();
     let id = sending(&*store, "A").await;
     let accepted = answered(10_000, CodeMeaning::Accepted);
-    let view = store.conclude(&id, 1, accepted, T0, telling("k1"), T0).await.expect("written");
+    let view =
+        store.at(T0).conclude(&id, 1, accepted, 0, telling("k1"), T0).await.expect("written");
     assert!(!view.row.just_resolved, "its caller is told, it was never in doubt");
     let id = lost(&*store, "B").await;
     let unclear = AskedAnswer::Unclear { reason: "no answer".into() };
     for answer in [AskedAnswer::NotFound, unclear] {
-        let asked = store.asked(&id, answer, rules(), times(T0, Some(T0)), telling("k2")).await;
+        let asked =
+            store.at(T0).asked(&id, answer, rules(), times(T0, Some(T0)), telling("k2")).await;
         assert!(!asked.expect("written down").row.just_resolved);
     }
     assert_eq!(events(&*store).await, 0);
     for _ in 0..2 {
-        let asked = store.asked(&id, found(), rules(), times(T0, None), telling("k3")).await;
+        let asked = store.at(T0).asked(&id, found(), rules(), times(T0, None), telling("k3")).await;
         asked.expect("written down");
     }
     assert_eq!(events(&*store).await, 1, "the second answer says nothing new");
@@ -115,13 +117,18 @@ pub(in crate::store) async fn a_notification_resolves_what_is_in_doubt_once(plac
 pub(in crate::store) async fn only_a_payment_in_doubt_is_settled_by_hand(place: &dyn Place) {
     let store = place.open();
     let settle = async |id, ruling| {
-        store.close_case(id, by_hand(ruling), rules(), None, T0).await.map(|view| view.row.end())
+        store
+            .at(T0)
+            .close_case(id, by_hand(ruling), rules(), None, T0)
+            .await
+            .map(|view| view.row.end())
     };
     let under_way = sending(&*store, "A").await;
     // As the command does it: another process, which looks for dead ones first.
     let elsewhere = place.open();
-    elsewhere.recover(T0).await.expect("looked through");
-    let refused = elsewhere.close_case(&under_way, by_hand(Ruling::Rejected), rules(), None, T0);
+    elsewhere.at(T0).recover(T0).await.expect("looked through");
+    let refused =
+        elsewhere.at(T0).close_case(&under_way, by_hand(Ruling::Rejected), rules(), None, T0);
     let on_its_way = Forbidden::OnItsWay { attempt: 1 };
     assert!(
         matches!(refused.await, Err(JournalError::Forbidden { why, .. }) if why == on_its_way),
@@ -137,26 +144,31 @@ pub(in crate::store) async fn only_a_payment_in_doubt_is_settled_by_hand(place: 
     assert_eq!(last.detail.as_deref(), Some("rejected: the bank says so"));
 }
 
-pub(in crate::store) async fn a_clock_set_back_by_hours_holds_up_no_question(place: &dyn Place) {
+pub(in crate::store) async fn a_wall_clock_that_jumps_brings_no_resend_forward_and_no_question(
+    place: &dyn Place,
+) {
     let store = place.open();
-    let later = T0 + 5 * HOUR_MS;
     let id = lost(&*store, "A").await;
-    let unclear = || AskedAnswer::Unclear { reason: "no answer".into() };
-    let ask_later = |at_ms| AskTimes {
-        asked_at_ms: at_ms,
-        next_ask_at_ms: Some(at_ms + 60_000),
-        now_ms: at_ms,
+    let ask = async |at_ms| {
+        let asked = store.at(at_ms).asked(
+            &id,
+            AskedAnswer::NotFound,
+            rules(),
+            times(at_ms, Some(at_ms + 60_000)),
+            None,
+        );
+        asked.await.expect("written down").row.payment.next(&rules())
     };
-    let claim = async |store: &dyn Store, now_ms| {
-        store.claim_unknown("shop", now_ms, 10, LEASE_MS).await.expect("a claim").len()
-    };
-    assert_eq!(claim(&*store, later).await, 1);
-    store.asked(&id, unclear(), rules(), ask_later(later), None).await.expect("written down");
-    assert_eq!(claim(&*store, later + 1).await, 0, "its pause is not over");
-    assert_eq!(claim(&*store, T0).await, 1, "the clock was set back by five hours");
-    store.asked(&id, unclear(), rules(), ask_later(later), None).await.expect("written down");
-    let restarted = place.open();
-    assert_eq!(claim(&*restarted, T0).await, 1, "it was set back before the start");
-    store.asked(&id, unclear(), rules(), ask_later(T0), None).await.expect("written down");
-    assert_eq!(claim(&*place.open(), T0).await, 0, "a pause that may be is kept");
+    assert_eq!(ask(T0 + 2_000).await, Next::Ask);
+    for jump_ms in [HOUR_MS, -5 * HOUR_MS, 400 * 24 * HOUR_MS] {
+        store.clocks().jump(jump_ms);
+        assert_eq!(ask(T0 + 2_800).await, Next::Ask, "the grace period is not over");
+        let claimed = store.at(T0 + 62_799).claim_unknown("shop", 10, LEASE_MS).await;
+        assert!(claimed.expect("a claim").is_empty(), "its pause is not over");
+        let found = place.open().at(T0 + HOLD_MS - 1).recover(T0).await.expect("looked through");
+        assert_eq!(found.unknown, 0);
+    }
+    assert_eq!(ask(T0 + GRACE_MS).await, Next::Send);
+    let due = store.at(T0 + GRACE_MS + 60_000).claim_unknown("shop", 10, LEASE_MS).await;
+    assert_eq!(due.expect("a claim").len(), 1, "nor is it longer");
 }

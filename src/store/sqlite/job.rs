@@ -5,17 +5,25 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::time::StoreTime;
 use crate::store::StoreError;
 
-/// What a writing call works with: the open transaction, and a place to say what became due.
+/// What a writing call works with: the open transaction, the time, and a place to say what became due.
 pub(super) struct Work<'a> {
     pub(super) connection: &'a Connection,
+    pub(super) time: &'a StoreTime,
+    /// Store time.
+    pub(super) now_ms: i64,
     woken: &'a mut BTreeSet<String>,
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(connection: &'a Connection, woken: &'a mut BTreeSet<String>) -> Self {
-        Self { connection, woken }
+    pub(super) fn new(
+        connection: &'a Connection,
+        time: &'a StoreTime,
+        woken: &'a mut BTreeSet<String>,
+    ) -> Self {
+        Self { connection, time, now_ms: time.now_ms(), woken }
     }
 
     /// Once this is committed, whoever listens to `key` (an account's deliveries, a payment) is told to look.

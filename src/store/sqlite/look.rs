@@ -29,6 +29,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::clock::Clock;
     use crate::store::SqliteStore;
     use crate::store::conformance::paying::payout;
     use crate::store::{Journal, Store};
@@ -44,7 +45,7 @@ mod tests {
         let path = place.path().join("a store%20.db");
         assert_eq!(look(&path, &[]), Ok(None));
         assert!(names(place.path()).is_empty(), "nothing was made");
-        let store = SqliteStore::open(&path).expect("opened");
+        let store = SqliteStore::open(&path, Clock::System).expect("opened");
         store.begin_sending(payout("A")).await.expect("written down");
         let beside = look(&path, &[]).expect("read").expect("a store");
         assert_eq!(beside.left_behind[0].open, 1, "{beside:?}");

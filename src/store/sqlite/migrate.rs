@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_trace.sql"),
     include_str!("migrations/0004_owed.sql"),
     include_str!("migrations/0005_place.sql"),
+    include_str!("migrations/0006_time.sql"),
 ];
 
 /// "CSgn".

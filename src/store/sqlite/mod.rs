@@ -12,6 +12,7 @@ mod look;
 mod migrate;
 mod names;
 mod readers;
+mod time;
 mod transaction;
 mod wake;
 mod writer;
@@ -19,7 +20,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -31,11 +31,13 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::{Reason, Store, StoreError};
+use crate::clock::Clock;
 use connect::FileIdentity;
 use holder::Role;
 use job::{Call, Job, Work};
 pub(super) use look::look;
 use readers::Readers;
+use time::StoreTime;
 use wake::Wake;
 use writer::{Counters, Shared, Writer};
 
@@ -57,8 +59,6 @@ pub struct SqliteStore {
     readers: Mutex<Option<Arc<Readers>>>,
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    /// The latest time each account claimed at, to notice a clock that was set back.
-    claimed_at: Mutex<HashMap<String, i64>>,
 }
 
 /// How much the writer has done since the store was opened.
@@ -74,9 +74,9 @@ pub struct Activity {
 
 impl SqliteStore {
     /// Opens the file at `path` for a process that makes payments; creates it (and its directory) for this user only when
-    /// it is missing.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let store = Self::start(path, connect::create(path)?, Role::Sidecar)?;
+    /// it is missing. Store time passes as the uptime of `clock` does.
+    pub fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let store = Self::start(path, connect::create(path)?, clock, Role::Sidecar)?;
         if let Err(error) = store.shared.holder() {
             // The first payment tries again, and is refused when it fails then.
             tracing::warn!(%error, "commands cannot see that this process uses the store");
@@ -85,15 +85,23 @@ impl SqliteStore {
     }
 
     /// Opens the file at `path` for a command beside that process, if there is one. What is missing or older is an error.
-    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
-        Self::start(path, connect::existing(path)?, Role::Command)
+    pub fn open_existing(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        Self::start(path, connect::existing(path)?, clock, Role::Command)
     }
 
-    fn start(path: &Path, connection: Connection, role: Role) -> Result<Self, StoreError> {
+    fn start(
+        path: &Path,
+        mut connection: Connection,
+        clock: Clock,
+        role: Role,
+    ) -> Result<Self, StoreError> {
+        let time = StoreTime::resume(&mut connection, clock, role);
+        let time = time.map_err(|error| failure::explain(&error))?;
         let identity = FileIdentity::of(path).map_err(|error| cannot_open(path, &error))?;
         let readers = Readers::start(path)?;
         let shared = Arc::new(Shared {
             path: path.to_owned(),
+            time,
             wake: Wake::default(),
             counters: Counters::default(),
             closing: AtomicBool::new(false),
@@ -112,7 +120,6 @@ impl SqliteStore {
             readers: Mutex::new(Some(Arc::new(readers))),
             shared,
             writer: Mutex::new(Some(thread)),
-            claimed_at: Mutex::default(),
         })
     }
 
@@ -181,6 +188,10 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
+    fn time_ms(&self) -> i64 {
+        self.shared.time.now_ms()
+    }
+
     async fn probe(&self) -> Result<(), StoreError> {
         self.write(|work| {
             let sql = "UPDATE store_probe SET probes = probes + 1";
@@ -194,6 +205,11 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
+        // A command that only looks need not wait for another process that is writing.
+        if lock(&self.shared.holder).is_some() {
+            // Where it cannot be written, a little time is not counted.
+            let _ = self.write(|work| work.time.keep_now(work.connection)).await;
+        }
         self.shared.closing.store(true, Ordering::Release);
         // Any call makes the writer look; if the queue is full it looks anyway.
         let (nudge, _) = Call::new(|_: &mut Work<'_>| Ok(()));

@@ -6,17 +6,19 @@ use rusqlite::Connection;
 
 use super::failure;
 use super::job::{Job, Work};
+use super::time::StoreTime;
 use crate::store::StoreError;
 
 pub(super) fn run_all(
     connection: &Connection,
     batch: &mut [Box<dyn Job>],
+    time: &StoreTime,
     woken: &mut BTreeSet<String>,
 ) -> Result<Vec<Result<(), StoreError>>, Failed> {
     execute(connection, "BEGIN IMMEDIATE")?;
     let mut outcomes = Vec::with_capacity(batch.len());
     for job in batch {
-        outcomes.push(run_one(connection, job.as_mut(), woken)?);
+        outcomes.push(run_one(connection, job.as_mut(), time, woken)?);
     }
     execute(connection, "COMMIT").map_err(Failed::Commit)?;
     Ok(outcomes)
@@ -40,10 +42,11 @@ impl From<rusqlite::Error> for Failed {
 fn run_one(
     connection: &Connection,
     job: &mut dyn Job,
+    time: &StoreTime,
     woken: &mut BTreeSet<String>,
 ) -> rusqlite::Result<Result<(), StoreError>> {
     execute(connection, "SAVEPOINT job")?;
-    let outcome = match job.run(&mut Work::new(connection, woken)) {
+    let outcome = match job.run(&mut Work::new(connection, time, woken)) {
         Ok(()) => Ok(()),
         Err(error) if failure::concerns_everyone(&error) || connection.is_autocommit() => {
             return Err(error);

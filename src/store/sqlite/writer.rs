@@ -16,6 +16,7 @@ use super::failure;
 use super::files::{Files, Found};
 use super::holder::{self, Holder, Role};
 use super::job::Job;
+use super::time::StoreTime;
 use super::transaction::{Failed, run_all};
 use super::wake::Wake;
 use crate::store::{Reason, StoreError};
@@ -46,6 +47,7 @@ pub(super) struct Counters {
 /// What the writer shares with the rest of the store.
 pub(super) struct Shared {
     pub(super) path: PathBuf,
+    pub(super) time: StoreTime,
     pub(super) wake: Wake,
     pub(super) counters: Counters,
     pub(super) closing: AtomicBool,
@@ -162,8 +164,9 @@ impl Writer {
         batch: &mut [Box<dyn Job>],
         woken: &mut BTreeSet<String>,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let shared = Arc::clone(&self.shared);
         let connection = self.connect()?;
-        match run_all(connection, batch, woken) {
+        match run_all(connection, batch, &shared.time, woken) {
             Ok(outcomes) => Ok(outcomes),
             Err(Failed::Before(error)) => {
                 self.recover(&error);

@@ -57,6 +57,13 @@ impl ConfigBuilder {
         }
     }
 
+    /// Takes the provider profile from that file.
+    pub fn profile(mut self, file: &Path) -> Self {
+        let named = format!("provider = {{ file = {file:?} }}");
+        self.account = self.account.replace("provider = \"bluepay\"", &named);
+        self
+    }
+
     /// Replaces the `[listen]` table's lines.
     pub fn listen(mut self, lines: &str) -> Self {
         self.listen = format!("{lines}\n");

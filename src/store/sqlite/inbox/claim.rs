@@ -13,7 +13,6 @@ use crate::store::{Claimed, Lease};
 pub(super) fn claim(
     work: &mut Work<'_>,
     account: &str,
-    now_ms: i64,
     limit: usize,
     lease_ms: i64,
 ) -> rusqlite::Result<Vec<Claimed>> {
@@ -21,11 +20,11 @@ pub(super) fn claim(
     for name in names::of(work.connection, account)? {
         let room = i64::try_from(limit - due.len()).unwrap_or(i64::MAX);
         let mut statement = work.connection.prepare_cached(DUE)?;
-        for sequence in statement.query_map(params![name, now_ms, room], |row| row.get(0))? {
+        for sequence in statement.query_map(params![name, work.now_ms, room], |row| row.get(0))? {
             due.push(sequence?);
         }
     }
-    due.into_iter().map(|sequence| claim_one(work, sequence, now_ms, lease_ms)).collect()
+    due.into_iter().map(|sequence| claim_one(work, sequence, lease_ms)).collect()
 }
 
 pub(super) const DUE: &str = "
@@ -33,24 +32,19 @@ pub(super) const DUE: &str = "
     WHERE account = ?1 AND next_attempt_at <= ?2
     ORDER BY next_attempt_at, sequence LIMIT ?3";
 
-fn claim_one(
-    work: &mut Work<'_>,
-    sequence: i64,
-    now_ms: i64,
-    lease_ms: i64,
-) -> rusqlite::Result<Claimed> {
+fn claim_one(work: &mut Work<'_>, sequence: i64, lease_ms: i64) -> rusqlite::Result<Claimed> {
     let token = token();
     work.connection.prepare_cached(LEASE)?.execute(params![
         sequence,
-        now_ms,
-        lease_end(now_ms, lease_ms),
+        work.now_ms,
+        lease_end(work, lease_ms),
         token
     ])?;
     work.connection.prepare_cached(CLAIMED)?.query_row([sequence], |row| claimed(row, token))
 }
 
 pub(super) const LEASE: &str = "
-    UPDATE inbox SET lease = ?4, scheduled_at = ?2, next_attempt_at = ?3,
+    UPDATE inbox SET lease = ?4, next_attempt_at = ?3,
         attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, ?2)
     WHERE sequence = ?1";
 
@@ -76,68 +70,20 @@ fn claimed(row: &Row<'_>, token: i64) -> rusqlite::Result<Claimed> {
     })
 }
 
-/// Makes the leases that still hold end at `now_ms + lease_ms`.
+/// Makes the leases that still hold end after `lease_ms`.
 pub(super) fn renew(
     work: &mut Work<'_>,
     leases: &[Lease],
-    now_ms: i64,
     lease_ms: i64,
 ) -> rusqlite::Result<usize> {
-    let mut statement = work.connection.prepare_cached(
-        "UPDATE inbox SET scheduled_at = ?3, next_attempt_at = ?4 WHERE id = ?1 AND lease = ?2",
-    )?;
+    let mut statement = work
+        .connection
+        .prepare_cached("UPDATE inbox SET next_attempt_at = ?3 WHERE id = ?1 AND lease = ?2")?;
     let mut held = 0;
     for Lease { id, token } in leases {
-        let end = lease_end(now_ms, lease_ms);
-        held += statement.execute(params![id.as_str(), token, now_ms, end])?;
+        held += statement.execute(params![id.as_str(), token, lease_end(work, lease_ms)])?;
     }
     Ok(held)
-}
-
-/// A place in the order in which events are due.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) next_attempt_at: i64,
-    pub(super) sequence: i64,
-}
-
-/// After the clock was set back: what lies in the future keeps its pause, counted from now. Looks at some events after
-/// `from` and says where to go on. An event that moves ahead may be looked at again, which changes nothing.
-pub(super) fn reschedule(
-    work: &mut Work<'_>,
-    account: &str,
-    now_ms: i64,
-    from: Place,
-) -> rusqlite::Result<Option<Place>> {
-    let later: Vec<(Place, i64)> = work
-        .connection
-        .prepare_cached(LATER)?
-        .query_map(params![account, from.next_attempt_at, from.sequence, STEP as i64], later)?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut update = work.connection.prepare_cached(RESCHEDULE)?;
-    for (Place { next_attempt_at, sequence }, scheduled_at) in &later {
-        // What was scheduled at a time that is still to come was scheduled by another clock.
-        if *scheduled_at > now_ms {
-            let pause_ms = next_attempt_at.saturating_sub(*scheduled_at).max(0);
-            update.execute(params![sequence, now_ms, now_ms.saturating_add(pause_ms)])?;
-        }
-    }
-    Ok(later.last().filter(|_| later.len() == STEP).map(|(place, _)| *place))
-}
-
-/// Events looked at in one call.
-const STEP: usize = 500;
-
-pub(super) const LATER: &str = "
-    SELECT next_attempt_at, sequence, scheduled_at FROM inbox INDEXED BY inbox_due
-    WHERE account = ?1 AND next_attempt_at >= ?2 AND (next_attempt_at, sequence) > (?2, ?3)
-    ORDER BY next_attempt_at, sequence LIMIT ?4";
-
-const RESCHEDULE: &str =
-    "UPDATE inbox SET scheduled_at = ?2, next_attempt_at = ?3 WHERE sequence = ?1";
-
-fn later(row: &Row<'_>) -> rusqlite::Result<(Place, i64)> {
-    Ok((Place { next_attempt_at: row.get(0)?, sequence: row.get(1)? }, row.get(2)?))
 }
 
 pub(super) fn next_due(connection: &Connection, account: &str) -> rusqlite::Result<Option<i64>> {
@@ -154,8 +100,8 @@ pub(super) const NEXT_DUE: &str = "
     WHERE account = ?1 AND next_attempt_at IS NOT NULL ORDER BY next_attempt_at LIMIT 1";
 
 /// At least a millisecond: a lease that ends as it begins would hand the event out twice.
-fn lease_end(now_ms: i64, lease_ms: i64) -> i64 {
-    now_ms.saturating_add(lease_ms.max(1))
+fn lease_end(work: &Work<'_>, lease_ms: i64) -> i64 {
+    work.now_ms.saturating_add(lease_ms.max(1))
 }
 
 /// Tells one claim of an event from the next. Random, because two processes may claim.

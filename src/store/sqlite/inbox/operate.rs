@@ -14,7 +14,11 @@ const STEP: usize = 200;
 #[derive(Clone)]
 pub(super) enum Change {
     Replay,
-    Discard { reason: String },
+    /// `now_ms` is the wall clock's.
+    Discard {
+        reason: String,
+        now_ms: i64,
+    },
 }
 
 /// What is left to do of a selection.
@@ -42,7 +46,6 @@ pub(super) fn step(
     work: &mut Work<'_>,
     steps: Steps,
     change: &Change,
-    now_ms: i64,
 ) -> rusqlite::Result<(Tally, Option<Steps>)> {
     let mut tally = Tally::default();
     let (sequences, rest) = match steps {
@@ -50,7 +53,7 @@ pub(super) fn step(
         Steps::Matching { filter, after, last } => matching(work, filter, after, last)?,
     };
     for sequence in sequences {
-        match change_one(work, sequence, change, now_ms)? {
+        match change_one(work, sequence, change)? {
             Outcome::Changed => tally.changed += 1,
             Outcome::InFlight => tally.in_flight += 1,
             Outcome::Unchanged => tally.unchanged += 1,
@@ -126,20 +129,15 @@ struct Target {
     claimed: bool,
 }
 
-fn change_one(
-    work: &mut Work<'_>,
-    sequence: i64,
-    change: &Change,
-    now_ms: i64,
-) -> rusqlite::Result<Outcome> {
+fn change_one(work: &mut Work<'_>, sequence: i64, change: &Change) -> rusqlite::Result<Outcome> {
     let target = target(work, sequence)?;
-    if target.claimed && target.next_attempt_at.is_some_and(|until| until > now_ms) {
+    if target.claimed && target.next_attempt_at.is_some_and(|until| until > work.now_ms) {
         return Ok(Outcome::InFlight);
     }
     let outcome = match change {
-        Change::Replay if target.state.is_open() => bring_forward(work, &target, now_ms)?,
-        Change::Replay => reopen(work, &target, now_ms)?,
-        Change::Discard { reason } => discard(work, &target, reason, now_ms)?,
+        Change::Replay if target.state.is_open() => bring_forward(work, &target)?,
+        Change::Replay => reopen(work, &target)?,
+        Change::Discard { reason, now_ms } => discard(work, &target, reason, *now_ms)?,
     };
     if matches!(outcome, Outcome::Changed) {
         work.wake(&target.account);
@@ -163,32 +161,28 @@ fn target(work: &Work<'_>, sequence: i64) -> rusqlite::Result<Target> {
 }
 
 /// An open event that only waits for its time is tried at once.
-fn bring_forward(work: &mut Work<'_>, target: &Target, now_ms: i64) -> rusqlite::Result<Outcome> {
-    if target.next_attempt_at.is_none_or(|at| at <= now_ms) {
+fn bring_forward(work: &mut Work<'_>, target: &Target) -> rusqlite::Result<Outcome> {
+    if target.next_attempt_at.is_none_or(|at| at <= work.now_ms) {
         return Ok(Outcome::Unchanged);
     }
     work.connection
-        .prepare_cached(
-            "UPDATE inbox SET next_attempt_at = ?2, scheduled_at = ?2 WHERE sequence = ?1",
-        )?
-        .execute(params![target.sequence, now_ms])?;
+        .prepare_cached("UPDATE inbox SET next_attempt_at = ?2 WHERE sequence = ?1")?
+        .execute(params![target.sequence, work.now_ms])?;
     Ok(Outcome::Changed)
 }
 
-fn reopen(work: &mut Work<'_>, target: &Target, now_ms: i64) -> rusqlite::Result<Outcome> {
+fn reopen(work: &mut Work<'_>, target: &Target) -> rusqlite::Result<Outcome> {
     let reference = target.reference.as_deref();
-    let leads = order::take_the_lead(work, &target.account, reference, target.sequence, now_ms)?;
-    work.connection.prepare_cached(REOPEN)?.execute(params![
-        target.sequence,
-        now_ms,
-        leads.then_some(now_ms)
-    ])?;
+    let leads = order::take_the_lead(work, &target.account, reference, target.sequence)?;
+    work.connection
+        .prepare_cached(REOPEN)?
+        .execute(params![target.sequence, leads.then_some(work.now_ms)])?;
     Ok(Outcome::Changed)
 }
 
 const REOPEN: &str = "
     UPDATE inbox SET state = 'pending', replays = replays + 1, attempts = 0, first_attempt_at = NULL,
-        scheduled_at = ?2, next_attempt_at = ?3, closed_at = NULL, discard_reason = NULL
+        next_attempt_at = ?2, closed_at = NULL, closed_tick = NULL, discard_reason = NULL
     WHERE sequence = ?1";
 
 fn discard(
@@ -201,14 +195,19 @@ fn discard(
         EventState::Delivered | EventState::Discarded => return Ok(Outcome::Unchanged),
         EventState::Pending | EventState::Retrying | EventState::Dead => {}
     }
-    work.connection.prepare_cached(DISCARD)?.execute(params![target.sequence, now_ms, reason])?;
+    work.connection.prepare_cached(DISCARD)?.execute(params![
+        target.sequence,
+        now_ms,
+        reason,
+        work.now_ms
+    ])?;
     if target.next_attempt_at.is_some() {
-        order::promote_next(work, &target.account, target.reference.as_deref(), now_ms)?;
+        order::promote_next(work, &target.account, target.reference.as_deref())?;
     }
     Ok(Outcome::Changed)
 }
 
 const DISCARD: &str = "
     UPDATE inbox SET state = 'discarded', lease = NULL, next_attempt_at = NULL, closed_at = ?2,
-        discard_reason = ?3
+        closed_tick = ?4, discard_reason = ?3
     WHERE sequence = ?1";

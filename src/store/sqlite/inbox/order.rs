@@ -14,7 +14,7 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// Whether somebody is delivering it at `now_ms`.
+    /// Whether somebody is delivering it at `now_ms`, in store time.
     pub(super) fn in_flight(&self, now_ms: i64) -> bool {
         self.claimed && self.next_attempt_at.is_some_and(|until| until > now_ms)
     }
@@ -49,11 +49,10 @@ pub(super) fn promote_next(
     work: &mut Work<'_>,
     account: &str,
     reference: Option<&str>,
-    now_ms: i64,
 ) -> rusqlite::Result<()> {
     let Some(reference) = reference else { return Ok(()) };
     match earliest_open(work, account, reference)? {
-        Some(next) if next.next_attempt_at.is_none() => make_due(work, next.sequence, now_ms),
+        Some(next) if next.next_attempt_at.is_none() => make_due(work, next.sequence),
         _ => Ok(()),
     }
 }
@@ -65,7 +64,6 @@ pub(super) fn take_the_lead(
     account: &str,
     reference: Option<&str>,
     sequence: i64,
-    now_ms: i64,
 ) -> rusqlite::Result<bool> {
     let Some(reference) = reference else { return Ok(true) };
     let Some(earliest) = earliest_open(work, account, reference)? else { return Ok(true) };
@@ -78,7 +76,7 @@ pub(super) fn take_the_lead(
         None => head(work, account, reference)?,
     };
     let Some(head) = head else { return Ok(true) };
-    if head.in_flight(now_ms) {
+    if head.in_flight(work.now_ms) {
         return Ok(false);
     }
     step_back(work, head.sequence)?;
@@ -107,21 +105,20 @@ pub(super) fn yield_to_earlier(
     account: &str,
     reference: Option<&str>,
     sequence: i64,
-    now_ms: i64,
 ) -> rusqlite::Result<bool> {
     let Some(reference) = reference else { return Ok(false) };
     match earliest_open(work, account, reference)? {
         Some(earliest) if earliest.sequence < sequence => {
-            make_due(work, earliest.sequence, now_ms)?;
+            make_due(work, earliest.sequence)?;
             Ok(true)
         }
         _ => Ok(false),
     }
 }
 
-fn make_due(work: &mut Work<'_>, sequence: i64, now_ms: i64) -> rusqlite::Result<()> {
-    let sql = "UPDATE inbox SET next_attempt_at = ?2, scheduled_at = ?2 WHERE sequence = ?1";
-    work.connection.prepare_cached(sql)?.execute(params![sequence, now_ms]).map(|_| ())
+fn make_due(work: &mut Work<'_>, sequence: i64) -> rusqlite::Result<()> {
+    let sql = "UPDATE inbox SET next_attempt_at = ?2 WHERE sequence = ?1";
+    work.connection.prepare_cached(sql)?.execute(params![sequence, work.now_ms]).map(|_| ())
 }
 
 /// Without its lease: should a delivery that ran out of time still come back, it settles nothing.

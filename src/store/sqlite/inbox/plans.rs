@@ -12,7 +12,6 @@ fn no_statement_of_traffic_reads_a_whole_table() {
     for sql in [
         claim::DUE,
         claim::NEXT_DUE,
-        claim::LATER,
         order::EARLIEST_OPEN,
         order::HEAD,
         receive::IS_LATE,

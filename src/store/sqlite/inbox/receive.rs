@@ -35,11 +35,11 @@ pub(in crate::store::sqlite) fn receive(
 }
 
 const SEEN_AGAIN: &str = "
-    UPDATE inbox_seen SET duplicates = duplicates + 1, last_seen_at = max(last_seen_at, ?3)
+    UPDATE inbox_seen SET duplicates = duplicates + 1, last_seen_at = max(last_seen_at, ?4)
     WHERE account = ?1 AND dedupe_key = ?2 RETURNING id, text_hash";
 
 const RECEIVED_AGAIN: &str = "
-    UPDATE inbox SET duplicates = duplicates + 1, last_seen_at = max(last_seen_at, ?3)
+    UPDATE inbox SET duplicates = duplicates + 1, last_seen_at = ?3, last_seen_tick = ?4
     WHERE account = ?1 AND dedupe_key = ?2 RETURNING id, text_hash";
 
 fn count_repetition(
@@ -56,7 +56,7 @@ fn count_repetition(
     };
     work.connection
         .prepare_cached(sql)?
-        .query_row(params![account, event.dedupe_key, event.received_at_ms], duplicate)
+        .query_row(params![account, event.dedupe_key, event.received_at_ms, work.now_ms], duplicate)
         .optional()
 }
 
@@ -71,7 +71,7 @@ fn insert(work: &mut Work<'_>, event: &NewEvent, text_hash: &[u8]) -> rusqlite::
         Some(reference) => order::earliest_open(work, &event.account, reference)?.is_some(),
         None => false,
     };
-    let next_attempt_at = (state.is_open() && !behind).then_some(now_ms);
+    let next_attempt_at = (state.is_open() && !behind).then_some(work.now_ms);
     let inserted = work.connection.prepare_cached(INSERT)?.execute(named_params! {
         ":id": event.id.as_str(),
         ":account": event.account,
@@ -85,7 +85,8 @@ fn insert(work: &mut Work<'_>, event: &NewEvent, text_hash: &[u8]) -> rusqlite::
         ":dedupe_key": event.dedupe_key,
         ":text_hash": text_hash,
         ":verified_by": event.verified_by,
-        ":now": now_ms,
+        ":received_at": now_ms,
+        ":now": work.now_ms,
         ":state": state.as_str(),
         ":next_attempt_at": next_attempt_at,
         ":last_error": error,
@@ -128,9 +129,9 @@ pub(super) const IS_LATE: &str = "
 
 const INSERT: &str = "
     INSERT INTO inbox (id, account, provider, reference, provider_reference, event_name, kind, type,
-        status, dedupe_key, text_hash, verified_by, received_at, last_seen_at, state,
-        next_attempt_at, scheduled_at, last_error, closed_at)
+        status, dedupe_key, text_hash, verified_by, received_at, last_seen_at, last_seen_tick,
+        state, next_attempt_at, last_error, closed_at, closed_tick)
     VALUES (:id, :account, :provider, :reference, :provider_reference, :event_name, :kind, :type,
-        :status, :dedupe_key, :text_hash, :verified_by, :now, :now, :state,
-        :next_attempt_at, :now, :last_error, :closed_at)
+        :status, :dedupe_key, :text_hash, :verified_by, :received_at, :received_at, :now,
+        :state, :next_attempt_at, :last_error, :closed_at, iif(:closed_at IS NULL, NULL, :now))
     ON CONFLICT (account, dedupe_key) DO NOTHING";

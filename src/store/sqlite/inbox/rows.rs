@@ -12,12 +12,14 @@ use crate::store::{
     Filter, Listing,
 };
 
+/// The last of them is by how much the wall clock is ahead of store time.
 const COLUMNS: &str = concat!(
     "id, sequence, ",
     current!("inbox.account"),
     ", provider, event_name, kind, type, status, reference, \
     provider_reference, verified_by, received_at, duplicates, last_seen_at, state, attempts, \
-    next_attempt_at, lease IS NOT NULL, last_error, delivered_at, closed_at, discard_reason, replays"
+    next_attempt_at, lease IS NOT NULL, last_error, delivered_at, closed_at, discard_reason, replays, \
+    (SELECT wall - time FROM store_time)"
 );
 
 /// One page of the events that match, newest first.
@@ -140,7 +142,9 @@ pub(super) const OLDEST_OPEN: &str = "
         SELECT min(sequence) FROM inbox INDEXED BY inbox_state
             WHERE account = ?1 AND state = 'retrying'))";
 
+/// People are told dates.
 fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    let (due_ms, ahead_ms): (Option<i64>, i64) = (row.get(16)?, row.get(23)?);
     Ok(EventRow {
         id: id(row, 0)?,
         sequence: row.get(1)?,
@@ -158,7 +162,7 @@ fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         last_seen_at_ms: row.get(13)?,
         state: state(row, 14)?,
         attempts: row.get(15)?,
-        next_attempt_at_ms: row.get(16)?,
+        next_attempt_at_ms: due_ms.map(|due_ms| due_ms.saturating_add(ahead_ms)),
         claimed: row.get(17)?,
         last_error: row.get(18)?,
         delivered_at_ms: row.get(19)?,

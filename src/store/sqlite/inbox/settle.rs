@@ -35,23 +35,17 @@ pub(super) fn settle(
     match settlement {
         Settlement::Delivered(_) => close(work, &event, EventState::Delivered, error, now_ms)?,
         Settlement::Dead { .. } => close(work, &event, EventState::Dead, error, now_ms)?,
-        Settlement::Retry { at_ms, .. } => {
-            let at_ms = (*at_ms).clamp(now_ms, now_ms.saturating_add(PAUSE_MAX_MS));
-            let at_ms = unless_behind(work, &event, at_ms, now_ms)?;
+        Settlement::Retry { after_ms, .. } => {
+            let at_ms = unless_behind(work, &event, (*after_ms).clamp(0, PAUSE_MAX_MS))?;
             work.connection.prepare_cached(RETRY)?.execute(params![
                 event.sequence,
-                now_ms,
                 at_ms,
                 error
             ])?;
         }
         Settlement::Released => {
-            let at_ms = unless_behind(work, &event, now_ms, now_ms)?;
-            work.connection.prepare_cached(RELEASE)?.execute(params![
-                event.sequence,
-                now_ms,
-                at_ms
-            ])?;
+            let at_ms = unless_behind(work, &event, 0)?;
+            work.connection.prepare_cached(RELEASE)?.execute(params![event.sequence, at_ms])?;
         }
     }
     work.wake(&event.account);
@@ -59,17 +53,16 @@ pub(super) fn settle(
 }
 
 const RETRY: &str = "
-    UPDATE inbox SET state = 'retrying', lease = NULL, scheduled_at = ?2, next_attempt_at = ?3,
-        last_error = ?4
+    UPDATE inbox SET state = 'retrying', lease = NULL, next_attempt_at = ?2, last_error = ?3
     WHERE sequence = ?1";
 
 const RELEASE: &str = "
-    UPDATE inbox SET lease = NULL, scheduled_at = ?2, next_attempt_at = ?3, attempts = attempts - 1,
+    UPDATE inbox SET lease = NULL, next_attempt_at = ?2, attempts = attempts - 1,
         first_attempt_at = CASE attempts WHEN 1 THEN NULL ELSE first_attempt_at END
     WHERE sequence = ?1";
 
 pub(super) const CLOSE: &str = "
-    UPDATE inbox SET state = ?2, lease = NULL, next_attempt_at = NULL, closed_at = ?3,
+    UPDATE inbox SET state = ?2, lease = NULL, next_attempt_at = NULL, closed_at = ?3, closed_tick = ?5,
         delivered_at = CASE ?2 WHEN 'delivered' THEN ?3 ELSE delivered_at END,
         last_error = coalesce(?4, last_error)
     WHERE sequence = ?1";
@@ -100,21 +93,21 @@ fn close(
         event.sequence,
         state.as_str(),
         now_ms,
-        error
+        error,
+        work.now_ms
     ])?;
-    order::promote_next(work, &event.account, event.reference.as_deref(), now_ms)
+    order::promote_next(work, &event.account, event.reference.as_deref())
 }
 
-/// `at_ms`, or no time at all when an event that came earlier was replayed meanwhile and goes first.
+/// The time after `after_ms`, or no time at all when an event that came earlier was replayed meanwhile and goes first.
 fn unless_behind(
     work: &mut Work<'_>,
     event: &Leased,
-    at_ms: i64,
-    now_ms: i64,
+    after_ms: i64,
 ) -> rusqlite::Result<Option<i64>> {
     let reference = event.reference.as_deref();
-    let behind = order::yield_to_earlier(work, &event.account, reference, event.sequence, now_ms)?;
-    Ok((!behind).then_some(at_ms))
+    let behind = order::yield_to_earlier(work, &event.account, reference, event.sequence)?;
+    Ok((!behind).then(|| work.now_ms.saturating_add(after_ms)))
 }
 
 /// Why the attempt failed; `None` if it did not, or was none.

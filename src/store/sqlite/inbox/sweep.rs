@@ -23,11 +23,7 @@ pub(super) struct Step {
 }
 
 /// Removes some closed events whose time has come.
-pub(super) fn remove_events(
-    work: &mut Work<'_>,
-    now_ms: i64,
-    retention: Retention,
-) -> rusqlite::Result<Step> {
+pub(super) fn remove_events(work: &mut Work<'_>, retention: Retention) -> rusqlite::Result<Step> {
     let mut old = Vec::new();
     for state in EventState::ALL {
         let kept_ms = match state {
@@ -35,7 +31,7 @@ pub(super) fn remove_events(
             EventState::Delivered | EventState::Discarded => retention.delivered_ms,
             EventState::Dead => retention.dead_ms,
         };
-        let before = now_ms.saturating_sub(kept_ms.max(0));
+        let before = work.now_ms.saturating_sub(kept_ms.max(0));
         let mut statement = work.connection.prepare_cached(OLD)?;
         let found = statement
             .query_map(params![state.as_str(), before, (STEP - old.len()) as i64], |row| {
@@ -55,23 +51,21 @@ pub(super) fn remove_events(
 
 pub(super) const OLD: &str = "
     SELECT sequence FROM inbox INDEXED BY inbox_closed
-    WHERE state = ?1 AND closed_at < ?2 ORDER BY closed_at LIMIT ?3";
+    WHERE state = ?1 AND coalesce(closed_tick, closed_at) < ?2 AND closed_at IS NOT NULL
+    ORDER BY coalesce(closed_tick, closed_at) LIMIT ?3";
 
 const REMOVE: [&str; 4] = [
     "INSERT OR REPLACE INTO inbox_seen (account, dedupe_key, id, text_hash, duplicates, last_seen_at)
-     SELECT account, dedupe_key, id, text_hash, duplicates, last_seen_at FROM inbox WHERE sequence = ?1",
+     SELECT account, dedupe_key, id, text_hash, duplicates, coalesce(last_seen_tick, last_seen_at)
+     FROM inbox WHERE sequence = ?1",
     "DELETE FROM delivery_attempt WHERE sequence = ?1",
     "DELETE FROM inbox_text WHERE sequence = ?1",
     "DELETE FROM inbox WHERE sequence = ?1",
 ];
 
 /// Removes some dedupe keys whose time has come.
-pub(super) fn remove_keys(
-    work: &mut Work<'_>,
-    now_ms: i64,
-    retention: Retention,
-) -> rusqlite::Result<Step> {
-    let before = now_ms.saturating_sub(retention.seen_ms.max(0));
+pub(super) fn remove_keys(work: &mut Work<'_>, retention: Retention) -> rusqlite::Result<Step> {
+    let before = work.now_ms.saturating_sub(retention.seen_ms.max(0));
     let removed =
         work.connection.prepare_cached(REMOVE_KEYS)?.execute(params![before, STEP as i64])?;
     Ok(Step { removed: removed as u64, last: removed < STEP })

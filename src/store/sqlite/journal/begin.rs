@@ -73,7 +73,7 @@ pub(super) fn insert(
         ":hold": hold_ms,
         ":trace": new.trace,
         ":place": new.place.map(|place| place.to_string()),
-        ":held_until": new.now_ms.saturating_add(hold_ms),
+        ":held_until": work.now_ms.saturating_add(hold_ms),
     })?;
     let sequence = work.connection.last_insert_rowid();
     work.connection

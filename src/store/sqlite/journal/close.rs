@@ -25,11 +25,11 @@ pub(super) fn close_case(
         Err(error) => return Ok(Err(error)),
     };
     let (input, what, detail) = describe(closure);
-    let transition = match take_step(&mut row, input, rules, now_ms) {
+    let transition = match take_step(work, &mut row, input, rules, now_ms) {
         Ok(transition) => transition,
         Err(error) => return Ok(Err(error)),
     };
-    let notice_at_ms = notice_due(work, &row, now_ms)?;
+    let notice_at_ms = notice_due(work, &row)?;
     schedule(&mut row, None, notice_at_ms);
     let detail = announce(work, &mut row, &transition, event, detail)?;
     save(work, &row, &Entry { what, attempt: None, detail: Some(&detail), at_ms: now_ms })?;
@@ -49,13 +49,13 @@ fn describe(closure: &Closure) -> (Input, &'static str, String) {
     }
 }
 
-/// Makes a payment that is to be asked about due at `now_ms`.
-pub(super) fn hand_over(work: &mut Work<'_>, id: &PaymentId, now_ms: i64) -> rusqlite::Result<()> {
+/// Makes a payment that is to be asked about due at once.
+pub(super) fn hand_over(work: &mut Work<'_>, id: &PaymentId) -> rusqlite::Result<()> {
     let sql = "UPDATE payment SET next_ask_at = ?2 WHERE id = ?1 AND next_ask_at IS NOT NULL
                RETURNING account";
     let mut statement = work.connection.prepare_cached(sql)?;
     let accounts: Vec<String> = statement
-        .query_map(params![id.as_str(), now_ms], |row| row.get(0))?
+        .query_map(params![id.as_str(), work.now_ms], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for account in accounts {
         work.wake(&account_key(&account));

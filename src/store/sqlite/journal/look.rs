@@ -32,13 +32,24 @@ pub(super) fn list(
          ORDER BY sequence DESC LIMIT {most}",
         rows::COLUMNS
     );
-    let payments: Vec<PaymentRow> = connection
+    let mut payments: Vec<PaymentRow> = connection
         .prepare(&sql)?
         .query_map(params_from_iter(values), rows::payment_row)?
         .collect::<rusqlite::Result<_>>()?;
+    for row in &mut payments {
+        date(connection, row)?;
+    }
     let full = payments.len() == limit;
     let next = payments.last().filter(|_| full).map(|last| Cursor(last.sequence));
     Ok(PaymentListing { payments, next })
+}
+
+/// People are told dates.
+fn date(connection: &Connection, row: &mut PaymentRow) -> rusqlite::Result<()> {
+    let sql = "SELECT wall - time FROM store_time";
+    let ahead_ms: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    row.next_ask_at_ms = row.next_ask_at_ms.map(|due_ms| due_ms.saturating_add(ahead_ms));
+    Ok(())
 }
 
 fn conditions(filter: &PaymentFilter) -> (String, Vec<Value>) {
@@ -71,7 +82,8 @@ pub(super) fn show(
     connection: &Connection,
     id: &PaymentId,
 ) -> rusqlite::Result<Option<PaymentDetail>> {
-    let Some(row) = rows::by_id(connection, id)? else { return Ok(None) };
+    let Some(mut row) = rows::by_id(connection, id)? else { return Ok(None) };
+    date(connection, &mut row)?;
     let history = history(connection, row.sequence)?;
     let view = rows::view(connection, row)?;
     Ok(Some(PaymentDetail { view, history }))
@@ -124,12 +136,12 @@ pub(super) const COUNTS: &str = "
     SELECT account, state, count(*), min(begun_at) FROM payment INDEXED BY payment_unsettled
     WHERE state IN ('ready', 'sending', 'unknown') GROUP BY account, state";
 
-/// Removes some payments that were settled before `before_ms`; true when nothing is left to do.
-pub(super) fn sweep(work: &mut Work<'_>, before_ms: i64) -> rusqlite::Result<(u64, bool)> {
+/// Removes some payments that were settled more than `kept_ms` ago; true when nothing is left to do.
+pub(super) fn sweep(work: &mut Work<'_>, kept_ms: i64) -> rusqlite::Result<(u64, bool)> {
     let old: Vec<i64> = work
         .connection
         .prepare_cached(OLD)?
-        .query_map(params![before_ms, STEP as i64], |row| row.get(0))?
+        .query_map(params![work.now_ms.saturating_sub(kept_ms), STEP as i64], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for sequence in &old {
         for sql in REMOVE {
@@ -141,7 +153,8 @@ pub(super) fn sweep(work: &mut Work<'_>, before_ms: i64) -> rusqlite::Result<(u6
 
 pub(super) const OLD: &str = "
     SELECT sequence FROM payment INDEXED BY payment_settled
-    WHERE settled_at < ?1 ORDER BY settled_at LIMIT ?2";
+    WHERE coalesce(settled_tick, settled_at) < ?1 AND settled_at IS NOT NULL
+    ORDER BY coalesce(settled_tick, settled_at) LIMIT ?2";
 
 const REMOVE: [&str; 3] = [
     "DELETE FROM payment_history WHERE sequence = ?1",

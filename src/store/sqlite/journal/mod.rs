@@ -4,7 +4,6 @@
 mod announce;
 mod ask;
 mod begin;
-mod claiming;
 mod close;
 mod freeze;
 mod look;
@@ -73,11 +72,11 @@ impl Journal for SqliteStore {
         id: &PaymentId,
         attempt: u32,
         hold_left_ms: i64,
-        now_ms: i64,
     ) -> Result<Leave, StoreError> {
-        let (id, holder) = (id.clone(), self.shared.holder()?);
-        let held_beyond_ms = now_ms.saturating_add(hold_left_ms);
+        let (id, shared) = (id.clone(), Arc::clone(&self.shared));
+        let holder = shared.holder()?;
         self.read(move |connection| {
+            let held_beyond_ms = shared.time.now_ms().saturating_add(hold_left_ms);
             moves::may_leave(connection, &id, attempt, &holder, held_beyond_ms)
         })
         .await
@@ -88,13 +87,13 @@ impl Journal for SqliteStore {
         id: &PaymentId,
         attempt: u32,
         conclusion: Conclusion,
-        next_ask_at_ms: i64,
+        ask_after_ms: i64,
         announce: Option<Announce>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
         let id = id.clone();
         self.write(move |work| {
-            moves::conclude(work, &id, attempt, &conclusion, next_ask_at_ms, announce, now_ms)
+            moves::conclude(work, &id, attempt, &conclusion, ask_after_ms, announce, now_ms)
         })
         .await?
     }
@@ -135,29 +134,27 @@ impl Journal for SqliteStore {
         .await?
     }
 
-    async fn hand_over(&self, id: &PaymentId, now_ms: i64) -> Result<(), StoreError> {
+    async fn hand_over(&self, id: &PaymentId) -> Result<(), StoreError> {
         let id = id.clone();
-        self.write(move |work| close::hand_over(work, &id, now_ms)).await
+        self.write(move |work| close::hand_over(work, &id)).await
     }
 
     async fn claim_unknown(
         &self,
         account: &str,
-        now_ms: i64,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError> {
-        self.claim_in_state(account, "unknown", now_ms, limit, lease_ms).await
+        self.claim_in_state(account, "unknown", limit, lease_ms).await
     }
 
     async fn claim_unnoticed(
         &self,
         account: &str,
-        now_ms: i64,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError> {
-        self.claim_in_state(account, "accepted", now_ms, limit, lease_ms).await
+        self.claim_in_state(account, "accepted", limit, lease_ms).await
     }
 
     async fn asked(
@@ -237,7 +234,8 @@ impl Journal for SqliteStore {
         }
         let shared = Arc::clone(&self.shared);
         self.hold_and_write(move |work, holder| {
-            recover::take_over_questions(work, &shared.path, holder, now_ms)
+            work.time.keep(work.connection)?;
+            recover::take_over_questions(work, &shared.path, holder)
         })
         .await?;
         Ok(total)
@@ -317,12 +315,12 @@ impl Journal for SqliteStore {
         self.read(move |connection| spent::since(connection, since_ms)).await
     }
 
-    async fn sweep_payments(&self, now_ms: i64, kept_ms: i64) -> Result<u64, StoreError> {
-        let before_ms = now_ms.saturating_sub(kept_ms.max(PAYMENTS_KEPT_MIN_MS));
+    async fn sweep_payments(&self, kept_ms: i64) -> Result<u64, StoreError> {
+        let kept_ms = kept_ms.max(PAYMENTS_KEPT_MIN_MS);
         let mut removed = 0;
         loop {
             // Each step is a call of its own, so payments get in between.
-            let (step, last) = self.write(move |work| look::sweep(work, before_ms)).await?;
+            let (step, last) = self.write(move |work| look::sweep(work, kept_ms)).await?;
             removed += step;
             if last {
                 return Ok(removed);
@@ -360,10 +358,18 @@ impl SqliteStore {
         done.await?
     }
 
-    /// Every name of the account that is or was called `account`.
-    pub(super) async fn names_of(&self, account: &str) -> Result<Vec<String>, StoreError> {
-        let account = account.to_owned();
-        self.read(move |connection| names::of(connection, &account)).await
+    async fn claim_in_state(
+        &self,
+        account: &str,
+        state: &'static str,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        let (account, limit) = (account.to_owned(), limit.min(CLAIM_MAX));
+        self.hold_and_write(move |work, holder| {
+            ask::claim(work, holder, &account, state, limit, lease_ms)
+        })
+        .await
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn about_to_send(
     }
     let announced = announce(work, row, rules, now_ms)?;
     if announced.is_ok() {
-        hold(work, id, Some(holder), now_ms)?;
+        hold(work, id, Some(holder))?;
     }
     Ok(announced.map(|row| row.payment.attempts))
 }
@@ -67,10 +67,10 @@ fn announce(
     now_ms: i64,
 ) -> rusqlite::Result<Result<PaymentRow, JournalError>> {
     let was_in_doubt = !row.payment.open.is_empty();
-    if let Err(error) = take_step(&mut row, Input::AboutToSend, rules, now_ms) {
+    if let Err(error) = take_step(work, &mut row, Input::AboutToSend, rules, now_ms) {
         return Ok(Err(error));
     }
-    row.last_attempt_at_ms = Some(now_ms);
+    (row.last_attempt_at_ms, row.last_attempt_tick) = (Some(now_ms), Some(work.now_ms));
     schedule(&mut row, None, None);
     let what = if was_in_doubt { "resending" } else { "sending" };
     let attempt = Some(row.payment.attempts);
@@ -78,7 +78,7 @@ fn announce(
     Ok(Ok(row))
 }
 
-/// Whether this attempt is still the one under way, and `holder`'s beyond that time.
+/// Whether this attempt is still the one under way, and `holder`'s beyond that store time.
 pub(super) fn may_leave(
     connection: &Connection,
     id: &PaymentId,
@@ -103,7 +103,7 @@ pub(super) fn conclude(
     id: &PaymentId,
     attempt: u32,
     conclusion: &Conclusion,
-    next_ask_at_ms: i64,
+    ask_after_ms: i64,
     event: Option<Announce>,
     now_ms: i64,
 ) -> rusqlite::Result<Result<PaymentView, JournalError>> {
@@ -113,7 +113,7 @@ pub(super) fn conclude(
     };
     let (input, what, detail) = describe(attempt, conclusion);
     let was = row.payment.state;
-    let transition = match take_step(&mut row, input, &no_rules(), now_ms) {
+    let transition = match take_step(work, &mut row, input, &no_rules(), now_ms) {
         Ok(transition) => transition,
         Err(error) => return Ok(Err(error)),
     };
@@ -127,10 +127,11 @@ pub(super) fn conclude(
         }
     }
     if was != row.payment.state {
-        let notice_at_ms = notice_due(work, &row, now_ms)?;
-        schedule(&mut row, Some(next_ask_at_ms), notice_at_ms);
+        let notice_at_ms = notice_due(work, &row)?;
+        let next_ask_ms = work.now_ms.saturating_add(ask_after_ms);
+        schedule(&mut row, Some(next_ask_ms), notice_at_ms);
     }
-    hold(work, id, None, now_ms)?;
+    hold(work, id, None)?;
     let detail = announce_event(work, &mut row, &transition, event, detail)?;
     let entry = Entry { what, attempt: Some(attempt), detail: Some(&detail), at_ms: now_ms };
     save(work, &row, &entry)?;
@@ -185,7 +186,7 @@ pub(super) fn give_up(
         Err(error) => return Ok(Err(error)),
     };
     let was = row.payment.state;
-    if let Err(error) = take_step(&mut row, Input::GaveUp, &no_rules(), now_ms) {
+    if let Err(error) = take_step(work, &mut row, Input::GaveUp, &no_rules(), now_ms) {
         return Ok(Err(error));
     }
     if was != row.payment.state {
@@ -213,30 +214,21 @@ const KEEP_ANSWER: &str = "
     UPDATE payment_text SET answer_status = ?2, answer = ?3, answer_from = ?4
     WHERE sequence = ?1 AND (?4 = 'create' OR coalesce(answer_from, 'query') = 'query')";
 
-/// When a notification of it is overdue, if one is expected.
-pub(super) fn notice_due(
-    work: &Work<'_>,
-    row: &PaymentRow,
-    now_ms: i64,
-) -> rusqlite::Result<Option<i64>> {
+/// When a notification of it is overdue, in store time, if one is expected.
+pub(super) fn notice_due(work: &Work<'_>, row: &PaymentRow) -> rusqlite::Result<Option<i64>> {
     let sql = "SELECT notice_within FROM payment WHERE sequence = ?1";
     let within: Option<i64> =
         work.connection.prepare_cached(sql)?.query_row([row.sequence], |row| row.get(0))?;
-    Ok(within.map(|within| now_ms.saturating_add(within)))
+    Ok(within.map(|within| work.now_ms.saturating_add(within)))
 }
 
 /// The step shows that its process is at work: its hold begins anew.
-fn hold(
-    work: &Work<'_>,
-    id: &PaymentId,
-    holder: Option<&str>,
-    now_ms: i64,
-) -> rusqlite::Result<()> {
+fn hold(work: &Work<'_>, id: &PaymentId, holder: Option<&str>) -> rusqlite::Result<()> {
     work.connection
         .prepare_cached(
             "UPDATE payment SET held_until = ?2 + hold, holder = coalesce(?3, holder)
              WHERE id = ?1",
         )?
-        .execute(params![id.as_str(), now_ms, holder])
+        .execute(params![id.as_str(), work.now_ms, holder])
         .map(|_| ())
 }

@@ -32,7 +32,7 @@ pub(super) fn settle(
     let Some(mut row) = find(work.connection, notice)? else { return Ok(None) };
     let input = Input::Notified { status: notice.status };
     // A notification is allowed whatever the state.
-    if take_step(&mut row, input, &Rules::new(0, 0), now_ms).is_err() {
+    if take_step(work, &mut row, input, &Rules::new(0, 0), now_ms).is_err() {
         return Ok(Some(row));
     }
     row.amount_differs |= differs(&row, notice);
@@ -42,7 +42,7 @@ pub(super) fn settle(
     if notice.provider_reference.is_some() {
         row.provider_reference.clone_from(&notice.provider_reference);
     }
-    let next_notice_ms = notice_due(work, &row, now_ms)?;
+    let next_notice_ms = notice_due(work, &row)?;
     schedule(&mut row, None, next_notice_ms);
     let status = notice.status.map_or("a status that is not known", |status| status.word());
     let detail = format!("{status}, event {event}");

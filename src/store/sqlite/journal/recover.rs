@@ -27,7 +27,7 @@ pub(super) fn recover(
     let mut recovered = Recovered::default();
     let mut alive: HashMap<String, bool> = HashMap::new();
     for (row, holder_name, held_until) in held {
-        let lives = held_until > now_ms
+        let lives = held_until > work.now_ms
             && *alive.entry(holder_name).or_insert_with_key(|name| holder::lives(store, name));
         match lives {
             true => recovered.under_way += 1,
@@ -56,12 +56,11 @@ pub(super) fn take_over_questions(
     work: &mut Work<'_>,
     store: &Path,
     holder: &str,
-    now_ms: i64,
 ) -> rusqlite::Result<()> {
     let waiting: Vec<(i64, String, String)> = work
         .connection
         .prepare_cached(WAITING)?
-        .query_map(params![now_ms, holder], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .query_map(params![work.now_ms, holder], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let mut alive: HashMap<String, bool> = HashMap::new();
     for (sequence, account, name) in waiting {
@@ -70,7 +69,7 @@ pub(super) fn take_over_questions(
         }
         work.connection
             .prepare_cached("UPDATE payment SET next_ask_at = ?2, holder = ?3 WHERE sequence = ?1")?
-            .execute(params![sequence, now_ms, holder])?;
+            .execute(params![sequence, work.now_ms, holder])?;
         work.wake(&account_key(&account));
     }
     Ok(())
@@ -89,10 +88,10 @@ fn abandon(
     recovered: &mut Recovered,
 ) -> rusqlite::Result<()> {
     // A restart is allowed whatever the state.
-    if take_step(&mut row, Input::Restarted, &Rules::new(0, 0), now_ms).is_err() {
+    if take_step(work, &mut row, Input::Restarted, &Rules::new(0, 0), now_ms).is_err() {
         return Ok(());
     }
-    schedule(&mut row, Some(now_ms), None);
+    schedule(&mut row, Some(work.now_ms), None);
     // Its caller was cut off, or told "unknown" where the journal's disk failed.
     row.owes_event = true;
     match row.payment.state {

@@ -20,7 +20,8 @@ pub(super) const COLUMNS: &str = concat!(
     generation, fingerprint, amount, currency, provider_reference, state, attempts, open_attempts, \
     told, doubtful_since, absences, last_absence_at, status, provider_code, begun_at, \
     last_attempt_at, settled_at, asks, next_ask_at, notified_at, amount_differs, contradicted, \
-    trace, owes_event, place"
+    trace, owes_event, place, coalesce(last_attempt_tick, last_attempt_at) AS last_attempt_tick, \
+    coalesce(settled_tick, settled_at) AS settled_tick"
 );
 
 /// The payment with that id.
@@ -101,7 +102,9 @@ pub(super) fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         provider_code: row.get(20)?,
         begun_at_ms: row.get(21)?,
         last_attempt_at_ms: row.get(22)?,
+        last_attempt_tick: row.get("last_attempt_tick")?,
         settled_at_ms: row.get(23)?,
+        settled_tick: row.get("settled_tick")?,
         asks: row.get(24)?,
         next_ask_at_ms: row.get(25)?,
         notified_at_ms: row.get(26)?,

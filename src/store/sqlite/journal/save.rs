@@ -21,14 +21,15 @@ pub(super) struct Entry<'a> {
     pub(super) at_ms: i64,
 }
 
-/// Lets `input` happen to `row`, in memory. Nothing is written.
+/// Lets `input` happen to `row`, in memory, at a moment that the wall clock calls `now_ms`. Nothing is written.
 pub(super) fn take_step(
+    work: &Work<'_>,
     row: &mut PaymentRow,
     input: Input,
     rules: &Rules,
     now_ms: i64,
 ) -> Result<Transition, JournalError> {
-    let transition = step(&row.payment, input, rules, now_ms)
+    let transition = step(&row.payment, input, rules, work.now_ms)
         .map_err(|why| JournalError::Forbidden { id: row.id.clone(), why })?;
     let was_settled = matches!(row.payment.state, State::Settled(_));
     row.payment = transition.payment;
@@ -36,15 +37,17 @@ pub(super) fn take_step(
     row.just_resolved |= transition.resolves;
     match row.payment.state {
         State::Settled(_) if !was_settled || transition.contradicts => {
-            row.settled_at_ms = Some(now_ms);
+            (row.settled_at_ms, row.settled_tick) = (Some(now_ms), Some(work.now_ms));
         }
         State::Settled(_) => {}
-        State::Ready | State::Sending { .. } | State::Unknown { .. } => row.settled_at_ms = None,
+        State::Ready | State::Sending { .. } | State::Unknown { .. } => {
+            (row.settled_at_ms, row.settled_tick) = (None, None);
+        }
     }
     Ok(transition)
 }
 
-/// When it is to be asked about next: given `in_doubt_ms` while it is unknown, and `accepted_ms` while it is accepted
+/// When it is to be asked about next, in store time: given `in_doubt_ms` while it is unknown, and `accepted_ms` while it is accepted
 /// and nothing final was heard of it.
 pub(super) fn schedule(row: &mut PaymentRow, in_doubt_ms: Option<i64>, accepted_ms: Option<i64>) {
     let over = row.payment.status.is_some_and(|status| status.is_final());
@@ -75,7 +78,9 @@ pub(super) fn save(
         ":status": payment.status.map(|status| status.word()),
         ":provider_code": row.provider_code,
         ":last_attempt_at": row.last_attempt_at_ms,
+        ":last_attempt_tick": row.last_attempt_tick,
         ":settled_at": row.settled_at_ms,
+        ":settled_tick": row.settled_tick,
         ":asks": row.asks,
         ":next_ask_at": row.next_ask_at_ms,
         ":notified_at": row.notified_at_ms,
@@ -97,7 +102,8 @@ const SAVE: &str = "
         attempts = :attempts, open_attempts = :open_attempts, told = :told,
         doubtful_since = :doubtful_since, absences = :absences, last_absence_at = :last_absence_at,
         status = :status, provider_code = :provider_code, last_attempt_at = :last_attempt_at,
-        settled_at = :settled_at, asks = :asks, next_ask_at = :next_ask_at,
+        last_attempt_tick = :last_attempt_tick, settled_at = :settled_at,
+        settled_tick = :settled_tick, asks = :asks, next_ask_at = :next_ask_at,
         notified_at = :notified_at, amount_differs = :amount_differs, contradicted = :contradicted,
         owes_event = :owes_event,
         place = :place

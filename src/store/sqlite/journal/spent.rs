@@ -35,15 +35,18 @@ pub(super) fn since(connection: &Connection, since_ms: i64) -> rusqlite::Result<
 pub(super) const OPEN: &str = concat!(
     "SELECT ",
     current!("payment.account"),
-    ", operation, last_attempt_at, amount FROM payment INDEXED BY payment_unsettled
+    ", operation, coalesce(last_attempt_tick, last_attempt_at), amount
+    FROM payment INDEXED BY payment_unsettled
     WHERE state IN ('ready', 'sending', 'unknown') AND state <> 'ready'
-        AND last_attempt_at >= ?1 AND amount IS NOT NULL"
+        AND coalesce(last_attempt_tick, last_attempt_at) >= ?1 AND amount IS NOT NULL"
 );
 
 /// What left since then was settled since then.
 pub(super) const ACCEPTED: &str = concat!(
     "SELECT ",
     current!("payment.account"),
-    ", operation, last_attempt_at, amount FROM payment INDEXED BY payment_settled
-    WHERE settled_at >= ?1 AND last_attempt_at >= ?1 AND state = 'accepted' AND amount IS NOT NULL"
+    ", operation, coalesce(last_attempt_tick, last_attempt_at), amount
+    FROM payment INDEXED BY payment_settled
+    WHERE coalesce(settled_tick, settled_at) >= ?1 AND settled_at IS NOT NULL
+        AND coalesce(last_attempt_tick, last_attempt_at) >= ?1 AND state = 'accepted' AND amount IS NOT NULL"
 );

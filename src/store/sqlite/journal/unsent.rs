@@ -25,8 +25,8 @@ pub(super) fn end_unsent(
     let Some(mut row) = row.filter(|row| matches!(row.payment.state, State::Ready)) else {
         return Ok(Ok(None));
     };
-    if let Err(error) = take_step(&mut row, Input::GaveUp, &Rules::new(i64::MAX, u32::MAX), now_ms)
-    {
+    let rules = Rules::new(i64::MAX, u32::MAX);
+    if let Err(error) = take_step(work, &mut row, Input::GaveUp, &rules, now_ms) {
         return Ok(Err(error));
     }
     row.owes_event = true;

@@ -11,13 +11,13 @@ use crate::store::conformance::{event, stored};
 use crate::store::{Inbox, Reason, StoreError};
 
 fn refused(path: &Path) -> StoreError {
-    SqliteStore::open(path).err().expect("it must not open")
+    SqliteStore::open(path, Clock::System).err().expect("it must not open")
 }
 
 #[test]
 fn a_directory_that_cannot_be_made_is_named() {
     let place = Directory::new();
-    let file = place.0.path().join("plain-file");
+    let file = place.folder.path().join("plain-file");
     fs::write(&file, "x").expect("written");
     let error = refused(&file.join("sub/countersign.db")).to_string();
     assert!(error.contains("plain-file/sub") && error.contains("cannot create"), "{error}");
@@ -26,14 +26,14 @@ fn a_directory_that_cannot_be_made_is_named() {
 #[test]
 fn a_directory_in_place_of_the_file_is_named() {
     let place = Directory::new();
-    let error = refused(place.0.path()).to_string();
+    let error = refused(place.folder.path()).to_string();
     assert!(error.contains("is a directory"), "{error}");
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let place = Directory::new();
-    let file = place.0.path().join("notes.txt");
+    let file = place.folder.path().join("notes.txt");
     let text = "not a database, and longer than the header of one\n".repeat(100);
     fs::write(&file, &text).expect("written");
     let error = refused(&file);
@@ -45,7 +45,7 @@ async fn a_file_that_is_no_database_is_refused_and_left_alone() {
 #[test]
 fn another_programs_database_is_refused_and_left_alone() {
     let place = Directory::new();
-    let file = place.0.path().join("other.db");
+    let file = place.folder.path().join("other.db");
     let other = Connection::open(&file).expect("opened");
     other.execute_batch("CREATE TABLE theirs (x)").expect("created");
     let before = fs::read(&file).expect("read");
@@ -69,7 +69,7 @@ async fn a_damaged_file_is_never_acknowledged_into() {
     bytes[schema..].fill(0xa5);
     fs::write(place.file(), bytes).expect("written");
 
-    let store = match SqliteStore::open(&place.file()) {
+    let store = match SqliteStore::open(&place.file(), place.clock.clone()) {
         Ok(store) => store,
         Err(error) => {
             assert_eq!(error.reason(), Some(Reason::Corrupt), "{error}");
@@ -159,6 +159,7 @@ async fn what_another_process_keeps_locked_can_be_opened_and_read() {
     let id = stored(&*store, "k", None).await;
     let other = Connection::open(place.file()).expect("opened");
     other.execute_batch("BEGIN IMMEDIATE").expect("locked");
-    let operator = SqliteStore::open(&place.file()).expect("opening writes nothing");
+    let operator =
+        SqliteStore::open(&place.file(), place.clock.clone()).expect("opening writes nothing");
     assert!(operator.show(&id).await.expect("read").is_some());
 }

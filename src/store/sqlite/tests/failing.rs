@@ -96,7 +96,7 @@ async fn answer_and_compare() {
     let file = PathBuf::from(file);
     let seed = std::env::var(SEED).expect("a seed").parse().expect("a number");
     let mut random = Random(seed);
-    let mut store = SqliteStore::open(&file).expect("the store opens");
+    let mut store = SqliteStore::open(&file, Clock::System).expect("the store opens");
     let mut told = Told::default();
     for round in 0..ROUNDS {
         for call in Call::ALL {
@@ -125,7 +125,7 @@ async fn answer_and_compare() {
             drop(store);
             told.compare(&file, round);
             faults.heal();
-            store = SqliteStore::open(&file).expect("the store opens");
+            store = SqliteStore::open(&file, Clock::System).expect("the store opens");
         }
         if random.below(2) == 0 {
             faults.heal();

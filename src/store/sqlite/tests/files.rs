@@ -12,7 +12,7 @@ use super::super::connect;
 use super::super::migrate::{MIGRATIONS, migrate};
 use super::*;
 use crate::store::conformance::{HOUR_MS, T0, claim, delivered, event, listed, stored};
-use crate::store::{Filter, Inbox, Journal, Retention, StoreError};
+use crate::store::{Filter, Journal, Retention, StoreError};
 
 #[tokio::test]
 async fn only_the_owner_can_read_the_events() {
@@ -33,7 +33,7 @@ async fn a_newer_schema_is_refused_in_plain_words() {
     drop(place.sqlite());
     let newer = Connection::open(place.file()).expect("opened");
     newer.pragma_update(None, "user_version", 99).expect("set");
-    let error = SqliteStore::open(&place.file()).err().expect("refused");
+    let error = SqliteStore::open(&place.file(), place.clock.clone()).err().expect("refused");
     assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error:?}");
     assert!(error.to_string().contains("use the newer program"), "{error}");
 }
@@ -42,7 +42,10 @@ async fn a_newer_schema_is_refused_in_plain_words() {
 async fn a_command_makes_no_store_and_leaves_an_older_schema_as_it_is() {
     let place = Directory::new();
     let refused = |words: &str| {
-        let error = SqliteStore::open_existing(&place.file()).err().expect("refused").to_string();
+        let error = SqliteStore::open_existing(&place.file(), place.clock.clone())
+            .err()
+            .expect("refused")
+            .to_string();
         assert!(error.contains(words), "{error}");
         assert!(error.contains(&place.file().display().to_string()), "it names the path: {error}");
     };
@@ -70,7 +73,7 @@ async fn a_command_makes_no_store_and_leaves_an_older_schema_as_it_is() {
 async fn a_sidecar_is_seen_from_when_it_opens_the_store_until_it_closes_it() {
     let place = Directory::new();
     let sidecar = place.sqlite();
-    let command = SqliteStore::open_existing(&place.file()).expect("opened");
+    let command = SqliteStore::open_existing(&place.file(), place.clock.clone()).expect("opened");
     assert!(SqliteStore::is_used_by_sidecar(&place.file()), "it has made no payment yet");
     sidecar.close().await.expect("closed");
     command.recover(T0).await.expect("a command that needs a holder of its own");
@@ -168,7 +171,7 @@ async fn an_operator_can_read_it_with_sqlite3_while_it_is_in_use() {
 async fn the_file_shrinks_when_old_events_are_removed() {
     const EVENTS: usize = 600;
     let place = Directory::new();
-    let store = Arc::new(place.sqlite());
+    let store = place.open();
     let receiving: Vec<_> = (0..EVENTS)
         .map(|n| {
             let store = store.clone();
@@ -181,7 +184,7 @@ async fn the_file_shrinks_when_old_events_are_removed() {
         receive.await.expect("no panic").expect("stored");
     }
     loop {
-        let claimed = claim(&*store, T0).await;
+        let claimed = claim(&store, T0).await;
         if claimed.is_empty() {
             break;
         }
@@ -190,13 +193,13 @@ async fn the_file_shrinks_when_old_events_are_removed() {
         }
     }
     let size = |path: &Path| fs::metadata(path).expect("there").len();
-    let reopened = |store: Arc<SqliteStore>| async move {
+    let reopened = |store: Timed| async move {
         // Closing copies the log into the file, so that its size says something.
         store.close().await.expect("closed");
         size(&place.file())
     };
     let retention = Retention { delivered_ms: HOUR_MS, dead_ms: HOUR_MS, seen_ms: 1000 * HOUR_MS };
-    let swept = store.sweep(T0 + 2 * HOUR_MS, retention).await.expect("swept");
+    let swept = store.at(T0 + 2 * HOUR_MS).sweep(retention).await.expect("swept");
     assert_eq!(swept.events, EVENTS as u64);
     assert!(swept.freed_bytes > 5_000_000, "{swept:?}");
     assert!(listed(&*store, &Filter::default()).await.is_empty());

@@ -33,7 +33,7 @@ async fn every_attempt_that_was_announced_survives_kill_9_and_is_unknown() {
 
         let store = place.open();
         // Long before the hold runs out: the lock of a killed process says that it is dead.
-        let recovered = store.recover(T0 + 1).await.expect("recovered");
+        let recovered = store.at(T0 + 1).recover(T0 + 1).await.expect("recovered");
         assert_eq!(recovered.under_way, 0, "nobody is sending any more");
         let unknown = unknown(&*store).await;
         let lost: Vec<_> = announced.difference(&unknown).collect();
@@ -150,7 +150,7 @@ async fn a_process_that_pays_leaves_no_lock_file_behind() {
     };
     assert_eq!(files(), 1, "it is seen before its first payment");
     sending(&*store, "A").await;
-    let command = SqliteStore::open_existing(&place.file()).expect("opened");
+    let command = SqliteStore::open_existing(&place.file(), place.clock.clone()).expect("opened");
     assert_eq!(files(), 1, "an operator's command makes none");
     command.close().await.expect("closed");
     store.close().await.expect("closed");
@@ -168,8 +168,14 @@ async fn a_lock_file_that_somebody_removes_makes_no_living_process_unsafe() {
             std::fs::remove_file(file.path()).expect("removed");
         }
     }
-    assert_eq!(store.recover(T0 + HOLD_MS - 1).await.expect("recovered").unknown, 1);
-    assert_eq!(store.claim_unknown("shop", T0 + HOLD_MS, 9, LEASE_MS).await.expect("ok").len(), 1);
-    let again = store.about_to_send(&id, rules(), T0 + HOLD_MS).await;
+    assert_eq!(
+        store.at(T0 + HOLD_MS - 1).recover(T0 + HOLD_MS - 1).await.expect("recovered").unknown,
+        1
+    );
+    assert_eq!(
+        store.at(T0 + HOLD_MS).claim_unknown("shop", 9, LEASE_MS).await.expect("ok").len(),
+        1
+    );
+    let again = store.at(T0 + HOLD_MS).about_to_send(&id, rules(), T0 + HOLD_MS).await;
     assert!(again.is_err(), "taken for dead, it is asked about and not sent again");
 }

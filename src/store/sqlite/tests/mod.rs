@@ -6,6 +6,7 @@ mod disk;
 mod failing;
 mod files;
 mod journal;
+mod time;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,30 +14,37 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::SqliteStore;
-use crate::store::conformance::{Place, conformance_tests};
-use crate::store::{Store, StoreUrl, open};
+use crate::clock::Clock;
+use crate::store::conformance::{Place, T0, Timed, conformance_tests};
+use crate::store::{Store, StoreUrl, open, open_by};
 
 conformance_tests!(Directory::new());
 
-/// A store in a directory of its own that is removed at the end.
-struct Directory(TempDir);
+/// A store in a directory of its own that is removed at the end, on a machine whose time is `T0`.
+struct Directory {
+    folder: TempDir,
+    clock: Clock,
+}
 
 impl Directory {
     fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        Self { folder, clock: Clock::fixed(T0) }
     }
 
     fn file(&self) -> PathBuf {
-        self.0.path().join("data").join("countersign.db")
+        self.folder.path().join("data").join("countersign.db")
     }
 
     fn sqlite(&self) -> SqliteStore {
-        SqliteStore::open(&self.file()).expect("the store opens")
+        SqliteStore::open(&self.file(), self.clock.clone()).expect("the store opens")
     }
 }
 
 impl Place for Directory {
-    fn open(&self) -> Arc<dyn Store> {
-        open(&StoreUrl::Sqlite(self.file())).expect("the store opens")
+    fn open(&self) -> Timed {
+        let clock = self.clock.clone();
+        let store = open_by(&StoreUrl::Sqlite(self.file()), clock.clone());
+        Timed { store: store.expect("the store opens"), clock }
     }
 }
