@@ -129,6 +129,8 @@ fn another_provider_that_has_never_heard_of_a_payment_is_not_sent_it() {
     assert_eq!(sidecar.run_json(&["check", "--json"])["stranded"], told);
     let said = reload(&sidecar);
     assert_eq!((&said["result"], &said["stranded"]), (&json!("success"), &told), "{said:#}");
+    // On a slow machine it may have been asked about, and sent again, before.
+    let before = creates(&x);
     nothing_is_sent(&sidecar, &y, "base_url");
 
     // Back again, and it is not there either: now it may be sent, where it was made.
@@ -136,7 +138,9 @@ fn another_provider_that_has_never_heard_of_a_payment_is_not_sent_it() {
     sidecar.configure(&at_x);
     assert_eq!(reload(&sidecar)["stranded"], json!([]));
     wait_until("the resend", || payment(&sidecar)["state"] == "accepted");
-    assert_eq!((creates(&x), creates(&y)), (2, 0));
+    let id = payment(&sidecar)["id"].as_str().expect("an id").to_owned();
+    let history = sidecar.run_json(&["payments", "show", &id, "--json"]);
+    assert_eq!((creates(&x), creates(&y)), (before + 1, 0), "{history:#}");
     wait_until("the metric", || stranded(&sidecar) == 0.0);
     assert_eq!(payment(&sidecar)["stranded"], Value::Null);
 }
@@ -155,13 +159,14 @@ fn a_restart_towards_another_provider_sends_nothing_and_the_old_one_has_the_last
         "beside a store that nobody uses: {checked:#}"
     );
     sidecar.restart();
+    let before = creates(&x);
     nothing_is_sent(&sidecar, &y, "base_url");
     assert!(sidecar.terminate().success());
     sidecar.configure(&at_x);
     x.will(Action::Answer(FOUND.to_owned()));
     sidecar.restart();
     wait_until("the end", || payment(&sidecar)["status"] == "succeeded");
-    assert_eq!((creates(&x), creates(&y)), (1, 0));
+    assert_eq!((creates(&x), creates(&y)), (before, 0));
 }
 
 #[test]
@@ -178,8 +183,9 @@ fn another_application_or_profile_is_another_place_too() {
         sidecar.configure(&text.replace("countersign-demo-app", app_id));
         let said = reload(&sidecar);
         assert_eq!(said["stranded"][0]["differs"], differs, "{said:#}");
+        let before = creates(&x);
         nothing_is_sent(&sidecar, &x, differs);
-        assert_eq!(creates(&x), 1, "{differs}");
+        assert_eq!(creates(&x), before, "{differs}");
     };
     let same = "countersign-demo-app";
     std::thread::scope(|scope| {
