@@ -23,6 +23,10 @@ pub enum Input {
     Asked { asked_at_ms: i64, finding: Finding },
     /// A verified notification told of it.
     Notified { status: Option<EventStatus> },
+    /// The provider has something under its ids that is not what was sent, or that cannot be told to be.
+    Differs,
+    /// An earlier call under its reference, thought not to have happened, was made after all.
+    Superseded,
     /// The process that worked on it is gone, or its time for it has run out.
     Restarted,
 }

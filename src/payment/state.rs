@@ -15,7 +15,7 @@ pub struct Payment {
     pub attempts: u32,
     /// Those of them whose end is not known.
     pub open: OpenAttempts,
-    /// The last thing the provider said to a create.
+    /// The most telling thing that the provider said of it, short of having it.
     pub told: Told,
     /// Since when it is in doubt: the last moment at which a create may have left. Kept while a further attempt runs.
     pub doubtful_since_ms: Option<i64>,
@@ -51,7 +51,7 @@ pub enum Final {
     NotSent,
 }
 
-/// What the provider last said to a create.
+/// What the provider said of a payment that it is not known to have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Told {
     /// Nothing that could be understood.
@@ -61,7 +61,7 @@ pub enum Told {
     NotNow,
     /// No.
     Refused,
-    /// That it has one with these ids already.
+    /// That it has one with these ids already, whether or not it is this one.
     Duplicate,
 }
 

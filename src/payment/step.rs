@@ -3,6 +3,8 @@
 //! Three ideas decide every case. An attempt is *open* until its own end is known, and while one is open nothing but
 //! asking is allowed. What the provider has, it has: any sign of the payment there settles it as accepted, whatever we
 //! believed before. And a refusal of a later attempt says nothing about an earlier one.
+//!
+//! Where the provider contradicts itself, nobody knows: what it called a duplicate is never settled by its not finding it.
 
 use super::absence::{Absence, Rules};
 use super::attempts::ATTEMPTS_MAX;
@@ -15,7 +17,7 @@ use crate::provider::{CodeMeaning, EventStatus};
 pub struct Transition {
     pub payment: Payment,
     pub next: Next,
-    /// The provider has a payment that was settled as rejected or not sent: somebody must look at it.
+    /// The provider has a payment that was settled as rejected or not sent, or says that it does: somebody must look at it.
     pub contradicts: bool,
     /// It was in doubt, and now it is known what became of it.
     pub resolves: bool,
@@ -86,11 +88,13 @@ pub fn step(
             }
         }
         Input::Notified { status } => after.found(status),
+        Input::Differs => after.ids_are_taken(None, now_ms),
+        Input::Superseded => after.superseded(now_ms),
         Input::Restarted => after.restarted(now_ms),
     }
     let accepted = |payment: &Payment| payment.state == State::Settled(Final::Accepted);
     let over = |payment: &Payment| payment.status.is_some_and(EventStatus::is_final);
-    let contradicts = accepted(&after) && payment.frees_its_reference();
+    let contradicts = payment.frees_its_reference() && !after.frees_its_reference();
     let resolves = payment.is_in_doubt() && matches!(after.state, State::Settled(_));
     let ends = accepted(payment) && !over(payment) && over(&after);
     Ok(Transition { payment: after, next: after.next(rules), contradicts, resolves, ends })
@@ -141,9 +145,8 @@ impl Payment {
                 self.had_no_effect(attempt, now_ms);
             }
             CodeMeaning::Landed => {
-                self.note(Told::Duplicate);
-                self.doubt_anew(now_ms);
-                self.had_no_effect(attempt, now_ms);
+                self.open.remove(attempt);
+                self.ids_are_taken(Some(attempt), now_ms);
             }
             CodeMeaning::InDoubt => self.in_doubt(attempt, now_ms),
         }
@@ -159,6 +162,37 @@ impl Payment {
         };
         if weight(told) >= weight(self.told) {
             self.told = told;
+        }
+    }
+
+    /// The provider has something under these ids, and it is not known to be this payment. `answered` is the attempt that
+    /// it said so to, if it was one.
+    fn ids_are_taken(&mut self, answered: Option<u32>, now_ms: i64) {
+        if self.state == State::Settled(Final::Accepted) {
+            return;
+        }
+        self.note(Told::Duplicate);
+        match self.state {
+            // The attempt on its way has its own end to come.
+            State::Sending { attempt } if answered != Some(attempt) => {}
+            State::Ready | State::Sending { .. } | State::Unknown { .. } | State::Settled(_) => {
+                self.doubt_anew(now_ms);
+                self.state = State::Unknown { attempt: self.attempts, since_ms: now_ms };
+            }
+        }
+    }
+
+    /// The call was made earlier, under the same reference. What provably came to nothing is over; what may have left is in
+    /// doubt, and nothing of it leaves any more.
+    fn superseded(&mut self, now_ms: i64) {
+        match (self.state, self.open.is_empty()) {
+            (State::Settled(_), _) => {}
+            (_, true) => self.state = State::Settled(self.unsent()),
+            (_, false) => {
+                self.note(Told::Duplicate);
+                self.doubt_anew(now_ms);
+                self.state = State::Unknown { attempt: self.attempts, since_ms: now_ms };
+            }
         }
     }
 
@@ -272,16 +306,14 @@ impl Payment {
         if !self.absence.is_established(since_ms, rules) {
             return;
         }
-        match (self.told, self.open.is_empty()) {
-            // The provider said no to the last attempt, and has none of the earlier ones. Or it said "duplicate" to the
-            // only attempt there was, so to ids that somebody else used: this payment is not there.
-            (Told::Refused, _) | (Told::Duplicate, true) => {
-                self.state = State::Settled(Final::Rejected);
-            }
-            // It has an attempt of ours and cannot find it: only asking on is safe.
-            (Told::Duplicate, false) => {}
+        match self.told {
+            // The provider said no to the last attempt, and has none of the earlier ones.
+            Told::Refused => self.state = State::Settled(Final::Rejected),
+            // It says that it has these ids, and that it has not: a query that lags, an attempt that somebody on the way
+            // delivered twice, ids that another system used. Only asking on is safe; a person may know more.
+            Told::Duplicate => {}
             // The same ids may be sent again.
-            (Told::Nothing | Told::NotNow, _) => {}
+            Told::Nothing | Told::NotNow => {}
         }
     }
 

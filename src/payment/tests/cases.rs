@@ -132,16 +132,99 @@ fn a_duplicate_of_our_own_lost_attempt_is_asked_about_for_as_long_as_it_takes() 
 }
 
 #[test]
-fn ids_that_somebody_else_used_end_as_a_refusal() {
-    let payment = after(&[(0, Input::AboutToSend), (100, answered(1, CodeMeaning::Landed))]);
-    assert_eq!(payment.outcome(), Some(Outcome::Unknown), "first it is asked for");
-    let payment = after(&[
-        (0, Input::AboutToSend),
-        (100, answered(1, CodeMeaning::Landed)),
-        (200, not_found(200)),
-        (10_100, not_found(10_100)),
+fn a_duplicate_that_is_not_found_is_not_called_rejected() {
+    let mut inputs = vec![(0, Input::AboutToSend), (100, answered(1, CodeMeaning::Landed))];
+    inputs.extend((1..50).map(|n| (100 + n * 10_000, not_found(100 + n * 10_000))));
+    let payment = after(&inputs);
+    assert_eq!(payment.outcome(), Some(Outcome::Unknown), "a balancer may have sent it twice");
+    assert_eq!(payment.next(&rules()), Next::Ask);
+    assert_eq!(refusal(&payment, Input::Abandoned), Forbidden::AskFirst);
+    let by_hand = step(&payment, Input::ByHand(Ruling::Rejected), &rules(), 600_000);
+    assert_eq!(end(&by_hand.expect("allowed").payment), Some(Final::Rejected));
+}
+
+/// Every order in which an earlier or later attempt is called a duplicate among other answers.
+#[test]
+fn no_other_answer_takes_a_duplicate_back() {
+    let others = [CodeMeaning::Refused, CodeMeaning::NotFound, CodeMeaning::Throttled]
+        .into_iter()
+        .chain([CodeMeaning::StaleTimestamp, CodeMeaning::InDoubt]);
+    for other in others {
+        for said in [[CodeMeaning::Landed, other], [other, CodeMeaning::Landed]] {
+            // Two attempts in doubt, answered late.
+            let payment = lost_and(&[
+                (600, not_found(600)),
+                (10_500, not_found(10_500)),
+                (11_000, Input::AboutToSend),
+                (11_500, Input::InDoubt { attempt: 2 }),
+                (12_000, answered(1, said[0])),
+                (13_000, answered(2, said[1])),
+                (30_000, not_found(30_000)),
+                (60_000, not_found(60_000)),
+            ]);
+            assert_eq!(payment.outcome(), Some(Outcome::Unknown), "{said:?}");
+            assert_eq!(payment.next(&rules()), Next::Ask, "{said:?}");
+            let given_up = step(&payment, Input::GaveUp, &rules(), 70_000).expect("allowed");
+            assert_eq!(given_up.payment.outcome(), Some(Outcome::Unknown), "{said:?}");
+        }
+    }
+}
+
+#[test]
+fn a_duplicate_after_the_end_reopens_what_was_called_rejected() {
+    let rejected = lost_and(&[
+        (600, not_found(600)),
+        (10_500, not_found(10_500)),
+        (11_000, Input::AboutToSend),
+        (11_500, answered(2, CodeMeaning::Refused)),
+        (30_000, not_found(30_000)),
+        (60_000, not_found(60_000)),
     ]);
-    assert_eq!(end(&payment), Some(Final::Rejected));
+    assert_eq!(end(&rejected), Some(Final::Rejected));
+    for input in [answered(1, CodeMeaning::Landed), Input::Differs] {
+        let done = step(&rejected, input, &rules(), 70_000).expect("allowed");
+        assert!(done.contradicts, "{input:?}");
+        assert_eq!(done.payment.outcome(), Some(Outcome::Unknown), "{input:?}");
+    }
+}
+
+#[test]
+fn what_stands_under_our_ids_and_is_not_ours_proves_nothing_and_lets_nothing_leave() {
+    for payment in [Payment::new(), lost_and(&[]), lost_and(&[(600, not_found(600))])] {
+        let done = step(&payment, Input::Differs, &rules(), 1_000).expect("allowed").payment;
+        assert_eq!(done.outcome(), Some(Outcome::Unknown));
+        let later = [(20_000, not_found(20_000)), (40_000, not_found(40_000))];
+        let done = later.iter().fold(done, |payment, (at, input)| {
+            step(&payment, *input, &rules(), *at).expect("allowed").payment
+        });
+        assert_eq!(refusal(&done, Input::AboutToSend), Forbidden::AskFirst);
+        let found = Input::Asked { asked_at_ms: 50_000, finding: FOUND };
+        let found = step(&done, found, &rules(), 50_000).expect("allowed").payment;
+        assert_eq!(end(&found), Some(Final::Accepted), "and then it finds ours");
+    }
+    let sending = after(&[(0, Input::AboutToSend), (9, Input::Differs)]);
+    assert_eq!(sending.state, State::Sending { attempt: 1 }, "its own end is to come");
+    let over = step(&sending, Input::NotSent { attempt: 1 }, &rules(), 20).expect("allowed");
+    assert_eq!(over.payment.outcome(), Some(Outcome::Unknown));
+}
+
+#[test]
+fn a_call_that_was_made_earlier_lets_nothing_leave() {
+    let superseded = |payment: &Payment| {
+        step(payment, Input::Superseded, &rules(), 5_000).expect("allowed").payment
+    };
+    assert_eq!(end(&superseded(&Payment::new())), Some(Final::NotSent));
+    let told_later = after(&[(0, Input::AboutToSend), (1, answered(1, CodeMeaning::Throttled))]);
+    assert_eq!(end(&superseded(&told_later)), Some(Final::Rejected));
+    for payment in [after(&[(0, Input::AboutToSend)]), lost_and(&[(600, not_found(600))])] {
+        let done = superseded(&payment);
+        assert_eq!(done.outcome(), Some(Outcome::Unknown), "it may have left");
+        let not_sent = step(&done, Input::NotSent { attempt: 1 }, &rules(), 6_000);
+        let not_sent = not_sent.expect("allowed").payment;
+        assert_eq!(end(&superseded(&not_sent)), Some(Final::Rejected), "it did not leave");
+    }
+    let accepted = after(&[(0, Input::AboutToSend), (9, answered(1, CodeMeaning::Accepted))]);
+    assert_eq!(superseded(&accepted), accepted);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use super::world::{Act, Duplicates, GRACE, Setting, World};
 const SETTING: Setting = Setting {
     duplicates: Duplicates::Refused,
     lag: 1,
+    repeats: false,
+    mixes_up: false,
     attempts_max: 2,
     generations_max: 2,
     ticks_max: 6,
@@ -33,6 +35,21 @@ fn no_interleaving_pays_twice_even_at_a_provider_that_would_execute_duplicates()
 #[test]
 fn no_interleaving_pays_twice_when_the_query_lags_longer_than_the_grace_period() {
     explore(Setting { lag: GRACE + 3, ..SETTING }, 10);
+}
+
+/// The query lags as well: the provider calls a payment a duplicate that it does not find for a long time.
+#[test]
+fn no_interleaving_denies_a_payment_that_was_delivered_twice() {
+    for lag in [1, GRACE + 3] {
+        explore(Setting { repeats: true, lag, ..SETTING }, 9);
+    }
+}
+
+#[test]
+fn no_interleaving_takes_somebody_else_s_payment_for_ours() {
+    for duplicates in [Duplicates::Refused, Duplicates::Executed] {
+        explore(Setting { mixes_up: true, duplicates, ..SETTING }, 8);
+    }
 }
 
 /// The first part of every dangerous history, so that the depth is spent on what follows.
@@ -117,8 +134,11 @@ pub fn check(
     if world.payment.state == accepted {
         assert!(!world.executions.is_empty(), "{}", say("accepted, but the provider has none"));
     }
-    // Without the assumption about the lag, only the money is safe.
-    if setting.lag >= GRACE {
+    if world.payment.frees_its_reference() && world.payment.told == Told::Duplicate {
+        assert_eq!(world.moves(), 0, "{}", say("the provider said that it has these ids, and has"));
+    }
+    // Without the assumption about the lag, only the money is safe; and a provider that mixes up payments contradicts all.
+    if setting.lag >= GRACE || setting.mixes_up {
         return;
     }
     assert!(!contradicts, "{}", say("the provider has what was said not to have happened"));
@@ -156,5 +176,9 @@ fn assert_settles(world: &World, setting: &Setting) {
             act(&mut world, Act::Hear { place: 0 });
         }
     }
-    panic!("it never ends: {world:#?}");
+    // What the provider calls a duplicate and never finds is for a person.
+    assert_eq!(world.payment.told, Told::Duplicate, "it never ends: {world:#?}");
+    world.wire.clear();
+    act(&mut world, Act::ByHand);
+    assert!(matches!(world.payment.state, State::Settled(_)), "a person cannot end it: {world:#?}");
 }

@@ -16,10 +16,13 @@ proptest! {
             Just(Duplicates::ForgottenOnceFailed),
             Just(Duplicates::Executed),
         ],
+        repeats: bool,
     ) {
         let setting = Setting {
             duplicates,
             lag: 1,
+            repeats,
+            mixes_up: false,
             attempts_max: 12,
             generations_max: 6,
             ticks_max: i64::MAX,

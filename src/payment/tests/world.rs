@@ -26,6 +26,10 @@ pub enum Duplicates {
 pub struct Setting {
     pub duplicates: Duplicates,
     pub lag: i64,
+    /// Something on the way may deliver a create twice: the sidecar hears what is said to the second copy.
+    pub repeats: bool,
+    /// The query may bring something that stands under our ids and is not what was sent.
+    pub mixes_up: bool,
     pub attempts_max: u32,
     pub generations_max: u32,
     pub ticks_max: i64,
@@ -44,9 +48,8 @@ pub struct World {
     pub wire: Vec<Create>,
     /// Answers on their way back: attempt, generation, and what they say.
     answers: Vec<(u32, u32, Said)>,
-    /// A question whose answer is on its way: when it was put, whether to the other provider, and whether the payment was
-    /// found.
-    question: Option<(i64, bool, Option<EventStatus>)>,
+    /// A question whose answer is on its way: when it was put, whether to the other provider, and what it brings.
+    question: Option<(i64, bool, Brings)>,
     pub executions: Vec<Execution>,
     notices: Vec<EventStatus>,
 }
@@ -67,6 +70,14 @@ pub struct Execution {
     landed_at: i64,
     is_away: bool,
     pub status: EventStatus,
+}
+
+/// What a question brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Brings {
+    Nothing,
+    Found(EventStatus),
+    SomethingElse,
 }
 
 /// What an answer says, as far as the rules tell answers apart.
@@ -100,6 +111,10 @@ pub enum Act {
         place: usize,
         said: Said,
     },
+    /// It arrives twice, and the second copy is called a duplicate.
+    ArriveTwice {
+        place: usize,
+    },
     /// An answer arrives.
     Hear {
         place: usize,
@@ -112,6 +127,8 @@ pub enum Act {
     Ask {
         sees_all: bool,
     },
+    /// A question is put, and something that is not ours comes back.
+    AskAmiss,
     HearFinding,
     /// A pending execution ends, and a notification goes out.
     Finish {
@@ -189,6 +206,9 @@ impl World {
                     }
                 };
             acts.extend(can_say.iter().map(|said| Act::Arrive { place, said: *said }));
+            if setting.repeats && !self.knows_ids(self.wire[place].is_away, setting) {
+                acts.push(Act::ArriveTwice { place });
+            }
         }
         for place in 0..self.answers.len() {
             acts.extend([Act::Hear { place }, Act::Lose { place }]);
@@ -196,6 +216,9 @@ impl World {
         match self.question {
             None => acts.extend([Act::Ask { sees_all: true }, Act::Ask { sees_all: false }]),
             Some(_) => acts.push(Act::HearFinding),
+        }
+        if self.question.is_none() && setting.mixes_up {
+            acts.push(Act::AskAmiss);
         }
         if self.executions.iter().any(|made| made.status == EventStatus::Pending) {
             acts.extend([Act::Finish { succeeded: true }, Act::Finish { succeeded: false }]);
@@ -261,6 +284,13 @@ impl World {
                 world.arrive(place, said);
                 None
             }
+            Act::ArriveTwice { place } => {
+                world.arrive(place, Said::Accepted);
+                if let Some(answer) = world.answers.last_mut().filter(|_| self.wire[place].heard) {
+                    answer.2 = Said::Landed;
+                }
+                None
+            }
             Act::Hear { place } => {
                 let (attempt, generation, said) = *self.answers.get(place)?;
                 world.answers.remove(place);
@@ -278,17 +308,23 @@ impl World {
                         && (sees_all || made.landed_at + setting.lag <= self.now)
                 };
                 let found = self.executions.iter().rev().find(seen).map(|made| made.status);
-                world.question = Some((self.now, self.is_away, found));
+                world.question =
+                    Some((self.now, self.is_away, found.map_or(Brings::Nothing, Brings::Found)));
+                None
+            }
+            Act::AskAmiss => {
+                world.question = Some((self.now, self.is_away, Brings::SomethingElse));
                 None
             }
             Act::HearFinding => {
-                let (asked_at_ms, is_away, found) = world.question.take()?;
+                let (asked_at_ms, is_away, brings) = world.question.take()?;
                 asked_away = is_away;
-                let finding = match found {
-                    Some(status) => Finding::Found { status: Some(status) },
-                    None => Finding::NotFound,
-                };
-                Some(Input::Asked { asked_at_ms, finding })
+                let asked = |finding| Input::Asked { asked_at_ms, finding };
+                Some(match brings {
+                    Brings::Found(status) => asked(Finding::Found { status: Some(status) }),
+                    Brings::Nothing => asked(Finding::NotFound),
+                    Brings::SomethingElse => Input::Differs,
+                })
             }
             Act::Finish { succeeded } => {
                 let pending =
