@@ -53,8 +53,8 @@ pub(super) async fn ask(outbound: &Outbound, call: &PreparedCall<'_>) -> Asked {
             match account.provider.looked_up(operation, parameters, &understood) {
                 LookedUp::Found { data } => Asked::Found { data, answer },
                 LookedUp::NotFound => Asked::NotFound,
-                LookedUp::Unclear => {
-                    Asked::Unclear(format!("the query was answered with code {}", understood.code))
+                LookedUp::Unclear { why } => {
+                    Asked::Unclear(format!("{why}, answered with code {}", understood.code))
                 }
             }
         }

@@ -324,10 +324,19 @@ fn resolution(operation: &Operation, all: &[Arc<Operation>], mistakes: &mut Mist
             mistakes.add(format!("{path}.members"), not_a_member(taken, &operation.members));
         }
     }
-    for (_, taken) in &resolution.matching {
-        if operation.member(taken).is_none() {
-            mistakes.add(format!("{path}.match"), not_a_member(taken, &operation.members));
+    for (key, pairs) in [("echo", &resolution.echo), ("match", &resolution.matching)] {
+        for (_, taken) in pairs.iter().filter(|pair| !resolution.members.contains(pair)) {
+            if operation.member(taken).is_none() {
+                mistakes.add(format!("{path}.{key}"), not_a_member(taken, &operation.members));
+            }
         }
+    }
+    let reference = operation.reference.as_deref();
+    if operation.money_moving && reference.is_some() && !resolution.names(reference) {
+        let key = if resolution.matching.is_empty() { "echo" } else { "match" };
+        let problem = "does not name the operation's reference, expected the member of the answer \
+            that carries it: without it nothing that is found is known to be this call";
+        mistakes.add(format!("{path}.{key}"), problem);
     }
 }
 
@@ -342,9 +351,11 @@ pub fn not_a_member(name: &str, members: &[Member]) -> String {
 
 impl From<ResolutionFile> for Resolution {
     fn from(file: ResolutionFile) -> Self {
+        let echo = file.echo.unwrap_or_else(|| file.members.clone());
         Self {
             operation: file.operation,
             members: file.members.into_iter().collect(),
+            echo: echo.into_iter().collect(),
             matching: file.r#match.into_iter().collect(),
         }
     }

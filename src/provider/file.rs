@@ -102,6 +102,9 @@ pub struct ResolutionFile {
     pub operation: String,
     /// Member of the query = member of the lost call.
     pub members: BTreeMap<String, String>,
+    /// Member of the answer's object, or of every item of a list = member of the lost call. The same as `members` when
+    /// left out.
+    pub echo: Option<BTreeMap<String, String>>,
     /// Where the answer is a list: member of an item = member of the lost call.
     #[serde(default)]
     pub r#match: BTreeMap<String, String>,

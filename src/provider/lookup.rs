@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::codes::{CodeMeaning, ProviderAnswer};
 use super::compile::Provider;
 use super::operation::{Kind, Operation, Resolution};
-use crate::json::{Object, escape, parse_object};
+use crate::json::{Member, Object, escape, parse_object, unescape};
 
 /// What a query said about a lost call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum LookedUp {
     /// The provider knows no such call. Said once, soon after the call, that is no proof: it may not know it yet.
     NotFound,
     /// The answer proves nothing either way.
-    Unclear,
+    Unclear { why: &'static str },
 }
 
 impl Operation {
@@ -46,18 +46,27 @@ impl Provider {
         parameters: &Object<'_>,
         answer: &ProviderAnswer,
     ) -> LookedUp {
-        let Some(resolution) = &operation.resolved_by else { return LookedUp::Unclear };
+        let Some(resolution) = &operation.resolved_by else {
+            return LookedUp::Unclear { why: "the profile knows no query for it" };
+        };
+        let data = answer.data.as_deref().unwrap_or("null");
         match answer.meaning {
-            CodeMeaning::Accepted => answer
-                .data
-                .as_deref()
-                .map_or(LookedUp::Unclear, |data| found_in(data, resolution, parameters)),
+            CodeMeaning::Accepted if !resolution.names(operation.reference.as_deref()) => {
+                LookedUp::Unclear { why: "the query's answers do not carry the reference" }
+            }
+            CodeMeaning::Accepted if resolution.matching.is_empty() => {
+                found_as(data, resolution, parameters)
+            }
+            CodeMeaning::Accepted => found_among(data, resolution, parameters),
+            CodeMeaning::NotFound if is_of_another(data, resolution, parameters) => {
+                LookedUp::Unclear { why: OF_ANOTHER }
+            }
             CodeMeaning::NotFound => LookedUp::NotFound,
             CodeMeaning::Refused
             | CodeMeaning::StaleTimestamp
             | CodeMeaning::Throttled
             | CodeMeaning::Landed
-            | CodeMeaning::InDoubt => LookedUp::Unclear,
+            | CodeMeaning::InDoubt => LookedUp::Unclear { why: "the query was not answered" },
         }
     }
 
@@ -67,31 +76,92 @@ impl Provider {
     }
 }
 
-/// One object, or a list in which the call must be found by the members that identify it.
-fn found_in(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> LookedUp {
-    if resolution.matching.is_empty() {
-        return match data.starts_with('{') {
-            true => LookedUp::Found { data: data.to_owned() },
-            false => LookedUp::Unclear,
-        };
+const OF_ANOTHER: &str = "the query was answered about another call";
+
+impl Resolution {
+    /// Whether what is found is held against the member `reference` of the call: nothing else makes it ours.
+    pub(super) fn names(&self, reference: Option<&str>) -> bool {
+        let proofs = if self.matching.is_empty() { &self.echo } else { &self.matching };
+        proofs.iter().any(|(_, taken)| Some(taken.as_str()) == reference)
     }
+}
+
+/// One object, which must say that it is of this call.
+fn found_as(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> LookedUp {
+    match parse_object(data.as_bytes()) {
+        Ok(object) if repeats(&object, &resolution.echo, parameters) => {
+            LookedUp::Found { data: data.to_owned() }
+        }
+        Ok(_) => LookedUp::Unclear { why: OF_ANOTHER },
+        Err(_) => LookedUp::Unclear { why: "the query's answer holds no object" },
+    }
+}
+
+/// A list, in which the call is found by the members that identify it. It is complete for what was asked by only if each of
+/// its items says what it is of.
+fn found_among(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> LookedUp {
     let Ok(items) = serde_json::from_str::<Vec<Box<RawValue>>>(data) else {
-        return LookedUp::Unclear;
+        return LookedUp::Unclear { why: "the query's answer holds no list" };
     };
-    let ours = items.iter().find(|item| is_ours(item.get(), resolution, parameters));
+    let mut ours = None;
+    for item in &items {
+        let Ok(object) = parse_object(item.get().as_bytes()) else {
+            return LookedUp::Unclear { why: "the list holds something that is no object" };
+        };
+        let identified =
+            resolution.matching.iter().all(|(name, _)| object.member(name).is_some_and(is_id));
+        if !identified || !repeats(&object, &resolution.echo, parameters) {
+            return LookedUp::Unclear { why: "the list holds something of which it is not known" };
+        }
+        if repeats(&object, &resolution.matching, parameters) && ours.replace(item.get()).is_some()
+        {
+            return LookedUp::Unclear { why: "the list holds the call twice" };
+        }
+    }
     match ours {
-        Some(item) => LookedUp::Found { data: item.get().to_owned() },
-        // The list is complete for what was asked by; our call is not in it.
+        Some(item) => LookedUp::Found { data: item.to_owned() },
         None => LookedUp::NotFound,
     }
 }
 
-fn is_ours(item: &str, resolution: &Resolution, parameters: &Object<'_>) -> bool {
-    let Ok(item) = parse_object(item.as_bytes()) else { return false };
-    resolution.matching.iter().all(|(name, taken)| {
-        let (found, sent) = (item.value().get(name), parameters.value().get(taken));
-        found.is_some() && found == sent
+/// Whether `object` has all members of `pairs`, with the values of the lost call.
+fn repeats(object: &Object<'_>, pairs: &[(String, String)], parameters: &Object<'_>) -> bool {
+    pairs.iter().all(|(name, taken)| {
+        let members = object.member(name).zip(parameters.member(taken));
+        members.is_some_and(|(found, sent)| is_same(found, sent))
     })
+}
+
+/// Whether an answer that knows no such call says that it is about another one.
+fn is_of_another(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> bool {
+    let Ok(object) = parse_object(data.as_bytes()) else { return false };
+    resolution.echo.iter().any(|(name, taken)| {
+        let members = object.member(name).filter(|member| is_id(member));
+        members.zip(parameters.member(taken)).is_some_and(|(found, sent)| !is_same(found, sent))
+    })
+}
+
+/// A text that is not empty, or a number.
+fn is_id(member: &Member<'_>) -> bool {
+    match member.raw.as_bytes() {
+        [b'"', b'"'] => false,
+        [b'"' | b'-' | b'0'..=b'9', ..] => true,
+        _ => false,
+    }
+}
+
+/// Numbers are compared as they are written: a parser would round large ones to the same.
+fn is_same(found: &Member<'_>, sent: &Member<'_>) -> bool {
+    let text = |member: &Member<'_>| {
+        let inner = member.raw.strip_prefix('"')?.strip_suffix('"')?;
+        unescape(inner).ok()
+    };
+    is_id(found)
+        && match (text(found), text(sent)) {
+            (Some(found), Some(sent)) => found == sent,
+            (None, None) => found.raw == sent.raw,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
 }
 
 #[cfg(test)]
@@ -130,31 +200,98 @@ mod tests {
         assert_eq!(query("payment_void", b"{}"), None, "no query is known");
     }
 
+    fn is_unclear(operation: &str, parameters: &[u8], data: &str) {
+        let answer = format!(r#"{{"code":10000,"message":"Success","data":{data}}}"#);
+        let found = looked_up(operation, parameters, &answer);
+        assert!(matches!(found, LookedUp::Unclear { .. }), "{data}: {found:?}");
+    }
+
     #[test]
     fn only_an_object_of_the_call_proves_that_it_landed() {
-        let found = r#"{"code":10000,"message":"Success","data":{"mchOrderId":"A1"}}"#;
+        let found = r#"{"code":10000,"message":"Success","data":{"mchOrderId":"\u00411"}}"#;
         assert!(matches!(looked_up("payout_create", PAYOUT, found), LookedUp::Found { .. }));
-        for (answer, expected) in [
-            (r#"{"code":21006,"message":"x","data":null}"#, LookedUp::NotFound),
-            (r#"{"code":10000,"message":"x","data":null}"#, LookedUp::Unclear),
-            (r#"{"code":10000,"message":"x","data":[]}"#, LookedUp::Unclear),
-            (r#"{"code":10000,"message":"x"}"#, LookedUp::Unclear),
-            (r#"{"code":21000,"message":"x","data":null}"#, LookedUp::Unclear),
-            (r#"{"code":21010,"message":"transaction not found","data":null}"#, LookedUp::Unclear),
+        for data in [
+            "null",
+            "[]",
+            "{}",
+            r#"[{"mchOrderId":"A1"}]"#,
+            r#"{"mchOrderId":null,"transactionStatus":"COMPLETED"}"#,
+            r#"{"mchOrderId":""}"#,
+            r#"{"mchOrderId":["A1"]}"#,
+            r#"{"mchOrderId":"A2","transactionStatus":"COMPLETED"}"#,
+            r#"{"mchOrderId":"a1"}"#,
+            r#"{"mchOrderId":"A1 "}"#,
+            r#"{"transactionId":"D1","amount":5,"transactionStatus":"COMPLETED"}"#,
         ] {
-            assert_eq!(looked_up("payout_create", PAYOUT, answer), expected, "{answer}");
+            is_unclear("payout_create", PAYOUT, data);
+        }
+        for answer in [
+            r#"{"code":10000,"message":"x"}"#,
+            r#"{"code":21000,"message":"x","data":null}"#,
+            r#"{"code":21010,"message":"transaction not found","data":null}"#,
+            r#"{"code":21006,"message":"x","data":{"mchOrderId":"A2"}}"#,
+        ] {
+            let found = looked_up("payout_create", PAYOUT, answer);
+            assert!(matches!(found, LookedUp::Unclear { .. }), "{answer}: {found:?}");
+        }
+        for data in ["null", "{}", r#"{"mchOrderId":null}"#, r#"{"mchOrderId":"A1"}"#] {
+            let answer = format!(r#"{{"code":21006,"message":"x","data":{data}}}"#);
+            assert_eq!(looked_up("payout_create", PAYOUT, &answer), LookedUp::NotFound, "{data}");
         }
     }
 
     #[test]
+    fn numbers_that_a_parser_would_round_to_the_same_are_not_the_same() {
+        let numbers = |found: &str| {
+            let text = format!(r#"{{"a":{found},"b":12345678901234567890123}}"#);
+            let object = parse_object(text.as_bytes()).expect("JSON");
+            is_same(object.member("a").expect("there"), object.member("b").expect("there"))
+        };
+        assert!(numbers("12345678901234567890123"));
+        assert!(!numbers("12345678901234567890124"));
+        assert!(!numbers(r#""12345678901234567890123""#), "a text is no number");
+    }
+
+    const OTHER: &str = r#"{"mchRefundOrderId":"R0","originalTransactionId":"C1","refundStatus":"COMPLETE"}"#;
+    const OURS: &str = r#"{"refundStatus":"COMPLETE", "mchRefundOrderId":"R1","originalTransactionId":"C1"}"#;
+
+    #[test]
     fn a_refund_is_found_in_the_list_by_its_own_id() {
         let list = |ids: &str| format!(r#"{{"code":10000,"message":"Success","data":[{ids}]}}"#);
-        let other = r#"{"mchRefundOrderId":"R0","refundStatus":"COMPLETE"}"#;
-        let ours = r#"{"refundStatus":"COMPLETE", "mchRefundOrderId":"R1"}"#;
-        assert_eq!(looked_up("refund_create", REFUND, &list(other)), LookedUp::NotFound);
+        assert_eq!(looked_up("refund_create", REFUND, &list(OTHER)), LookedUp::NotFound);
+        assert_eq!(looked_up("refund_create", REFUND, &list("")), LookedUp::NotFound);
         assert_eq!(
-            looked_up("refund_create", REFUND, &list(&format!("{other},{ours}"))),
-            LookedUp::Found { data: ours.to_owned() }
+            looked_up("refund_create", REFUND, &list(&format!("{OTHER},{OURS}"))),
+            LookedUp::Found { data: OURS.to_owned() }
         );
+    }
+
+    #[test]
+    fn a_list_of_which_one_item_is_not_known_says_nothing() {
+        for item in [
+            r#"{"originalTransactionId":"C1","refundStatus":"COMPLETE"}"#,
+            r#"{"mchRefundOrderId":null,"originalTransactionId":"C1"}"#,
+            r#"{"mchRefundOrderId":"","originalTransactionId":"C1"}"#,
+            r#"{"mchRefundOrderId":"R0"}"#,
+            r#"{"mchRefundOrderId":"R0","originalTransactionId":"C2"}"#,
+            r#"{"mchRefundOrderId":"R1","originalTransactionId":"C2"}"#,
+            "null",
+            r#""R0""#,
+            "[]",
+            "{}",
+        ] {
+            is_unclear("refund_create", REFUND, &format!("[{item}]"));
+            is_unclear("refund_create", REFUND, &format!("[{OTHER},{item}]"));
+        }
+        for data in ["null", "{}", OURS, "\"[]\""] {
+            is_unclear("refund_create", REFUND, data);
+        }
+        is_unclear("refund_create", REFUND, &format!("[{OURS},{OTHER},{OURS}]"));
+    }
+
+    #[test]
+    fn an_answer_without_the_reference_finds_nothing() {
+        let parameters = br#"{"userId":"u1","requestId":"q1"}"#;
+        is_unclear("authorization_create", parameters, r#"{"userId":"u1","tokenList":[]}"#);
     }
 }

@@ -59,6 +59,9 @@ pub struct Resolution {
     pub operation: String,
     /// (member of the query, member of the lost call it is taken from).
     pub members: Vec<(String, String)>,
+    /// (member of what is found, member of the lost call it must equal): of the answer's object, or of every item of a
+    /// list. What lacks one of them, or has another value there, is of something else.
+    pub echo: Vec<(String, String)>,
     /// Where the answer is a list: (member of an item, member of the lost call it must equal). Empty otherwise.
     pub matching: Vec<(String, String)>,
 }
