@@ -15,8 +15,8 @@ use super::{Action, Audit, Entry};
 use crate::outcome::Outcome;
 use crate::payment::Rules;
 use crate::store::{
-    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation,
-    Freeze, Journal, JournalError, Leave, NewEvent, NewPayment, Notice, OpenAt, PaymentCounts,
+    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Cursor,
+    Freeze, Journal, JournalError, Leave, NewPayment, Notice, Noticed, OpenAt, PaymentCounts,
     PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received,
     Recovered, Spending, Standing, Store, StoreError, Unsent,
 };
@@ -259,23 +259,19 @@ impl Journal for Audited {
         self.store.tell_owed(id, announce, now_ms).await
     }
 
-    async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError> {
-        self.store.expectation(notice).await
-    }
-
     async fn receive_notice(
         &self,
-        event: NewEvent,
         notice: Notice,
-    ) -> Result<(Received, Option<PaymentRow>), StoreError> {
-        let id = event.id.clone();
-        let (received, row) = self.store.receive_notice(event, notice).await?;
-        if let (Received::Stored, Some(row)) = (&received, &row) {
+        compose: Compose,
+    ) -> Result<(Received, Noticed), StoreError> {
+        let id = notice.event_id.clone();
+        let (received, noticed) = self.store.receive_notice(notice, compose).await?;
+        if let (Received::Stored, Some(row)) = (&received, &noticed.row) {
             let mut entry = Entry::new(Action::PaymentNotified, Actor::Provider).about_payment(row);
             entry.events = Some(id.to_string());
             self.audit.record(entry);
         }
-        Ok((received, row))
+        Ok((received, noticed))
     }
 
     async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {

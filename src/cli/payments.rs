@@ -14,6 +14,7 @@ use super::store::open;
 use super::{CommandError, ConfigFile, Exit};
 use crate::config::{self, Snapshot};
 use crate::payment::State;
+use crate::provider::Flag;
 use crate::reload::stranded_by;
 use crate::store::{Cursor, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow};
 
@@ -48,6 +49,10 @@ enum Action {
         /// Only in this state; may be given several times
         #[arg(long, value_parser = state, value_name = "STATE")]
         state: Vec<String>,
+        /// Only those that something the provider said speaks against: another amount, another transaction, or that it was
+        /// made after all
+        #[arg(long)]
+        conflicting: bool,
         /// Only begun at or after this time, as 2026-01-31T00:00:00Z
         #[arg(long, value_name = "TIME")]
         from: Option<Timestamp>,
@@ -78,12 +83,23 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
     let snapshot = &loaded.snapshot;
     let mut out = stdout();
     match args.action {
-        Action::List { account, operation, reference, state, from, until, limit, after } => {
+        Action::List {
+            account,
+            operation,
+            reference,
+            state,
+            conflicting,
+            from,
+            until,
+            limit,
+            after,
+        } => {
             let filter = PaymentFilter {
                 account,
                 operation,
                 reference,
                 states: state,
+                conflicting,
                 from_ms: from.map(Timestamp::as_millisecond),
                 until_ms: until.map(Timestamp::as_millisecond),
             };
@@ -162,6 +178,7 @@ fn row_json(row: &PaymentRow, snapshot: &Snapshot) -> Value {
         "notified_at": row.notified_at_ms.map(time),
         "amount_differs": row.amount_differs,
         "contradicted": row.contradicted,
+        "conflicting_reference": row.conflicting_reference,
         "stranded": stranded(row, snapshot),
     })
 }
@@ -182,7 +199,7 @@ fn listing_text(listing: &PaymentListing, snapshot: &Snapshot) -> String {
         "ID", "BEGUN", "ACCOUNT", "OPERATION", "STATE", "ATTEMPTS"
     );
     for row in &listing.payments {
-        let _ = writeln!(
+        let _ = write!(
             out,
             "{:<30}  {:<24}  {:<12}  {:<14}  {:<9}  {:>8}  {}{}",
             row.id.as_str(),
@@ -194,11 +211,26 @@ fn listing_text(listing: &PaymentListing, snapshot: &Snapshot) -> String {
             row.reference,
             stranded(row, snapshot).map_or_else(String::new, |by| format!("  (stranded: {by})"))
         );
+        for mark in marks(row) {
+            let _ = write!(out, "  {mark}");
+        }
+        out.push('\n');
     }
     if let Some(next) = listing.next {
         let _ = writeln!(out, "more: --after {}", next.0);
     }
     out
+}
+
+/// What the provider said that speaks against the payment, in the words of events' flags.
+fn marks(row: &PaymentRow) -> impl Iterator<Item = &'static str> {
+    [
+        (row.amount_differs, Flag::AmountMismatch),
+        (row.conflicting_reference.is_some(), Flag::ConflictingReference),
+        (row.contradicted, Flag::Contradicted),
+    ]
+    .into_iter()
+    .filter_map(|(holds, flag)| holds.then_some(flag.word()))
 }
 
 fn detail_json(detail: &PaymentDetail, snapshot: &Snapshot) -> Value {

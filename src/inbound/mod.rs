@@ -15,16 +15,18 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::clock::Clock;
 use crate::config::{Account, Live, Snapshot};
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
+use crate::provider::Flag;
 use crate::sign::Unreadable;
-use crate::store::{EventId, PaymentRow, Received, Store, StoreError};
+use crate::store::{EventId, Noticed, Received, Store, StoreError};
 use crate::wire::{Handler, NOTIFICATION_BYTES_MAX, Refusal, Reply, Request, RequestId};
 
+use event::Kept;
 use record::{Record, Seen};
 
 /// What answers the provider's notifications.
@@ -76,7 +78,9 @@ impl Inbound {
         })?;
         let received_at = self.clock.now();
         self.note_use(account, &verified, received_at);
-        let received = self.keep(account, verified, &request.body, received_at, record).await;
+        let neighbours = neighbours(&snapshot, account, &verified);
+        let keeping = self.keep(account, verified, &request.body, received_at, neighbours, record);
+        let received = keeping.await;
         record.seen = Some(
             match received.map_err(|error| not_stored(account, &error, record))? {
                 Received::Stored => Seen::Accepted,
@@ -103,30 +107,45 @@ impl Inbound {
         verified: Verified,
         body: &Bytes,
         received_at: Timestamp,
+        neighbours: Vec<String>,
         record: &mut Record,
     ) -> Result<Received, StoreError> {
         let id = EventId::generate(received_at.as_millisecond()).ok_or_else(|| {
             StoreError::Refused("the system has no randomness to give".to_owned())
         })?;
-        let store = self.store.as_ref();
-        let composed = event::compose(account, store, id, verified, body, received_at).await?;
-        record.learn(&composed.event, composed.label);
-        match composed.notice {
+        let composed = event::compose(account, neighbours, id, verified, body, received_at);
+        record.learn(&composed);
+        match composed.kept {
             // The payment it tells of is settled in the same commit.
-            Some(notice) => {
-                let (received, payment) = self.store.receive_notice(composed.event, notice).await?;
-                self.note_resolved(payment.as_ref());
+            Kept::Noticed(notice, compose) => {
+                let (received, noticed) = self.store.receive_notice(*notice, compose).await?;
+                self.note(account, &composed.id, composed.reference.as_deref(), &noticed);
                 Ok(received)
             }
-            None => self.store.receive(composed.event).await,
+            Kept::Plain(event) => self.store.receive(*event).await,
         }
     }
 
-    /// Counts a payment in doubt of which the notification told the end.
-    fn note_resolved(&self, payment: Option<&PaymentRow>) {
-        let resolved = payment.filter(|payment| payment.just_resolved);
-        if let Some((payment, end)) = resolved.and_then(|payment| Some((payment, payment.end()?))) {
-            self.metrics.count_resolved(&payment.account, end.outcome().as_str());
+    /// Counts and logs what the notification brought to light.
+    fn note(&self, account: &Account, id: &EventId, reference: Option<&str>, noticed: &Noticed) {
+        let row = noticed.row.as_ref();
+        if let Some(place) = row.and_then(event::place_in_trace) {
+            Span::current().record("trace.link", place);
+        }
+        self.metrics.count_conflicts(&account.name, &noticed.flags);
+        for flag in noticed.flags.iter().filter(|flag| Flag::CONFLICTS.contains(flag)) {
+            tracing::error!(
+                account = account.name,
+                event_id = %id,
+                payment = row.map(|row| row.id.as_str()),
+                reference,
+                conflict = flag.word(),
+                "a notification does not fit the payment that it seems to tell of"
+            );
+        }
+        let resolved = row.filter(|row| row.just_resolved);
+        if let Some((row, end)) = resolved.and_then(|row| Some((row, row.end()?))) {
+            self.metrics.count_resolved(&row.account, end.outcome().as_str());
         }
     }
 
@@ -164,6 +183,16 @@ fn require_post(request: &Request) -> Result<(), Problem> {
         true => Ok(()),
         false => Err(Problem::not_sent(Code::MethodNotAllowed, "expected POST")),
     }
+}
+
+/// The other accounts at which the notification would have been verified too.
+fn neighbours(snapshot: &Snapshot, account: &Account, verified: &Verified) -> Vec<String> {
+    let signer = account.provider_keys.iter().find(|key| key.id == verified.key_id);
+    let has_it = |other: &Account| {
+        other.provider_keys.iter().any(|key| Some(&key.key) == signer.map(|key| &key.key))
+    };
+    let others = snapshot.accounts.values().filter(|other| other.name != account.name);
+    others.filter(|other| has_it(other)).map(|other| other.name.clone()).collect()
 }
 
 /// Cuts the signed text out of the body and finds the key that signed it.

@@ -5,10 +5,11 @@ use std::time::Instant;
 use tracing::Span;
 use tracing::field::Empty;
 
+use super::event::Composed;
 use crate::config::Account;
 use crate::metrics::{Metrics, NotificationResult, OTHER_EVENT};
 use crate::problem::Problem;
-use crate::store::{EventId, NewEvent};
+use crate::store::EventId;
 use crate::trace;
 use crate::wire::{Reply, RequestId};
 
@@ -62,12 +63,12 @@ impl Record {
         self.account = Some(account.name.clone());
     }
 
-    /// Takes over what the log and the metrics say of a verified notification; `label` is from the profile's closed set.
-    pub fn learn(&mut self, event: &NewEvent, label: String) {
-        self.event_label = label;
-        self.event_id = Some(event.id.to_string());
-        self.event_type = Some(event.event_type.clone());
-        self.reference.clone_from(&event.reference);
+    /// Takes over what the log and the metrics say of a verified notification.
+    pub fn learn(&mut self, composed: &Composed) {
+        self.event_label.clone_from(&composed.label);
+        self.event_id = Some(composed.id.to_string());
+        self.event_type = Some(composed.event_type.clone());
+        self.reference.clone_from(&composed.reference);
     }
 
     /// It was an event known already, so the id made for it is nobody's.

@@ -33,6 +33,10 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("event_type", "the event's type, `countersign.…`"),
     ("events", "how many events"),
     ("result", "how a notification ended, as it is counted"),
+    (
+        "conflict",
+        "what speaks against what the provider says of a payment, as in an event's `flags`",
+    ),
     ("notes", "which members of a notification are not as documented; names, never values"),
     ("replays", "how often an operator replayed the event"),
     ("lag_ms", "from receiving a notification to its delivery, in milliseconds"),

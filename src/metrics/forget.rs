@@ -17,6 +17,7 @@ impl Metrics {
         forget(&self.payments.oldest_age, is_its);
         forget(&self.payments.resolved, is_its);
         forget(&self.payments.stranded, is_its);
+        forget(&self.payments.conflicts, is_its);
         forget(&self.requests.attempts, is_its);
         forget(&self.limits.rate_limited, is_its);
         forget(&self.limits.circuit_state, is_its);

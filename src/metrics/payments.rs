@@ -4,6 +4,7 @@ use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Registry};
 
 use super::Metrics;
 use super::register::{counter, gauge, int_gauge};
+use crate::provider::Flag;
 
 /// What an unknown outcome can turn out to be.
 const FINAL: [&str; 3] = ["accepted", "rejected", "not_sent"];
@@ -17,6 +18,8 @@ pub(super) struct Payments {
     pub stranded: IntGaugeVec,
     /// `countersign_resolved_total{account,final}`.
     pub resolved: IntCounterVec,
+    /// `countersign_payment_conflicts_total{account,conflict}`: `conflict` is one of [`Flag::CONFLICTS`].
+    pub conflicts: IntCounterVec,
 }
 
 impl Payments {
@@ -46,6 +49,12 @@ impl Payments {
                 "Unknown outcomes that became known in the background, by what they turned out to be",
                 &["account", "final"],
             ),
+            conflicts: counter(
+                registry,
+                "countersign_payment_conflicts_total",
+                "Notifications and answers that do not fit the payment they tell of, by what speaks against them",
+                &["account", "conflict"],
+            ),
         }
     }
 
@@ -55,6 +64,9 @@ impl Payments {
         self.stranded.with_label_values(&[account]);
         for outcome in FINAL {
             self.resolved.with_label_values(&[account, outcome]);
+        }
+        for flag in Flag::CONFLICTS {
+            self.conflicts.with_label_values(&[account, flag.word()]);
         }
     }
 }
@@ -71,6 +83,13 @@ impl Metrics {
     pub fn set_stranded(&self, account: &str, count: u64) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.payments.stranded.with_label_values(&[account]).set(count);
+    }
+
+    /// Counts those of `flags` that speak against what the provider says of a payment.
+    pub fn count_conflicts(&self, account: &str, flags: &[Flag]) {
+        for flag in flags.iter().filter(|flag| Flag::CONFLICTS.contains(flag)) {
+            self.payments.conflicts.with_label_values(&[account, flag.word()]).inc();
+        }
     }
 
     /// Counts an unknown outcome that was found to be `outcome`, in the words of outcomes.

@@ -9,6 +9,7 @@ use super::conclude::{Listener, millis, note_resolved, rules_of, stored, unwritt
 use super::{news, pauses};
 use crate::clock::later;
 use crate::payment::Next;
+use crate::provider::Flag;
 use crate::store::{AskTimes, AskedAnswer, JournalError, PaymentId, PaymentView};
 
 /// The shortest pause before a question: full jitter alone can be no pause at all.
@@ -147,6 +148,9 @@ fn learned(outbound: &Outbound, call: &PreparedCall<'_>, asked: Asked) -> AskedA
             AskedAnswer::Found {
                 status: told.as_ref().and_then(|told| told.status),
                 amount_minor: amount.map(|amount| amount.minor),
+                amount_unreadable: told
+                    .as_ref()
+                    .is_some_and(|told| told.flags.contains(&Flag::AmountUnreadable)),
                 provider_reference: told.as_ref().and_then(|told| told.provider_reference.clone()),
                 currency: call.account.currency.clone(),
                 answer: Some(stored(&answer)),

@@ -85,9 +85,21 @@ impl Listener {
     }
 }
 
-/// Counts and logs that an outcome in doubt is known, where the step that `view` came from made it so.
+/// Counts and logs what the step that `view` came from brought to light: that an outcome in doubt is known, and what speaks
+/// against what the provider said.
 pub(super) fn note_resolved(outbound: &Outbound, view: &PaymentView) {
     let row = &view.row;
+    outbound.metrics.count_conflicts(&row.account, &row.just_flagged);
+    for flag in &row.just_flagged {
+        tracing::error!(
+            payment = %row.id,
+            account = row.account,
+            operation = row.operation,
+            reference = row.reference,
+            conflict = flag.word(),
+            "what the provider says of a payment does not fit what was sent, or what it said before"
+        );
+    }
     if !row.just_resolved {
         return;
     }

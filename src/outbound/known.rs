@@ -34,7 +34,7 @@ pub(super) async fn wait_for(
             }
         };
         if let Some(end) = view.row.end() {
-            return replay(outbound, call, end, &view).await;
+            return over(outbound, call, end, &view).await;
         }
         let is_making = matches!(view.row.payment.state, State::Ready | State::Sending { .. });
         let left = until.saturating_duration_since(Instant::now());
@@ -58,7 +58,7 @@ async fn told_to_wait(
     }
     match outbound.store.promise_event(&view.row.id).await {
         Ok(view) => match view.row.end() {
-            Some(end) => replay(outbound, call, end, &view).await,
+            Some(end) => over(outbound, call, end, &view).await,
             None => Err(in_progress()),
         },
         Err(error) => {
@@ -74,6 +74,47 @@ fn in_progress() -> Problem {
         Outcome::Unknown,
         "a call with this reference is under way or its outcome is not known yet: nothing was sent for this one",
     )
+}
+
+/// The end of the earlier call, or of the one that stands in its place.
+async fn over(
+    outbound: &Outbound,
+    call: &PreparedCall<'_>,
+    end: Final,
+    view: &PaymentView,
+) -> Result<Exchange, Problem> {
+    let other = match standing(outbound, view).await {
+        None => return replay(outbound, call, end, view).await,
+        Some(Stands::Unlike) => return Err(in_progress()),
+        Some(Stands::Same(other)) => other,
+    };
+    let promised = outbound.store.promise_event(&other.row.id).await.ok();
+    match promised.and_then(|view| view.row.end().map(|end| (end, view))) {
+        Some((end, view)) => replay(outbound, call, end, &view).await,
+        None => Err(in_progress()),
+    }
+}
+
+/// What stands under the reference of a call that came to nothing.
+enum Stands {
+    /// An earlier call with the same parameters that was made after all.
+    Same(PaymentView),
+    /// Another one, or nobody can tell.
+    Unlike,
+}
+
+/// An earlier call under the reference may turn out to have been made while a later one is. Then the later one is not, and
+/// "rejected" or "not sent" would be taken for the end of it.
+async fn standing(outbound: &Outbound, view: &PaymentView) -> Option<Stands> {
+    let row = &view.row;
+    if row.generation == 1 || !row.payment.frees_its_reference() {
+        return None;
+    }
+    match outbound.store.find_payment(&row.account, &row.operation, &row.reference).await {
+        Ok(Some(other)) if other.row.payment.frees_its_reference() => None,
+        Ok(Some(other)) if other.row.fingerprint == row.fingerprint => Some(Stands::Same(other)),
+        Ok(_) | Err(_) => Some(Stands::Unlike),
+    }
 }
 
 /// The answer of the earlier call, byte for byte.
@@ -105,6 +146,14 @@ pub(super) async fn told(
     view: Option<PaymentView>,
 ) -> Exchange {
     let own = verdict.outcome(call.operation);
+    let view = match view {
+        None => None,
+        Some(view) => match standing(outbound, &view).await {
+            None => Some(view),
+            Some(Stands::Same(other)) => Some(other),
+            Some(Stands::Unlike) => None,
+        },
+    };
     let journalled = view.as_ref().map(|view| view.row.payment.outcome());
     let verdict = match (journalled, view.as_ref().and_then(|view| view.row.end().zip(Some(view))))
     {

@@ -55,6 +55,12 @@ fn news(mut event: Normalised, row: &PaymentRow, why: String, now: Timestamp) ->
     if row.amount_differs {
         event.raise(Flag::AmountMismatch);
     }
+    if row.contradicted {
+        event.raise(Flag::Contradicted);
+    }
+    if row.conflicting_reference.is_some() {
+        event.raise(Flag::ConflictingReference);
+    }
     let status = event.status.map(|status| status.word().to_owned());
     let dedupe_key = format!("payment:{}:{}", row.id, status.as_deref().unwrap_or("unrecognised"));
     let id = event_id(&dedupe_key, now);

@@ -88,7 +88,7 @@ pub fn step(
             }
         }
         Input::Notified { status } => after.found(status),
-        Input::Differs => after.ids_are_taken(None, now_ms),
+        Input::Differs => after.ids_are_taken(now_ms),
         Input::Superseded => after.superseded(now_ms),
         Input::Restarted => after.restarted(now_ms),
     }
@@ -146,7 +146,7 @@ impl Payment {
             }
             CodeMeaning::Landed => {
                 self.open.remove(attempt);
-                self.ids_are_taken(Some(attempt), now_ms);
+                self.ids_are_taken(now_ms);
             }
             CodeMeaning::InDoubt => self.in_doubt(attempt, now_ms),
         }
@@ -165,21 +165,15 @@ impl Payment {
         }
     }
 
-    /// The provider has something under these ids, and it is not known to be this payment. `answered` is the attempt that
-    /// it said so to, if it was one.
-    fn ids_are_taken(&mut self, answered: Option<u32>, now_ms: i64) {
+    /// The provider has something under these ids, and it is not known to be this payment: nothing leaves any more. An attempt
+    /// that is on its way still has its own end to come.
+    fn ids_are_taken(&mut self, now_ms: i64) {
         if self.state == State::Settled(Final::Accepted) {
             return;
         }
         self.note(Told::Duplicate);
-        match self.state {
-            // The attempt on its way has its own end to come.
-            State::Sending { attempt } if answered != Some(attempt) => {}
-            State::Ready | State::Sending { .. } | State::Unknown { .. } | State::Settled(_) => {
-                self.doubt_anew(now_ms);
-                self.state = State::Unknown { attempt: self.attempts, since_ms: now_ms };
-            }
-        }
+        self.doubt_anew(now_ms);
+        self.state = State::Unknown { attempt: self.attempts, since_ms: now_ms };
     }
 
     /// The call was made earlier, under the same reference. What provably came to nothing is over; what may have left is in
@@ -188,11 +182,7 @@ impl Payment {
         match (self.state, self.open.is_empty()) {
             (State::Settled(_), _) => {}
             (_, true) => self.state = State::Settled(self.unsent()),
-            (_, false) => {
-                self.note(Told::Duplicate);
-                self.doubt_anew(now_ms);
-                self.state = State::Unknown { attempt: self.attempts, since_ms: now_ms };
-            }
+            (_, false) => self.ids_are_taken(now_ms),
         }
     }
 

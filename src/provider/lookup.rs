@@ -252,8 +252,10 @@ mod tests {
         assert!(!numbers(r#""12345678901234567890123""#), "a text is no number");
     }
 
-    const OTHER: &str = r#"{"mchRefundOrderId":"R0","originalTransactionId":"C1","refundStatus":"COMPLETE"}"#;
-    const OURS: &str = r#"{"refundStatus":"COMPLETE", "mchRefundOrderId":"R1","originalTransactionId":"C1"}"#;
+    const OTHER: &str =
+        r#"{"mchRefundOrderId":"R0","originalTransactionId":"C1","refundStatus":"COMPLETE"}"#;
+    const OURS: &str =
+        r#"{"refundStatus":"COMPLETE", "mchRefundOrderId":"R1","originalTransactionId":"C1"}"#;
 
     #[test]
     fn a_refund_is_found_in_the_list_by_its_own_id() {

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::error::StoreError;
-use super::event::{NewEvent, Received};
+use super::event::Received;
 use super::names::AccountNames;
 use super::operate::Cursor;
 use super::payment::{
-    Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Expectation, Freeze, JournalError,
-    Leave, NewPayment, Notice, PaymentDetail, PaymentRow, PaymentView, Recovered, Spending, Unsent,
+    Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Freeze, JournalError,
+    Leave, NewPayment, Notice, Noticed, PaymentDetail, PaymentView, Recovered, Spending, Unsent,
 };
 use super::payment_id::PaymentId;
 use super::payments::{PaymentCounts, PaymentFilter, PaymentListing};
@@ -154,16 +154,14 @@ pub trait Journal: Send + Sync + 'static {
         now_ms: i64,
     ) -> Result<(), JournalError>;
 
-    /// What the journal knows of the payment that `notice` tells of.
-    async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError>;
-
-    /// Stores `event` as [`Inbox::receive`](super::Inbox::receive) does and, unless it is a duplicate, settles the
-    /// payment that `notice` tells of, both in one transaction. Returns that payment as it then is.
+    /// Holds `notice` against the journal, stores the event that `compose` makes of that as
+    /// [`Inbox::receive`](super::Inbox::receive) does and, unless it is a duplicate or something speaks against it, settles
+    /// the payment that it tells of, all in one transaction. Returns that payment as it then is.
     async fn receive_notice(
         &self,
-        event: NewEvent,
         notice: Notice,
-    ) -> Result<(Received, Option<PaymentRow>), StoreError>;
+        compose: Compose,
+    ) -> Result<(Received, Noticed), StoreError>;
 
     /// Takes over what dead processes left behind. Call it at start and every few seconds.
     async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError>;
@@ -174,7 +172,7 @@ pub trait Journal: Send + Sync + 'static {
     /// Changes whenever a payment of `account` may have become due to be asked about.
     fn unknown_changes(&self, account: &str) -> watch::Receiver<u64>;
 
-    /// The latest payment under a reference.
+    /// The payment that stands under a reference: the latest that was made or may be, else the latest at all.
     async fn find_payment(
         &self,
         account: &str,

@@ -45,8 +45,8 @@ pub use operate::{
     Selection, Swept, Tally,
 };
 pub use payment::{
-    ANSWER_BYTES_MAX, Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Expectation,
-    Freeze, HistoryEntry, JournalError, Leave, NewPayment, Notice, PaymentDetail, PaymentRow,
+    ANSWER_BYTES_MAX, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Freeze,
+    HistoryEntry, JournalError, Leave, NewPayment, Notice, Noticed, PaymentDetail, PaymentRow,
     PaymentView, Recovered, Spending, StoredAnswer, Unsent,
 };
 pub use payment_id::{PaymentId, UnknownPaymentId};

@@ -4,9 +4,10 @@ use bytes::Bytes;
 
 use super::error::StoreError;
 use super::event::NewEvent;
+use super::event_id::EventId;
 use super::payment_id::PaymentId;
 use crate::payment::{Final, Fingerprint, Forbidden, Payment, Place, Ruling, State};
-use crate::provider::{CodeMeaning, EventStatus};
+use crate::provider::{CodeMeaning, EventStatus, Flag};
 
 /// A call that is about to be made for the first time.
 #[derive(Clone, Debug)]
@@ -96,6 +97,8 @@ pub enum AskedAnswer {
         status: Option<EventStatus>,
         provider_reference: Option<String>,
         amount_minor: Option<i64>,
+        /// It has an amount that cannot be read.
+        amount_unreadable: bool,
         currency: Option<String>,
         /// The query's answer, for a caller who never got that of the create.
         answer: Option<StoredAnswer>,
@@ -153,19 +156,34 @@ pub struct Notice {
     pub provider_reference: Option<String>,
     pub status: Option<EventStatus>,
     pub amount_minor: Option<i64>,
+    /// It has an amount that cannot be read.
+    pub amount_unreadable: bool,
     pub currency: Option<String>,
+    /// When the provider made the payment, by its own clock.
+    pub created_at_ms: Option<i64>,
+    /// Whether the journal knows payments of its kind.
+    pub is_journalled: bool,
+    /// It says that it is about another merchant account than this one.
+    pub names_another: bool,
+    /// Accounts whose notifications the same key verifies: what was signed for one of them verifies here too.
+    pub neighbours: Vec<String>,
+    pub event_id: EventId,
+    /// As in [`NewEvent::dedupe_key`].
+    pub dedupe_key: String,
+    pub received_at_ms: i64,
 }
 
-/// What the journal knows of the payment that a notification tells of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expectation {
-    /// It stands in the journal, and nothing speaks against it.
-    Expected(PaymentRow),
-    /// It stands in the journal with another amount or currency.
-    AmountDiffers(PaymentRow),
-    /// It does not stand in the journal.
-    Unexpected,
+/// What the journal makes of a notification.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Noticed {
+    /// The payment that it tells of; none that is another account's.
+    pub row: Option<PaymentRow>,
+    /// What speaks against it, or is to be known by whoever hears of it.
+    pub flags: Vec<Flag>,
 }
+
+/// Makes the event of a notification from what the journal makes of it, within the transaction that stores it.
+pub type Compose = Box<dyn FnOnce(&Noticed) -> NewEvent + Send>;
 
 /// A payment without its texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,12 +221,16 @@ pub struct PaymentRow {
     pub notified_at_ms: Option<i64>,
     /// What was told about it differs from what was sent.
     pub amount_differs: bool,
-    /// It was settled as rejected or not sent, and then the provider turned out to have it.
+    /// It was settled as rejected or not sent, and then the provider turned out to have it, or said so.
     pub contradicted: bool,
     /// An event is owed that tells how it ended: somebody was told to wait for it, or could not be told.
     pub owes_event: bool,
+    /// The provider's id of another transaction that was told of under the same reference.
+    pub conflicting_reference: Option<String>,
     /// Whether the step that returned this row made an unknown outcome known. False where it was only read.
     pub just_resolved: bool,
+    /// What the step that returned this row found to speak against it. Empty where it was only read.
+    pub just_flagged: Vec<Flag>,
     /// As in [`NewPayment::trace`].
     pub trace: Option<String>,
 }
@@ -238,7 +260,7 @@ pub struct PaymentDetail {
 pub struct HistoryEntry {
     pub at_ms: i64,
     /// `begun`, `sending`, `resending`, `not_sent`, `answered`, `in_doubt`, `gave_up`, `abandoned`, `asked`,
-    /// `notified`, `restarted`, `settled_by_hand`, `told` (an event that was owed).
+    /// `notified`, `restarted`, `settled_by_hand`, `superseded`, `told` (an event that was owed).
     pub what: String,
     pub attempt: Option<u32>,
     /// The state it led to.
@@ -318,7 +340,26 @@ impl PaymentRow {
             && self.notified_at_ms.is_none()
     }
 
-    /// Whether amount or currency of `notice` contradict what was sent. What either side leaves out contradicts nothing.
+    /// What speaks against the provider's telling of this very payment, as it was sent.
+    pub fn objections(
+        &self,
+        provider_reference: Option<&str>,
+        amount_minor: Option<i64>,
+        amount_unreadable: bool,
+        currency: Option<&str>,
+    ) -> Vec<Flag> {
+        let known = self.provider_reference.as_deref().zip(provider_reference);
+        [
+            (known.is_some_and(|(known, told)| known != told), Flag::ConflictingReference),
+            (self.differs_from(amount_minor, currency), Flag::AmountMismatch),
+            (amount_unreadable && self.amount_minor.is_some(), Flag::AmountUnreadable),
+        ]
+        .into_iter()
+        .filter_map(|(holds, flag)| holds.then_some(flag))
+        .collect()
+    }
+
+    /// Whether amount or currency contradict what was sent. What either side leaves out contradicts nothing.
     pub fn differs_from(&self, amount_minor: Option<i64>, currency: Option<&str>) -> bool {
         let amounts = self.amount_minor.zip(amount_minor);
         let currencies = self.currency.as_deref().zip(currency);

@@ -14,6 +14,8 @@ pub struct PaymentFilter {
     pub reference: Option<String>,
     /// Any of these words of [`State::WORDS`](crate::payment::State::WORDS); empty for all.
     pub states: Vec<String>,
+    /// Only those that something the provider said speaks against.
+    pub conflicting: bool,
     /// Begun at or after.
     pub from_ms: Option<i64>,
     /// Begun before.

@@ -6,10 +6,10 @@ use tokio::sync::watch;
 use super::flaky::Flaky;
 use crate::payment::Rules;
 use crate::store::{
-    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation,
-    Freeze, Journal, JournalError, Leave, NewEvent, NewPayment, Notice, OpenAt, PaymentCounts,
-    PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received,
-    Recovered, Spending, Standing, StoreError, Unsent,
+    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Cursor,
+    Freeze, Journal, JournalError, Leave, NewPayment, Notice, Noticed, OpenAt, PaymentCounts,
+    PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentView, Received, Recovered,
+    Spending, Standing, StoreError, Unsent,
 };
 
 #[async_trait]
@@ -139,16 +139,12 @@ impl Journal for Flaky {
         self.inner.tell_owed(id, announce, now_ms).await
     }
 
-    async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError> {
-        self.inner.expectation(notice).await
-    }
-
     async fn receive_notice(
         &self,
-        event: NewEvent,
         notice: Notice,
-    ) -> Result<(Received, Option<PaymentRow>), StoreError> {
-        self.inner.receive_notice(event, notice).await
+        compose: Compose,
+    ) -> Result<(Received, Noticed), StoreError> {
+        self.inner.receive_notice(notice, compose).await
     }
 
     async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {

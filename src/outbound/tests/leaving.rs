@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::world::{World, code, outcome, wait_until};
+use super::world::{World, code, found, notified, outcome, wait_until};
 use crate::payment::Rules;
-use crate::provider::EventStatus;
-use crate::store::{AskTimes, AskedAnswer, EventId, Intake, NewEvent, Notice};
+use crate::provider::{CodeMeaning, Flag};
+use crate::store::{AskTimes, AskedAnswer, Conclusion, PaymentFilter, StoredAnswer};
 
 /// One payout leaves at once, the next waits a second for the rate.
 const QUEUED: &str = "timeouts = { connect = \"1s\", total = \"10s\" }\n\
@@ -43,11 +43,57 @@ async fn a_freeze_holds_back_what_was_announced_before_it_and_waits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_notification_settled_meanwhile_does_not_leave() {
     let (world, call) = waiting().await;
-    let (event, notice) = notified("WAITING001");
-    world.store.receive_notice(event, notice).await.expect("stored");
+    let (notice, event) = notified("WAITING001", "D7");
+    world.store.receive_notice(notice, event).await.expect("stored");
     let reply = call.await.expect("no panic");
     assert_eq!(world.providers.shop.created(), 1, "it was paid already: {reply:?}");
     assert_eq!(outcome(&reply), "accepted", "which its caller hears: {reply:?}");
+}
+
+/// The provider has something under its reference: what left now would be a second one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_under_its_reference_with_another_amount_keeps_it_from_leaving() {
+    let (world, call) = waiting().await;
+    let (mut notice, event) = notified("WAITING001", "D7");
+    notice.amount_minor = Some(30_000);
+    world.store.receive_notice(notice, event).await.expect("stored");
+    let reply = call.await.expect("no panic");
+    assert_eq!(world.providers.shop.created(), 1, "it left: {reply:?}");
+    assert_eq!(outcome(&reply), "unknown", "{reply:?}");
+}
+
+/// It was refused once and posted again; now the provider tells that the first one was made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_that_is_contradicted_meanwhile_keeps_the_next_call_from_leaving() {
+    let world = World::with(QUEUED);
+    world.providers.shop.creates([code(21014)]);
+    world.providers.shop.queries([found("WAITING001", "COMPLETED")]);
+    assert_eq!(outcome(&world.pay("shop", "WAITING001").await), "rejected");
+    let call = world.paying("shop", "WAITING001");
+    wait_until("the announcement", async || {
+        world.payment("shop", "WAITING001").await.row.generation == 2
+    })
+    .await;
+    let first = world.store.list_payments(&PaymentFilter::default(), None, 10).await;
+    let first = first.expect("a read").payments.pop().expect("the first");
+    let (mut notice, event) = notified("WAITING001", "D9");
+    // By the clocks of a test both calls began at once; the transaction's id tells them apart.
+    let landed = Conclusion::Answered {
+        code: 21014,
+        meaning: CodeMeaning::Refused,
+        provider_reference: Some("D9".into()),
+        answer: StoredAnswer { status: 200, body: "{}".into() },
+    };
+    world.store.conclude(&first.id, 1, landed, 0, None, 0).await.expect("written");
+    notice.created_at_ms = None;
+    let (_, noticed) = world.store.receive_notice(notice, event).await.expect("stored");
+    assert_eq!(noticed.flags, [Flag::Contradicted]);
+    let reply = call.await.expect("no panic");
+    assert_eq!(world.providers.shop.created(), 1, "it left: {reply:?}");
+    assert_ne!(outcome(&reply), "not_sent", "whoever hears that pays again: {reply:?}");
+    let again = world.pay("shop", "WAITING001").await;
+    assert_eq!(outcome(&again), "accepted", "the first stands: {again:?}");
+    assert_eq!(world.providers.shop.created(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,36 +125,4 @@ async fn what_waited_and_may_leave_leaves() {
     let reply = tokio::time::timeout(Duration::from_secs(20), call).await.expect("in time");
     assert_eq!(outcome(&reply.expect("no panic")), "accepted");
     assert_eq!(world.providers.shop.created(), 2);
-}
-
-fn notified(reference: &str) -> (NewEvent, Notice) {
-    let id = EventId::generate(1).expect("randomness");
-    let notice = Notice {
-        account: "shop".into(),
-        kind: "payout".into(),
-        reference: Some(reference.into()),
-        provider_reference: Some("D7".into()),
-        status: Some(EventStatus::Succeeded),
-        amount_minor: Some(50020),
-        currency: Some("THB".into()),
-    };
-    let event = NewEvent {
-        dedupe_key: format!("key of {id}"),
-        id,
-        account: "shop".into(),
-        provider: "bluepay".into(),
-        event_name: Some("disbursement.success".into()),
-        kind: Some("payout".into()),
-        event_type: "countersign.payout.succeeded".into(),
-        status: Some("succeeded".into()),
-        reference: Some(reference.into()),
-        provider_reference: Some("D7".into()),
-        body: "{}".into(),
-        param: "{}".into(),
-        event: Some("{}".into()),
-        verified_by: None,
-        received_at_ms: 1,
-        intake: Intake::Deliver,
-    };
-    (event, notice)
 }

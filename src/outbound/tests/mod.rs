@@ -2,6 +2,7 @@
 
 mod leaving;
 mod news;
+mod proofs;
 mod resends;
 mod stops;
 mod waiting;

@@ -95,18 +95,6 @@ async fn a_status_that_changes_is_told_once_each_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_amount_than_was_sent_is_flagged() {
-    let world = World::with(FAST);
-    let other = json!({ "transactionStatus": "COMPLETED", "amount": 1 });
-    world.providers.shop.queries([found_with("AMOUNT0001", other)]);
-    world.lose("shop", "AMOUNT0001").await;
-    world.resolve_until("AMOUNT0001", "the end", |view| view.row.end().is_some()).await;
-    let event = world.event("AMOUNT0001").await;
-    assert_eq!(flags(&event), &json!(["synthesised", "amount-mismatch"]));
-    assert_eq!(event["data"]["amount"]["minor"], 1, "what the provider says: {event:#}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_caller_still_waits_for_is_told_by_the_answer_alone() {
     let world = World::with(
         "timeouts = { connect = \"1s\", total = \"30s\" }\nretry = { resolve_for = \"30s\" }",

@@ -1,6 +1,6 @@
 //! Nobody waits for somebody else's provider.
 
-use super::world::{Act, World, found, wait_until};
+use super::world::{ASKED, Act, World, found, wait_until};
 
 const SLOW: &str = "timeouts = { connect = \"1s\", total = \"600s\" }\n\
     retry = { resolve_for = \"0s\" }\ncircuit = { failures = 0 }";
@@ -21,7 +21,7 @@ async fn a_provider_that_stalls_holds_up_no_other_account() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_that_stalls_holds_up_no_other_payment_of_its_account() {
     let world = World::with(SLOW);
-    world.providers.shop.queries([Act::Stalls, found("ANY0000000", "COMPLETED")]);
+    world.providers.shop.queries([Act::Stalls, found(ASKED, "COMPLETED")]);
     let references: Vec<String> = (0..30).map(|number| format!("MANY{number:06}")).collect();
     for reference in &references {
         world.lose("shop", reference).await;

@@ -20,8 +20,12 @@ use crate::limits::{AccountLimits, InFlight, Limiters};
 use crate::metrics::Metrics;
 use crate::outbound::{Outbound, Stopping, Unsettled, resolve};
 use crate::payment::Fingerprint;
+use crate::provider::EventStatus;
 use crate::sign::SignPool;
-use crate::store::{self, Conclusion, Filter, NewPayment, PaymentId, PaymentView, Store, StoreUrl};
+use crate::store::{
+    self, Compose, Conclusion, EventId, Filter, Intake, NewEvent, NewPayment, Notice, PaymentId,
+    PaymentView, Store, StoreUrl,
+};
 use crate::wire::{
     Answer, Call, Handler, LastLook, NoAnswer, NotSent, Peer, Reply, Request, SendError, Target,
     Timeouts, Upstream,
@@ -103,7 +107,7 @@ impl Upstream for Providers {
             Act::Says(body) => Ok(Answer {
                 status: StatusCode::OK,
                 headers: HeaderMap::new(),
-                body: Bytes::from(body),
+                body: Bytes::from(body.replace(ASKED, &reference_in(&call.body))),
             }),
             Act::SaysAfter(delay, body) => {
                 tokio::time::sleep(delay).await;
@@ -117,6 +121,16 @@ impl Upstream for Providers {
             }
         }
     }
+}
+
+/// In what is said: the reference that was asked about.
+pub const ASKED: &str = "{asked}";
+
+fn reference_in(body: &[u8]) -> String {
+    let envelope: Value = serde_json::from_slice(body).expect("JSON");
+    let param: Value =
+        serde_json::from_str(envelope["param"].as_str().expect("a text")).expect("JSON");
+    param["mchOrderId"].as_str().unwrap_or_default().to_owned()
 }
 
 pub fn code(code: i64) -> Act {
@@ -368,15 +382,23 @@ impl World {
     }
 
     pub fn resolved(&self, end: &str) -> u64 {
+        self.counted("countersign_resolved_total", ("final", end))
+    }
+
+    pub fn conflicts(&self, conflict: &str) -> u64 {
+        self.counted("countersign_payment_conflicts_total", ("conflict", conflict))
+    }
+
+    fn counted(&self, name: &str, (label, value): (&str, &str)) -> u64 {
         let families = self.metrics.families();
-        let family = families.iter().find(|it| it.name() == "countersign_resolved_total");
+        let family = families.iter().find(|it| it.name() == name);
         let series = family.into_iter().flat_map(|family| family.get_metric());
         let labelled = |metric: &&Metric| {
             let has = |name, value| {
                 let mut labels = metric.get_label().iter();
                 labels.any(|label| label.name() == name && label.value() == value)
             };
-            has("account", "shop") && has("final", end)
+            has("account", "shop") && has(label, value)
         };
         let found =
             series.filter(labelled).map(|metric| metric.get_counter().get_value()).sum::<f64>();
@@ -388,6 +410,47 @@ pub fn payout(reference: &str) -> String {
     format!(
         r#"{{"mchOrderId":"{reference}","amount":50020,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
     )
+}
+
+/// A notification that the payout succeeded, as the inbound path hands it to the store.
+pub fn notified(reference: &str, provider_reference: &str) -> (Notice, Compose) {
+    let id = EventId::generate(1).expect("randomness");
+    let notice = Notice {
+        account: "shop".into(),
+        kind: "payout".into(),
+        reference: Some(reference.into()),
+        provider_reference: Some(provider_reference.into()),
+        status: Some(EventStatus::Succeeded),
+        amount_minor: Some(50020),
+        amount_unreadable: false,
+        currency: Some("THB".into()),
+        created_at_ms: None,
+        is_journalled: true,
+        names_another: false,
+        neighbours: Vec::new(),
+        event_id: id.clone(),
+        dedupe_key: format!("key of {id}"),
+        received_at_ms: 1,
+    };
+    let event = NewEvent {
+        dedupe_key: notice.dedupe_key.clone(),
+        id,
+        account: "shop".into(),
+        provider: "bluepay".into(),
+        event_name: Some("disbursement.success".into()),
+        kind: Some("payout".into()),
+        event_type: "countersign.payout.succeeded".into(),
+        status: Some("succeeded".into()),
+        reference: Some(reference.into()),
+        provider_reference: Some(provider_reference.into()),
+        body: "{}".into(),
+        param: "{}".into(),
+        event: Some("{}".into()),
+        verified_by: None,
+        received_at_ms: 1,
+        intake: Intake::Deliver,
+    };
+    (notice, Box::new(move |_| event))
 }
 
 pub fn outcome(reply: &Reply) -> &str {

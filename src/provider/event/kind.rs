@@ -64,10 +64,48 @@ pub enum Flag {
     Stale,
     /// The amount differs from what was sent.
     AmountMismatch,
+    /// The amount cannot be read.
+    AmountUnreadable,
+    /// The provider told of another transaction under this reference before: it may have been made twice.
+    ConflictingReference,
+    /// It is about a payment of another account, or may be.
+    OtherAccount,
+    /// What was said not to have happened did, or the provider says so.
+    Contradicted,
+    /// Going by its time, it is about an earlier call under this reference.
+    EarlierCall,
     /// Found by asking the provider, not by a notification.
     Synthesised,
     /// The journal has no such reference.
     Unexpected,
+}
+
+impl Flag {
+    /// What speaks against a notification or an answer being about a payment as it was sent. Each is counted.
+    pub const CONFLICTS: [Self; 6] = [
+        Self::AmountMismatch,
+        Self::AmountUnreadable,
+        Self::ConflictingReference,
+        Self::OtherAccount,
+        Self::Contradicted,
+        Self::EarlierCall,
+    ];
+
+    /// The word for it, as in an event's `flags`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::StatusMismatch => "status-mismatch",
+            Self::Stale => "stale",
+            Self::AmountMismatch => "amount-mismatch",
+            Self::AmountUnreadable => "amount-unreadable",
+            Self::ConflictingReference => "conflicting-reference",
+            Self::OtherAccount => "other-account",
+            Self::Contradicted => "contradicted",
+            Self::EarlierCall => "earlier-call",
+            Self::Synthesised => "synthesised",
+            Self::Unexpected => "unexpected",
+        }
+    }
 }
 
 impl EventKind {

@@ -56,6 +56,8 @@ pub struct Normalised {
     pub completed_at: Option<EventTime>,
     pub failure: Option<Failure>,
     pub remark: Option<String>,
+    /// The merchant account that it says it is about. Not part of the event that is delivered.
+    pub client_id: Option<String>,
     /// In the order they were raised; see [`Normalised::raise`].
     pub flags: Vec<Flag>,
     pub notification: NotificationText,
@@ -140,7 +142,7 @@ impl Provider {
     ) -> Normalised {
         let members = rule.map_or(&self.events.unrecognised, |rule| &rule.members);
         let word = members.status.as_ref().map_or(Found::Nothing, |names| reading.find(names));
-        let (status, flags) = rule.map_or_else(Default::default, |rule| {
+        let (status, mut flags) = rule.map_or_else(Default::default, |rule| {
             judge(rule, event.as_deref(), &word, &mut reading)
         });
         let dedupe_key = rule
@@ -149,6 +151,10 @@ impl Provider {
         let mut texts = Texts { provider: self, members, context, reading };
         let created_at = texts.time(members.created.as_ref());
         let completed_at = texts.time(members.completed.as_ref());
+        let amount = texts.amount(members.amount.as_ref());
+        if amount.is_err() {
+            flags.push(Flag::AmountUnreadable);
+        }
         let received_at = EventTime { timestamp: context.received_at, offset: context.timezone };
         Normalised {
             id: context.id.to_owned(),
@@ -159,14 +165,15 @@ impl Provider {
             reference: texts.text(members.reference.as_ref()),
             provider_reference: texts.text(members.provider_reference.as_ref()),
             original_reference: texts.text(members.original_reference.as_ref()),
-            amount: texts.amount(members.amount.as_ref()),
-            fee: texts.amount(members.fee.as_ref()),
+            amount: amount.unwrap_or_default(),
+            fee: texts.amount(members.fee.as_ref()).unwrap_or_default(),
             channel: texts.text(members.channel.as_ref()),
             time: completed_at.or(created_at).unwrap_or(received_at),
             created_at,
             completed_at,
             failure: texts.failure(),
             remark: texts.text(members.remark.as_ref()),
+            client_id: texts.text(members.client_id.as_ref()),
             flags,
             is_listed: event.as_deref().is_some_and(|event| self.events.lists(event)),
             notification: NotificationText {
@@ -282,16 +289,16 @@ impl Texts<'_, '_> {
         self.reading.text(names).map(Into::into)
     }
 
-    fn amount(&mut self, names: Option<&MemberNames>) -> Option<Amount> {
-        let names = names?;
-        let text = self.reading.text(Some(names))?;
-        match Amount::read(&text, self.provider.events.amount_unit, self.context.currency) {
-            Ok(amount) => Some(amount),
-            Err(problem) => {
-                self.reading.note(names, problem);
-                None
-            }
-        }
+    /// An error where there is an amount that cannot be read; it is noted.
+    fn amount(&mut self, names: Option<&MemberNames>) -> Result<Option<Amount>, ()> {
+        let Some(names) = names else { return Ok(None) };
+        let text = match self.reading.find(names) {
+            Found::Text(text) => text,
+            Found::Nothing => return Ok(None),
+            Found::Odd => return Err(()),
+        };
+        let read = Amount::read(&text, self.provider.events.amount_unit, self.context.currency);
+        read.map(Some).map_err(|problem| self.reading.note(names, problem))
     }
 
     fn time(&mut self, names: Option<&MemberNames>) -> Option<EventTime> {

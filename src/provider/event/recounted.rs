@@ -51,6 +51,7 @@ impl Provider {
             completed_at: None,
             failure: None,
             remark: None,
+            client_id: None,
             flags: vec![Flag::Synthesised],
             notification: NotificationText { event: None, status: None, param: String::new() },
             traceparent: None,

@@ -86,6 +86,8 @@ pub struct EventMembers {
     pub failure_code: Option<MemberNames>,
     pub failure_message: Option<MemberNames>,
     pub remark: Option<MemberNames>,
+    /// The merchant account that it is about, which must be the account's `app_id`.
+    pub client_id: Option<MemberNames>,
 }
 
 impl EventTable {
@@ -140,6 +142,7 @@ impl EventMembers {
             ("failure_code", &self.failure_code),
             ("failure_message", &self.failure_message),
             ("remark", &self.remark),
+            ("client_id", &self.client_id),
         ]
         .into_iter()
         .filter_map(|(role, names)| Some((role, names.as_ref()?)))

@@ -1,12 +1,18 @@
 //! Notifications that tell of payments: the event and the settlement are one write.
 
-use super::super::{Begun, Conclusion, Expectation, Notice, Received};
-use super::paying::{answered, conclude, lost, payout_of, sending, view};
+use super::super::{
+    AskedAnswer, Begun, Closure, Conclusion, JournalError, Notice, Noticed, PaymentFilter,
+    PaymentId, Received, StoreError, StoredAnswer,
+};
+use super::paying::{
+    answered, conclude, lost, payout, payout_of, rules, sending, state, times, view,
+};
 use super::*;
-use crate::payment::{Final, State};
-use crate::provider::{CodeMeaning, EventStatus};
+use crate::outcome::Outcome;
+use crate::payment::{Final, Ruling, State};
+use crate::provider::{CodeMeaning, EventStatus, Flag};
 
-fn notice(reference: &str) -> Notice {
+pub(in crate::store) fn notice(reference: &str) -> Notice {
     Notice {
         account: "shop".into(),
         kind: "payout".into(),
@@ -14,8 +20,41 @@ fn notice(reference: &str) -> Notice {
         provider_reference: Some("D1".into()),
         status: Some(EventStatus::Succeeded),
         amount_minor: Some(10_000),
+        amount_unreadable: false,
         currency: Some("THB".into()),
+        created_at_ms: None,
+        is_journalled: true,
+        names_another: false,
+        neighbours: vec!["shop-2".into()],
+        event_id: EventId::generate(T0).expect("randomness"),
+        dedupe_key: String::new(),
+        received_at_ms: T0,
     }
+}
+
+/// Lets the store receive `notice`, and with it `event` as it is.
+pub(in crate::store) async fn notify(
+    store: &dyn Store,
+    event: NewEvent,
+    notice: Notice,
+) -> Result<(Received, Noticed), StoreError> {
+    let notice = Notice {
+        event_id: event.id.clone(),
+        dedupe_key: event.dedupe_key.clone(),
+        received_at_ms: event.received_at_ms,
+        ..notice
+    };
+    store.receive_notice(notice, Box::new(move |_| event)).await
+}
+
+/// Under a key of its own.
+async fn told(store: &dyn Store, notice: Notice) -> Noticed {
+    let key = EventId::generate(T0).expect("randomness");
+    let mut event = event(key.as_str(), notice.reference.as_deref());
+    event.account.clone_from(&notice.account);
+    let (received, noticed) = notify(store, event, notice).await.expect("stored");
+    assert_eq!(received, Received::Stored);
+    noticed
 }
 
 pub(in crate::store) async fn a_notification_settles_a_payment_whatever_its_state(
@@ -25,10 +64,10 @@ pub(in crate::store) async fn a_notification_settles_a_payment_whatever_its_stat
     let on_its_way = sending(&*store, "A").await;
     let lost = lost(&*store, "B").await;
     for (id, reference) in [(on_its_way, "A"), (lost, "B")] {
-        let received = store.receive_notice(event(reference, Some(reference)), notice(reference));
+        let received = notify(&*store, event(reference, Some(reference)), notice(reference));
         let (received, settled) = received.await.expect("stored");
-        assert_eq!(received, Received::Stored);
-        let row = settled.expect("it is in the journal");
+        assert_eq!((received, &settled.flags[..]), (Received::Stored, &[][..]));
+        let row = settled.row.expect("it is in the journal");
         assert_eq!((&row.id, row.end()), (&id, Some(Final::Accepted)));
         assert_eq!(row.payment.status, Some(EventStatus::Succeeded));
         assert_eq!((row.notified_at_ms, row.next_ask_at_ms), (Some(T0), None));
@@ -39,12 +78,12 @@ pub(in crate::store) async fn a_notification_settles_a_payment_whatever_its_stat
 pub(in crate::store) async fn a_repeated_notification_settles_nothing_again(place: &dyn Place) {
     let store = place.open();
     let id = sending(&*store, "A").await;
-    store.receive_notice(event("k", Some("A")), notice("A")).await.expect("stored");
+    notify(&*store, event("k", Some("A")), notice("A")).await.expect("stored");
     let before = view(&*store, &id).await;
-    let again = store.receive_notice(event_at("k", Some("A"), T0 + 9), notice("A")).await;
+    let again = notify(&*store, event_at("k", Some("A"), T0 + 9), notice("A")).await;
     let (received, settled) = again.expect("acknowledged");
     assert!(matches!(received, Received::Duplicate { .. }));
-    assert_eq!(settled, None);
+    assert_eq!(settled, Noticed::default());
     assert_eq!(view(&*store, &id).await, before);
 }
 
@@ -57,54 +96,248 @@ pub(in crate::store) async fn a_notification_that_cannot_be_stored_settles_nothi
     let mut clash = event("another key", None);
     clash.id = first.id.clone();
     store.receive(first).await.expect("stored");
-    store.receive_notice(clash, notice("A")).await.expect_err("the id is taken");
+    notify(&*store, clash, notice("A")).await.expect_err("the id is taken");
     assert_eq!(view(&*store, &id).await.row.payment.state, State::Sending { attempt: 1 });
 }
 
-pub(in crate::store) async fn what_was_sent_is_compared_with_what_came_back(place: &dyn Place) {
+pub(in crate::store) async fn a_notification_of_something_else_settles_nothing(place: &dyn Place) {
     let store = place.open();
-    sending(&*store, "A").await;
-    let known = store.expectation(&notice("A")).await.expect("a read");
-    assert!(matches!(known, Expectation::Expected(row) if row.reference == "A"));
-    for other in [
-        Notice { amount_minor: Some(10_001), ..notice("A") },
-        Notice { currency: Some("USD".into()), ..notice("A") },
-    ] {
-        let known = store.expectation(&other).await.expect("a read");
-        assert!(matches!(known, Expectation::AmountDiffers(_)), "{other:?}");
+    let other = |amount_minor, amount_unreadable, currency: Option<&str>| Notice {
+        amount_minor,
+        amount_unreadable,
+        currency: currency.map(str::to_owned),
+        ..notice("A")
+    };
+    let cases = [
+        (other(Some(10_001), false, Some("THB")), Flag::AmountMismatch),
+        (other(Some(10_000), false, Some("USD")), Flag::AmountMismatch),
+        (other(None, true, Some("THB")), Flag::AmountUnreadable),
+    ];
+    for (number, (differs, flag)) in cases.into_iter().enumerate() {
+        let reference = format!("A{number}");
+        let id = lost(&*store, &reference).await;
+        let noticed = told(&*store, Notice { reference: Some(reference), ..differs }).await;
+        assert_eq!(noticed.flags, [flag]);
+        let row = view(&*store, &id).await.row;
+        assert_eq!(row.payment.outcome(), Some(Outcome::Unknown), "{flag:?}");
+        assert_eq!(row.amount_differs, flag == Flag::AmountMismatch, "it stays on record");
+        assert_eq!((row.provider_reference, row.notified_at_ms), (None, None));
+        let late = conclude(&*store, &id, answered(21_014, CodeMeaning::Refused)).await;
+        assert_eq!(
+            late.row.payment.outcome(),
+            Some(Outcome::Unknown),
+            "the provider has something"
+        );
     }
-    let silent = Notice { amount_minor: None, currency: None, ..notice("A") };
-    let known = store.expectation(&silent).await.expect("a read");
-    assert!(matches!(known, Expectation::Expected(_)), "what is not said contradicts nothing");
+    sending(&*store, "S").await;
+    let silent = Notice { amount_minor: None, currency: None, ..notice("S") };
+    assert_eq!(told(&*store, silent).await.flags, [], "what is not said contradicts nothing");
     for stranger in [
         notice("B"),
-        Notice { kind: "refund".into(), ..notice("A") },
-        Notice { account: "shop-2".into(), ..notice("A") },
-        Notice { reference: None, ..notice("A") },
-        Notice { reference: None, provider_reference: None, ..notice("A") },
+        Notice { kind: "refund".into(), ..notice("S") },
+        Notice { account: "shop-3".into(), neighbours: Vec::new(), ..notice("S") },
+        Notice { reference: None, provider_reference: Some("D9".into()), ..notice("S") },
+        Notice { reference: None, provider_reference: None, ..notice("S") },
     ] {
-        let known = store.expectation(&stranger).await.expect("a read");
-        assert_eq!(known, Expectation::Unexpected, "{stranger:?}");
+        let noticed = told(&*store, stranger.clone()).await;
+        assert_eq!(
+            (noticed.row, &noticed.flags[..]),
+            (None, &[Flag::Unexpected][..]),
+            "{stranger:?}"
+        );
     }
-    let differs = Notice { amount_minor: Some(1), ..notice("A") };
-    let (_, row) = store.receive_notice(event("k", Some("A")), differs).await.expect("stored");
-    assert!(row.expect("known").amount_differs, "it stays on record");
+}
+
+pub(in crate::store) async fn a_second_transaction_of_one_reference_is_seen_and_settles_nothing(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let id = lost(&*store, "A").await;
+    assert_eq!(told(&*store, notice("A")).await.flags, []);
+    let second = Notice {
+        provider_reference: Some("D2".into()),
+        status: Some(EventStatus::Failed),
+        ..notice("A")
+    };
+    let noticed = told(&*store, second.clone()).await;
+    assert_eq!(noticed.flags, [Flag::ConflictingReference]);
+    let row = view(&*store, &id).await.row;
+    assert_eq!(row.provider_reference.as_deref(), Some("D1"), "the first is not forgotten");
+    assert_eq!(row.conflicting_reference.as_deref(), Some("D2"), "and the second is on record");
+    assert_eq!(row.payment.status, Some(EventStatus::Succeeded), "it did not fail");
+    let history = store.show_payment(&id).await.expect("a read").expect("it is there").history;
+    let detail = history.last().and_then(|entry| entry.detail.clone()).unwrap_or_default();
+    assert!(detail.ends_with("conflicting-reference"), "{detail}");
+    let filter = PaymentFilter { conflicting: true, ..PaymentFilter::default() };
+    let listed = store.list_payments(&filter, None, 10).await.expect("a listing").payments;
+    assert_eq!(listed.iter().map(|row| &row.id).collect::<Vec<_>>(), [&id]);
+}
+
+pub(in crate::store) async fn a_notification_for_another_account_settles_nothing(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let at = |account: &str| Notice {
+        account: account.into(),
+        neighbours: ["shop", "shop-2"]
+            .into_iter()
+            .filter(|it| *it != account)
+            .map(Into::into)
+            .collect(),
+        ..notice("A")
+    };
+    let id = lost(&*store, "A").await;
+    let noticed = told(&*store, at("shop-2")).await;
+    assert_eq!(noticed.flags, [Flag::Unexpected, Flag::OtherAccount], "only `shop` knows it");
+    let named = Notice { names_another: true, ..at("shop") };
+    assert_eq!(told(&*store, named).await.flags, [Flag::OtherAccount], "it says so itself");
+    assert_eq!(view(&*store, &id).await.row.payment.outcome(), Some(Outcome::Unknown));
+
+    // Both have a payment under that reference, and nothing tells which one is meant.
+    let mut theirs = payout("A");
+    theirs.account = "shop-2".into();
+    let their_id = theirs.id.clone();
+    store.begin_sending(theirs).await.expect("written down");
+    for account in ["shop", "shop-2"] {
+        let noticed = told(&*store, at(account)).await;
+        assert_eq!((noticed.row, &noticed.flags[..]), (None, &[Flag::OtherAccount][..]));
+    }
+    // Asking tells: the question is put in the account's own name.
+    let found = AskedAnswer::Found {
+        status: Some(EventStatus::Pending),
+        provider_reference: Some("D1".into()),
+        amount_minor: Some(10_000),
+        amount_unreadable: false,
+        currency: None,
+        answer: None,
+    };
+    store.asked(&id, found, rules(), times(T0, None), None).await.expect("written down");
+    assert_eq!(told(&*store, at("shop")).await.flags, []);
+    assert_eq!(view(&*store, &id).await.row.payment.status, Some(EventStatus::Succeeded));
+    assert_eq!(told(&*store, at("shop-2")).await.flags, [Flag::OtherAccount]);
+    assert_eq!(state(&*store, &their_id).await, State::Sending { attempt: 1 });
+
+    // What no journal knows is told apart by where it came before.
+    let first = stored(&*store, "ticket", None).await;
+    let mut again = event("ticket", None);
+    again.account = "shop-2".into();
+    let stranger = Notice { is_journalled: false, reference: None, ..at("shop-2") };
+    let (_, noticed) = notify(&*store, again, stranger).await.expect("stored");
+    assert_eq!(noticed.flags, [Flag::OtherAccount], "{first} came for `shop`");
+}
+
+/// A refused call, and the next one under its reference, begun `later_ms` afterwards.
+async fn refused_and_begun_anew(
+    store: &dyn Store,
+    reference: &str,
+    later_ms: i64,
+) -> [PaymentId; 2] {
+    let first = sending(store, reference).await;
+    let refused = Conclusion::Answered {
+        code: 21_014,
+        meaning: CodeMeaning::Refused,
+        provider_reference: None,
+        answer: StoredAnswer { status: 200, body: "{}".into() },
+    };
+    conclude(store, &first, refused).await;
+    let begun = store.begin_sending(payout_of(reference, 10_000, T0 + later_ms)).await;
+    let Ok(Begun::Fresh(second)) = begun else { panic!("the reference is free") };
+    [first, second.row.id]
 }
 
 pub(in crate::store) async fn a_notification_finds_the_generation_it_is_about(place: &dyn Place) {
     let store = place.open();
-    let first = sending(&*store, "A").await;
-    conclude(&*store, &first, answered(21_014, CodeMeaning::Refused)).await;
-    let begun = store.begin_sending(payout_of("A", 9, T0)).await.expect("written down");
-    let Begun::Fresh(second) = begun else { panic!("the reference is free") };
-    let of_neither = Notice { provider_reference: Some("D2".into()), ..notice("A") };
-    let (_, row) = store.receive_notice(event("k1", None), of_neither).await.expect("stored");
-    assert_eq!(row.expect("known").id, second.row.id, "the latest, where nothing else tells");
-    let (_, row) = store.receive_notice(event("k2", None), notice("A")).await.expect("stored");
-    let row = row.expect("known");
-    assert_eq!(row.id, first, "the one with the provider's own reference");
-    assert!(row.contradicted, "it was rejected, and the provider has it");
-    assert_eq!(row.end(), Some(Final::Accepted));
+    let [first, second] = refused_and_begun_anew(&*store, "A", 0).await;
+    let noticed = told(&*store, notice("A")).await;
+    assert_eq!(noticed.row.expect("known").id, second, "the latest, where nothing else tells");
+    let other = Notice { provider_reference: Some("D2".into()), ..notice("A") };
+    let noticed = told(&*store, other).await;
+    assert_eq!(noticed.flags, [Flag::ConflictingReference], "and not the earlier one for that");
+    assert_eq!(state(&*store, &first).await, State::Settled(Final::Rejected));
+
+    let [first, second] = refused_and_begun_anew(&*store, "B", 600_000).await;
+    let old = Notice { created_at_ms: Some(T0 + 1_000), ..notice("B") };
+    let noticed = told(&*store, old.clone()).await;
+    assert_eq!(noticed.flags, [Flag::EarlierCall, Flag::Contradicted]);
+    let row = noticed.row.expect("known");
+    assert_eq!((&row.id, row.end(), row.contradicted), (&first, Some(Final::Accepted), true));
+    assert_eq!(view(&*store, &second).await.row.payment.outcome(), Some(Outcome::Unknown));
+
+    let [_, second] = refused_and_begun_anew(&*store, "C", 600_000).await;
+    let new = Notice { created_at_ms: Some(T0 + 599_000), ..notice("C") };
+    let noticed = told(&*store, new).await;
+    assert_eq!(noticed.row.expect("known").id, second, "clocks differ by a second");
+}
+
+pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_not_left(
+    place: &dyn Place,
+) {
+    let store = place.open();
+    let old = |reference: &str| Notice { created_at_ms: Some(T0 + 1_000), ..notice(reference) };
+
+    // Announced: it may have left.
+    let [first, second] = refused_and_begun_anew(&*store, "A", 600_000).await;
+    assert_eq!(told(&*store, old("A")).await.flags, [Flag::EarlierCall, Flag::Contradicted]);
+    let row = view(&*store, &second).await.row;
+    assert_eq!(row.payment.outcome(), Some(Outcome::Unknown), "its attempt is no longer allowed");
+    assert_eq!(row.next_ask_at_ms, Some(T0));
+    let resend = store.about_to_send(&second, rules(), T0 + 700_000).await;
+    assert!(matches!(resend, Err(JournalError::Forbidden { .. })), "{resend:?}");
+    // It had not left, and what the provider knows is the first.
+    let unsent = Conclusion::NotSent { reason: "no longer allowed".into() };
+    conclude(&*store, &second, unsent).await;
+    let found = AskedAnswer::Found {
+        status: Some(EventStatus::Succeeded),
+        provider_reference: Some("D1".into()),
+        amount_minor: Some(10_000),
+        amount_unreadable: false,
+        currency: None,
+        answer: None,
+    };
+    let asked = store.asked(&second, found.clone(), rules(), times(T0 + 700_000, None), None).await;
+    assert_eq!(asked.expect("written down").row.end(), Some(Final::Rejected));
+    let begun = store.begin_sending(payout_of("A", 10_000, T0 + 700_000)).await;
+    assert!(matches!(begun, Ok(Begun::Known(known)) if known.row.id == first));
+    let begun = store.begin_sending(payout_of("A", 1, T0 + 700_000)).await;
+    assert!(matches!(begun, Ok(Begun::Reused(known)) if known.row.id == first));
+    let standing = store.find_payment("shop", "payout_create", "A").await.expect("a read");
+    assert_eq!(standing.expect("there").row.id, first);
+
+    // It may have left, so what is found under its ids may be its own or not.
+    let [_, second] = refused_and_begun_anew(&*store, "B", 600_000).await;
+    told(&*store, old("B")).await;
+    let asked = store.asked(&second, found, rules(), times(T0 + 700_000, None), None).await;
+    let row = asked.expect("written down").row;
+    assert_eq!(row.payment.outcome(), Some(Outcome::Unknown), "that is the first one's");
+    assert_eq!(row.just_flagged, [Flag::EarlierCall]);
+
+    // Only written down.
+    let first = sending(&*store, "C").await;
+    let nothing = answered(21_014, CodeMeaning::Refused);
+    conclude(&*store, &first, nothing).await;
+    let waiting = payout_of("C", 10_000, T0 + 1);
+    let second = waiting.id.clone();
+    store.begin(waiting).await.expect("written down");
+    let noticed = told(&*store, notice("C")).await;
+    assert_eq!(noticed.row.expect("known").id, first);
+    assert_eq!(state(&*store, &second).await, State::Settled(Final::NotSent));
+    let sent = store.about_to_send(&second, rules(), T0 + 2).await;
+    assert!(matches!(sent, Err(JournalError::Forbidden { .. })), "{sent:?}");
+
+    // By the late answer to an attempt that was given up.
+    let first = lost(&*store, "D").await;
+    let by_hand = Closure::ByHand { ruling: Ruling::Rejected, reason: "the bank says so".into() };
+    store.close_case(&first, by_hand, rules(), None, T0).await.expect("settled");
+    let waiting = payout_of("D", 10_000, T0 + 1);
+    let second = waiting.id.clone();
+    store.begin(waiting).await.expect("written down");
+    let late = conclude(&*store, &first, answered(21_007, CodeMeaning::Landed)).await;
+    assert_eq!(late.row.payment.outcome(), Some(Outcome::Unknown));
+    assert_eq!(
+        (late.row.contradicted, &late.row.just_flagged[..]),
+        (true, &[Flag::Contradicted][..])
+    );
+    assert_eq!(state(&*store, &second).await, State::Settled(Final::NotSent));
 }
 
 pub(in crate::store) async fn a_settled_payment_takes_the_late_end_of_its_attempt(
@@ -112,7 +345,7 @@ pub(in crate::store) async fn a_settled_payment_takes_the_late_end_of_its_attemp
 ) {
     let store = place.open();
     let id = sending(&*store, "A").await;
-    store.receive_notice(event("k", Some("A")), notice("A")).await.expect("stored");
+    notify(&*store, event("k", Some("A")), notice("A")).await.expect("stored");
     let late = Conclusion::InDoubt { reason: "time-out".into() };
     let view = conclude(&*store, &id, late).await;
     assert_eq!(view.row.end(), Some(Final::Accepted));

@@ -1,10 +1,10 @@
 //! Events that are owed: to whoever was told to wait for a payment's end, or could not be told it.
 
-use super::super::{Announce, Begun, Conclusion, NewEvent, Notice, PaymentId, PaymentRow, Unsent};
+use super::super::{Announce, Begun, Conclusion, NewEvent, PaymentId, PaymentRow, Unsent};
 use super::paying::{answered, conclude, lost, payout, sending, view};
 use super::*;
 use crate::payment::{Final, State};
-use crate::provider::{CodeMeaning, EventStatus};
+use crate::provider::CodeMeaning;
 
 /// The event of a test, by the payment's reference.
 fn telling() -> Announce {
@@ -54,16 +54,7 @@ pub(in crate::store) async fn a_notification_is_the_event_that_was_owed(place: &
     let store = place.open();
     let id = lost(&*store, "A").await;
     promise(&*store, &id).await;
-    let notice = Notice {
-        account: "shop".into(),
-        kind: "payout".into(),
-        reference: Some("A".into()),
-        provider_reference: None,
-        status: Some(EventStatus::Succeeded),
-        amount_minor: None,
-        currency: None,
-    };
-    store.receive_notice(event("k", Some("A")), notice).await.expect("stored");
+    notify(&*store, event("k", Some("A")), notice("A")).await.expect("stored");
     assert_eq!(owed(&*store).await, []);
     store.note_unheard(&id).await.expect("written");
     assert_eq!(owed(&*store).await, [], "the notification told its caller too");

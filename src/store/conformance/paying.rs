@@ -6,8 +6,9 @@ use super::super::{
 };
 use super::*;
 use crate::json::parse_object;
+use crate::outcome::Outcome;
 use crate::payment::{Final, Fingerprint, Forbidden, Next, Rules, State};
-use crate::provider::{CodeMeaning, EventStatus, Provider};
+use crate::provider::{CodeMeaning, EventStatus, Flag, Provider};
 
 pub(in crate::store) const HOLD_MS: i64 = 40_000;
 pub(in crate::store) const GRACE_MS: i64 = 10_000;
@@ -248,7 +249,8 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
     let found = |status| AskedAnswer::Found {
         status: Some(status),
         provider_reference: Some("D9".into()),
-        amount_minor: Some(1),
+        amount_minor: Some(10_000),
+        amount_unreadable: false,
         currency: None,
         answer: Some(StoredAnswer { status: 200, body: "{}".into() }),
     };
@@ -261,7 +263,6 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
     );
     let row = asked.await.expect("written down").row;
     assert_eq!((row.end(), row.settled_at_ms), (Some(Final::Accepted), Some(T0)));
-    assert!(row.amount_differs, "it was found with another amount");
     assert_eq!(row.next_ask_at_ms, Some(T0 + 5), "what became of it is still to be asked");
     let view = view(&*store, &id).await;
     assert_eq!((view.answer.is_some(), view.answer_from_query), (true, true));
@@ -278,6 +279,48 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
     assert_eq!(row.payment.status, Some(EventStatus::Succeeded));
     let late = conclude(&*store, &id, answered(10_000, CodeMeaning::Accepted)).await;
     assert!(!late.answer_from_query, "the create's own answer is better than a query's");
+}
+
+pub(in crate::store) async fn what_is_found_as_something_else_settles_nothing(place: &dyn Place) {
+    let store = place.open();
+    let found = |amount_minor, amount_unreadable, id: &str| AskedAnswer::Found {
+        status: Some(EventStatus::Succeeded),
+        provider_reference: Some(id.into()),
+        amount_minor,
+        amount_unreadable,
+        currency: Some("THB".into()),
+        answer: Some(StoredAnswer { status: 200, body: "{}".into() }),
+    };
+    let id = lost(&*store, "A").await;
+    for (found, flag) in [
+        (found(Some(30_000), false, "D1"), Flag::AmountMismatch),
+        (found(None, true, "D1"), Flag::AmountUnreadable),
+    ] {
+        let asked = store.asked(&id, found, rules(), times(T0, Some(T0 + 5)), None).await;
+        let view = asked.expect("written down");
+        assert_eq!(view.row.payment.outcome(), Some(Outcome::Unknown), "{flag:?}");
+        assert_eq!(view.row.just_flagged, [flag]);
+        assert_eq!((view.row.provider_reference, view.answer), (None, None));
+        assert_eq!(view.row.next_ask_at_ms, Some(T0 + 5), "it is asked about again");
+    }
+    for at in [T0 + GRACE_MS, T0 + 2 * GRACE_MS] {
+        let asked = store.asked(&id, AskedAnswer::NotFound, rules(), times(at, None), None).await;
+        assert_eq!(asked.expect("written down").row.payment.next(&rules()), Next::Ask);
+    }
+    let ours = found(Some(10_000), false, "D1");
+    let asked = store.asked(&id, ours, rules(), times(T0 + 90_000, Some(T0)), None).await;
+    let row = asked.expect("written down").row;
+    assert_eq!(
+        (row.end(), row.amount_differs),
+        (Some(Final::Accepted), true),
+        "it stays on record"
+    );
+    let second = found(Some(10_000), false, "D2");
+    let asked = store.asked(&id, second, rules(), times(T0 + 90_001, None), None).await;
+    let row = asked.expect("written down").row;
+    assert_eq!(row.just_flagged, [Flag::ConflictingReference]);
+    assert_eq!(row.provider_reference.as_deref(), Some("D1"));
+    assert_eq!(row.conflicting_reference.as_deref(), Some("D2"));
 }
 
 pub(in crate::store) async fn an_accepted_payment_without_a_notification_is_asked_about(

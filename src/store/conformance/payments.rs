@@ -154,6 +154,7 @@ async fn perform(
                     status,
                     provider_reference: None,
                     amount_minor: None,
+                    amount_unreadable: false,
                     currency: None,
                     answer: None,
                 },
@@ -164,15 +165,12 @@ async fn perform(
         }
         Act::Notify { status } => {
             let notice = Notice {
-                account: "shop".into(),
-                kind: "payout".into(),
-                reference: Some(reference.into()),
                 provider_reference: None,
                 status,
                 amount_minor: None,
-                currency: None,
+                ..notice(reference)
             };
-            let received = store.receive_notice(event_at(key, None, now_ms), notice).await;
+            let received = notify(store, event_at(key, None, now_ms), notice).await;
             received.map(|_| ()).map_err(JournalError::from)
         }
         Act::Restart => recovered(store.recover(now_ms).await),

@@ -1,9 +1,9 @@
 //! Accounts that are renamed: whatever was begun, received or frozen under one name is found under all of them.
 
-use super::super::{AccountNames, Begun, Conclusion, Expectation, Notice, PaymentFilter, Received};
+use super::super::{AccountNames, Begun, Conclusion, Notice, PaymentFilter, Received};
 use super::paying::*;
 use super::*;
-use crate::payment::{Final, Place as MadeAt, State};
+use crate::payment::{Place as MadeAt, State};
 use crate::provider::{CodeMeaning, EventStatus};
 use crate::store::{AskedAnswer, JournalError};
 
@@ -68,18 +68,14 @@ pub(in crate::store) async fn a_renamed_account_knows_the_payments_of_its_former
 
     let notice = Notice {
         account: "shop-th".into(),
-        kind: "payout".into(),
-        reference: Some("LOST".into()),
         provider_reference: None,
-        status: Some(EventStatus::Succeeded),
-        amount_minor: None,
-        currency: None,
+        neighbours: Vec::new(),
+        ..notice("LOST")
     };
-    let known = store.expectation(&notice).await.expect("a read");
-    assert!(matches!(known, Expectation::Expected(row) if row.id == lost));
     let told = NewEvent { account: "shop-th".into(), ..event("k", Some("LOST")) };
-    let (_, settled) = store.receive_notice(told, notice).await.expect("stored");
-    assert_eq!(settled.expect("the payment").end(), Some(Final::Accepted));
+    let (_, noticed) = notify(&*store, told, notice).await.expect("stored");
+    let row = noticed.row.expect("the payment");
+    assert_eq!((row.id, row.payment.status), (lost, Some(EventStatus::Succeeded)));
 }
 
 pub(in crate::store) async fn names_that_are_said_once_are_known_for_good(

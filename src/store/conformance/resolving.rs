@@ -1,6 +1,6 @@
 //! What makes an unknown outcome known, and the event that is stored with it.
 
-use super::super::{Announce, AskedAnswer, Closure, Conclusion, JournalError, Notice, PaymentRow};
+use super::super::{Announce, AskedAnswer, Closure, Conclusion, JournalError, PaymentRow};
 use super::paying::{
     GRACE_MS, HOLD_MS, answered, conclude, lost, rules, sending, state, times, view,
 };
@@ -13,6 +13,7 @@ fn found() -> AskedAnswer {
         status: Some(EventStatus::Succeeded),
         provider_reference: None,
         amount_minor: None,
+        amount_unreadable: false,
         currency: None,
         answer: None,
     }
@@ -98,19 +99,11 @@ pub(in crate::store) async fn what_is_no_news_makes_no_event(place: &dyn Place) 
 pub(in crate::store) async fn a_notification_resolves_what_is_in_doubt_once(place: &dyn Place) {
     let store = place.open();
     lost(&*store, "A").await;
-    let notice = Notice {
-        account: "shop".into(),
-        kind: "payout".into(),
-        reference: Some("A".into()),
-        provider_reference: None,
-        status: Some(EventStatus::Succeeded),
-        amount_minor: None,
-        currency: None,
-    };
+    let notice = notice("A");
     for (key, expected) in [("k1", true), ("k2", false)] {
-        let received = store.receive_notice(event(key, Some("A")), notice.clone()).await;
-        let (_, row) = received.expect("stored");
-        assert_eq!(row.expect("in the journal").just_resolved, expected, "{key}");
+        let received = notify(&*store, event(key, Some("A")), notice.clone()).await;
+        let (_, noticed) = received.expect("stored");
+        assert_eq!(noticed.row.expect("in the journal").just_resolved, expected, "{key}");
     }
 }
 

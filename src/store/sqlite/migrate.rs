@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_owed.sql"),
     include_str!("migrations/0005_place.sql"),
     include_str!("migrations/0006_time.sql"),
+    include_str!("migrations/0007_conflicts.sql"),
 ];
 
 /// "CSgn".

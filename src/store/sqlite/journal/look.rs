@@ -69,6 +69,9 @@ fn conditions(filter: &PaymentFilter) -> (String, Vec<Value>) {
     add("reference = ?", filter.reference.clone().map(Value::Text));
     add("begun_at >= ?", filter.from_ms.map(Value::Integer));
     add("begun_at < ?", filter.until_ms.map(Value::Integer));
+    if filter.conflicting {
+        conditions.push(CONFLICTING.to_owned());
+    }
     if !filter.states.is_empty() {
         let places = vec!["?"; filter.states.len()].join(", ");
         conditions.push(format!("state IN ({places})"));
@@ -76,6 +79,9 @@ fn conditions(filter: &PaymentFilter) -> (String, Vec<Value>) {
     }
     (conditions.join(" AND "), values)
 }
+
+const CONFLICTING: &str =
+    "(amount_differs = 1 OR contradicted = 1 OR conflicting_reference IS NOT NULL)";
 
 /// One payment with its texts and its history.
 pub(super) fn show(

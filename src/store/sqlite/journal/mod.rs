@@ -1,6 +1,7 @@
 //! The journal in SQL: this file ties the trait to the transactions, each in its own file beside it. The rules are not
 //! here: every change of a payment goes through `save::take_step`.
 
+mod accounts;
 mod announce;
 mod ask;
 mod begin;
@@ -13,6 +14,7 @@ mod owed;
 mod recover;
 mod rows;
 mod save;
+mod siblings;
 mod spent;
 pub(super) mod standing;
 mod unsent;
@@ -23,19 +25,17 @@ mod plans;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_lc_rs::digest;
 use tokio::sync::watch;
 
 use super::SqliteStore;
-use super::inbox::receive;
 use super::job::Work;
 use super::names;
 use crate::payment::Rules;
 use crate::store::{
-    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Expectation,
-    Freeze, Journal, JournalError, Leave, NewEvent, NewPayment, Notice, OpenAt,
+    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Cursor,
+    Freeze, Journal, JournalError, Leave, NewPayment, Notice, Noticed, OpenAt,
     PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
-    PaymentRow, PaymentView, Received, Recovered, Spending, Standing, StoreError, Unsent,
+    PaymentView, Received, Recovered, Spending, Standing, StoreError, Unsent,
 };
 
 /// Payments handed out by one claim at most.
@@ -198,26 +198,12 @@ impl Journal for SqliteStore {
         self.write(move |work| owed::tell(work, &id, announce, now_ms)).await?
     }
 
-    async fn expectation(&self, notice: &Notice) -> Result<Expectation, StoreError> {
-        let notice = notice.clone();
-        self.read(move |connection| notice::expectation(connection, &notice)).await
-    }
-
     async fn receive_notice(
         &self,
-        event: NewEvent,
         notice: Notice,
-    ) -> Result<(Received, Option<PaymentRow>), StoreError> {
-        let hash = digest::digest(&digest::SHA256, event.param.as_bytes());
-        self.write(move |work| {
-            let received = receive::receive(work, &event, hash.as_ref())?;
-            let settled = match received {
-                Received::Stored => notice::settle(work, &notice, &event.id, event.received_at_ms)?,
-                Received::Duplicate { .. } => None,
-            };
-            Ok((received, settled))
-        })
-        .await
+        compose: Compose,
+    ) -> Result<(Received, Noticed), StoreError> {
+        self.write(move |work| notice::receive(work, &notice, compose)).await
     }
 
     async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::job::Work;
 use super::announce::announce as announce_event;
 use super::save::{Entry, save, schedule, take_step};
-use super::{freeze, rows};
+use super::{freeze, rows, siblings};
 use crate::payment::{Final, Input, Rules, State};
 use crate::provider::CodeMeaning;
 use crate::store::{
@@ -119,7 +119,7 @@ pub(super) fn conclude(
     };
     if let Conclusion::Answered { code, provider_reference, answer, meaning } = conclusion {
         row.provider_code = Some(*code);
-        if provider_reference.is_some() {
+        if row.provider_reference.is_none() {
             row.provider_reference.clone_from(provider_reference);
         }
         if decides(&row, *meaning) {
@@ -135,6 +135,9 @@ pub(super) fn conclude(
     let detail = announce_event(work, &mut row, &transition, event, detail)?;
     let entry = Entry { what, attempt: Some(attempt), detail: Some(&detail), at_ms: now_ms };
     save(work, &row, &entry)?;
+    if transition.contradicts {
+        siblings::supersede_younger(work, &row, now_ms)?;
+    }
     rows::view(work.connection, row).map(Ok)
 }
 

@@ -37,6 +37,14 @@ pub(super) fn unheard(work: &mut Work<'_>, id: &PaymentId) -> rusqlite::Result<(
     Ok(())
 }
 
+/// Owes an event of a payment that turned out to have been made, unless a notification tells of it.
+pub(super) fn owe_of_made(work: &Work<'_>, made: &PaymentRow) -> rusqlite::Result<()> {
+    match made.notified_at_ms {
+        Some(_) => Ok(()),
+        None => owe(work, made),
+    }
+}
+
 fn owe(work: &Work<'_>, row: &PaymentRow) -> rusqlite::Result<()> {
     let sql = "UPDATE payment SET owes_event = 1 WHERE sequence = ?1";
     work.connection.prepare_cached(sql)?.execute([row.sequence]).map(|_| ())

@@ -2,7 +2,7 @@
 
 use super::super::inbox::plans::connection_with_schema;
 use super::super::inbox::plans::plan;
-use super::{ask, look, notice, owed, recover, rows, spent, standing};
+use super::{accounts, ask, look, notice, owed, recover, rows, siblings, spent, standing};
 
 #[test]
 fn no_statement_of_a_call_reads_the_whole_journal() {
@@ -13,6 +13,18 @@ fn no_statement_of_a_call_reads_the_whole_journal() {
         let sql = format!("SELECT {} FROM payment {conditions}", rows::COLUMNS);
         let plan = plan(&connection, &sql);
         assert!(plan.contains("SEARCH payment"), "{sql}\nis planned as\n{plan}");
+    }
+    let by_index = [siblings::YOUNGER]
+        .map(|conditions| format!("SELECT {} FROM payment {conditions}", rows::COLUMNS));
+    let others = [
+        siblings::SIBLING,
+        accounts::THEIRS_BY_REFERENCE,
+        accounts::THEIRS_BY_PROVIDER_REFERENCE,
+        accounts::STORED,
+    ];
+    for sql in by_index.iter().map(String::as_str).chain(others) {
+        let plan = plan(&connection, sql);
+        assert!(plan.contains("SEARCH") && !plan.contains("SCAN"), "{sql}\nis planned as\n{plan}");
     }
     for sql in [spent::OPEN, spent::ACCEPTED, recover::WAITING] {
         let plan = plan(&connection, sql);

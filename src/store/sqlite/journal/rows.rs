@@ -20,7 +20,8 @@ pub(super) const COLUMNS: &str = concat!(
     generation, fingerprint, amount, currency, provider_reference, state, attempts, open_attempts, \
     told, doubtful_since, absences, last_absence_at, status, provider_code, begun_at, \
     last_attempt_at, settled_at, asks, next_ask_at, notified_at, amount_differs, contradicted, \
-    trace, owes_event, place, coalesce(last_attempt_tick, last_attempt_at) AS last_attempt_tick, \
+    trace, owes_event, place, conflicting_reference, \
+    coalesce(last_attempt_tick, last_attempt_at) AS last_attempt_tick, \
     coalesce(settled_tick, settled_at) AS settled_tick"
 );
 
@@ -33,7 +34,8 @@ pub(super) fn by_id(
     connection.prepare_cached(&sql)?.query_row([id.as_str()], payment_row).optional()
 }
 
-/// The latest payment under a reference.
+/// The payment that stands under a reference: the latest that was made or may be, else the latest at all. An earlier one that
+/// was thought not to have happened counts again once it turns out that it did.
 pub(super) fn latest(
     connection: &Connection,
     account: &str,
@@ -41,10 +43,11 @@ pub(super) fn latest(
     reference: &str,
 ) -> rusqlite::Result<Option<PaymentRow>> {
     let under_names = latest_of_each_name(connection, account, operation, reference)?;
-    Ok(under_names.into_iter().max_by_key(|row| row.sequence))
+    let standing = |row: &PaymentRow| (!row.payment.frees_its_reference(), row.sequence);
+    Ok(under_names.into_iter().max_by_key(standing))
 }
 
-/// The latest payment under a reference, of each name of the account.
+/// The payment that stands under a reference, of each name of the account.
 pub(super) fn latest_of_each_name(
     connection: &Connection,
     account: &str,
@@ -62,7 +65,8 @@ pub(super) fn latest_of_each_name(
 }
 
 pub(super) const LATEST: &str = "
-    WHERE account = ?1 AND operation = ?2 AND reference = ?3 ORDER BY generation DESC LIMIT 1";
+    WHERE account = ?1 AND operation = ?2 AND reference = ?3
+    ORDER BY state IN ('rejected', 'not_sent'), generation DESC LIMIT 1";
 
 /// The row with its texts.
 pub(super) fn view(connection: &Connection, row: PaymentRow) -> rusqlite::Result<PaymentView> {
@@ -110,7 +114,9 @@ pub(super) fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         notified_at_ms: row.get(26)?,
         amount_differs: row.get(27)?,
         contradicted: row.get(28)?,
+        conflicting_reference: row.get("conflicting_reference")?,
         just_resolved: false,
+        just_flagged: Vec::new(),
         trace: row.get(29)?,
         owes_event: row.get("owes_event")?,
     })

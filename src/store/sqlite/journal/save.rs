@@ -5,6 +5,7 @@ use rusqlite::{named_params, params};
 use super::super::job::Work;
 use super::account_key;
 use crate::payment::{Final, Input, Rules, State, Transition, step};
+use crate::provider::Flag;
 use crate::store::{JournalError, PaymentRow};
 
 /// Characters kept of a reason: enough to know it by, too few to smuggle a body in.
@@ -33,7 +34,10 @@ pub(super) fn take_step(
         .map_err(|why| JournalError::Forbidden { id: row.id.clone(), why })?;
     let was_settled = matches!(row.payment.state, State::Settled(_));
     row.payment = transition.payment;
-    row.contradicted |= transition.contradicts;
+    if transition.contradicts {
+        row.contradicted = true;
+        row.just_flagged.push(Flag::Contradicted);
+    }
     row.just_resolved |= transition.resolves;
     match row.payment.state {
         State::Settled(_) if !was_settled || transition.contradicts => {
@@ -88,6 +92,7 @@ pub(super) fn save(
         ":contradicted": row.contradicted,
         ":owes_event": row.owes_event,
         ":place": payment.place.map(|place| place.to_string()),
+        ":conflicting_reference": row.conflicting_reference,
     })?;
     record(work, row, entry)?;
     work.wake(row.id.as_str());
@@ -105,8 +110,8 @@ const SAVE: &str = "
         last_attempt_tick = :last_attempt_tick, settled_at = :settled_at,
         settled_tick = :settled_tick, asks = :asks, next_ask_at = :next_ask_at,
         notified_at = :notified_at, amount_differs = :amount_differs, contradicted = :contradicted,
-        owes_event = :owes_event,
-        place = :place
+        owes_event = :owes_event, place = :place,
+        conflicting_reference = :conflicting_reference
     WHERE sequence = :sequence";
 
 /// Adds to the history.
