@@ -24,6 +24,7 @@ const NAMES: [&str; 24] = [
     "countersign_unknown_oldest_age_seconds",
     "countersign_stranded_payments",
     "countersign_resolved_total",
+    "countersign_payment_conflicts_total",
     "countersign_notifications_total",
     "countersign_notification_duration_seconds",
     "countersign_inbox_events",
