@@ -132,7 +132,8 @@ impl Inbound {
         if let Some(place) = row.and_then(event::place_in_trace) {
             Span::current().record("trace.link", place);
         }
-        self.metrics.count_conflicts(&account.name, &noticed.flags);
+        let flags = noticed.flags.iter().map(|flag| flag.word());
+        self.metrics.count_conflicts(&account.name, flags);
         for flag in noticed.flags.iter().filter(|flag| Flag::CONFLICTS.contains(flag)) {
             tracing::error!(
                 account = account.name,

@@ -4,10 +4,19 @@ use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Registry};
 
 use super::Metrics;
 use super::register::{counter, gauge, int_gauge};
-use crate::provider::Flag;
 
 /// What an unknown outcome can turn out to be.
 const FINAL: [&str; 3] = ["accepted", "rejected", "not_sent"];
+
+/// What can speak against what the provider says of a payment, in the words of events' flags.
+const CONFLICTS: [&str; 6] = [
+    "amount-mismatch",
+    "amount-unreadable",
+    "conflicting-reference",
+    "other-account",
+    "contradicted",
+    "earlier-call",
+];
 
 pub(super) struct Payments {
     /// `countersign_unknown_outcomes{account}`.
@@ -18,7 +27,7 @@ pub(super) struct Payments {
     pub stranded: IntGaugeVec,
     /// `countersign_resolved_total{account,final}`.
     pub resolved: IntCounterVec,
-    /// `countersign_payment_conflicts_total{account,conflict}`: `conflict` is one of [`Flag::CONFLICTS`].
+    /// `countersign_payment_conflicts_total{account,conflict}`: `conflict` is one of [`CONFLICTS`].
     pub conflicts: IntCounterVec,
 }
 
@@ -65,8 +74,8 @@ impl Payments {
         for outcome in FINAL {
             self.resolved.with_label_values(&[account, outcome]);
         }
-        for flag in Flag::CONFLICTS {
-            self.conflicts.with_label_values(&[account, flag.word()]);
+        for conflict in CONFLICTS {
+            self.conflicts.with_label_values(&[account, conflict]);
         }
     }
 }
@@ -85,10 +94,10 @@ impl Metrics {
         self.payments.stranded.with_label_values(&[account]).set(count);
     }
 
-    /// Counts those of `flags` that speak against what the provider says of a payment.
-    pub fn count_conflicts(&self, account: &str, flags: &[Flag]) {
-        for flag in flags.iter().filter(|flag| Flag::CONFLICTS.contains(flag)) {
-            self.payments.conflicts.with_label_values(&[account, flag.word()]).inc();
+    /// Counts those of `flags` (words of events' flags) that speak against what the provider says of a payment.
+    pub fn count_conflicts(&self, account: &str, flags: impl Iterator<Item = &'static str>) {
+        for flag in flags.filter(|flag| CONFLICTS.contains(flag)) {
+            self.payments.conflicts.with_label_values(&[account, flag]).inc();
         }
     }
 

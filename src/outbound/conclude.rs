@@ -89,7 +89,7 @@ impl Listener {
 /// against what the provider said.
 pub(super) fn note_resolved(outbound: &Outbound, view: &PaymentView) {
     let row = &view.row;
-    outbound.metrics.count_conflicts(&row.account, &row.just_flagged);
+    outbound.metrics.count_conflicts(&row.account, row.just_flagged.iter().map(|flag| flag.word()));
     for flag in &row.just_flagged {
         tracing::error!(
             payment = %row.id,

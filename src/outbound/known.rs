@@ -98,7 +98,7 @@ async fn over(
 /// What stands under the reference of a call that came to nothing.
 enum Stands {
     /// An earlier call with the same parameters that was made after all.
-    Same(PaymentView),
+    Same(Box<PaymentView>),
     /// Another one, or nobody can tell.
     Unlike,
 }
@@ -112,7 +112,9 @@ async fn standing(outbound: &Outbound, view: &PaymentView) -> Option<Stands> {
     }
     match outbound.store.find_payment(&row.account, &row.operation, &row.reference).await {
         Ok(Some(other)) if other.row.payment.frees_its_reference() => None,
-        Ok(Some(other)) if other.row.fingerprint == row.fingerprint => Some(Stands::Same(other)),
+        Ok(Some(other)) if other.row.fingerprint == row.fingerprint => {
+            Some(Stands::Same(Box::new(other)))
+        }
         Ok(_) | Err(_) => Some(Stands::Unlike),
     }
 }
@@ -150,7 +152,7 @@ pub(super) async fn told(
         None => None,
         Some(view) => match standing(outbound, &view).await {
             None => Some(view),
-            Some(Stands::Same(other)) => Some(other),
+            Some(Stands::Same(other)) => Some(*other),
             Some(Stands::Unlike) => None,
         },
     };

@@ -278,6 +278,50 @@ placement"#;
     }
 
     #[test]
+    fn an_answer_that_carries_no_reference_proves_nothing() {
+        let pay = |resolved_by: &str| {
+            let operations = format!(
+                r#"
+[[operation]]
+name = "pay"
+title = "Pay"
+path = "/pay"
+kind = "create"
+money_moving = true
+reference = "order"
+resolved_by = {{ operation = "look", {resolved_by} }}
+source = "codes"
+members = [{{ name = "order", type = "string" }}, {{ name = "user", type = "string" }}]
+[[operation]]
+name = "look"
+title = "Look"
+path = "/look"
+kind = "query"
+source = "codes"
+members = [{{ name = "order", type = "string" }}, {{ name = "user", type = "string" }}]
+"#
+            );
+            mistakes(&profile(ACCEPTED, &operations))
+        };
+        for proves in [
+            r#"members = { order = "order" }"#,
+            r#"members = { user = "user" }, echo = { id = "order" }"#,
+            r#"members = { user = "user" }, match = { id = "order" }"#,
+        ] {
+            assert_eq!(pay(proves), [] as [String; 0], "{proves}");
+        }
+        for (proves_not, key) in [
+            (r#"members = { user = "user" }"#, "echo"),
+            (r#"members = { order = "order" }, echo = {}"#, "echo"),
+            (r#"members = { order = "order" }, match = { id = "user" }"#, "match"),
+        ] {
+            let found = pay(proves_not);
+            let place = format!("operation.pay.resolved_by.{key}: does not name");
+            assert!(found.len() == 1 && found[0].starts_with(&place), "{found:?}");
+        }
+    }
+
+    #[test]
     fn a_profile_that_is_not_toml_is_reported_with_line_and_column() {
         let found = mistakes("name = \"acme\"\ntitle = acme\n");
         assert!(found[0].starts_with("line 2, column 9: "), "{found:?}");

@@ -14,6 +14,7 @@ mod edge_server;
 mod edge_support;
 mod edge_tls;
 mod edge_upstream;
+mod evidence;
 mod faulty;
 mod lifecycle;
 mod limits;

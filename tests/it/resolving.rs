@@ -12,7 +12,12 @@ use crate::support::sidecar::command;
 use crate::support::{Action, ConfigBuilder, Provider, Sidecar, wait_until};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
-const FOUND: &str = r#"{"code":10000,"message":"Success","data":{"transactionId":"D1","transactionStatus":"COMPLETED"}}"#;
+/// What the query says of a payout that is there.
+fn found(reference: &str) -> String {
+    format!(
+        r#"{{"code":10000,"message":"Success","data":{{"mchOrderId":"{reference}","transactionId":"D1","transactionStatus":"COMPLETED"}}}}"#
+    )
+}
 
 fn payout(reference: &str) -> String {
     crate::support::payout(reference, 50020)
@@ -68,13 +73,13 @@ fn a_stop_answers_a_caller_in_doubt_and_the_next_start_finds_out() {
     let mut caller = begin(&sidecar, "STOPPEDX01");
     // The first question after the create.
     wait_until("a question", || provider.received().len() >= 2);
-    provider.will(Action::Late(Duration::from_secs(25), FOUND.to_owned()));
+    provider.will(Action::Late(Duration::from_secs(25), found("STOPPEDX01")));
     sidecar.signal_term();
     let answer = read_answer(&mut caller).expect("an answer");
     let problem = answer.problem("outcome-unknown", 504);
     assert_eq!(problem["reference"], "STOPPEDX01", "{problem:#}");
     assert!(sidecar.wait().success(), "an orderly stop ends with status 0");
-    provider.will(Action::Answer(FOUND.to_owned()));
+    provider.will(Action::Answer(found("STOPPEDX01")));
     sidecar.restart();
     wait_until("its event", || !events(&sidecar, "STOPPEDX01").is_empty());
     assert_eq!(events(&sidecar, "STOPPEDX01")[0]["type"], "countersign.payout.succeeded");
@@ -114,7 +119,7 @@ fn an_operator_has_the_last_word_on_a_payment_that_nothing_else_resolves() {
     let last = history.as_array().and_then(|entries| entries.last()).expect("an entry");
     assert_eq!(last["what"], "settled_by_hand", "{history:#}");
 
-    provider.will(Action::Answer(FOUND.to_owned()));
+    provider.will(Action::Answer(found("BYHAND0001")));
     let again = post(sidecar.app, "/shop/payout_create", &payout("BYHAND0001"));
     assert_eq!(again.header("countersign-outcome"), Some("accepted"), "the reference was free");
     assert_eq!(again.header("countersign-replayed"), None);

@@ -97,7 +97,7 @@ async fn who_pays_anew_is_told_of_the_first_payment_when_that_was_made() {
         let waits = view.row.generation == 2 && view.row.payment.state.as_str() == "ready";
         if waits {
             let noticed = notify(&world, "ANEW000001").await;
-            assert!(noticed.iter().any(|flag| *flag == "contradicted"), "{noticed:?}");
+            assert!(noticed.contains(&"contradicted"), "{noticed:?}");
         }
         waits
     };

@@ -224,6 +224,17 @@ fn members_that_are_missing_or_odd_are_noted_and_left_out() {
 }
 
 #[test]
+fn an_amount_that_cannot_be_read_is_flagged_and_one_that_is_not_there_is_not() {
+    for unreadable in [json!("100.00"), json!(1.5), json!("9".repeat(40)), json!([1]), json!(true)]
+    {
+        let event = event(&payout(json!({ "amount": unreadable })));
+        assert_eq!((event.amount, event.flags), (None, vec![Flag::AmountUnreadable]));
+    }
+    assert_eq!(event(&payout(json!({ "amount": null }))).flags, []);
+    assert_eq!(event(&payout(json!({ "amount": "" }))).flags, []);
+}
+
+#[test]
 fn notes_hold_no_values() {
     let secret = "4929-1234-5678";
     let members = ["mchOrderId", "amount", "createTime", "transactionStatus", "eventName"];

@@ -11,7 +11,7 @@ use crate::support::{Action, ConfigBuilder, Provider, Sidecar};
 const PAYOUT: &str = r#"{"mchOrderId":"A1","amount":100,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}"#;
 
 /// Every name that users may rely on, but for the clock's, which comes with the first answer that carries a date.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "countersign_build_info",
     "countersign_requests_total",
     "countersign_request_duration_seconds",
