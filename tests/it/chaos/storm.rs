@@ -24,7 +24,7 @@ const CALLER_PAUSE: Duration = Duration::from_millis(1600);
 /// The longest the callers of a round may take, and everything to be known afterwards: several of the resolver's pauses.
 const CALLERS_PATIENCE: Duration = Duration::from_secs(120);
 const SETTLE_PATIENCE: Duration = Duration::from_secs(180);
-/// How long the account stays where it is while that is waited for, when its place changed in the round.
+/// How long one process waits for that.
 const STAY: Duration = Duration::from_secs(20);
 
 /// By how much the clock jumps ahead, in milliseconds: past the grace period, past a claim, past the hold of a call.
@@ -191,7 +191,7 @@ fn round(seed: u64, payouts: u64) -> Result<(), String> {
     let took = world.began.elapsed();
     calm(&mut world);
     let moved = mix.events.contains(&Event::Move);
-    let open = settle(&world, moved);
+    let open = settle(&mut world, moved);
     let evidence = world.evidence(&callers.ledger);
     println!("chaos: seed {seed}: {}", figures(&evidence, took));
     let mut violations = evidence.violations();
@@ -335,20 +335,22 @@ fn calm(world: &mut World) {
     world.reload("as in the beginning", |text| text);
 }
 
-/// Waits until everything is known, at one place and at the other where payments were made at both; what is still open
-/// when time is up.
-fn settle(world: &World, moved: bool) -> Option<&'static str> {
+/// Waits until everything is known; what is still open when time is up. What is not known after a while is asked about at
+/// once by a new process, where the old one may pause for a quarter of an hour; and at the other place, where payments were
+/// made at both.
+fn settle(world: &mut World, moved: bool) -> Option<&'static str> {
     let deadline = Instant::now() + SETTLE_PATIENCE;
-    if !moved {
-        return world.settle(SETTLE_PATIENCE);
-    }
     loop {
-        for elsewhere in [|text| text, elsewhere] {
-            world.reload("to settle", elsewhere);
+        for place in [|text| text, elsewhere] {
+            if moved {
+                world.reload("to settle", place);
+            }
             let open = world.settle(STAY);
             if open.is_none() || Instant::now() > deadline {
                 return open;
             }
+            world.kill();
+            world.restart();
         }
     }
 }
