@@ -8,8 +8,14 @@ mod application;
 mod books;
 mod callers;
 mod gate;
+mod ledger;
+mod misbehaviour;
 mod random;
+mod scenarios;
+mod storm;
+mod verdict;
 mod weather;
+mod world;
 
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -66,7 +72,7 @@ fn random_faults_and_kills_never_pay_twice_and_lose_nothing() {
                     thread::sleep(down);
                     sidecar.restart();
                     notify.lead_to(sidecar.notify);
-                    callers.now_at(sidecar.app);
+                    callers.now_at(&[sidecar.app]);
                 }
                 Some(Event::Refuse { down }) => provider.shut(down),
                 None => {}

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ use crate::support::http::read_head;
 /// An event that was taken.
 #[derive(Clone)]
 pub struct Taken {
+    pub at: Instant,
     pub id: String,
     pub event: Value,
 }
@@ -24,7 +26,17 @@ pub struct Application {
 }
 
 impl Application {
+    /// With bad moments as `random` has them.
     pub fn start(random: Random) -> Self {
+        Self::with(Some(random))
+    }
+
+    /// Without a bad moment.
+    pub fn steady() -> Self {
+        Self::with(None)
+    }
+
+    fn with(random: Option<Random>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
         let application = Self { address, taken: Arc::default() };
@@ -44,7 +56,7 @@ impl Application {
     }
 }
 
-fn serve(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, random: &Mutex<Random>) {
+fn serve(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, random: &Mutex<Option<Random>>) {
     let _ = stream.set_nodelay(true);
     while let Some(head) = read_head(&mut stream) {
         let field = |name: &str| {
@@ -61,12 +73,16 @@ fn serve(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, random: &Mutex<Random
         let id = field("webhook-id").expect("an id");
         let event = serde_json::from_slice(&body).expect("a CloudEvent");
         // Taken and not acknowledged at times: the same event comes again.
-        taken.lock().expect("no panic while held").push(Taken { id, event });
-        let status = match random.lock().expect("no panic while held").below(40) {
-            0 => return,
-            1 => "500 Busy",
+        taken.lock().expect("no panic while held").push(Taken { at: Instant::now(), id, event });
+        let mood = random.lock().expect("no panic while held").as_mut().map(|it| it.below(40));
+        let status = match mood {
+            Some(0) => return,
+            Some(1) => "500 Busy",
             _ => "204 Taken",
         };
+        if mood == Some(2) {
+            thread::sleep(Duration::from_secs(1));
+        }
         let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
         if stream.write_all(answer.as_bytes()).is_err() {
             return;

@@ -238,7 +238,7 @@ fn summary(heard: &Heard) -> String {
     runs.join(", ")
 }
 
-fn has_flag(event: &Value, flag: &str) -> bool {
+pub fn has_flag(event: &Value, flag: &str) -> bool {
     event["data"]["flags"].as_array().is_some_and(|flags| flags.iter().any(|known| known == flag))
 }
 
@@ -254,7 +254,7 @@ fn is_final(row: &Value) -> bool {
     matches!(row["status"].as_str(), Some("succeeded" | "failed"))
 }
 
-fn delivers_nothing(sidecar: &Sidecar) -> bool {
+pub fn delivers_nothing(sidecar: &Sidecar) -> bool {
     ["pending", "retrying"].iter().all(|state| {
         let series = format!("countersign_inbox_events{{account=\"shop\",state=\"{state}\"}}");
         sidecar.metric(&series) == Some(0.0)
@@ -262,7 +262,7 @@ fn delivers_nothing(sidecar: &Sidecar) -> bool {
 }
 
 /// The whole journal, page by page.
-fn journal(sidecar: &Sidecar, payouts: u64) -> Vec<Value> {
+pub fn journal(sidecar: &Sidecar, payouts: u64) -> Vec<Value> {
     let (mut rows, mut after) = (Vec::new(), None::<i64>);
     // Every payout has a few generations at most.
     for _ in 0..payouts {
@@ -281,7 +281,7 @@ fn journal(sidecar: &Sidecar, payouts: u64) -> Vec<Value> {
     rows
 }
 
-fn by_reference(rows: Vec<Value>) -> HashMap<String, Vec<Value>> {
+pub fn by_reference(rows: Vec<Value>) -> HashMap<String, Vec<Value>> {
     let mut sorted = HashMap::<String, Vec<Value>>::new();
     for row in rows {
         let reference = row["reference"].as_str().unwrap_or_default().to_owned();

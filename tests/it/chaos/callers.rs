@@ -1,14 +1,14 @@
 //! The applications that pay: patient ones, some that ask once, some that hang up, and crowds with one reference.
 
-use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::ledger::{Ledger, Post};
 use super::random::Random;
-use crate::support::http::{read_answer, render};
+use crate::support::http::{read_answer, try_post};
 
 /// How often a patient caller asks before it gives up: with its pauses some minutes, far longer than any outage here.
 const TRIES: u32 = 1000;
@@ -42,6 +42,10 @@ pub enum Manner {
     HangsUp,
     /// Many at once, who become one patient caller.
     Crowd,
+    /// Does not wait for the answer; another one asks while the first call is under way, and believes what it hears.
+    Relieved,
+    /// Asks once, then asks for another amount under the same reference.
+    Reuses,
 }
 
 /// What callers of one reference heard, in the order they heard it: an outcome, or that the connection ended.
@@ -49,50 +53,78 @@ pub type Heard = Vec<Option<String>>;
 
 pub struct Callers<'a> {
     town: &'a Town,
-    app: Mutex<SocketAddr>,
+    /// Where the sidecars are.
+    apps: Mutex<Vec<SocketAddr>>,
     next: AtomicU64,
     /// Payouts whose callers are gone.
     pub done: AtomicU64,
-    heard: Vec<Mutex<Heard>>,
+    pub ledger: Ledger,
+    /// Nobody begins another payout, and even the patient lose their patience.
+    pub is_over: AtomicBool,
+    /// The longest pause of a worker between two payouts.
+    pause: Duration,
 }
 
 impl Town {
     pub fn new(payouts: u64, random: &mut Random) -> Self {
+        Self::of(payouts, random, |random| match random.below(100) {
+            0 => Manner::Crowd,
+            1..10 => Manner::HangsUp,
+            10..25 => Manner::Once,
+            _ => Manner::Patient,
+        })
+    }
+
+    /// Where few are patient, and none of their payouts fails once it is taken.
+    pub fn rough(payouts: u64, random: &mut Random) -> Self {
+        let mut town = Self::of(payouts, random, |random| match random.below(100) {
+            0 => Manner::Crowd,
+            1..15 => Manner::HangsUp,
+            15..30 => Manner::Relieved,
+            30..40 => Manner::Reuses,
+            40..70 => Manner::Once,
+            _ => Manner::Patient,
+        });
+        town.payouts.iter_mut().for_each(|payout| payout.fails = false);
+        town
+    }
+
+    fn of(payouts: u64, random: &mut Random, manner: fn(&mut Random) -> Manner) -> Self {
         let payouts = (0..payouts).map(|number| Payout {
             reference: format!("CHAOS{number:08}"),
             amount: 100 + random.below(100_000),
             fails: random.is_one_in(10),
-            manner: match random.below(100) {
-                0 => Manner::Crowd,
-                1..10 => Manner::HangsUp,
-                10..25 => Manner::Once,
-                _ => Manner::Patient,
-            },
+            manner: manner(random),
         });
         Self { payouts: payouts.collect() }
     }
 }
 
 impl Payout {
-    fn body(&self) -> String {
+    fn body(&self, amount: u64) -> String {
         let remark = if self.fails { "sandbox:fail" } else { "wages" };
         format!(
             r#"{{"mchOrderId":"{}","amount":{},"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678","remark":"{remark}"}}"#,
-            self.reference, self.amount
+            self.reference, amount
         )
     }
 }
 
 impl<'a> Callers<'a> {
     pub fn new(town: &'a Town, app: SocketAddr) -> Self {
-        let heard = town.payouts.iter().map(|_| Mutex::default()).collect();
         let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { town, app: Mutex::new(app), next, done, heard }
+        let (apps, is_over) = (Mutex::new(vec![app]), AtomicBool::new(false));
+        Self { town, apps, next, done, ledger: Ledger::default(), is_over, pause: Duration::ZERO }
     }
 
-    /// The sidecar is there now.
-    pub fn now_at(&self, app: SocketAddr) {
-        *self.app.lock().expect("no panic while held") = app;
+    /// With a pause of up to `pause` after each payout.
+    pub fn unhurried(self, pause: Duration) -> Self {
+        Self { pause, ..self }
+    }
+
+    /// The sidecars are there now.
+    pub fn now_at(&self, apps: &[SocketAddr]) {
+        *self.apps.lock().expect("no panic while held") = apps.to_vec();
     }
 
     /// Takes one payout after the other until none is left.
@@ -100,66 +132,82 @@ impl<'a> Callers<'a> {
         loop {
             let number = self.next.fetch_add(1, Ordering::SeqCst) as usize;
             let Some(payout) = self.town.payouts.get(number) else { return };
+            if self.is_over.load(Ordering::SeqCst) {
+                return;
+            }
             match payout.manner {
-                Manner::Patient => self.ask_until_accepted(number, random),
+                Manner::Patient => self.ask_until_accepted(payout, random),
                 Manner::Once => {
-                    self.ask(number);
+                    self.ask(payout, payout.amount, self.ledger.caller());
                 }
                 Manner::HangsUp => self.ask_and_hang_up(payout, random.milliseconds(60)),
                 Manner::Crowd => {
                     thread::scope(|scope| {
                         for _ in 0..CROWD {
-                            scope.spawn(|| self.ask(number));
+                            scope.spawn(|| self.ask(payout, payout.amount, self.ledger.caller()));
                         }
                     });
-                    self.ask_until_accepted(number, random);
+                    self.ask_until_accepted(payout, random);
+                }
+                Manner::Relieved => {
+                    self.ask_and_hang_up(payout, random.milliseconds(600));
+                    self.ask(payout, payout.amount, self.ledger.caller());
+                }
+                Manner::Reuses => {
+                    let caller = self.ledger.caller();
+                    self.ask(payout, payout.amount, caller);
+                    self.ask(payout, payout.amount + 1, caller);
                 }
             }
             self.done.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(random.milliseconds(self.pause.as_millis() as u64));
         }
     }
 
     /// How many payouts there are.
     pub fn payouts(&self) -> usize {
-        self.heard.len()
+        self.town.payouts.len()
     }
 
     /// What was heard about a payout.
     pub fn heard(&self, number: usize) -> Heard {
-        self.heard[number].lock().expect("no panic while held").clone()
+        let posts = self.ledger.posts(&self.town.payouts[number].reference);
+        posts.into_iter().map(|post| post.outcome).collect()
     }
 
-    fn ask_until_accepted(&self, number: usize, random: &mut Random) {
+    fn ask_until_accepted(&self, payout: &Payout, random: &mut Random) {
+        let caller = self.ledger.caller();
         for _ in 0..TRIES {
-            if self.ask(number).as_deref() == Some("accepted") {
+            let post = self.ask(payout, payout.amount, caller);
+            if post.heard("accepted") || self.is_over.load(Ordering::SeqCst) {
                 return;
             }
             thread::sleep(Duration::from_millis(50) + random.milliseconds(200));
         }
     }
 
-    fn ask(&self, number: usize) -> Option<String> {
-        let answer =
-            self.send(&self.town.payouts[number]).and_then(|mut stream| read_answer(&mut stream));
-        let outcome =
-            answer.and_then(|answer| answer.header("countersign-outcome").map(str::to_owned));
-        self.heard[number].lock().expect("no panic while held").push(outcome.clone());
-        outcome
+    fn ask(&self, payout: &Payout, amount: u64, caller: u64) -> Post {
+        let began = Instant::now();
+        let sent = self.send(payout, amount);
+        let answer = sent.and_then(|mut stream| read_answer(&mut stream));
+        let post = Post::ended(caller, amount, began, answer.as_ref());
+        self.ledger.note(&payout.reference, post.clone());
+        post
     }
 
     fn ask_and_hang_up(&self, payout: &Payout, after: Duration) {
-        let stream = self.send(payout);
+        let (caller, began) = (self.ledger.caller(), Instant::now());
+        let stream = self.send(payout, payout.amount);
         thread::sleep(after);
         drop(stream);
+        self.ledger.note(&payout.reference, Post::ended(caller, payout.amount, began, None));
     }
 
-    fn send(&self, payout: &Payout) -> Option<TcpStream> {
-        let app = *self.app.lock().expect("no panic while held");
-        let mut stream = TcpStream::connect(app).ok()?;
-        stream.set_read_timeout(Some(READ_TIMEOUT)).ok()?;
-        let headers = [("Content-Type", "application/json")];
-        let request = render("POST", "/shop/payout_create", &headers, payout.body().as_bytes());
-        stream.write_all(&request).ok()?;
-        Some(stream)
+    fn send(&self, payout: &Payout, amount: u64) -> Option<TcpStream> {
+        let app = {
+            let apps = self.apps.lock().expect("no panic while held");
+            apps[payout.amount as usize % apps.len()]
+        };
+        try_post(app, "/shop/payout_create", &payout.body(amount), READ_TIMEOUT)
     }
 }

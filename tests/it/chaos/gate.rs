@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::http::reset;
+
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Its threads end with the test process.
@@ -92,9 +94,4 @@ fn carry(from: &TcpStream, to: &TcpStream) {
             reset(&from);
         }
     });
-}
-
-fn reset(stream: &TcpStream) {
-    let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
-    let _ = stream.shutdown(Shutdown::Both);
 }

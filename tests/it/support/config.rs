@@ -41,20 +41,33 @@ impl ConfigBuilder {
     /// The demo merchant towards the sandbox, with a profile that believes "not found" after a second.
     pub fn towards_sandbox(base_url: &str) -> Self {
         let root = env!("CARGO_MANIFEST_DIR");
-        let profile = std::fs::read_to_string(format!("{root}/config/providers/bluepay.toml"));
-        let profile =
-            profile.expect("the profile").replace("grace_seconds = 60", "grace_seconds = 1");
-        Self {
+        let config = Self {
             listen: "app = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n".to_owned(),
             account: format!(
-                "name = \"shop\"\nprovider = {{ file = \"profile.toml\" }}\nbase_url = \"{base_url}\"\n\
+                "name = \"shop\"\nprovider = \"bluepay\"\nbase_url = \"{base_url}\"\n\
                  app_id = \"countersign-demo-app\"\ncurrency = \"THB\"\ntimezone = \"+07:00\"\n"
             ),
             sections: format!(
                 "[[account.signing_key]]\nid = \"demo\"\nprivate_key = {{ file = \"{root}/config/demo/merchant.pem\" }}\n"
             ),
-            files: vec![("profile.toml", profile)],
-        }
+            files: Vec::new(),
+        };
+        config.grace(1)
+    }
+
+    /// With a profile that believes "not found" after so many seconds.
+    pub fn grace(mut self, seconds: u32) -> Self {
+        let profile = concat!(env!("CARGO_MANIFEST_DIR"), "/config/providers/bluepay.toml");
+        let profile = std::fs::read_to_string(profile).expect("the profile");
+        let profile = profile.replace("grace_seconds = 60", &format!("grace_seconds = {seconds}"));
+        self.account = self.account.replace("\"bluepay\"\n", "{ file = \"profile.toml\" }\n");
+        self.file("profile.toml", profile)
+    }
+
+    /// Puts a file beside the configuration.
+    pub fn file(mut self, name: &'static str, text: String) -> Self {
+        self.files.push((name, text));
+        self
     }
 
     /// Takes the provider profile from that file.

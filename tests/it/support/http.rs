@@ -1,7 +1,7 @@
 //! A raw HTTP/1.1 client: it sends exactly the bytes it is given and reads one answer at a time.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Longer than any time-out a test configures; a test that waits this long has failed.
@@ -99,6 +99,26 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream.set_write_timeout(Some(PATIENCE)).expect("a write time-out");
     stream.set_nodelay(true).expect("no delay");
     stream
+}
+
+/// Posts JSON where it may be that nobody is there any more, and leaves the answer to be read within `patience`.
+pub fn try_post(
+    address: SocketAddr,
+    path: &str,
+    body: &str,
+    patience: Duration,
+) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(patience)).ok()?;
+    let headers = [("Content-Type", "application/json")];
+    stream.write_all(&render("POST", path, &headers, body.as_bytes())).ok()?;
+    Some(stream)
+}
+
+/// Ends a connection without good order, as a crash would.
+pub fn reset(stream: &TcpStream) {
+    let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
+    let _ = stream.shutdown(Shutdown::Both);
 }
 
 /// Reads one answer; `None` when the connection ends before it is whole. Interim answers (1xx) are skipped.

@@ -3,6 +3,7 @@
 
 pub mod canaries;
 pub mod config;
+pub mod counting;
 pub mod faults;
 pub mod http;
 pub mod mount;
@@ -11,6 +12,7 @@ pub mod openssl;
 pub mod provider;
 pub mod sandbox;
 pub mod sidecar;
+pub mod tiny_disk;
 
 pub use config::ConfigBuilder;
 pub use faults::Faults;

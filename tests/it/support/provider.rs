@@ -43,6 +43,15 @@ pub struct Received {
 }
 
 impl Received {
+    /// The rest of the request that begins with `head`; `None` when the connection ends before it is whole.
+    pub fn read(head: String, stream: &mut impl Read) -> Option<Self> {
+        let mut request = Self { head, body: Vec::new(), connection: 0 };
+        let length = request.header("content-length").expect("a Content-Length");
+        request.body = vec![0; length.parse().expect("one number")];
+        stream.read_exact(&mut request.body).ok()?;
+        Some(request)
+    }
+
     pub fn path(&self) -> &str {
         self.head.split(' ').nth(1).expect("a request line")
     }
@@ -135,16 +144,8 @@ fn serve(
 ) {
     let _ = stream.set_nodelay(true);
     while let Some(head) = read_head(&mut stream) {
-        let mut request = Received { head, body: Vec::new(), connection };
-        let length = request
-            .header("content-length")
-            .expect("a Content-Length")
-            .parse()
-            .expect("one number");
-        request.body = vec![0; length];
-        if stream.read_exact(&mut request.body).is_err() {
-            return;
-        }
+        let Some(request) = Received::read(head, &mut stream) else { return };
+        let request = Received { connection, ..request };
         let mut action = action.lock().expect("no panic while held").clone();
         if let Action::Choose(choose) = action {
             action = choose(&request);

@@ -89,6 +89,11 @@ impl Sidecar {
         Self::start_in_by(folder, |_| {})
     }
 
+    /// The same with faults.
+    pub fn start_in_with_faults(folder: tempfile::TempDir, faults: &Faults) -> Self {
+        Self::start_in_by(folder, |command| faults.apply_to(command))
+    }
+
     fn start_in_by(folder: tempfile::TempDir, prepare: impl FnOnce(&mut Command)) -> Self {
         let log = Arc::new(Mutex::new(Vec::new()));
         let child = spawn(folder.path(), &log, prepare);
