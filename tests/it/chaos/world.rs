@@ -150,14 +150,19 @@ impl World {
 
     /// Posts a payout and waits for its answer.
     pub fn pay(&self, reference: &str) -> Post {
-        post(self.sidecar.app, &self.ledger, reference)
+        self.pay_as(self.ledger.caller(), reference)
+    }
+
+    /// The same, by a caller who may have posted before.
+    pub fn pay_as(&self, caller: u64, reference: &str) -> Post {
+        post(self.sidecar.app, &self.ledger, caller, reference)
     }
 
     /// Posts a payout and goes on; the thread ends with what its caller heard.
     pub fn caller(&self, reference: &str) -> thread::JoinHandle<Post> {
         let (app, ledger) = (self.sidecar.app, self.ledger.clone());
         let reference = reference.to_owned();
-        thread::spawn(move || post(app, &ledger, &reference))
+        thread::spawn(move || post(app, &ledger, ledger.caller(), &reference))
     }
 
     /// Posts a payout and hangs up once `until` is true.
@@ -329,8 +334,8 @@ pub fn told(evidence: &Evidence, violations: &[Violation]) -> String {
     violations.iter().map(tell).collect::<Vec<_>>().join("\n")
 }
 
-fn post(app: SocketAddr, ledger: &Ledger, reference: &str) -> Post {
-    let (caller, began) = (ledger.caller(), Instant::now());
+fn post(app: SocketAddr, ledger: &Ledger, caller: u64, reference: &str) -> Post {
+    let began = Instant::now();
     let sent = try_post(app, "/shop/payout_create", &payout(reference, AMOUNT), PATIENCE);
     let answer = sent.and_then(|mut stream| read_answer(&mut stream));
     let post = Post::ended(caller, AMOUNT, began, answer.as_ref());
