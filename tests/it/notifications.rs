@@ -1,6 +1,7 @@
 //! Notifications from the provider: verified, stored, acknowledged; and what the application gets.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -522,4 +523,31 @@ fn any_of_several_provider_keys_verifies_and_the_one_is_recorded() {
     ));
     let listed = sidecar.inbox(&["list", "--json"]);
     assert_eq!(listed["events"][0]["verified_by"], "p2", "{listed:#}");
+}
+
+#[test]
+fn a_log_that_has_no_room_left_is_copied_into_its_file_and_starts_over() {
+    const POSTS: usize = 160;
+    let application = Provider::start();
+    // Under a load without a quiet moment the log would grow far beyond this.
+    let sidecar = Sidecar::start_with_file_limit(&config(&application), 6 * 1024);
+    let (next, filler) = (AtomicUsize::new(0), "x".repeat(8_000));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    if number >= POSTS {
+                        return;
+                    }
+                    let param = payout(&format!("FULL{number}"), "COMPLETED", "success")
+                        .replace("\"remark\":\"remark\"", &format!("\"remark\":\"{filler}\""));
+                    let body = Signer::provider().body(&param);
+                    // As the provider does, after a while.
+                    let taken = (0..3).any(|_| notify(&sidecar, &body).status == 200);
+                    assert!(taken, "notification {number} is refused again and again");
+                }
+            });
+        }
+    });
 }

@@ -165,6 +165,10 @@ impl Writer {
         woken: &mut BTreeSet<String>,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let shared = Arc::clone(&self.shared);
+        if self.failing.is_some() && self.connect().is_ok() {
+            // It may be the log itself that has no room left: copied into its file, it starts over.
+            self.checkpoint_at(1);
+        }
         let connection = self.connect()?;
         match run_all(connection, batch, &shared.time, woken) {
             Ok(outcomes) => Ok(outcomes),
