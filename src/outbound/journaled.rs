@@ -143,12 +143,12 @@ fn new_payment(
     })
 }
 
-/// The amount in minor units, as it was written.
+/// The amount in minor units, whatever unit the provider counts in.
 fn amount_of(call: &PreparedCall<'_>) -> Option<i64> {
     let mut amounts =
         call.operation.members.iter().filter(|member| member.member_type == MemberType::Amount);
     let member = call.parameters.member(&amounts.next()?.name)?;
-    member.raw.parse().ok()
+    call.account.provider.minor_units(member.raw, call.account.currency.as_deref())
 }
 
 /// What of it counts against the account's money, in minor units: what gives money back does not.

@@ -3,6 +3,8 @@
 use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
 
+use crate::provider::Provider;
+
 /// An amount of money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Amount {
@@ -51,6 +53,14 @@ impl Amount {
             }
         };
         Ok(Self::of_minor(minor, currency))
+    }
+}
+
+impl Provider {
+    /// How many minor units of `currency` the provider means by `text`, a whole number in plain digits; `None` when that is
+    /// none, or the currency's decimals are needed and not known.
+    pub fn minor_units(&self, text: &str, currency: Option<&str>) -> Option<i64> {
+        Amount::read(text, self.events.amount_unit, currency).ok().map(|amount| amount.minor)
     }
 }
 
@@ -143,6 +153,15 @@ mod tests {
         assert_eq!((yen.minor, yen.value.as_deref()), (10_000, Some("10000")));
         assert!(read("10000", None).is_err(), "nobody knows how many minor units that is");
         assert_eq!(read("92233720368547759", Some("IDR")), Err("is larger than any amount"));
+    }
+
+    #[test]
+    fn what_is_sent_counts_in_the_unit_of_what_is_told() {
+        let mut provider = Provider::builtin("bluepay").expect("built in");
+        assert_eq!(provider.minor_units("10000", Some("IDR")), Some(10_000));
+        provider.events.amount_unit = AmountUnit::Main;
+        assert_eq!(provider.minor_units("10000", Some("IDR")), Some(1_000_000));
+        assert_eq!(provider.minor_units("10000", None), None);
     }
 
     proptest! {
