@@ -266,8 +266,9 @@ impl Sidecar {
 /// behind is said.
 fn know_names(store: &dyn Store, snapshot: &Snapshot) -> Result<(), StoreError> {
     let names = names_of(snapshot);
-    tell_separate(&block_on(store.know_accounts(&names))?);
+    // First what the store says now: afterwards it says what this configuration does.
     let standing = block_on(store.standing(&names))?;
+    tell_separate(&block_on(store.know_accounts(&names))?);
     Stranding::of(snapshot, &standing).log();
     Ok(())
 }

@@ -6,7 +6,7 @@
 mod show;
 mod table;
 
-pub(super) use table::time;
+pub(super) use table::{printable, time};
 
 use std::io::Write;
 

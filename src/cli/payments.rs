@@ -8,7 +8,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::inbox::time;
+use super::inbox::{printable, time};
 use super::output::{print_json, stdout};
 use super::store::open;
 use super::{CommandError, ConfigFile, Exit};
@@ -133,7 +133,7 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
                     out,
                     "payment `{}` ({}) is settled as {}\n{}",
                     row.id,
-                    row.reference,
+                    printable(&row.reference, ""),
                     row.payment.state.as_str(),
                     opened.used()
                 )?,
@@ -208,7 +208,7 @@ fn listing_text(listing: &PaymentListing, snapshot: &Snapshot) -> String {
             row.operation,
             row.payment.state.as_str(),
             row.payment.attempts,
-            row.reference,
+            printable(&row.reference, ""),
             stranded(row, snapshot).map_or_else(String::new, |by| format!("  (stranded: {by})"))
         );
         for mark in marks(row) {
@@ -259,7 +259,7 @@ fn detail_text(detail: &PaymentDetail, snapshot: &Snapshot) -> String {
     if let Value::Object(members) = row_json(&detail.view.row, snapshot) {
         for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let _ = writeln!(out, "{name:<20} {text}");
+            let _ = writeln!(out, "{name:<20} {}", printable(&text, ""));
         }
     }
     if let Some(by) = stranded(&detail.view.row, snapshot) {
@@ -278,7 +278,7 @@ fn detail_text(detail: &PaymentDetail, snapshot: &Snapshot) -> String {
             time(entry.at_ms),
             entry.what,
             entry.state,
-            entry.detail.as_deref().unwrap_or_default()
+            printable(entry.detail.as_deref().unwrap_or_default(), "")
         );
     }
     out

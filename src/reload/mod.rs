@@ -195,6 +195,7 @@ impl Reloader {
         if snapshot.hash == before.hash {
             return (Outcome::Unchanged, seen);
         }
+        let standing = self.store.standing(&names_of(&snapshot)).await.unwrap_or_default();
         if let Err(mistake) = self.know_names(&before, &snapshot).await {
             let mistakes = vec![mistake];
             (self.parts.note)(&before, Err(mistakes.len()), trigger);
@@ -209,7 +210,6 @@ impl Reloader {
         turn.retired.note(&changes, &before);
         changes.log();
         self.tell_what_is_left(&changes).await;
-        let standing = self.store.standing(&names_of(&after)).await.unwrap_or_default();
         let stranding = Stranding::of(&after, &standing);
         stranding.log();
         (Outcome::Success { changes, warnings, stranding }, seen)

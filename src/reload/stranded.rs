@@ -30,10 +30,13 @@ pub struct Stranded {
     pub differs: String,
 }
 
-/// Kept payments of an account that is not configured.
+/// Kept payments that no configured account takes for its own, or another one than before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Left {
     pub account: String,
+    /// The account that it was a former name of, where both are configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was_part_of: Option<String>,
     pub payments: u64,
     /// Those of them that are in doubt or on their way.
     pub open: u64,
@@ -67,6 +70,7 @@ impl Stranding {
     pub fn of(snapshot: &Snapshot, standing: &Standing) -> Self {
         let left = |it: &LeftBehind| Left {
             account: it.account.clone(),
+            was_part_of: it.was_part_of.clone(),
             payments: it.payments,
             open: it.open,
         };
@@ -88,13 +92,18 @@ impl Stranding {
             )
         });
         let left = self.left_behind.iter().map(|it| {
-            format!(
-                "account {} is not configured: {} stay behind, {} of them in doubt or on their way; where it was \
-                 renamed, say so with `formerly`, or a repeated call is made again",
-                it.account,
-                payments(it.payments),
-                it.open
-            )
+            let (account, payments, open) = (&it.account, payments(it.payments), it.open);
+            match &it.was_part_of {
+                None => format!(
+                    "account {account} is not configured: {payments} stay behind, {open} of them in doubt or on their \
+                     way; where it was renamed, say so with `formerly`, or a repeated call is made again"
+                ),
+                Some(other) => format!(
+                    "account {account} was a former name of {other} and is an account of its own: {payments} under it, \
+                     {open} of them in doubt or on their way, are no longer {other}'s, and one that is repeated there \
+                     is made again"
+                ),
+            }
         });
         stranded.chain(left).collect()
     }
@@ -111,12 +120,21 @@ impl Stranding {
             );
         }
         for it in &self.left_behind {
-            tracing::warn!(
-                account = it.account,
-                payments = it.payments,
-                "payments of an account that is not configured stay behind: where it was renamed, say so with \
-                 `formerly`, or a repeated call is made again"
-            );
+            let (account, payments) = (&it.account, it.payments);
+            match &it.was_part_of {
+                None => tracing::warn!(
+                    account,
+                    payments,
+                    "payments of an account that is not configured stay behind: where it was renamed, say so with \
+                     `formerly`, or a repeated call is made again"
+                ),
+                Some(other) => tracing::warn!(
+                    account,
+                    payments,
+                    "a former name of {other} is an account of its own: what was begun under it is no longer \
+                     {other}'s, and is made again where it is repeated there"
+                ),
+            }
         }
     }
 }

@@ -17,10 +17,13 @@ pub struct OpenAt {
     pub on_their_way: u64,
 }
 
-/// Payments of an account that is not configured, and that none names as its former one.
+/// Payments of an account that is not configured, and that none names as its former one; or of a former name that is
+/// configured as an account of its own, so that they are no longer its account's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftBehind {
     pub account: String,
+    /// The account that it was a former name of, and that is configured too.
+    pub was_part_of: Option<String>,
     /// All that are kept.
     pub payments: u64,
     /// Those of them that are in doubt or on their way.

@@ -89,7 +89,7 @@ fn state(event: &EventRow) -> String {
 
 /// `text` for a terminal: control characters other than `kept` are escaped. What a payer wrote must not be able to move the
 /// cursor or to forge a line.
-pub(super) fn printable(text: &str, kept: &str) -> String {
+pub(in crate::cli) fn printable(text: &str, kept: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character.is_control() && !kept.contains(character) {

@@ -5,16 +5,19 @@ use super::paying::*;
 use super::*;
 use crate::payment::{Place as MadeAt, State};
 use crate::provider::{CodeMeaning, EventStatus};
-use crate::store::{AskedAnswer, JournalError};
+use crate::store::{AskedAnswer, JournalError, LeftBehind};
 
 /// What a configuration with these accounts says.
-async fn know(store: &dyn Store, accounts: &[(&str, &[&str])]) -> Vec<String> {
+async fn know(store: &dyn Store, said: &[(&str, &[&str])]) -> Vec<String> {
+    store.know_accounts(&accounts(said)).await.expect("written")
+}
+
+fn accounts(said: &[(&str, &[&str])]) -> Vec<AccountNames> {
     let names = |(name, formerly): &(&str, &[&str])| AccountNames {
         name: (*name).to_owned(),
         formerly: formerly.iter().map(|name| (*name).to_owned()).collect(),
     };
-    let accounts: Vec<AccountNames> = accounts.iter().map(names).collect();
-    store.know_accounts(&accounts).await.expect("written")
+    said.iter().map(names).collect()
 }
 
 fn payout_by(account: &str, reference: &str) -> crate::store::NewPayment {
@@ -97,7 +100,16 @@ pub(in crate::store) async fn names_that_are_said_once_are_known_for_good(
     know(&*store, &[("shop-asia", &["shop-th"])]).await;
     let begun = store.begin(payout_by("shop-asia", "PAID")).await.expect("answered");
     assert!(matches!(begun, Begun::Known(view) if view.row.id == paid), "two renames back");
-    let separate = know(&*store, &[("shop", &[]), ("shop-asia", &[])]).await;
+    let two = [("shop", &[] as &[&str]), ("shop-asia", &[])];
+    let standing = store.standing(&accounts(&two)).await.expect("a read");
+    let taken = LeftBehind {
+        account: "shop".into(),
+        was_part_of: Some("shop-asia".into()),
+        payments: 1,
+        open: 1,
+    };
+    assert_eq!(standing.left_behind, [taken], "which is said before it happens");
+    let separate = know(&*store, &two).await;
     assert_eq!(separate, ["shop"], "two accounts from now on");
     let begun = store.begin(payout_by("shop-asia", "PAID")).await.expect("answered");
     assert!(matches!(begun, Begun::Fresh(_)), "{begun:?}");

@@ -39,6 +39,7 @@ impl FileIdentity {
 /// Opens the file for writing, creating it and its directory, and brings its schema up to date.
 pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
     prepare(path)?;
+    has_one_name(path)?;
     // Setting a connection up for writing alters the file, so first see whose it is.
     let is_behind = is_behind(&reader(path)?, path, MIGRATIONS);
     let is_behind = is_behind.map_err(|error| name_the_file(error, path))?;
@@ -66,6 +67,7 @@ pub(super) fn existing(path: &Path) -> Result<Connection, StoreError> {
         }
         Err(error) => return Err(cannot(path, "cannot be looked at".into(), &error)),
     }
+    has_one_name(path)?;
     let is_behind = is_behind(&reader(path)?, path, MIGRATIONS);
     match is_behind.map_err(|error| name_the_file(error, path))? {
         true => refused(
@@ -73,6 +75,21 @@ pub(super) fn existing(path: &Path) -> Result<Connection, StoreError> {
              new sidecar, which brings the store up to date",
         ),
         false => writer(path),
+    }
+}
+
+/// The log lies beside one name of the file: under a second one (a hard link, not a symbolic one, which is followed) the same
+/// file would have another log, and two processes two journals.
+fn has_one_name(path: &Path) -> Result<(), StoreError> {
+    match fs::metadata(path).map(|found| found.nlink()) {
+        Ok(names) if names > 1 => Err(StoreError::CannotOpen {
+            path: path.to_owned(),
+            problem: format!(
+                "has {names} names (hard links), expected one: copy it, and do not link it"
+            ),
+        }),
+        // What else is wrong with it is told by opening it.
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

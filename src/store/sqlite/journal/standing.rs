@@ -18,7 +18,8 @@ pub(in super::super) fn of(
         return Ok(Standing::default());
     }
     let open = open_at(connection, accounts)?;
-    let left_behind = left_behind(connection, accounts, &open)?;
+    let mut left_behind = left_behind(connection, accounts, &open)?;
+    left_behind.extend(taken_away(connection, accounts)?);
     Ok(Standing { open, left_behind })
 }
 
@@ -84,6 +85,30 @@ fn left_behind(
     Ok(left.into_values().collect())
 }
 
+/// Payments under the former name of an account that become those of an account of its own.
+fn taken_away(
+    connection: &Connection,
+    accounts: &[AccountNames],
+) -> rusqlite::Result<Vec<LeftBehind>> {
+    let is_account = |name: &str| accounts.iter().any(|account| account.name == name);
+    let mut taken = Vec::new();
+    for (name, said) in known(connection)? {
+        if name == said || !is_account(&name) || !is_account(&said) {
+            continue;
+        }
+        let count = |sql| -> rusqlite::Result<u64> {
+            let count: i64 =
+                connection.prepare_cached(sql)?.query_row([&name], |row| row.get(0))?;
+            Ok(count.max(0).unsigned_abs())
+        };
+        let (payments, open) = (count(KEPT)?, count(KEPT_OPEN)?);
+        if payments > 0 {
+            taken.push(LeftBehind { account: name, was_part_of: Some(said), payments, open });
+        }
+    }
+    Ok(taken)
+}
+
 /// One step of an index for each name, however many payments it has.
 pub(super) const NAMES: &str = "
     WITH RECURSIVE name(account) AS (
@@ -95,16 +120,23 @@ pub(super) const NAMES: &str = "
 
 pub(super) const KEPT: &str = "SELECT count(*) FROM payment WHERE account = ?1";
 
+const KEPT_OPEN: &str =
+    "SELECT count(*) FROM payment WHERE account = ?1 AND state IN ('ready', 'sending', 'unknown')";
+
 /// What each name of the store is called when `accounts` are configured.
 fn current(
     connection: &Connection,
     accounts: &[AccountNames],
 ) -> rusqlite::Result<BTreeMap<String, String>> {
-    let known = match has(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'account_name'")? {
-        true => names::all(connection)?,
-        false => BTreeMap::new(),
-    };
-    Ok(names::joined(&known, accounts))
+    Ok(names::joined(&known(connection)?, accounts))
+}
+
+/// What the store says of names.
+fn known(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    match has(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'account_name'")? {
+        true => names::all(connection),
+        false => Ok(BTreeMap::new()),
+    }
 }
 
 fn has(connection: &Connection, sql: &str) -> rusqlite::Result<bool> {

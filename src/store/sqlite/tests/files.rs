@@ -206,3 +206,19 @@ async fn the_file_shrinks_when_old_events_are_removed() {
     let after = reopened(store).await;
     assert!(after < 6_000_000, "the file still has {after} bytes after 12 MB were removed");
 }
+
+#[tokio::test]
+async fn a_file_with_two_names_is_no_store() {
+    let place = tempfile::tempdir().expect("a folder");
+    let (file, link) = (place.path().join("store.db"), place.path().join("link.db"));
+    let store = SqliteStore::open(&file, Clock::System).expect("opened");
+    store.close().await.expect("closed");
+    std::fs::hard_link(&file, &link).expect("linked");
+    for path in [&file, &link] {
+        let error = SqliteStore::open(path, Clock::System).err().expect("refused");
+        assert!(error.to_string().contains("hard links"), "{error}");
+    }
+    std::fs::remove_file(&link).expect("removed");
+    std::os::unix::fs::symlink(&file, &link).expect("linked");
+    SqliteStore::open(&link, Clock::System).expect("a symbolic link is the same store");
+}
