@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use super::Outbound;
 use super::classify::{Verdict, classify};
-use super::pauses;
+use super::{news, pauses};
 use crate::clock::later;
 use crate::config::Account;
 use crate::json::Object;
@@ -23,7 +23,7 @@ use crate::logging::PHASES;
 use crate::metrics::{CallClass, Phase};
 use crate::provider::{FillContext, Operation};
 use crate::sign::SignError;
-use crate::wire::{AnswerBody, Call, LastLook, NoLook, NotSent, Timeouts};
+use crate::wire::{AnswerBody, Call, LastLook, NoAnswer, NoLook, NotSent, Timeouts};
 
 /// A call that passed every check and waits to be signed.
 pub(super) struct PreparedCall<'a> {
@@ -118,11 +118,23 @@ pub(super) async fn attempt(
         Err(verdict) => return verdict,
     };
     let verdict = send(outbound, call, body, deadline, last_look).await;
+    let verdict = match is_about_another(outbound, call, &verdict) {
+        true => Verdict::NoAnswer(NoAnswer::AnotherCall),
+        false => verdict,
+    };
     leave.settle(sample(&verdict), Instant::now());
     learn(call, &verdict);
     let (account, operation) = (&call.account.name, &call.operation.name);
     outbound.metrics.count_attempt(account, operation, verdict.attempt_result());
     verdict
+}
+
+/// Whether the answer to a create carries a reference, and not ours: answers get crossed behind the provider's door.
+fn is_about_another(outbound: &Outbound, call: &PreparedCall<'_>, verdict: &Verdict) -> bool {
+    let Verdict::Answered { understood, .. } = verdict else { return false };
+    let ours = call.operation.reference(call.parameters).filter(|_| call.operation.money_moving);
+    let told = ours.and_then(|_| news::answered_by(call, understood, outbound.clock.now()));
+    told.and_then(|told| told.reference).is_some_and(|told| Some(told.as_str()) != ours)
 }
 
 /// Leave to make an attempt: of the circuit first, so that what it refuses takes nothing from the rate. Where the rate

@@ -40,7 +40,7 @@ pub(super) async fn conclude(
         let told = outbound.store.conclude(
             id,
             number,
-            conclusion(verdict),
+            conclusion(outbound, call, verdict),
             millis(ask_after),
             event,
             now_ms,
@@ -116,12 +116,13 @@ pub(super) fn note_resolved(outbound: &Outbound, view: &PaymentView) {
 }
 
 /// What an attempt proved, in the journal's words.
-fn conclusion(verdict: &Verdict) -> Conclusion {
+fn conclusion(outbound: &Outbound, call: &PreparedCall<'_>, verdict: &Verdict) -> Conclusion {
     match verdict {
         Verdict::Answered { answer, understood } => Conclusion::Answered {
             code: understood.code,
             meaning: understood.meaning,
-            provider_reference: None,
+            provider_reference: news::answered_by(call, understood, outbound.clock.now())
+                .and_then(|told| told.provider_reference),
             answer: stored(answer),
         },
         Verdict::Unreadable { .. } | Verdict::NoAnswer(_) => {

@@ -7,10 +7,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::attempts::PreparedCall;
 use crate::config::Account;
 use crate::payment::{Final, State, Told};
 use crate::provider::{
-    EventStatus, Failure, Flag, NormaliseContext, Normalised, Operation, Recount,
+    CodeMeaning, EventStatus, Failure, Flag, NormaliseContext, Normalised, Operation,
+    ProviderAnswer, Recount,
 };
 use crate::store::{Announce, EventId, Intake, NewEvent, PaymentRow};
 
@@ -37,6 +39,16 @@ pub(super) fn told_by(
     now: Timestamp,
 ) -> Option<Normalised> {
     account.provider.synthesise(operation, data, &context(account, now))
+}
+
+/// What the provider's answer to a create says of it, where it took it and says anything.
+pub(super) fn answered_by(
+    call: &PreparedCall<'_>,
+    answer: &ProviderAnswer,
+    now: Timestamp,
+) -> Option<Normalised> {
+    let data = answer.data.as_deref().filter(|_| answer.meaning == CodeMeaning::Accepted)?;
+    told_by(call.account, call.operation, data, now)
 }
 
 fn context(account: &Account, now: Timestamp) -> NormaliseContext<'_> {

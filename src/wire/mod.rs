@@ -251,6 +251,9 @@ pub enum NoAnswer {
     /// The total time-out passed.
     #[error("no whole answer within the total time-out")]
     Timeout,
+    /// What came back tells of another call.
+    #[error("the answer is about another call")]
+    AnotherCall,
     /// What came back is not HTTP.
     #[error("the answer is not valid HTTP")]
     NotHttp,

@@ -112,6 +112,9 @@ async fn something_due(changes: &mut watch::Receiver<u64>) {
 /// Changes within this time are looked at together: every accepted payment that a notification is expected of is one.
 const GATHER: Duration = Duration::from_millis(100);
 
+/// After an event that is owed could not be stored.
+const OWED_PAUSE: Duration = Duration::from_secs(10);
+
 /// What is logged about one payment says which, and its traces are linked to the one it was made in.
 fn span_of(payment: &PaymentView) -> Span {
     let row = &payment.row;
@@ -130,8 +133,17 @@ async fn handle(outbound: &Outbound, account: Arc<Account>, payment: PaymentView
         Lane::Unknown | Lane::Unnoticed => case::resolve(outbound, &account, &payment).await,
         Lane::Owed => case::tell(outbound, &account, &payment).await,
     };
-    if let Err(error) = done {
-        tracing::error!("an unknown outcome could not be resolved: {error}");
+    match (done, lane) {
+        (Ok(()), _) => {}
+        (Err(error), Lane::Unknown | Lane::Unnoticed) => {
+            tracing::error!("an unknown outcome could not be resolved: {error}");
+        }
+        // Nothing was claimed, so it would be due again at once.
+        (Err(error), Lane::Owed) => {
+            tracing::error!("an event that is owed could not be stored: {error}");
+            let pause = tokio::time::sleep(OWED_PAUSE);
+            outbound.stopping.unless(pause).await;
+        }
     }
 }
 

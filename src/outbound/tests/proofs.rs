@@ -114,3 +114,26 @@ async fn notify(world: &World, reference: &str) -> Vec<&'static str> {
     let (_, noticed) = world.store.receive_notice(notice, event).await.expect("stored");
     noticed.flags.iter().map(|flag| flag.word()).collect()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_about_another_call_says_nothing_of_ours() {
+    for (asked, told) in [(found("CROSSED001", "COMPLETED"), "accepted"), (not_found(), "unknown")]
+    {
+        let world = World::with(FAST);
+        world.providers.shop.creates([found("SOMEBODY01", "PENDING")]);
+        world.providers.shop.queries([asked.clone()]);
+        let reply = world.pay("shop", "CROSSED001").await;
+        assert_eq!(outcome(&reply), told, "what was asked tells: {reply:?}");
+        assert_eq!(world.state("shop", "CROSSED001").await, told);
+        assert!(world.providers.shop.asked() > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_transaction_that_the_answer_names_is_the_payment_s() {
+    let world = World::with(FAST);
+    world.providers.shop.creates([found("NAMED00001", "PENDING")]);
+    assert_eq!(outcome(&world.pay("shop", "NAMED00001").await), "accepted");
+    let row = world.payment("shop", "NAMED00001").await.row;
+    assert_eq!(row.provider_reference.as_deref(), Some("D9"), "another one is a second execution");
+}

@@ -3,6 +3,8 @@
 //! The status member decides, and the event's name where there is no status member. What neither explains becomes an
 //! unrecognised event: to call a payment succeeded or failed on a word we do not know could make somebody pay twice.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::Serialize;
@@ -328,6 +330,11 @@ fn key_of_identity(rule: &EventRule, event: Option<&str>, object: &Object<'_>) -
     let mut parts = vec![event.unwrap_or_default().to_owned()];
     for name in &rule.identity {
         parts.push(reading.peek(rule.members.named(name))?.into_owned());
+    }
+    // What settles a payment must not be taken for a repetition of what named another one, or another amount.
+    for names in [&rule.members.reference, &rule.members.amount] {
+        let value = reading.peek(names.as_ref());
+        parts.push(value.map(Cow::into_owned).unwrap_or_default());
     }
     // A JSON list keeps the parts apart, whatever stands in them.
     let parts = serde_json::Value::from(parts).to_string();

@@ -288,12 +288,15 @@ fn the_same_event_has_the_same_key_whatever_its_text() {
     let key = |param: &str| event(param).dedupe_key().to_owned();
     let original = key(&published(PAYOUT));
     assert!(original.starts_with("event:") && original.len() == 70, "{original}");
-    let rewritten = payout(json!({ "remark": "another", "amount": 1 }));
-    assert_eq!(key(&rewritten), original, "name, id and status are the same");
+    let rewritten = payout(json!({ "remark": "another", "returnTime": "2023-03-02 09:25:13" }));
+    assert_eq!(key(&rewritten), original, "name, id, status, reference and amount are the same");
     for changes in [
         json!({ "eventName": "disbursement.failed" }),
         json!({ "transactionId": "D2" }),
         json!({ "transactionStatus": "PENDING" }),
+        json!({ "mchOrderId": "another" }),
+        json!({ "amount": 1 }),
+        json!({ "amount": "x" }),
     ] {
         assert_ne!(key(&payout(changes.clone())), original, "{changes} is another event");
     }

@@ -232,6 +232,16 @@ async fn refused_and_begun_anew(
     reference: &str,
     later_ms: i64,
 ) -> [PaymentId; 2] {
+    refused_and_begun_anew_with(store, reference, 10_000, later_ms).await
+}
+
+/// The same, and the second one is of another amount.
+async fn refused_and_begun_anew_with(
+    store: &dyn Store,
+    reference: &str,
+    amount_minor: i64,
+    later_ms: i64,
+) -> [PaymentId; 2] {
     let first = sending(store, reference).await;
     let refused = Conclusion::Answered {
         code: 21_014,
@@ -240,7 +250,7 @@ async fn refused_and_begun_anew(
         answer: StoredAnswer { status: 200, body: "{}".into() },
     };
     conclude(store, &first, refused).await;
-    let begun = store.begin_sending(payout_of(reference, 10_000, T0 + later_ms)).await;
+    let begun = store.begin_sending(payout_of(reference, amount_minor, T0 + later_ms)).await;
     let Ok(Begun::Fresh(second)) = begun else { panic!("the reference is free") };
     [first, second.row.id]
 }
@@ -267,6 +277,11 @@ pub(in crate::store) async fn a_notification_finds_the_generation_it_is_about(pl
     let new = Notice { created_at_ms: Some(T0 + 599_000), ..notice("C") };
     let noticed = told(&*store, new).await;
     assert_eq!(noticed.row.expect("known").id, second, "clocks differ by a second");
+
+    let [first, _] = refused_and_begun_anew_with(&*store, "D", 20_000, 0).await;
+    let noticed = told(&*store, notice("D")).await;
+    assert_eq!(noticed.flags, [Flag::EarlierCall, Flag::Contradicted], "only it was of 100.00");
+    assert_eq!(noticed.row.expect("known").id, first);
 }
 
 pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_not_left(

@@ -7,7 +7,7 @@ use super::announce::announce as announce_event;
 use super::save::{Entry, save, schedule, take_step};
 use super::{freeze, rows, siblings};
 use crate::payment::{Final, Input, Rules, State};
-use crate::provider::CodeMeaning;
+use crate::provider::{CodeMeaning, Flag};
 use crate::store::{
     ANSWER_BYTES_MAX, Announce, Conclusion, JournalError, Leave, PaymentId, PaymentRow,
     PaymentView, StoredAnswer,
@@ -119,8 +119,14 @@ pub(super) fn conclude(
     };
     if let Conclusion::Answered { code, provider_reference, answer, meaning } = conclusion {
         row.provider_code = Some(*code);
-        if row.provider_reference.is_none() {
-            row.provider_reference.clone_from(provider_reference);
+        match (&row.provider_reference, provider_reference) {
+            (None, _) => row.provider_reference.clone_from(provider_reference),
+            // A notification came first, and told of another transaction.
+            (Some(known), Some(told)) if known != told => {
+                row.conflicting_reference = Some(told.clone());
+                row.just_flagged.push(Flag::ConflictingReference);
+            }
+            (Some(_), _) => {}
         }
         if decides(&row, *meaning) {
             keep_answer(work, &row, answer, "create")?;

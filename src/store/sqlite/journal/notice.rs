@@ -161,6 +161,15 @@ fn choose(mut rows: Vec<PaymentRow>, notice: &Notice, flags: &mut Vec<Flag>) -> 
     let earlier = rows.iter().skip(1).position(may_be).map(|place| place + 1);
     let earlier =
         earlier.filter(|place| !has_left(latest) || is_between(notice, &rows[*place], latest));
+    // Or only an earlier call was about this amount.
+    let by_amount = || {
+        let is_it = |row: &PaymentRow| {
+            row.amount_minor.zip(notice.amount_minor).is_some_and(|(sent, told)| sent == told)
+        };
+        let place = rows.iter().position(|row| is_it(row) && may_be(row))?;
+        (place > 0 && !is_it(latest)).then_some(place)
+    };
+    let earlier = earlier.or_else(by_amount);
     match earlier {
         Some(place) => {
             flags.push(Flag::EarlierCall);
