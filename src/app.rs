@@ -269,6 +269,7 @@ fn know_names(store: &dyn Store, snapshot: &Snapshot) -> Result<(), StoreError> 
     // First what the store says now: afterwards it says what this configuration does.
     let standing = block_on(store.standing(&names))?;
     tell_separate(&block_on(store.know_accounts(&names))?);
+    store.tell_accounts(&names);
     Stranding::of(snapshot, &standing).log();
     Ok(())
 }

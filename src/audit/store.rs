@@ -8,6 +8,7 @@ mod inbox;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::actor::{self, Actor};
@@ -85,6 +86,10 @@ impl Store for Audited {
 
     async fn probe(&self) -> Result<(), StoreError> {
         self.store.probe().await
+    }
+
+    fn tell_accounts(&self, accounts: &[AccountNames]) {
+        self.store.tell_accounts(accounts);
     }
 
     async fn close(&self) -> Result<(), StoreError> {
@@ -344,6 +349,10 @@ impl Journal for Audited {
 
     async fn know_accounts(&self, accounts: &[AccountNames]) -> Result<Vec<String>, StoreError> {
         self.store.know_accounts(accounts).await
+    }
+
+    async fn known_names(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.store.known_names().await
     }
 
     async fn open_at(&self, accounts: &[AccountNames]) -> Result<Vec<OpenAt>, StoreError> {

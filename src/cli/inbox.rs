@@ -17,7 +17,6 @@ use super::output::{print_json, stdout};
 use super::store::{Opened, open};
 use super::{CommandError, ConfigFile, Exit};
 use crate::clock::Clock;
-use crate::config;
 use crate::store::{Cursor, EventId, EventState, Filter, Selection, Tally};
 
 /// Events printed by `list` unless said otherwise.
@@ -99,6 +98,17 @@ struct WhichArgs {
     filter: FilterArgs,
 }
 
+impl Action {
+    /// The account that is asked for.
+    fn account(&self) -> Option<&str> {
+        match self {
+            Self::List { filter, .. } => filter.account.as_deref(),
+            Self::Show { .. } => None,
+            Self::Replay { which } | Self::Discard { which, .. } => which.filter.account.as_deref(),
+        }
+    }
+}
+
 impl From<FilterArgs> for Filter {
     fn from(args: FilterArgs) -> Self {
         Self {
@@ -127,20 +137,17 @@ impl WhichArgs {
 }
 
 pub fn run(args: Args) -> Result<Exit, CommandError> {
-    let loaded =
-        config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
-    let opened = open(&loaded.boot)?;
+    let opened = open(&args.file)?;
     let opened = match &args.action {
         Action::List { .. } | Action::Show { .. } => opened,
-        Action::Replay { .. } | Action::Discard { .. } => {
-            opened.audited(loaded.boot.audit.as_ref())?
-        }
+        Action::Replay { .. } | Action::Discard { .. } => opened.audited()?,
     };
     opened.with(act(args.action, args.json, &opened))
 }
 
 async fn act(action: Action, as_json: bool, opened: &Opened) -> Result<Exit, CommandError> {
     let store = &opened.store;
+    opened.expect_account(action.account()).await?;
     let mut out = stdout();
     match action {
         Action::List { filter, limit, after } => {

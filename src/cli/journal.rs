@@ -3,11 +3,9 @@
 use serde_json::json;
 
 use super::output::{print_json, stdout};
-use super::store::{Opened, open};
+use super::store::{Names, Used, open};
 use super::{CommandError, ConfigFile, Exit};
 use crate::clock::Clock;
-use crate::config;
-use crate::store::StoreError;
 
 #[derive(Debug, clap::Args)]
 pub struct FreezeArgs {
@@ -35,62 +33,79 @@ pub struct UnfreezeArgs {
 }
 
 pub fn freeze(args: FreezeArgs) -> Result<Exit, CommandError> {
-    let (opened, names) = open_for(&args.file, &args.account)?;
+    let opened = open(&args.file)?.audited()?;
     let now_ms = Clock::System.unix_ms();
-    // Under its former names too: a sidecar may be running that does not know the new one yet.
-    opened.with(async {
-        for name in &names {
+    let names = opened.with(async {
+        let names = opened.names(&args.account).await?;
+        // Under its former names too: a sidecar may be running that does not know the new one yet.
+        for name in &names.written {
             opened.store.freeze(name, &args.reason, now_ms).await?;
         }
-        Ok::<_, StoreError>(())
+        Ok::<_, CommandError>(names)
     })?;
-    let words = "is frozen: nothing that moves money is begun or sent";
-    tell(args.json, &names[0], true, words, &opened)
+    tell(args.json, &names, &opened.used(), Done::Frozen)
 }
 
 pub fn unfreeze(args: UnfreezeArgs) -> Result<Exit, CommandError> {
-    let (opened, names) = open_for(&args.file, &args.account)?;
-    let was_frozen = opened.with(async {
+    let opened = open(&args.file)?.audited()?;
+    let (names, was_frozen) = opened.with(async {
+        let names = opened.names(&args.account).await?;
         let mut was_frozen = false;
-        for name in &names {
+        for name in &names.written {
             was_frozen |= opened.store.unfreeze(name).await?;
         }
-        Ok::<_, StoreError>(was_frozen)
+        Ok::<_, CommandError>((names, was_frozen))
     })?;
-    let words = if was_frozen { "is no longer frozen" } else { "was not frozen" };
-    tell(args.json, &names[0], false, words, &opened)
+    tell(args.json, &names, &opened.used(), Done::Unfrozen { was_frozen })
 }
 
-fn tell(
-    as_json: bool,
-    account: &str,
-    frozen: bool,
-    words: &str,
-    opened: &Opened,
-) -> Result<Exit, CommandError> {
-    let used = opened.used();
+#[derive(Clone, Copy)]
+enum Done {
+    Frozen,
+    Unfrozen { was_frozen: bool },
+}
+
+/// Fails when a freeze stops nothing of what is running.
+fn tell(as_json: bool, names: &Names, used: &Used, done: Done) -> Result<Exit, CommandError> {
+    let account = &names.written[0];
+    let has = used.sidecar_has(names);
+    let stops_nothing = matches!((done, has), (Done::Frozen, Some(false)));
     if as_json {
-        let told = used.add_to(json!({ "account": account, "frozen": frozen }));
-        print_json(&told, &mut stdout())?;
-        return Ok(Exit::Done);
+        let frozen = matches!(done, Done::Frozen);
+        let told = json!({ "account": account, "frozen": frozen, "sidecar_has_account": has });
+        print_json(&used.add_to(told), &mut stdout())?;
+        return Ok(if stops_nothing { Exit::Failed } else { Exit::Done });
     }
-    println!("account `{account}` {words}");
-    match frozen && !used.sidecar_running {
-        true => println!("{used}, the freeze holds for the next one that starts on it"),
-        false => println!("{used}"),
+    if stops_nothing {
+        return Err(CommandError::failed(format!(
+            "account `{account}` is frozen in the store, but no running sidecar has this account: nothing that runs is \
+             stopped by it, expected one of those that running sidecars have: {}; {used}",
+            used.sidecar_accounts()
+        )));
+    }
+    println!("account `{account}` {}", done.words());
+    match (done, has) {
+        (Done::Frozen, None) if used.sidecar_running => println!(
+            "{used}, it is not known whether that one has this account: it does not say which accounts it has"
+        ),
+        (Done::Frozen, None) => {
+            println!("{used}, the freeze holds for the next one that starts on it");
+        }
+        (Done::Unfrozen { .. }, Some(false)) => println!(
+            "{used}, none that has this account: running sidecars have {}",
+            used.sidecar_accounts()
+        ),
+        _ => println!("{used}"),
     }
     Ok(Exit::Done)
 }
 
-/// The store, and the account's names: the one in use first, then former ones.
-fn open_for(file: &ConfigFile, account: &str) -> Result<(Opened, Vec<String>), CommandError> {
-    let loaded =
-        config::load(&file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
-    let Some(found) = loaded.snapshot.account(account) else {
-        let names: Vec<&str> = loaded.snapshot.accounts.keys().map(String::as_str).collect();
-        let problem = format!("no account `{account}`, expected one of {}", names.join(", "));
-        return Err(CommandError::usage(problem));
-    };
-    let names = [&found.name].into_iter().chain(&found.formerly).cloned().collect();
-    Ok((open(&loaded.boot)?.audited(loaded.boot.audit.as_ref())?, names))
+impl Done {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Frozen => "is frozen: nothing that moves money is begun or sent",
+            Self::Unfrozen { was_frozen: true } => "is no longer frozen",
+            Self::Unfrozen { was_frozen: false } => "was not frozen",
+        }
+    }
 }

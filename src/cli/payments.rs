@@ -1,21 +1,22 @@
 //! `countersign payments`: the journal of money-moving calls, of a running or a stopped sidecar.
 
+mod configured;
 mod settle;
 
 use std::fmt::Write as _;
 use std::io::Write;
 
+use configured::Configured;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::inbox::{printable, time};
 use super::output::{print_json, stdout};
 use super::store::open;
+
 use super::{CommandError, ConfigFile, Exit};
-use crate::config::{self, Snapshot};
 use crate::payment::State;
 use crate::provider::Flag;
-use crate::reload::stranded_by;
 use crate::store::{Cursor, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow};
 
 /// Payments printed by `list` unless said otherwise.
@@ -76,11 +77,9 @@ enum Action {
 }
 
 pub fn run(args: Args) -> Result<Exit, CommandError> {
-    let loaded =
-        config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
-    let opened = open(&loaded.boot)?;
+    let opened = open(&args.file)?;
     let store = &opened.store;
-    let snapshot = &loaded.snapshot;
+    let configured = &Configured::read(&args.file.config, &opened.side)?;
     let mut out = stdout();
     match args.action {
         Action::List {
@@ -103,13 +102,18 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
                 from_ms: from.map(Timestamp::as_millisecond),
                 until_ms: until.map(Timestamp::as_millisecond),
             };
-            let listing = store.list_payments(&filter, after.map(Cursor), limit);
-            let listing = opened.with(listing)?;
+            let listing = opened.with(async {
+                opened.expect_account(filter.account.as_deref()).await?;
+                let listing = store.list_payments(&filter, after.map(Cursor), limit).await?;
+                Ok::<_, CommandError>(listing)
+            })?;
             match args.json {
                 true => {
-                    print_json(&opened.used().add_to(listing_json(&listing, snapshot)), &mut out)?
+                    print_json(&opened.used().add_to(listing_json(&listing, configured)), &mut out)?
                 }
-                false => write!(out, "{}\n{}\n", listing_text(&listing, snapshot), opened.used())?,
+                false => {
+                    write!(out, "{}\n{}\n", listing_text(&listing, configured), opened.used())?
+                }
             }
         }
         Action::Show { id } => {
@@ -119,16 +123,16 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
             };
             match args.json {
                 true => {
-                    print_json(&opened.used().add_to(detail_json(&detail, snapshot)), &mut out)?
+                    print_json(&opened.used().add_to(detail_json(&detail, configured)), &mut out)?
                 }
-                false => write!(out, "{}\n{}\n", detail_text(&detail, snapshot), opened.used())?,
+                false => write!(out, "{}\n{}\n", detail_text(&detail, configured), opened.used())?,
             }
         }
         Action::Settle(settle) => {
-            let settled = opened.with(settle.run(store, snapshot))?;
+            let settled = opened.with(settle.run(&opened, configured))?;
             let row = &settled.row;
             match args.json {
-                true => print_json(&opened.used().add_to(row_json(row, snapshot)), &mut out)?,
+                true => print_json(&opened.used().add_to(row_json(row, configured)), &mut out)?,
                 false => writeln!(
                     out,
                     "payment `{}` ({}) is settled as {}\n{}",
@@ -150,13 +154,7 @@ fn state(word: &str) -> Result<String, String> {
     }
 }
 
-/// What keeps a payment in doubt from being resolved: see [`stranded_by`].
-fn stranded(row: &PaymentRow, snapshot: &Snapshot) -> Option<String> {
-    let by = || stranded_by(snapshot, &row.account, &row.operation, row.payment.place);
-    row.payment.is_in_doubt().then(by)?
-}
-
-fn row_json(row: &PaymentRow, snapshot: &Snapshot) -> Value {
+fn row_json(row: &PaymentRow, configured: &Configured) -> Value {
     json!({
         "id": row.id.as_str(),
         "account": row.account,
@@ -179,18 +177,18 @@ fn row_json(row: &PaymentRow, snapshot: &Snapshot) -> Value {
         "amount_differs": row.amount_differs,
         "contradicted": row.contradicted,
         "conflicting_reference": row.conflicting_reference,
-        "stranded": stranded(row, snapshot),
+        "stranded": configured.stranded(row),
     })
 }
 
-fn listing_json(listing: &PaymentListing, snapshot: &Snapshot) -> Value {
+fn listing_json(listing: &PaymentListing, configured: &Configured) -> Value {
     json!({
-        "payments": listing.payments.iter().map(|row| row_json(row, snapshot)).collect::<Vec<_>>(),
+        "payments": listing.payments.iter().map(|row| row_json(row, configured)).collect::<Vec<_>>(),
         "next": listing.next.map(|cursor| cursor.0),
     })
 }
 
-fn listing_text(listing: &PaymentListing, snapshot: &Snapshot) -> String {
+fn listing_text(listing: &PaymentListing, configured: &Configured) -> String {
     if listing.payments.is_empty() {
         return "no payments\n".to_owned();
     }
@@ -209,7 +207,7 @@ fn listing_text(listing: &PaymentListing, snapshot: &Snapshot) -> String {
             row.payment.state.as_str(),
             row.payment.attempts,
             printable(&row.reference, ""),
-            stranded(row, snapshot).map_or_else(String::new, |by| format!("  (stranded: {by})"))
+            configured.stranded(row).map_or_else(String::new, |by| format!("  (stranded: {by})"))
         );
         for mark in marks(row) {
             let _ = write!(out, "  {mark}");
@@ -233,7 +231,7 @@ fn marks(row: &PaymentRow) -> impl Iterator<Item = &'static str> {
     .filter_map(|(holds, flag)| holds.then_some(flag.word()))
 }
 
-fn detail_json(detail: &PaymentDetail, snapshot: &Snapshot) -> Value {
+fn detail_json(detail: &PaymentDetail, configured: &Configured) -> Value {
     let history: Vec<Value> = detail
         .history
         .iter()
@@ -247,22 +245,22 @@ fn detail_json(detail: &PaymentDetail, snapshot: &Snapshot) -> Value {
             })
         })
         .collect();
-    let mut value = row_json(&detail.view.row, snapshot);
+    let mut value = row_json(&detail.view.row, configured);
     value["history"] = json!(history);
     value["answer"] =
         json!(detail.view.answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body)));
     value
 }
 
-fn detail_text(detail: &PaymentDetail, snapshot: &Snapshot) -> String {
+fn detail_text(detail: &PaymentDetail, configured: &Configured) -> String {
     let mut out = String::new();
-    if let Value::Object(members) = row_json(&detail.view.row, snapshot) {
+    if let Value::Object(members) = row_json(&detail.view.row, configured) {
         for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let _ = writeln!(out, "{name:<20} {}", printable(&text, ""));
         }
     }
-    if let Some(by) = stranded(&detail.view.row, snapshot) {
+    if let Some(by) = configured.stranded(&detail.view.row) {
         let _ = writeln!(
             out,
             "\nIt was made elsewhere than this configuration asks ({by} differs): it stays unknown until that is back or \

@@ -1,6 +1,5 @@
 //! Checks a parsed configuration and builds the snapshot, collecting every mistake.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -21,7 +20,7 @@ use super::paths::Found;
 use super::reload;
 use super::section::Section;
 use super::seen::Seen;
-use super::snapshot::{Account, Boot, Log, Reload, Retention, Snapshot, StoreUrl};
+use super::snapshot::{Accounts, Boot, Log, Reload, Retention, Snapshot, StoreUrl};
 use super::sources::{
     CONFIG_BYTES_MAX, CONFIG_FILE, Environment, Sources, read_regular, unreadable,
 };
@@ -138,7 +137,7 @@ fn compile_from(
 struct Settings {
     retention: Retention,
     reload: Reload,
-    accounts: BTreeMap<String, Arc<Account>>,
+    accounts: Accounts,
 }
 
 fn build(walk: &mut Walk<'_>, file: &ConfigFile, now: Timestamp) -> Option<(Boot, Settings)> {
@@ -174,7 +173,7 @@ fn build(walk: &mut Walk<'_>, file: &ConfigFile, now: Timestamp) -> Option<(Boot
 }
 
 /// Where the store is. One at each of the places that may be meant is a mistake: the wrong one has forgotten payments.
-fn store_url(walk: &mut Walk<'_>, store: &StoreFile) -> StoreUrl {
+pub(super) fn store_url(walk: &mut Walk<'_>, store: &StoreFile) -> StoreUrl {
     let StoreText(url) = walk.or(&store.url, StoreFile::URL);
     // What is no path is told by whoever opens it.
     let Some(written) = url.strip_prefix(StoreText::SCHEME).filter(|it| !it.starts_with("//"))
@@ -204,12 +203,12 @@ fn retention(walk: &mut Walk<'_>, store: &StoreFile) -> Retention {
     }
 }
 
-fn accounts(
+pub(super) fn accounts(
     walk: &mut Walk<'_>,
     file: &ConfigFile,
     surroundings: &Surroundings<'_>,
-) -> BTreeMap<String, Arc<Account>> {
-    let mut accounts: BTreeMap<String, Arc<Account>> = BTreeMap::new();
+) -> Accounts {
+    let mut accounts = Accounts::new();
     let mut facts: Vec<Facts> = Vec::new();
     for section in walk.required_list(&file.account, "at least one `[[account]]`") {
         let Some((account, known)) = account::compile(walk, section, surroundings) else {

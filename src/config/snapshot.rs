@@ -48,8 +48,7 @@ pub struct Tracing {
 
 /// Everything a request needs, taken once and passed down.
 pub struct Snapshot {
-    /// By account name.
-    pub accounts: BTreeMap<String, Arc<Account>>,
+    pub accounts: Accounts,
     pub retention: Retention,
     pub reload: Reload,
     /// The configuration as JSON with every secret redacted.
@@ -63,9 +62,17 @@ pub struct Snapshot {
 impl Snapshot {
     /// The account that is or was called `name`.
     pub fn account(&self, name: &str) -> Option<&Arc<Account>> {
-        let was_called = |account: &&Arc<Account>| account.formerly.iter().any(|old| old == name);
-        self.accounts.get(name).or_else(|| self.accounts.values().find(was_called))
+        account_called(&self.accounts, name)
     }
+}
+
+/// Accounts by name.
+pub type Accounts = BTreeMap<String, Arc<Account>>;
+
+/// The one of `accounts` that is or was called `name`.
+pub fn account_called<'a>(accounts: &'a Accounts, name: &str) -> Option<&'a Arc<Account>> {
+    let was_called = |account: &&Arc<Account>| account.formerly.iter().any(|old| old == name);
+    accounts.get(name).or_else(|| accounts.values().find(was_called))
 }
 
 /// How long the store keeps what nobody waits for any more.

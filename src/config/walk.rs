@@ -42,13 +42,19 @@ impl<'a> Walk<'a> {
 
     /// The section's keys, empty where nothing stands. `None`, with a mistake, where something else stands.
     pub fn section<'f, T>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
+        let value = self.table(section)?;
+        for key in &section.unknown_keys {
+            self.unknown_key(&section.path, key, section.known_keys);
+        }
+        Some(value)
+    }
+
+    /// The same for a section of which other keys are nobody's concern.
+    pub fn table<'f, T>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
         if let Some(found) = &section.misplaced {
             let problem = format!("found {}, expected a table", kind(found));
             self.mistake(&section.path, problem);
             return None;
-        }
-        for key in &section.unknown_keys {
-            self.unknown_key(&section.path, key, section.known_keys);
         }
         Some(&section.value)
     }
@@ -192,7 +198,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn unknown_key(&mut self, path: &str, key: &str, known: &[&str]) {
+    /// Notes that `key`, in the table at `path`, is none of the `known` ones.
+    pub fn unknown_key(&mut self, path: &str, key: &str, known: &[&str]) {
         let allowed: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
         let suggestion = match nearest(key, known) {
             Some(meant) => format!("did you mean `{meant}`? "),

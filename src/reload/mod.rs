@@ -204,6 +204,8 @@ impl Reloader {
         self.live.swap(snapshot);
         let after = self.live.load();
         take_over(&after);
+        let (store, names) = (self.store.clone(), names_of(&after));
+        let _ = spawn_blocking(move || store.tell_accounts(&names)).await;
         (self.parts.note)(&before, Ok(&after), trigger);
         let changes = Changes::between(&before, &after);
         announce::renew(&self.metrics, &before, &after);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::config::Snapshot;
+use crate::config::{Accounts, Snapshot, account_called};
 use crate::payment::Place;
 use crate::store::{AccountNames, LeftBehind, OpenAt, Standing};
 
@@ -54,12 +54,14 @@ pub fn names_of(snapshot: &Snapshot) -> Vec<AccountNames> {
 
 /// Why nobody asks about a payment where it was made; `None` when somebody does.
 pub fn stranded_by(
-    snapshot: &Snapshot,
+    accounts: &Accounts,
     account: &str,
     operation: &str,
     place: Option<Place>,
 ) -> Option<String> {
-    let Some(account) = snapshot.account(account) else { return Some("account".to_owned()) };
+    let Some(account) = account_called(accounts, account) else {
+        return Some("account".to_owned());
+    };
     let Some(here) = account.places.get(operation) else { return Some("operation".to_owned()) };
     let differs = place.map(|place| place.differences(here)).unwrap_or_default();
     (!differs.is_empty()).then_some(differs)
@@ -143,7 +145,8 @@ impl Stranding {
 pub fn stranded(snapshot: &Snapshot, open: &[OpenAt]) -> Vec<Stranded> {
     let mut all: BTreeMap<&str, Stranded> = BTreeMap::new();
     for it in open {
-        let Some(differs) = stranded_by(snapshot, &it.account, &it.operation, it.place) else {
+        let Some(differs) = stranded_by(&snapshot.accounts, &it.account, &it.operation, it.place)
+        else {
             continue;
         };
         let entry = all.entry(&it.account).or_insert_with(|| Stranded {

@@ -1,5 +1,7 @@
 //! The journal: what a store must be able to do with money-moving calls. Making them, resolving them, looking at them.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use tokio::sync::watch;
 
@@ -201,6 +203,10 @@ pub trait Journal: Send + Sync + 'static {
     /// told under the one in use, by every process on the store; that holds also after a configuration no longer says it.
     /// Returns the accounts that were another one's former name and are now accounts of their own.
     async fn know_accounts(&self, accounts: &[AccountNames]) -> Result<Vec<String>, StoreError>;
+
+    /// Every account name that the store has met, with the name in use of its account: of payments, events, freezes, and
+    /// of accounts that were renamed.
+    async fn known_names(&self) -> Result<BTreeMap<String, String>, StoreError>;
 
     /// Payments that are not over, by account, operation and place.
     async fn open_at(&self, accounts: &[AccountNames]) -> Result<Vec<OpenAt>, StoreError>;

@@ -39,7 +39,7 @@ pub use event::{
 pub use event_id::{EventId, UnknownEventId};
 pub use inbox::Inbox;
 pub use journal::Journal;
-pub use names::AccountNames;
+pub use names::{AccountNames, RunningSidecar};
 pub use operate::{
     AccountCounts, AttemptRecord, Cursor, EventDetail, EventRow, Filter, Listing, Retention,
     Selection, Swept, Tally,
@@ -65,6 +65,11 @@ pub trait Store: Inbox + Journal {
     /// Makes one small durable write: `Ok` means that a notification or a journal entry could be stored now, and that none
     /// failed to be in the last seconds.
     async fn probe(&self) -> Result<(), StoreError>;
+
+    /// Lets commands beside this process see which accounts it has from now on: call it once it works with them, so that
+    /// nobody is told that it has one before it does. A failure is logged, and commands are told what was true before. Blocks for a
+    /// moment.
+    fn tell_accounts(&self, accounts: &[AccountNames]);
 
     /// Writes what is queued, closes the files and waits for both. Later calls answer [`StoreError::Closed`].
     async fn close(&self) -> Result<(), StoreError>;
@@ -98,9 +103,9 @@ pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
     }
 }
 
-/// Whether a running sidecar uses the very store at `url`.
-pub fn is_used_by_sidecar(url: &StoreUrl) -> bool {
+/// The running sidecars that use the very store at `url`.
+pub fn sidecars(url: &StoreUrl) -> Vec<RunningSidecar> {
     match url {
-        StoreUrl::Sqlite(path) => SqliteStore::is_used_by_sidecar(path),
+        StoreUrl::Sqlite(path) => SqliteStore::sidecars(path),
     }
 }

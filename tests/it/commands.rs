@@ -1,5 +1,6 @@
 //! Every command as its user meets it: the real program, its streams and its exit codes.
 
+mod freezing;
 mod inbox;
 mod messages;
 mod printing;

@@ -1,10 +1,10 @@
 //! `countersign payments settle`: an operator's word for a payment in doubt that nothing else can resolve.
 
-use std::sync::Arc;
-
+use super::configured::Configured;
 use crate::cli::CommandError;
+use crate::cli::output::tell;
+use crate::cli::store::Opened;
 use crate::clock::Clock;
-use crate::config::Snapshot;
 use crate::outbound::news;
 use crate::payment::{Rules, Ruling};
 use crate::store::{
@@ -42,32 +42,40 @@ impl Settle {
     /// Settles the payment, and stores its event in the same commit.
     pub(super) async fn run(
         self,
-        store: &Arc<dyn Store>,
-        snapshot: &Snapshot,
+        opened: &Opened,
+        configured: &Configured,
     ) -> Result<PaymentView, CommandError> {
+        let store = &opened.store;
+        opened.expect_account(self.account.as_deref()).await?;
         // What a dead process was sending is in doubt; what a living one is sending is left alone.
         store.recover(Clock::System.unix_ms()).await.map_err(|error| failed(&error))?;
         let row = self.find(store.as_ref()).await?;
-        let event = event(snapshot, &row, &self.reason);
-        if event.is_none() {
-            tracing::warn!(
-                account = row.account,
-                operation = row.operation,
-                "it is no longer configured: no event is made"
-            );
+        let event = event(configured, &row, &self.reason);
+        let is_owed = event.is_none() && row.payment.is_in_doubt();
+        if is_owed {
+            let promised = store.promise_event(&row.id).await;
+            promised.map_err(|error| CommandError::failed(error.to_string()))?;
         }
         let closure = Closure::ByHand { ruling: self.ruling, reason: self.reason };
         // Nothing about absence is decided here.
         let rules = Rules::new(i64::MAX, u32::MAX);
         let now_ms = Clock::System.unix_ms();
         let settled = store.close_case(&row.id, closure, rules, event, now_ms).await;
-        settled.map_err(|error| match error {
+        let settled = settled.map_err(|error| match error {
             JournalError::Forbidden { why, .. } => CommandError::failed(format!(
                 "payment `{}` cannot be settled, only one in doubt can: {why}",
                 row.id
             )),
             other => CommandError::failed(other.to_string()),
-        })
+        })?;
+        if is_owed {
+            tell(format_args!(
+                "warning: the event is not made yet, for account `{}` or its operation `{}` cannot be read from the \
+                 configuration: a running sidecar that has them makes it",
+                row.account, row.operation
+            ));
+        }
+        Ok(settled)
     }
 
     /// The payment by its id, or the only one in doubt under its reference.
@@ -111,8 +119,8 @@ impl Settle {
 }
 
 /// The event, where account and operation are still configured.
-fn event(snapshot: &Snapshot, row: &PaymentRow, reason: &str) -> Option<Announce> {
-    let account = snapshot.account(&row.account)?;
+fn event(configured: &Configured, row: &PaymentRow, reason: &str) -> Option<Announce> {
+    let account = configured.account(&row.account)?;
     let operation = account.provider.operation(&row.operation)?;
     let now = Clock::System.now();
     Some(news::announcing(account, operation, None, reason.to_owned(), now))

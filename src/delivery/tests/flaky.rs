@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::store::{
-    AccountCounts, Claimed, Cursor, EventDetail, EventId, Filter, Inbox, Lease, Listing, NewEvent,
-    Reason, Received, Retention, Selection, Settled, Settlement, Store, StoreError, Swept, Tally,
+    AccountCounts, AccountNames, Claimed, Cursor, EventDetail, EventId, Filter, Inbox, Lease,
+    Listing, NewEvent, Reason, Received, Retention, Selection, Settled, Settlement, Store,
+    StoreError, Swept, Tally,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -41,6 +42,10 @@ impl Store for Flaky {
 
     async fn probe(&self) -> Answer<()> {
         self.inner.probe().await
+    }
+
+    fn tell_accounts(&self, accounts: &[AccountNames]) {
+        self.inner.tell_accounts(accounts);
     }
 
     async fn close(&self) -> Answer<()> {

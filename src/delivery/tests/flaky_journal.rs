@@ -1,6 +1,7 @@
 //! The journal of a store whose disk is full for a while: handed on untouched.
 
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::flaky::Flaky;
@@ -191,6 +192,10 @@ impl Journal for Flaky {
 
     async fn know_accounts(&self, accounts: &[AccountNames]) -> Result<Vec<String>, StoreError> {
         self.inner.know_accounts(accounts).await
+    }
+
+    async fn known_names(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.inner.known_names().await
     }
 
     async fn open_at(&self, accounts: &[AccountNames]) -> Result<Vec<OpenAt>, StoreError> {

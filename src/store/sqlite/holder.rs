@@ -6,10 +6,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
+
+use crate::store::{AccountNames, RunningSidecar};
 
 /// What a process does with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +27,9 @@ pub(super) struct Holder {
     name: String,
     path: PathBuf,
     /// Holds the lock.
-    _file: File,
+    file: File,
+    /// Bytes of the file that are whole lines.
+    written: u64,
 }
 
 /// Tries until a file is ours: another process may take a new file for a left-over before it is locked.
@@ -33,6 +37,9 @@ const TRIES: usize = 10;
 
 /// What stands in the file of a command.
 const COMMAND: &str = "command\n";
+
+/// How the lines with the names of a sidecar's accounts begin; the last whole one counts.
+const ACCOUNTS: &str = "accounts";
 
 impl Holder {
     /// Takes a new name beside the database at `store`.
@@ -51,7 +58,7 @@ impl Holder {
             let there = fs::metadata(&path).map(|there| (there.dev(), there.ino())).ok();
             let ours = file.metadata().map(|ours| (ours.dev(), ours.ino()))?;
             if there == Some(ours) {
-                return Ok(Self { name, path, _file: file });
+                return Ok(Self { name, path, file, written: text.len() as u64 });
             }
         }
         Err(io::Error::other("the process's lock file is removed again and again"))
@@ -59,6 +66,19 @@ impl Holder {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Writes down which accounts the process has from now on: one more line, so that a reader has the one before until this
+    /// one is whole. What an earlier failure left of a line is overwritten.
+    pub(super) fn tell(&mut self, accounts: &[AccountNames]) -> io::Result<()> {
+        let names = accounts.iter().map(|account| {
+            let formerly = account.formerly.iter().map(|name| format!("={name}"));
+            format!(" {}{}", account.name, formerly.collect::<String>())
+        });
+        let line = format!("{ACCOUNTS}{}\n", names.collect::<String>());
+        self.file.write_all_at(line.as_bytes(), self.written)?;
+        self.written += line.len() as u64;
+        Ok(())
     }
 }
 
@@ -77,19 +97,35 @@ pub(super) fn lives(store: &Path, name: &str) -> bool {
     }
 }
 
-/// Whether a process that makes payments has the file at `store` open. One of an earlier version is known by its first
+/// The processes that make payments and have the file at `store` open. One of an earlier version is known by its first
 /// payment only.
-pub(super) fn sidecar_lives(store: &Path) -> bool {
+pub(super) fn sidecars(store: &Path) -> Vec<RunningSidecar> {
     let same = identity(store).unwrap_or_default();
-    files(store).iter().any(|path| {
-        let Ok(mut file) = File::open(path) else { return false };
+    let found = files(store).into_iter().filter_map(|path| {
+        let mut file = File::open(path).ok()?;
         if file.try_lock_shared().is_ok() {
-            return false;
+            return None;
         }
         let mut text = String::new();
-        // An earlier version writes nothing.
-        file.read_to_string(&mut text).is_ok() && (text.is_empty() || text == same)
-    })
+        file.read_to_string(&mut text).ok()?;
+        match text.strip_prefix(&same) {
+            // An earlier version writes nothing.
+            _ if text.is_empty() => Some(RunningSidecar { accounts: None }),
+            told => Some(RunningSidecar { accounts: accounts(told?) }),
+        }
+    });
+    found.collect()
+}
+
+/// What [`Holder::tell`] wrote last.
+fn accounts(text: &str) -> Option<Vec<AccountNames>> {
+    let (whole, _) = text.rsplit_once('\n')?;
+    let line = whole.rsplit('\n').find_map(|line| line.strip_prefix(ACCOUNTS))?;
+    let names = line.split_whitespace().map(|account| {
+        let mut names = account.split('=').map(str::to_owned);
+        AccountNames { name: names.next().unwrap_or_default(), formerly: names.collect() }
+    });
+    Some(names.collect())
 }
 
 /// Removes the files of dead processes.
@@ -171,22 +207,46 @@ mod tests {
     }
 
     #[test]
+    fn the_accounts_of_a_sidecar_are_those_of_the_last_whole_line() {
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let store = place.path().join("countersign.db");
+        fs::write(&store, "").expect("a database");
+        let mut sidecar = Holder::take(&store, Role::Sidecar).expect("taken");
+        let told = |accounts| vec![RunningSidecar { accounts }];
+        assert_eq!(sidecars(&store), told(None), "it has said nothing yet");
+        let account = |name: &str, formerly: &[&str]| AccountNames {
+            name: name.to_owned(),
+            formerly: formerly.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let first = vec![account("b", &["a", "c"]), account("d", &[])];
+        sidecar.tell(&first).expect("written");
+        assert_eq!(sidecars(&store), told(Some(first.clone())));
+        sidecar.file.write_all_at(b"accounts torn and longer", sidecar.written).expect("written");
+        assert_eq!(sidecars(&store), told(Some(first)), "a line that is being written is none");
+        sidecar.tell(&[]).expect("written");
+        assert_eq!(sidecars(&store), told(Some(vec![])), "of several lines the last");
+    }
+
+    #[test]
     fn a_sidecar_is_seen_on_its_own_store_and_commands_are_not_taken_for_one() {
         let place = tempfile::tempdir().expect("a temporary directory");
         let (store, link) = (place.path().join("countersign.db"), place.path().join("link.db"));
         fs::write(&store, "").expect("a database");
         std::os::unix::fs::symlink(&store, &link).expect("linked");
         let command = Holder::take(&store, Role::Command).expect("taken");
-        assert!(!sidecar_lives(&store), "a command makes no payments");
+        assert!(sidecars(&store).is_empty(), "a command makes no payments");
         let sidecar = Holder::take(&link, Role::Sidecar).expect("taken");
-        assert!(sidecar_lives(&store) && sidecar_lives(&link), "whichever way it is reached");
+        assert!(
+            sidecars(&store).len() == 1 && sidecars(&link).len() == 1,
+            "whichever way it is reached"
+        );
         drop((command, sidecar));
-        assert!(!sidecar_lives(&store), "it is gone");
+        assert!(sidecars(&store).is_empty(), "it is gone");
 
         let _older = Holder::take(&store, Role::Sidecar).expect("taken");
         let kept = place.path().join("kept.db");
         fs::rename(&store, &kept).expect("moved away");
         fs::write(&store, "").expect("another database");
-        assert!(!sidecar_lives(&store), "it is not this file that it has open");
+        assert!(sidecars(&store).is_empty(), "it is not this file that it has open");
     }
 }

@@ -30,7 +30,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
-use super::{Reason, Store, StoreError};
+use super::{AccountNames, Reason, RunningSidecar, Store, StoreError};
 use crate::clock::Clock;
 use connect::FileIdentity;
 use holder::Role;
@@ -108,6 +108,7 @@ impl SqliteStore {
             failed: Mutex::default(),
             role,
             holder: Mutex::default(),
+            accounts: Mutex::default(),
         });
         let (calls, waiting) = sync_channel(WAITING_MAX);
         let writer = Writer::new(shared.clone(), connection, identity);
@@ -123,9 +124,9 @@ impl SqliteStore {
         })
     }
 
-    /// Whether a process that makes payments has the very file at `path` open.
-    pub fn is_used_by_sidecar(path: &Path) -> bool {
-        holder::sidecar_lives(path)
+    /// The processes that make payments and have the very file at `path` open.
+    pub fn sidecars(path: &Path) -> Vec<RunningSidecar> {
+        holder::sidecars(path)
     }
 
     /// What the writer has done so far.
@@ -201,6 +202,12 @@ impl Store for SqliteStore {
         match lock(&self.shared.failed).as_ref() {
             Some((at, error)) if at.elapsed() < FAILURE_COUNTS => Err(error.clone()),
             Some(_) | None => Ok(()),
+        }
+    }
+
+    fn tell_accounts(&self, accounts: &[AccountNames]) {
+        if let Err(error) = self.shared.tell_accounts(accounts) {
+            tracing::warn!(%error, "commands cannot see which accounts this process has");
         }
     }
 

@@ -75,6 +75,29 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<BTreeMap<String, 
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
+/// Every name that anything stands under, and every other name of those accounts, with the one in use.
+pub(super) fn met(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    let mut names = all(connection)?;
+    let mut statement = connection.prepare_cached(MET)?;
+    for name in statement.query_map([], |row| row.get(0))? {
+        let name: String = name?;
+        names.entry(name.clone()).or_insert(name);
+    }
+    Ok(names)
+}
+
+/// Payments are many and accounts few: goes from each account to the next one in the index.
+const MET: &str = "
+    WITH RECURSIVE paid (account) AS (
+        SELECT min(account) FROM payment
+        UNION ALL
+        SELECT (SELECT min(account) FROM payment WHERE account > paid.account) FROM paid
+        WHERE paid.account IS NOT NULL
+    )
+    SELECT account FROM paid WHERE account IS NOT NULL
+    UNION SELECT account FROM inbox_count
+    UNION SELECT account FROM freeze";
+
 /// `known`, as it is when `accounts` are configured.
 pub(super) fn joined(
     known: &BTreeMap<String, String>,

@@ -16,10 +16,11 @@ use super::failure;
 use super::files::{Files, Found};
 use super::holder::{self, Holder, Role};
 use super::job::Job;
+use super::lock;
 use super::time::StoreTime;
 use super::transaction::{Failed, run_all};
 use super::wake::Wake;
-use crate::store::{Reason, StoreError};
+use crate::store::{AccountNames, Reason, StoreError};
 
 /// Calls that share a commit at most: enough for the sync to cost little per call, few enough for a short wait.
 pub(super) const BATCH_MAX: usize = 256;
@@ -56,22 +57,45 @@ pub(super) struct Shared {
     pub(super) role: Role,
     /// Taken by a sidecar when it opens the store, by a command only when it does what needs one.
     pub(super) holder: Mutex<Option<Holder>>,
+    /// The accounts that a sidecar has, for whoever looks.
+    pub(super) accounts: Mutex<Option<Vec<AccountNames>>>,
 }
 
 impl Shared {
     /// The name under which this process holds payments.
     pub(super) fn holder(&self) -> Result<String, StoreError> {
-        let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut holder = lock(&self.holder);
         if let Some(holder) = holder.as_ref() {
             return Ok(holder.name().to_owned());
         }
-        let taken =
-            Holder::take(&self.path, self.role).map_err(|error| StoreError::Unavailable {
-                reason: Reason::Io,
-                detail: format!("lock file beside `{}`: {error}", self.path.display()),
-            })?;
+        let mut taken =
+            Holder::take(&self.path, self.role).map_err(|error| self.no_lock_file(&error))?;
         holder::remove_dead(&self.path);
+        if let Some(accounts) = lock(&self.accounts).as_ref() {
+            // Without them it is not known which it has.
+            let _ = taken.tell(accounts);
+        }
         Ok(holder.insert(taken).name().to_owned())
+    }
+
+    /// Writes down which accounts this process has from now on: now, and when the lock file is made later.
+    pub(super) fn tell_accounts(&self, accounts: &[AccountNames]) -> Result<(), StoreError> {
+        let mut holder = lock(&self.holder);
+        let mut told = lock(&self.accounts);
+        if told.as_deref() == Some(accounts) {
+            return Ok(());
+        }
+        let written = holder.as_mut().map_or(Ok(()), |holder| holder.tell(accounts));
+        written.map_err(|error| self.no_lock_file(&error))?;
+        *told = Some(accounts.to_vec());
+        Ok(())
+    }
+
+    fn no_lock_file(&self, error: &std::io::Error) -> StoreError {
+        StoreError::Unavailable {
+            reason: Reason::Io,
+            detail: format!("lock file beside `{}`: {error}", self.path.display()),
+        }
     }
 }
 

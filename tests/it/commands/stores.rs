@@ -121,7 +121,12 @@ fn a_store_of_the_working_directory_is_found_again_and_never_exchanged() {
         warnings.into_iter().filter(|it| it.to_string().contains("working directory")).count()
     };
     assert_eq!(about_paths(&checked), 1, "{checked:#}");
-    let listed = run_in(root.path(), &file, &["payments", "list", "--json"]).json();
+    let ran = run_in(root.path(), &file, &["payments", "list", "--json"]);
+    assert!(
+        ran.stderr.starts_with("warning: store.url: `data/countersign.db` is found"),
+        "{ran:#?}"
+    );
+    let listed = super::json(&ran.stdout);
     assert_eq!(listed["payments"][0]["reference"], "ORDER00001", "{listed:#}");
 
     // A second store, at the new place: one of the two has forgotten payments.

@@ -25,6 +25,7 @@ mod plans;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::SqliteStore;
@@ -285,6 +286,10 @@ impl Journal for SqliteStore {
             return Ok(Vec::new());
         }
         self.write(move |work| names::know(work, &accounts)).await
+    }
+
+    async fn known_names(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.read(names::met).await
     }
 
     async fn open_at(&self, accounts: &[AccountNames]) -> Result<Vec<OpenAt>, StoreError> {

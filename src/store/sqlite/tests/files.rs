@@ -74,10 +74,10 @@ async fn a_sidecar_is_seen_from_when_it_opens_the_store_until_it_closes_it() {
     let place = Directory::new();
     let sidecar = place.sqlite();
     let command = SqliteStore::open_existing(&place.file(), place.clock.clone()).expect("opened");
-    assert!(SqliteStore::is_used_by_sidecar(&place.file()), "it has made no payment yet");
+    assert!(!SqliteStore::sidecars(&place.file()).is_empty(), "it has made no payment yet");
     sidecar.close().await.expect("closed");
     command.recover(T0).await.expect("a command that needs a holder of its own");
-    assert!(!SqliteStore::is_used_by_sidecar(&place.file()), "a command is no sidecar");
+    assert!(SqliteStore::sidecars(&place.file()).is_empty(), "a command is no sidecar");
 }
 
 /// Stands for a later version of the schema.

@@ -1,0 +1,49 @@
+//! What the configuration says of payments' accounts, as far as it can be read.
+
+use std::path::Path;
+
+use crate::cli::CommandError;
+use crate::cli::output::tell;
+use crate::config::{self, Account, Accounts, StoreSide, account_called};
+use crate::reload::stranded_by;
+use crate::store::PaymentRow;
+
+/// The accounts of the configuration.
+pub(super) struct Configured {
+    accounts: Accounts,
+    /// Names of accounts that are in the file, but cannot be read whole.
+    unread: Vec<String>,
+}
+
+impl Configured {
+    /// Reads them, and says what is lacking.
+    pub(super) fn read(path: &Path, side: &StoreSide) -> Result<Self, CommandError> {
+        let read = config::accounts(path);
+        let (accounts, mistakes) = read.map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+        let is_unread = |names: &&Vec<String>| {
+            names.first().is_some_and(|name| !accounts.contains_key(name.as_str()))
+        };
+        let unread: Vec<String> = side.names.iter().filter(is_unread).flatten().cloned().collect();
+        if !unread.is_empty() {
+            tell(format_args!(
+                "warning: of {} not everything is known, such as whether payments are stranded: {}",
+                unread.join(", "),
+                CommandError::mistakes(&mistakes)
+            ));
+        }
+        Ok(Self { accounts, unread })
+    }
+
+    /// The account that is or was called `name`.
+    pub(super) fn account(&self, name: &str) -> Option<&Account> {
+        account_called(&self.accounts, name).map(AsRef::as_ref)
+    }
+
+    /// What keeps a payment in doubt from being resolved: see [`stranded_by`]. `None` also when that is not known.
+    pub(super) fn stranded(&self, row: &PaymentRow) -> Option<String> {
+        if !row.payment.is_in_doubt() || self.unread.contains(&row.account) {
+            return None;
+        }
+        stranded_by(&self.accounts, &row.account, &row.operation, row.payment.place)
+    }
+}
