@@ -63,6 +63,8 @@ fn flags(event: &Value) -> Vec<&str> {
 fn a_second_transaction_under_one_reference_is_seen_by_everybody() {
     let (provider, application) = (Provider::start(), Provider::start());
     let sidecar = Sidecar::start(&two_accounts(&provider, &application));
+    let named = r#"{"code":10000,"message":"m","data":{"transactionId":"T-TWICE00001"}}"#;
+    provider.will(Action::Answer(named.to_owned()));
     assert_eq!(post(sidecar.app, "/shop/payout_create", &payout_of("TWICE00001")).status, 200);
     let first = told("TWICE00001");
     let second = first.replace("T-TWICE00001", "T-OTHER").replace("COMPLETED", "FAILED");

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::http::{self, post, post_with};
 use crate::support::notification::Signer;
 use crate::support::openssl::KeyPair;
+use crate::support::provider::ACCEPTED;
 use crate::support::{Action, ConfigBuilder, Provider, Sidecar, payout, wait_until};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
@@ -118,6 +119,7 @@ fn what_is_in_doubt_frozen_or_told_twice_is_still_the_accounts() {
     assert!(metrics.contains(resolved), "{metrics}");
     assert!(!metrics.contains("account=\"shop\""), "{metrics}");
     sidecar.run_json(&["unfreeze", "shop-th", "--json"]);
+    provider.will(Action::Answer(ACCEPTED.to_owned()));
     assert_eq!(pay(&sidecar, "shop-th", "NEW0000001").status, 200);
 }
 
