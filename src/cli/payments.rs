@@ -78,6 +78,10 @@ enum Action {
 
 pub fn run(args: Args) -> Result<Exit, CommandError> {
     let opened = open(&args.file)?;
+    let opened = match &args.action {
+        Action::Settle(_) => opened.audited()?,
+        Action::List { .. } | Action::Show { .. } => opened,
+    };
     let store = &opened.store;
     let configured = &Configured::read(&args.file.config, &opened.side)?;
     let mut out = stdout();

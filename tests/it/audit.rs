@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::canaries::Canaries;
 use crate::support::http::post_with;
 use crate::support::sandbox::SandboxProcess;
-use crate::support::{ConfigBuilder, Sidecar, wait_until};
+use crate::support::{Action, ConfigBuilder, Provider, Sidecar, wait_until};
 
 const TOKENS: &str =
     "[account.app]\ntokens = [\"token-zero-0123456789\", \"token-one-0123456789\"]";
@@ -99,6 +99,23 @@ fn a_lost_answer_leaves_a_line_that_says_so_and_one_that_says_what_became_of_it(
         ["payment.begun", "payment.sent", "payment.unknown", "payment.settled"],
         "in the order in which it happened"
     );
+}
+
+#[test]
+fn whoever_settles_a_payment_by_hand_is_written_down() {
+    let provider = Provider::start();
+    provider.will(Action::Answer(r#"{"code":21000,"message":"m","data":null}"#.to_owned()));
+    let sidecar = Sidecar::start(&config(&provider.base_url()));
+    assert_eq!(pay(&sidecar, "AUDIT06"), 200);
+    let settle =
+        ["payments", "settle", "AUDIT06", "--as", "accepted", "--reason", "a call", "--json"];
+    sidecar.run_json(&settle);
+    wait_for(&sidecar, "payment.settled", 1);
+    let settled = entries(&sidecar).into_iter().find(|it| it["action"] == "payment.settled");
+    let settled = settled.expect("it was waited for");
+    let uid = rustix::process::getuid().as_raw();
+    assert_eq!(settled["actor"], format!("cli uid {uid}"), "{settled:#}");
+    assert_eq!(settled["reason"], "a call", "{settled:#}");
 }
 
 #[test]
