@@ -127,6 +127,7 @@ fn no_output_at_the_highest_level_has_a_secret_or_personal_detail() {
         let text = [output.stdout, output.stderr].concat();
         canaries.assert_absent(&format!("{arguments:?}"), &String::from_utf8_lossy(&text));
     }
+    wait_until("a delivery", || sidecar.log().iter().any(|line| line.contains("event delivered")));
     assert!(sidecar.terminate().success());
     let log = sidecar.log().join("\n");
     for line in ["request answered", "notification answered", "event delivered", "stopped"] {
