@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::admin::AdminSide;
+use super::open_store::stranding;
 use super::output::{print_json, stdout};
-use super::store::stranding;
 use super::{CommandError, ConfigFile, Exit};
 use crate::app::unusable;
 use crate::config::{self, Difference, Digests, Loaded, View, started_with};

@@ -13,11 +13,13 @@ mod check;
 mod demo;
 mod diff;
 mod explain;
+mod freeze;
 mod healthcheck;
 mod inbox;
 mod input;
-mod journal;
+
 mod keys;
+mod open_store;
 mod openapi;
 mod payments;
 mod run;
@@ -25,7 +27,6 @@ mod sandbox;
 mod schema;
 mod sign;
 mod signed;
-mod store;
 mod verify;
 mod version;
 
@@ -73,9 +74,9 @@ enum Command {
     /// Look at the journal of money-moving calls
     Payments(payments::Args),
     /// Let nothing of an account move money until it is unfrozen
-    Freeze(journal::FreezeArgs),
+    Freeze(freeze::FreezeArgs),
     /// End a freeze
-    Unfreeze(journal::UnfreezeArgs),
+    Unfreeze(freeze::UnfreezeArgs),
     /// Check that nobody changed the audit log
     Audit(audit::Args),
     /// Print the OpenAPI document of the plain API that an account offers
@@ -175,8 +176,8 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Inbox(args) => inbox::run(args),
         Command::Payments(args) => payments::run(args),
-        Command::Freeze(args) => journal::freeze(args),
-        Command::Unfreeze(args) => journal::unfreeze(args),
+        Command::Freeze(args) => freeze::freeze(args),
+        Command::Unfreeze(args) => freeze::unfreeze(args),
         Command::Audit(args) => audit::run(&args),
         Command::Openapi(args) => openapi::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -1,6 +1,6 @@
 //! Sockets: listeners in, provider connections out.
 //!
-//! The only place, with `app.rs`, that knows pingora. [`listen`] binds, [`server`] turns connections into
+//! The only place, with `app/`, that knows pingora. [`listen`] binds, [`server`] turns connections into
 //! [`crate::wire::Request`]s and [`crate::wire::Reply`]s into bytes, [`upstream`] sends [`crate::wire::Call`]s, [`drain`]
 //! ends the process without cutting anybody off. Nothing here knows what a request means.
 

@@ -93,7 +93,7 @@ fn only_the_app_can_make_a_store() {
             makers.push(path.to_owned());
         }
     }
-    assert_eq!(makers, [Path::new("app.rs")], "commands call `store::open_existing`");
+    assert_eq!(makers, [Path::new("app/mod.rs")], "commands call `store::open_existing`");
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

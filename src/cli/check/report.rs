@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::store::stranding;
+use super::super::open_store::stranding;
 use crate::app::unusable;
 use crate::clock::Clock;
 use crate::config::{Account, Address, Boot, Environment, Listener, Loaded};

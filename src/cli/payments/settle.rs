@@ -2,8 +2,8 @@
 
 use super::configured::Configured;
 use crate::cli::CommandError;
+use crate::cli::open_store::Opened;
 use crate::cli::output::tell;
-use crate::cli::store::Opened;
 use crate::clock::Clock;
 use crate::outbound::news;
 use crate::payment::{Rules, Ruling};

@@ -13,8 +13,8 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::open_store::{Opened, open};
 use super::output::{print_json, stdout};
-use super::store::{Opened, open};
 use super::{CommandError, ConfigFile, Exit};
 use crate::clock::Clock;
 use crate::store::{Cursor, EventId, EventState, Filter, Selection, Tally};

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::open_store::{Names, Used, open};
 use super::output::{print_json, stdout};
-use super::store::{Names, Used, open};
 use super::{CommandError, ConfigFile, Exit};
 use crate::clock::Clock;
 

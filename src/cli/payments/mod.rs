@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::inbox::{printable, time};
+use super::open_store::open;
 use super::output::{print_json, stdout};
-use super::store::open;
 
 use super::{CommandError, ConfigFile, Exit};
 use crate::payment::State;
