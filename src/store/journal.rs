@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::error::StoreError;
-use super::event::Received;
+use super::id::PaymentId;
+use super::inbox::Received;
 use super::names::AccountNames;
-use super::operate::Cursor;
+use super::page::Cursor;
 use super::payment::{
     Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Freeze, JournalError,
     Leave, NewPayment, Notice, Noticed, PaymentDetail, PaymentView, Recovered, Spending, Unsent,
 };
-use super::payment_id::PaymentId;
 use super::payments::{PaymentCounts, PaymentFilter, PaymentListing};
 use super::standing::{OpenAt, Standing};
 use crate::payment::Rules;

@@ -9,18 +9,15 @@
 //! *store time*, which the store owns: callers give durations, and read it by [`Store::time_ms`] where a moment is meant.
 
 mod error;
-mod event;
-mod event_id;
+mod id;
 mod inbox;
 mod journal;
 mod names;
-mod operate;
+mod page;
 mod payment;
-mod payment_id;
 mod payments;
 mod sqlite;
 mod standing;
-mod ulid;
 mod url;
 
 #[cfg(test)]
@@ -33,23 +30,20 @@ use async_trait::async_trait;
 use crate::clock::Clock;
 
 pub use error::{Reason, StoreError};
-pub use event::{
-    Attempt, Claimed, EventState, Intake, Lease, NewEvent, Received, Settled, Settlement,
+pub use id::{EventId, PaymentId, UnknownId};
+pub use inbox::{
+    AccountCounts, Attempt, AttemptRecord, Claimed, EventDetail, EventRow, EventState, Filter,
+    Inbox, Intake, Lease, Listing, NewEvent, Received, Retention, Selection, Settled, Settlement,
+    Swept, Tally,
 };
-pub use event_id::{EventId, UnknownEventId};
-pub use inbox::Inbox;
 pub use journal::Journal;
 pub use names::{AccountNames, RunningSidecar};
-pub use operate::{
-    AccountCounts, AttemptRecord, Cursor, EventDetail, EventRow, Filter, Listing, Retention,
-    Selection, Swept, Tally,
-};
+pub use page::Cursor;
 pub use payment::{
     ANSWER_BYTES_MAX, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Freeze,
     HistoryEntry, JournalError, Leave, NewPayment, Notice, Noticed, PaymentDetail, PaymentRow,
     PaymentView, Recovered, Spending, StoredAnswer, Unsent,
 };
-pub use payment_id::{PaymentId, UnknownPaymentId};
 pub use payments::{PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing};
 pub use sqlite::{Activity, SqliteStore};
 pub use standing::{LeftBehind, OpenAt, Standing};

@@ -3,9 +3,8 @@
 use bytes::Bytes;
 
 use super::error::StoreError;
-use super::event::NewEvent;
-use super::event_id::EventId;
-use super::payment_id::PaymentId;
+use super::id::{EventId, PaymentId};
+use super::inbox::NewEvent;
 use crate::payment::{Final, Fingerprint, Forbidden, Payment, Place, Ruling, State};
 use crate::provider::{CodeMeaning, EventStatus, Flag};
 

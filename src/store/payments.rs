@@ -1,6 +1,6 @@
 //! What operators and metrics see of the journal.
 
-use super::operate::Cursor;
+use super::page::Cursor;
 use super::payment::PaymentRow;
 
 /// How long a settled payment is kept at least: a caller may repeat its call under the same reference for this long.

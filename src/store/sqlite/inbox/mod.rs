@@ -16,6 +16,7 @@ use aws_lc_rs::digest;
 use tokio::sync::watch;
 
 use super::SqliteStore;
+use crate::store::page::PAGE_MAX;
 use crate::store::{
     AccountCounts, Claimed, Cursor, EventDetail, EventId, Filter, Inbox, Lease, Listing, NewEvent,
     Received, Retention, Selection, Settled, Settlement, StoreError, Swept, Tally,
@@ -23,9 +24,6 @@ use crate::store::{
 
 /// Events handed out by one claim at most, so that one account does not fill a transaction.
 const CLAIM_MAX: usize = 256;
-
-/// Events on one page at most.
-const PAGE_MAX: usize = 1_000;
 
 #[async_trait]
 impl Inbox for SqliteStore {

@@ -32,6 +32,7 @@ use super::SqliteStore;
 use super::job::Work;
 use super::names;
 use crate::payment::Rules;
+use crate::store::page::PAGE_MAX;
 use crate::store::{
     AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Cursor,
     Freeze, Journal, JournalError, Leave, NewPayment, Notice, Noticed, OpenAt,
@@ -41,9 +42,6 @@ use crate::store::{
 
 /// Payments handed out by one claim at most.
 const CLAIM_MAX: usize = 256;
-
-/// Payments on one page at most.
-const PAGE_MAX: usize = 1_000;
 
 #[async_trait]
 impl Journal for SqliteStore {

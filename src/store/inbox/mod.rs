@@ -1,13 +1,21 @@
 //! The inbox: what a store must be able to do with events. Receiving, delivering, operating, tidying up.
 
+mod query;
+mod types;
+
 use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::error::StoreError;
-use super::event::{Claimed, Lease, NewEvent, Received, Settled, Settlement};
-use super::event_id::EventId;
-use super::operate::{
-    AccountCounts, Cursor, EventDetail, Filter, Listing, Retention, Selection, Swept, Tally,
+use super::id::EventId;
+use super::page::Cursor;
+
+pub use query::{
+    AccountCounts, AttemptRecord, EventDetail, EventRow, Filter, Listing, Retention, Selection,
+    Swept, Tally,
+};
+pub use types::{
+    Attempt, Claimed, EventState, Intake, Lease, NewEvent, Received, Settled, Settlement,
 };
 
 /// Notifications in, deliveries out.

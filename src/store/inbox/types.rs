@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::event_id::EventId;
+use crate::store::EventId;
 
 /// A verified notification and the event made from it, ready to be stored.
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ impl EventState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     pub id: EventId,
-    pub(super) token: i64,
+    pub(in crate::store) token: i64,
 }
 
 /// An event handed out for delivery.

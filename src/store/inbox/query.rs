@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::event::{Attempt, EventState};
-use super::event_id::EventId;
+use super::types::{Attempt, EventState};
+use crate::store::{Cursor, EventId};
 
 /// Which events: all conditions that are set must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,10 +17,6 @@ pub struct Filter {
     /// Received before.
     pub until_ms: Option<i64>,
 }
-
-/// Where the next page begins; made by [`Listing::next`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor(pub i64);
 
 /// A page of events, newest first.
 #[derive(Clone, Debug)]

@@ -1,0 +1,8 @@
+//! Pages of a listing: newest first, each with where the next one begins.
+
+/// Rows on one page at most.
+pub(super) const PAGE_MAX: usize = 1_000;
+
+/// Where the next page begins; made by a listing, good for the same listing only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(pub i64);
