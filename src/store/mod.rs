@@ -12,12 +12,8 @@ mod error;
 mod id;
 mod inbox;
 mod journal;
-mod names;
 mod page;
-mod payment;
-mod payments;
 mod sqlite;
-mod standing;
 mod url;
 
 #[cfg(test)]
@@ -36,17 +32,15 @@ pub use inbox::{
     Inbox, Intake, Lease, Listing, NewEvent, Received, Retention, Selection, Settled, Settlement,
     Swept, Tally,
 };
-pub use journal::Journal;
-pub use names::{AccountNames, RunningSidecar};
-pub use page::Cursor;
-pub use payment::{
-    ANSWER_BYTES_MAX, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Freeze,
-    HistoryEntry, JournalError, Leave, NewPayment, Notice, Noticed, PaymentDetail, PaymentRow,
-    PaymentView, Recovered, Spending, StoredAnswer, Unsent,
+pub use journal::{
+    ANSWER_BYTES_MAX, AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose,
+    Conclusion, Freeze, HistoryEntry, Journal, JournalError, Leave, LeftBehind, NewPayment, Notice,
+    Noticed, OpenAt, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail, PaymentFilter,
+    PaymentListing, PaymentRow, PaymentView, Recovered, RunningSidecar, Spending, Standing,
+    StoredAnswer, Unsent,
 };
-pub use payments::{PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing};
+pub use page::Cursor;
 pub use sqlite::{Activity, SqliteStore};
-pub use standing::{LeftBehind, OpenAt, Standing};
 pub use url::StoreUrl;
 
 /// Everything durable. One value per process, shared as `Arc<dyn Store>`.

@@ -1,7 +1,7 @@
 //! What operators and metrics see of the journal.
 
-use super::page::Cursor;
-use super::payment::PaymentRow;
+use super::PaymentRow;
+use crate::store::Cursor;
 
 /// How long a settled payment is kept at least: a caller may repeat its call under the same reference for this long.
 pub const PAYMENTS_KEPT_MIN_MS: i64 = 7 * 24 * 60 * 60 * 1000;

@@ -1,22 +1,26 @@
 //! The journal: what a store must be able to do with money-moving calls. Making them, resolving them, looking at them.
 
+mod names;
+mod payment;
+mod payments;
+mod standing;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::error::StoreError;
-use super::id::PaymentId;
-use super::inbox::Received;
-use super::names::AccountNames;
-use super::page::Cursor;
-use super::payment::{
-    Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Freeze, JournalError,
-    Leave, NewPayment, Notice, Noticed, PaymentDetail, PaymentView, Recovered, Spending, Unsent,
-};
-use super::payments::{PaymentCounts, PaymentFilter, PaymentListing};
-use super::standing::{OpenAt, Standing};
+use super::{Cursor, PaymentId, Received, StoreError};
 use crate::payment::Rules;
+
+pub use names::{AccountNames, RunningSidecar};
+pub use payment::{
+    ANSWER_BYTES_MAX, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Freeze,
+    HistoryEntry, JournalError, Leave, NewPayment, Notice, Noticed, PaymentDetail, PaymentRow,
+    PaymentView, Recovered, Spending, StoredAnswer, Unsent,
+};
+pub use payments::{PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing};
+pub use standing::{LeftBehind, OpenAt, Standing};
 
 /// Money-moving calls: written down before they leave, settled when it is known what became of them.
 ///

@@ -2,11 +2,9 @@
 
 use bytes::Bytes;
 
-use super::error::StoreError;
-use super::id::{EventId, PaymentId};
-use super::inbox::NewEvent;
 use crate::payment::{Final, Fingerprint, Forbidden, Payment, Place, Ruling, State};
 use crate::provider::{CodeMeaning, EventStatus, Flag};
+use crate::store::{EventId, NewEvent, PaymentId, StoreError};
 
 /// A call that is about to be made for the first time.
 #[derive(Clone, Debug)]
