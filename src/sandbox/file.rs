@@ -11,9 +11,11 @@ use std::time::Duration;
 use jiff::tz::Offset;
 use serde::Deserialize;
 
-use super::config::{App, LISTEN_DEFAULT, Sandbox, demo_next_provider_key, demo_provider_key};
-use super::keys::{MerchantKey, ProviderKey};
-use super::notify::{NotifySettings, check_url};
+use super::engine::keys::{MerchantKey, ProviderKey};
+use super::engine::notify::{NotifySettings, check_url};
+use super::engine::setup::{
+    App, LISTEN_DEFAULT, Sandbox, demo_next_provider_key, demo_provider_key,
+};
 use crate::mistake::Mistake;
 use crate::provider::{OperationOverride, Provider, builtin_names};
 use crate::secret::Secret;

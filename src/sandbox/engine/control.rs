@@ -1,0 +1,114 @@
+//! The sandbox's own pages below `/_sandbox`: what happened, what came in and what went out, which faults
+//! are in force.
+//!
+//! Not part of the provider's API, so answers here are plain JSON and problems.
+
+use http::StatusCode;
+use http::header::ALLOW;
+use serde_json::{Value, json};
+
+use super::shared::{Shared, locked};
+use crate::sandbox::bluepay::answers::{self, problem};
+use crate::wire::Reply;
+
+/// The pages there are, for whoever asks for another one.
+const PAGES: &str = "`/_sandbox`, `/_sandbox/transactions`, `/_sandbox/requests`, `/_sandbox/notifications`, \
+    `/_sandbox/payout_notify_url`, `/_sandbox/faults`, `/_sandbox/reset`";
+
+/// The part of `path` behind `/_sandbox`, when it is one of the sandbox's own.
+pub fn page(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/_sandbox")?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))
+}
+
+/// Answers a request for `page`.
+pub fn answer(shared: &Shared, method: &str, page: &str, body: &[u8]) -> Reply {
+    match (page, method) {
+        ("", "GET") => ok(about(shared)),
+        ("transactions", "GET") => ok(json!(shared.transactions())),
+        ("requests", "GET") => ok(json!(locked(&shared.requests).list())),
+        ("notifications", "GET") => ok(json!(shared.notifications())),
+        ("notifications", "POST") => notify(shared, body),
+        ("payout_notify_url", "POST") => set_payout_notify_url(shared, body),
+        ("faults", "GET") => ok(faults(shared)),
+        ("faults", "POST") => add_faults(shared, body),
+        ("faults", "DELETE") => {
+            locked(&shared.faults).clear();
+            answers::bare(StatusCode::NO_CONTENT)
+        }
+        ("reset", "POST") => {
+            shared.reset();
+            answers::bare(StatusCode::NO_CONTENT)
+        }
+        ("" | "transactions" | "requests", _) => wrong_method("GET"),
+        ("faults", _) => wrong_method("GET, POST, DELETE"),
+        ("notifications", _) => wrong_method("GET, POST"),
+        ("reset" | "payout_notify_url", _) => wrong_method("POST"),
+        _ => problem(StatusCode::NOT_FOUND, &format!("no such page; there are {PAGES}")),
+    }
+}
+
+fn about(shared: &Shared) -> Value {
+    let operations: Vec<Value> = shared
+        .provider
+        .operations
+        .iter()
+        .map(|operation| {
+            json!({"name": operation.name, "path": operation.path, "confirmed": operation.confirmed})
+        })
+        .collect();
+    json!({
+        "provider": shared.provider.name,
+        "app_ids": shared.merchants.keys().collect::<Vec<_>>(),
+        "provider_public_key": shared.notifications.public_key(),
+        "provider_public_keys": shared.notifications.public_keys(),
+        "seed": shared.seed,
+        "timezone": shared.zone.to_string(),
+        "timestamp_window_ms": shared.timestamp_window_ms,
+        "settle_after_ms": shared.settle_after_ms,
+        "operations": operations,
+    })
+}
+
+fn faults(shared: &Shared) -> Value {
+    json!({"seed": shared.seed, "rules": locked(&shared.faults).list()})
+}
+
+fn add_faults(shared: &Shared, body: &[u8]) -> Reply {
+    match read(body).and_then(|rules| shared.add_faults(&rules)) {
+        Ok(()) => answers::json(StatusCode::CREATED, faults(shared).to_string()),
+        Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
+    }
+}
+
+fn notify(shared: &Shared, body: &[u8]) -> Reply {
+    match read(body).and_then(|wish| shared.notify(&wish)) {
+        Ok(notification) => answers::json(StatusCode::CREATED, json!(notification).to_string()),
+        Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
+    }
+}
+
+fn set_payout_notify_url(shared: &Shared, body: &[u8]) -> Reply {
+    let set =
+        read(body).and_then(|given| match (given["app_id"].as_str(), given["url"].as_str()) {
+            (Some(app_id), Some(url)) => shared.set_payout_notify_url(app_id, url),
+            _ => Err("the strings `app_id` and `url` are required".into()),
+        });
+    match set {
+        Ok(()) => answers::bare(StatusCode::NO_CONTENT),
+        Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
+    }
+}
+
+fn read(body: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(body).map_err(|_| "the body is not JSON".to_string())
+}
+
+fn ok(body: Value) -> Reply {
+    answers::json(StatusCode::OK, body.to_string())
+}
+
+fn wrong_method(allowed: &str) -> Reply {
+    problem(StatusCode::METHOD_NOT_ALLOWED, &format!("this page takes {allowed}"))
+        .with_header(ALLOW, allowed)
+}

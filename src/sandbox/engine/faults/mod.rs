@@ -1,0 +1,269 @@
+//! Faults on demand: which rules are in force, and which of them hits a request or a notification.
+//!
+//! At most one rule hits: the first that matches. What a fault does on the wire stands in `request.rs`; how
+//! a rule is written in `rule.rs`.
+
+pub mod notification;
+pub mod request;
+pub mod rule;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use notification::NotificationFault;
+use rule::Rule;
+
+use super::random::Random;
+
+/// The most rules in force at once; used-up ones make room first.
+pub const RULES_MAX: usize = 100;
+
+/// What a rule does to what it hits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Request(Fault),
+    Notification(NotificationFault),
+}
+
+/// One way to misbehave towards a request, with everything it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Does the work, then answers after `delay`.
+    LateAnswer { delay: Duration },
+    /// Resets the connection when the head has been read; the body is never read.
+    ResetBeforeReading,
+    /// Does the work, then resets the connection.
+    ResetAfterCommit,
+    /// Does the work, then ends the connection in an orderly way without an answer.
+    CloseAfterCommit,
+    /// Does the work (or not) and keeps silent; after `max` the connection is closed.
+    Stall { max: Duration, commit: bool },
+    /// An HTTP error status, with or without a body.
+    Status { status: u16, body: Option<String>, commit: bool },
+    /// HTTP 200 with an answer code of our choice.
+    ErrorCode { code: i64, message: String, commit: bool },
+    /// HTTP 200 with a body that is not the provider's envelope.
+    Garbage { body: String, commit: bool },
+    /// Announces more bytes than it sends, then closes.
+    Truncated { commit: bool },
+    /// Does the work, then answers byte by byte, with a pause of `interval` before each.
+    SlowDrip { interval: Duration },
+    /// 429 with `Retry-After`; nothing is done.
+    Throttled { retry_after_s: u64, body: String },
+    /// HTTP 200 with a body of `bytes` bytes.
+    Oversized { bytes: usize, commit: bool },
+    /// Bytes that are not HTTP, then closes.
+    NotHttp { body: String, commit: bool },
+}
+
+impl Fault {
+    /// Whether the request's body is read at all.
+    pub fn reads_body(&self) -> bool {
+        !matches!(self, Self::ResetBeforeReading)
+    }
+
+    /// Whether the request is carried out, whatever the caller gets to see.
+    pub fn commits(&self) -> bool {
+        match self {
+            Self::LateAnswer { .. }
+            | Self::ResetAfterCommit
+            | Self::CloseAfterCommit
+            | Self::SlowDrip { .. } => true,
+            Self::ResetBeforeReading | Self::Throttled { .. } => false,
+            Self::Stall { commit, .. }
+            | Self::Status { commit, .. }
+            | Self::ErrorCode { commit, .. }
+            | Self::Garbage { commit, .. }
+            | Self::Truncated { commit }
+            | Self::Oversized { commit, .. }
+            | Self::NotHttp { commit, .. } => *commit,
+        }
+    }
+}
+
+/// The rules in force.
+pub struct Faults {
+    rules: Vec<Active>,
+    /// Two sequences, so that what happens to requests does not depend on when notifications are due.
+    request_random: Random,
+    notification_random: Random,
+    seed: u64,
+}
+
+struct Active {
+    rule: Rule,
+    hits: u64,
+}
+
+/// A fault that hit, with the name of its kind.
+#[derive(Clone, Debug)]
+pub struct Hit<F = Fault> {
+    pub kind: &'static str,
+    pub fault: F,
+}
+
+impl Faults {
+    pub fn new(seed: u64) -> Self {
+        let (request_random, notification_random) = (Random::seeded(seed), Random::seeded(!seed));
+        Self { rules: Vec::new(), request_random, notification_random, seed }
+    }
+
+    /// Puts `rules` in force, all or none of them.
+    pub fn add(&mut self, rules: Vec<Rule>) -> Result<(), String> {
+        self.rules.retain(|active| !active.used_up());
+        if self.rules.len() + rules.len() > RULES_MAX {
+            return Err(format!("at most {RULES_MAX} rules may be in force at once"));
+        }
+        self.rules.extend(rules.into_iter().map(|rule| Active { rule, hits: 0 }));
+        Ok(())
+    }
+
+    /// Takes every rule out of force and starts the random sequence again.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.seed);
+    }
+
+    /// The fault for a request to `operation`, if a rule hits it.
+    pub fn choose(&mut self, operation: &str) -> Option<Hit> {
+        choose(&mut self.rules, &mut self.request_random, operation, |effect| match effect {
+            Effect::Request(fault) => Some(fault),
+            Effect::Notification(_) => None,
+        })
+    }
+
+    /// The fault for a notification about a transaction that `operation` made, if a rule hits it.
+    pub fn choose_for_notification(&mut self, operation: &str) -> Option<Hit<NotificationFault>> {
+        choose(&mut self.rules, &mut self.notification_random, operation, |effect| match effect {
+            Effect::Notification(fault) => Some(fault),
+            Effect::Request(_) => None,
+        })
+    }
+
+    /// Every rule as it was given, with `hits` and, for counted ones, `left`.
+    pub fn list(&self) -> Vec<Value> {
+        self.rules
+            .iter()
+            .map(|active| {
+                let mut row = active.rule.text.clone();
+                row.insert("hits".into(), active.hits.into());
+                row.insert(
+                    "left".into(),
+                    active
+                        .rule
+                        .count
+                        .map_or(Value::Null, |count| json!(count.saturating_sub(active.hits))),
+                );
+                Value::Object(row)
+            })
+            .collect()
+    }
+}
+
+fn choose<F: Clone>(
+    rules: &mut [Active],
+    random: &mut Random,
+    operation: &str,
+    concerned: fn(&Effect) -> Option<&F>,
+) -> Option<Hit<F>> {
+    rules.iter_mut().find_map(|active| {
+        let fault = concerned(&active.rule.effect).cloned()?;
+        if !active.is_hit(operation, random) {
+            return None;
+        }
+        active.hits += 1;
+        Some(Hit { kind: active.rule.kind, fault })
+    })
+}
+
+impl Active {
+    fn used_up(&self) -> bool {
+        self.rule.count.is_some_and(|count| self.hits >= count)
+    }
+
+    fn is_hit(&self, operation: &str, random: &mut Random) -> bool {
+        let concerned = self.rule.operation.as_deref().is_none_or(|wanted| wanted == operation);
+        concerned
+            && !self.used_up()
+            && self.rule.probability.is_none_or(|probability| random.happens(probability))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::rule::parse;
+    use super::*;
+
+    fn faults(rules: Value) -> Faults {
+        let mut faults = Faults::new(42);
+        faults
+            .add(parse(&rules, &["payout_create", "balance"]).expect("valid rules"))
+            .expect("room");
+        faults
+    }
+
+    fn kinds(faults: &mut Faults, operation: &str, requests: usize) -> Vec<Option<&'static str>> {
+        (0..requests).map(|_| faults.choose(operation).map(|hit| hit.kind)).collect()
+    }
+
+    #[test]
+    fn a_rule_hits_as_often_as_its_count_says() {
+        let mut faults = faults(json!({"kind": "garbage", "count": 2}));
+        assert_eq!(kinds(&mut faults, "balance", 3), [Some("garbage"), Some("garbage"), None]);
+        assert_eq!(faults.list()[0]["hits"], 2);
+        assert_eq!(faults.list()[0]["left"], 0);
+    }
+
+    #[test]
+    fn a_rule_without_count_and_probability_hits_once() {
+        let mut faults = faults(json!({"kind": "stall"}));
+        assert_eq!(kinds(&mut faults, "balance", 2), [Some("stall"), None]);
+    }
+
+    #[test]
+    fn a_rule_for_one_operation_leaves_the_others_alone() {
+        let mut faults = faults(json!({"kind": "stall", "operation": "payout_create"}));
+        assert_eq!(kinds(&mut faults, "balance", 1), [None]);
+        assert_eq!(kinds(&mut faults, "payout_create", 1), [Some("stall")]);
+    }
+
+    #[test]
+    fn rules_for_notifications_and_for_requests_do_not_meet() {
+        let mut faults = faults(json!([{"kind": "key_roll"}, {"kind": "stall"}]));
+        assert_eq!(kinds(&mut faults, "balance", 2), [Some("stall"), None]);
+        let hit = faults.choose_for_notification("payout_create");
+        assert_eq!(hit.map(|hit| hit.kind), Some("key_roll"));
+        assert!(faults.choose_for_notification("payout_create").is_none());
+    }
+
+    #[test]
+    fn rules_are_tried_in_their_order_and_one_hits() {
+        let mut faults = faults(json!([{"kind": "stall"}, {"kind": "garbage"}]));
+        assert_eq!(kinds(&mut faults, "balance", 3), [Some("stall"), Some("garbage"), None]);
+    }
+
+    #[test]
+    fn a_random_run_repeats_with_its_seed_and_after_clearing() {
+        let rule = json!({"kind": "garbage", "probability": 0.3});
+        let mut first = faults(rule.clone());
+        let run = kinds(&mut first, "balance", 100);
+        assert_eq!(kinds(&mut faults(rule.clone()), "balance", 100), run);
+        first.clear();
+        assert!(first.list().is_empty(), "clearing takes every rule out of force");
+        first.add(parse(&rule, &["balance"]).expect("valid")).expect("room");
+        assert_eq!(kinds(&mut first, "balance", 100), run);
+    }
+
+    #[test]
+    fn rules_do_not_pile_up_without_bound() {
+        let mut faults = Faults::new(0);
+        let many = Value::Array(vec![json!({"kind": "stall"}); RULES_MAX]);
+        faults.add(parse(&many, &[]).expect("valid")).expect("just fits");
+        let one = || parse(&json!({"kind": "stall"}), &[]).expect("valid");
+        assert!(faults.add(one()).is_err(), "the limit should hold");
+        assert!(faults.choose("balance").is_some());
+        assert!(faults.add(one()).is_ok(), "a used-up rule should make room");
+    }
+}

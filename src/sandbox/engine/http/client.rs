@@ -1,0 +1,174 @@
+//! A very small HTTP/1.1 client: one POST over a connection of its own, one bounded answer.
+//!
+//! The sandbox's own, like its server side, so that what the sidecar's receiving side gets was not written by the
+//! sidecar's code. No TLS, no redirects, no reuse.
+
+use std::time::Duration;
+
+use httparse::Status;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::target::Target;
+
+/// The largest answer that is read, in bytes, head included; an acknowledgement is a few dozen.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// The most header fields in an answer.
+const HEADERS_MAX: usize = 64;
+
+/// What a receiver answered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answered {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+impl Answered {
+    /// Whether this is the documented acknowledgement: HTTP 200 and the code of success.
+    pub fn acknowledges(&self) -> bool {
+        let body: Option<serde_json::Value> = serde_json::from_slice(&self.body).ok();
+        self.status == 200 && body.is_some_and(|body| body["code"] == 10000)
+    }
+}
+
+/// Posts `body` to `target`.
+pub async fn post(target: &Target, body: &str, within: Duration) -> Result<Answered, String> {
+    match timeout(within, exchange(target, body)).await {
+        Ok(answered) => answered,
+        Err(_) => Err(format!("no whole answer within {} ms", within.as_millis())),
+    }
+}
+
+async fn exchange(target: &Target, body: &str) -> Result<Answered, String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let mut stream = TcpStream::connect(target.address).await.map_err(failed)?;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        target.path,
+        target.authority,
+        body.len()
+    );
+    // A receiver may answer and close before it has read everything: its answer counts, whatever became of the rest.
+    let _ = stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).await;
+    let mut bytes = Vec::new();
+    loop {
+        let ended = stream.read_buf(&mut bytes).await.map_err(failed)? == 0;
+        if let Some(answered) = parse(&bytes, ended)? {
+            return Ok(answered);
+        }
+        if ended {
+            return Err("the connection ended before a whole answer".into());
+        }
+        if bytes.len() > ANSWER_BYTES_MAX {
+            return Err(format!("the answer is longer than {ANSWER_BYTES_MAX} bytes"));
+        }
+    }
+}
+
+/// The answer in `bytes`, or `None` while it is not whole. `ended` says that no more bytes will come.
+fn parse(mut bytes: &[u8], ended: bool) -> Result<Option<Answered>, String> {
+    loop {
+        let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut head = httparse::Response::new(&mut fields);
+        let parsed = head.parse(bytes).map_err(|_| "the answer is not HTTP".to_string())?;
+        let Status::Complete(used) = parsed else { return Ok(None) };
+        let (status, rest) = (head.code.unwrap_or_default(), &bytes[used..]);
+        if (100..200).contains(&status) {
+            bytes = rest;
+            continue;
+        }
+        let field = |name: &str| {
+            let found = head.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
+            found.map(|field| String::from_utf8_lossy(field.value).trim().to_string())
+        };
+        let body = match (field("transfer-encoding"), field("content-length")) {
+            (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => unchunked(rest)?,
+            (Some(_), _) => return Err("the answer has an unknown transfer coding".into()),
+            (None, Some(length)) => {
+                let length = length.parse::<usize>();
+                let length = length.map_err(|_| "the answer's length is not a number")?;
+                rest.get(..length).map(<[u8]>::to_vec)
+            }
+            (None, None) if status == 204 => Some(Vec::new()),
+            (None, None) => ended.then(|| rest.to_vec()),
+        };
+        return Ok(body.map(|body| Answered { status, body }));
+    }
+}
+
+/// The body in a chunked coding, or `None` while it is not whole. Trailers are not looked at.
+fn unchunked(mut bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    let mut body = Vec::new();
+    loop {
+        let parsed = httparse::parse_chunk_size(bytes);
+        let Status::Complete((used, size)) =
+            parsed.map_err(|_| "a chunk's size is not a number")?
+        else {
+            return Ok(None);
+        };
+        if size == 0 {
+            return Ok(Some(body));
+        }
+        let size = usize::try_from(size).ok().filter(|&size| size <= ANSWER_BYTES_MAX);
+        let size = size.ok_or("a chunk is too large")?;
+        let Some(chunk) = bytes.get(used..used + size) else { return Ok(None) };
+        body.extend_from_slice(chunk);
+        // The line end behind a chunk.
+        let Some(rest) = bytes.get(used + size + 2..) else { return Ok(None) };
+        bytes = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACK: &str = r#"{"code":10000,"message":"Success"}"#;
+
+    fn answer(text: &str, ended: bool) -> Option<Answered> {
+        parse(text.as_bytes(), ended).expect("an HTTP answer")
+    }
+
+    #[test]
+    fn only_200_with_the_code_of_success_acknowledges() {
+        let answered = |status, body: &str| Answered { status, body: body.into() };
+        assert!(answered(200, ACK).acknowledges());
+        assert!(!answered(500, ACK).acknowledges());
+        assert!(!answered(202, ACK).acknowledges());
+        for body in ["", "ok", "{}", "[10000]", r#"{"code":"10000"}"#, r#"{"code":21000}"#] {
+            assert!(!answered(200, body).acknowledges(), "`{body}` is no acknowledgement");
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_answer_is_an_error() {
+        for text in [
+            "SSH-2.0-hello\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n",
+        ] {
+            assert!(parse(text.as_bytes(), true).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_read_when_it_is_whole() {
+        let whole = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{ACK}", ACK.len());
+        for length in 0..whole.len() {
+            assert_eq!(answer(&whole[..length], false), None, "{length} bytes are not the answer");
+        }
+        assert!(answer(&whole, false).expect("whole").acknowledges());
+        let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n1;x\r\nd\r\n0\r\n\r\n";
+        assert_eq!(answer(chunked, false).expect("whole").body, b"abcd");
+        let to_the_end = format!("HTTP/1.0 200 OK\r\n\r\n{ACK}");
+        assert_eq!(answer(&to_the_end, false), None);
+        assert!(answer(&to_the_end, true).expect("whole").acknowledges());
+        let continued = format!("HTTP/1.1 100 Continue\r\n\r\n{whole}");
+        assert!(answer(&continued, false).expect("whole").acknowledges());
+    }
+}
