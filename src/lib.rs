@@ -1,7 +1,7 @@
 //! Countersign: a payment sidecar. Plain JSON in, signed provider calls out, honest outcomes back.
 //!
 //! The folder list is the architecture: see `docs/ARCHITECTURE.md`. Imports point down only:
-//! `cli app` → `edge outbound inbound delivery admin sandbox` → `audit limits problem logging reload trace` → `config store` →
+//! `cli app` → `edge outbound inbound delivery admin sandbox` → `openapi` → `audit limits problem logging reload trace` → `config store` →
 //! `payment` → `provider` → `sign` → `json wire outcome secret clock metrics mistake`.
 
 // Lengths of time come from others too, and `+` on them panics when it overflows: `clock::later`, `saturating_add`. Sums of
@@ -22,6 +22,7 @@ pub mod limits;
 pub mod logging;
 pub mod metrics;
 pub mod mistake;
+pub mod openapi;
 pub mod outbound;
 pub mod outcome;
 pub mod payment;

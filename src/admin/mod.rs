@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::clock::Clock;
 use crate::config::{Live, started_with};
 use crate::metrics::Metrics;
+use crate::openapi;
 use crate::problem::{Code, Problem};
 use crate::reload::Reloader;
 use crate::wire::{Handler, Refusal, Reply, Request, RequestId};
@@ -165,6 +166,7 @@ impl Admin {
                 names.join(", ")
             )));
         };
-        Ok(Reply::new(StatusCode::OK, JSON, account.provider.openapi(&account.name).to_string()))
+        let document = openapi::document(&account.provider, &account.name);
+        Ok(Reply::new(StatusCode::OK, JSON, document.to_string()))
     }
 }

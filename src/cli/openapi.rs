@@ -4,6 +4,7 @@ use super::account::account;
 use super::input::provider;
 use super::output::{print_json, stdout};
 use super::{CommandError, ConfigFile, Exit};
+use crate::openapi;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -22,10 +23,10 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let document = match &args.provider {
-        Some(name) => provider(name)?.openapi("{account}"),
+        Some(name) => openapi::document(&provider(name)?, "{account}"),
         None => {
             let account = account(&args.file, args.account.as_deref())?;
-            account.provider.openapi(&account.name)
+            openapi::document(&account.provider, &account.name)
         }
     };
     print_json(&document, &mut stdout())?;

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::checks::{self, Mistakes};
 use super::codes::{self, AnswerShape, CodeTable, ProviderAnswer};
 use super::event::{Acknowledgement, EventTable};
 use super::file::ProfileFile;
 use super::operation::{Operation, OperationOverride};
-use super::{openapi, overrides};
+use super::overrides;
 use crate::mistake::Mistake;
 use crate::sign::{RequestRecipe, VerifyRecipe};
 
@@ -100,11 +98,6 @@ impl Provider {
     /// What the provider is answered once its notification is stored.
     pub fn acknowledge(&self) -> &Acknowledgement {
         &self.acknowledgement
-    }
-
-    /// OpenAPI 3.1 document of the plain API that `account` offers.
-    pub fn openapi(&self, account: &str) -> Value {
-        openapi::document(self, account)
     }
 }
 

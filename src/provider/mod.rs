@@ -10,7 +10,6 @@ mod event;
 mod file;
 mod lookup;
 mod members;
-mod openapi;
 mod operation;
 mod overrides;
 mod refusal;
@@ -24,7 +23,6 @@ pub use event::{
     TimeFormat, UNRECOGNISED, Unparsable, WithoutName,
 };
 pub use lookup::LookedUp;
-pub use openapi::PROBLEMS;
 pub use operation::{
     Fill, FillContext, Kind, Member, MemberType, Operation, OperationOverride, ParameterError,
     Pattern, RequiredWhen, Resolution,

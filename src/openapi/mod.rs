@@ -2,52 +2,14 @@
 //!
 //! It describes what Countersign takes and answers, not what travels to the provider.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::compile::Provider;
-use super::operation::{Kind, Operation};
+use crate::problem::Code;
+use crate::provider::{Kind, Operation, Provider};
 
-/// The problems an application may meet: code, HTTP status, and what it means.
-pub const PROBLEMS: &[(&str, u16, &str)] = &[
-    (
-        "malformed-json",
-        400,
-        "The body is not one JSON object, has a member twice or nests too deep.",
-    ),
-    ("unauthorized", 401, "The app token is missing or wrong."),
-    ("not-found", 404, "No such account or operation."),
-    ("method-not-allowed", 405, "Only POST is understood."),
-    (
-        "in-progress",
-        409,
-        "A call with the same reference is still under way, or its outcome is unknown.",
-    ),
-    ("body-too-large", 413, "The body is over the limit."),
-    ("unsupported-media-type", 415, "The body is not `application/json`."),
-    (
-        "invalid-parameters",
-        422,
-        "The parameters break the operation's schema; `errors` lists where.",
-    ),
-    ("rejected", 422, "The provider refused (answer mode `unwrapped`)."),
-    ("reference-reused", 422, "The same reference came with other parameters."),
-    ("rate-limited", 429, "Too many calls."),
-    ("provider-unreachable", 502, "Nothing was sent."),
-    (
-        "provider-error",
-        502,
-        "The answer was not understandable, on an operation that is safe to repeat.",
-    ),
-    ("overloaded", 503, "Too many calls in flight."),
-    ("circuit-open", 503, "The provider fails too often at the moment."),
-    ("key-unavailable", 503, "There is no usable signing key."),
-    ("store-unavailable", 503, "The journal could not be written; nothing was sent."),
-    ("frozen", 503, "An operator froze what moves money on this account."),
-    ("shutting-down", 503, "The sidecar is stopping."),
-    ("outcome-unknown", 504, "It may have happened; do not make it again under another reference."),
-];
-
-/// The document for `account`.
+/// OpenAPI 3.1 document of the plain API that `account` offers.
 pub fn document(provider: &Provider, account: &str) -> Value {
     let paths: Map<String, Value> = provider
         .operations
@@ -135,7 +97,7 @@ fn responses(operation: &Operation) -> Value {
             "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Answer" } } },
         }),
     );
-    for status in statuses() {
+    for status in documented().into_keys() {
         // Queries change nothing, so nothing of theirs can be under way.
         if status == 409 && operation.kind == Kind::Query {
             continue;
@@ -146,19 +108,24 @@ fn responses(operation: &Operation) -> Value {
     Value::Object(responses)
 }
 
-/// The statuses of [`PROBLEMS`], each once.
-fn statuses() -> Vec<u16> {
-    let mut statuses: Vec<u16> = PROBLEMS.iter().map(|(_, status, _)| *status).collect();
-    statuses.dedup();
-    statuses
+/// The problems an application may meet, by their HTTP status.
+fn documented() -> BTreeMap<u16, Vec<(Code, &'static str)>> {
+    let mut by_status: BTreeMap<u16, Vec<_>> = BTreeMap::new();
+    for code in Code::ALL {
+        if let Some(meaning) = code.meaning() {
+            by_status.entry(code.status().as_u16()).or_default().push((*code, meaning));
+        }
+    }
+    by_status
 }
 
 fn problem_responses() -> Map<String, Value> {
-    let response = |status: u16| {
-        let here = || PROBLEMS.iter().filter(move |(_, other, _)| *other == status);
-        let codes: Vec<&str> = here().map(|(code, _, _)| *code).collect();
-        let lines: Vec<String> =
-            here().map(|(code, _, meaning)| format!("`{code}`: {meaning}")).collect();
+    let response = |status: u16, problems: &[(Code, &str)]| {
+        let codes: Vec<&str> = problems.iter().map(|(code, _)| code.as_str()).collect();
+        let lines: Vec<String> = problems
+            .iter()
+            .map(|(code, meaning)| format!("`{}`: {meaning}", code.as_str()))
+            .collect();
         let mut headers = COMMON_HEADERS.to_vec();
         match status {
             429 => headers.extend(["Retry-After", "RateLimit", "RateLimit-Policy"]),
@@ -174,7 +141,10 @@ fn problem_responses() -> Map<String, Value> {
             } } },
         })
     };
-    statuses().into_iter().map(|status| (status.to_string(), response(status))).collect()
+    documented()
+        .into_iter()
+        .map(|(status, problems)| (status.to_string(), response(status, &problems)))
+        .collect()
 }
 
 const COMMON_HEADERS: [&str; 5] = [
@@ -267,7 +237,8 @@ fn answer(provider: &Provider) -> Value {
 }
 
 fn problem() -> Value {
-    let codes: Vec<&str> = PROBLEMS.iter().map(|(code, _, _)| *code).collect();
+    let codes: Vec<&str> =
+        documented().into_values().flatten().map(|(code, _)| code.as_str()).collect();
     json!({
         "title": "What Countersign itself refused or could not do (RFC 9457)",
         "type": "object",
@@ -308,7 +279,7 @@ mod tests {
 
     fn bluepay() -> (Provider, Value) {
         let provider = Provider::builtin("bluepay").expect("built in");
-        let document = provider.openapi("shop-th");
+        let document = document(&provider, "shop-th");
         (provider, document)
     }
 
