@@ -26,7 +26,7 @@ use crate::edge::{self, BindError, Bound, Inherited, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
 use crate::limits::{InFlight, Limiters};
 use crate::metrics::Metrics;
-use crate::outbound::{Outbound, Stopping, Unsettled, resolve};
+use crate::outbound::{Outbound, Stopping, Unsettled, resolver};
 use crate::reload::{Reloader, Stranding, announce, names_of, tell_separate};
 use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError, StoreUrl};
@@ -152,7 +152,7 @@ impl Sidecar {
             clock: clock.clone(),
             unsettled: Unsettled::default(),
             stopping: Stopping::default(),
-            stranded: resolve::Said::default(),
+            stranded: resolver::Said::default(),
         });
         let draining = Draining::default();
         let reloader = Reloader::new(
@@ -222,7 +222,7 @@ impl Sidecar {
         let in_flight = self.serving.in_flight.clone();
         let delivering = InBackground::new(in_flight.clone(), |stop| self.delivery.run(stop));
         let outbound = self.outbound.clone();
-        let resolving = InBackground::new(in_flight.clone(), |stop| resolve::run(outbound, stop));
+        let resolving = InBackground::new(in_flight.clone(), |stop| resolver::run(outbound, stop));
         let reloading = InBackground::new(in_flight, |stop| self.reloader.run(stop));
         server.add_service(self.app.service(self.outbound, self.serving.clone()));
         if let Some((notify, inbound)) = self.inbound {
@@ -253,7 +253,7 @@ impl Sidecar {
             edge::serve(admin, shutdown.clone(), drain_max),
             notify,
             self.delivery.run(shutdown.clone()),
-            resolve::run(self.outbound, shutdown.clone()),
+            resolver::run(self.outbound, shutdown.clone()),
             self.reloader.run(shutdown.clone()),
         );
         if let Err(error) = self.store.close().await {

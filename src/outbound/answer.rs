@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::attempts::Exchange;
-use super::classify::{Verdict, outcome};
-use super::journaled::{frozen, maybe_journalled};
+use super::call::attempt::Exchange;
+use super::call::classify::{Verdict, outcome};
+use super::payment::{frozen, maybe_journalled};
 use crate::config::{Account, AnswerMode};
 use crate::limits::RateRefused;
 use crate::outcome::Outcome;

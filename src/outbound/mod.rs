@@ -4,25 +4,14 @@
 //! providers: the edge brings whole requests, the profile says what an operation is.
 
 mod answer;
-mod asking;
-mod attempts;
 mod authorize;
-mod chase;
-mod classify;
-mod conclude;
-mod journaled;
-mod known;
-mod last_look;
-pub mod news;
+mod call;
 mod parameters;
-mod pauses;
+pub mod payment;
 mod record;
-pub mod resolve;
 mod route;
-mod stopping;
 #[cfg(test)]
 mod tests;
-mod unsettled;
 
 use std::sync::Arc;
 
@@ -39,9 +28,11 @@ use crate::sign::SignPool;
 use crate::store::{PaymentId, Store};
 use crate::wire::{APP_BODY_BYTES_MAX, Handler, Refusal, Reply, Request, Upstream};
 
+use call::attempt;
+pub use call::stopping::Stopping;
+pub use payment::owed::Unsettled;
+pub use payment::{event, resolver};
 use record::Record;
-pub use stopping::Stopping;
-pub use unsettled::Unsettled;
 
 /// What answers the applications.
 pub struct Outbound {
@@ -63,10 +54,10 @@ pub struct Outbound {
     pub clock: Clock,
     /// What never left although its caller could not be told so.
     pub unsettled: Unsettled,
-    /// Whether the process was told to stop; [`resolve::run`] begins it.
+    /// Whether the process was told to stop; [`resolver::run`] begins it.
     pub stopping: Stopping,
     /// Which stranded payments were logged.
-    pub stranded: resolve::Said,
+    pub stranded: resolver::Said,
 }
 
 #[async_trait]
@@ -124,15 +115,15 @@ impl Outbound {
         record.concerns(parameters::reference(operation, &parameters));
         parameters::check(account, operation, &parameters, record.reference.as_deref())?;
         let limits = self.limiters.of(account);
-        let call = attempts::PreparedCall { account, limits, operation, parameters: &parameters };
+        let call = attempt::PreparedCall { account, limits, operation, parameters: &parameters };
         let exchange = match operation.money_moving {
             true => {
                 let (id, reference) = (record.id().clone(), record.reference.as_deref());
-                let making = journaled::run(self, &call, reference, &id, &mut record.payment);
+                let making = payment::run(self, &call, reference, &id, &mut record.payment);
                 let made = audit::acting(actor, id.clone(), making).await;
                 made.map_err(|problem| problem.about(reference))?
             }
-            false => attempts::run(self, &call).await,
+            false => attempt::run(self, &call).await,
         };
         record.attempts = exchange.attempts;
         record.is_replay = exchange.is_replay;

@@ -1,7 +1,7 @@
 //! Calls that move money and the resolver behind them, in process: a scripted provider, and a real journal on disk.
 
+mod events;
 mod leaving;
-mod news;
 mod proofs;
 mod resends;
 mod stops;

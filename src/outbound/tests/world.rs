@@ -18,7 +18,7 @@ use crate::config::{Live, demo, load_text};
 use crate::json::parse_object;
 use crate::limits::{AccountLimits, InFlight, Limiters};
 use crate::metrics::Metrics;
-use crate::outbound::{Outbound, Stopping, Unsettled, resolve};
+use crate::outbound::{Outbound, Stopping, Unsettled, resolver};
 use crate::payment::Fingerprint;
 use crate::provider::EventStatus;
 use crate::sign::SignPool;
@@ -222,10 +222,10 @@ impl World {
             clock,
             unsettled: Unsettled::default(),
             stopping: Stopping::default(),
-            stranded: resolve::Said::default(),
+            stranded: resolver::Said::default(),
         });
         let (stop, stopped) = watch::channel(false);
-        let resolver = tokio::spawn(resolve::run(outbound.clone(), stopped));
+        let resolver = tokio::spawn(resolver::run(outbound.clone(), stopped));
         Self { outbound, providers, metrics, store, stop, resolver, folder }
     }
 

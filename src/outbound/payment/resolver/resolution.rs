@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::Outbound;
-use super::super::attempts::{PreparedCall, attempt};
-use super::super::chase::{Learned, question};
+use super::super::super::Outbound;
+use super::super::super::call::attempt::{PreparedCall, attempt};
+use super::super::super::call::backoff;
 use super::super::conclude::{Listener, conclude, millis, note_resolved, rules_of};
-use super::super::journaled::money_of;
+use super::super::event;
 use super::super::last_look::Announced;
-use super::super::{news, pauses};
+use super::super::money_of;
+use super::super::poll::{Learned, question};
 use super::stranded;
 use crate::clock::later;
 use crate::config::Account;
@@ -37,7 +38,7 @@ pub(super) async fn resolve(
     };
     let limits = outbound.limiters.of(account);
     let call = PreparedCall { account, limits, operation, parameters: &parameters };
-    let pause = pauses::in_background(age(outbound, payment), pauses::random());
+    let pause = backoff::in_background(age(outbound, payment), backoff::random());
     let asked = question(outbound, &call, &row.id, pause, None).await?;
     let Some(Learned { view, is_absent }) = asked else {
         // The next process asks at once.
@@ -96,7 +97,7 @@ async fn resend(
     let attempted = attempt(outbound, call, deadline, &announced).await;
     let verdict = announced.verdict(attempted);
     // What left just now is asked about soon, however often it was asked about before.
-    let pause = pauses::in_background(Duration::ZERO, pauses::random());
+    let pause = backoff::in_background(Duration::ZERO, backoff::random());
     let after = (pause, Listener::Application);
     conclude(outbound, call, id, number, &verdict, after).await;
     match outbound.stopping.has_begun() {
@@ -137,6 +138,6 @@ pub(super) async fn tell(
         _ => "the provider refused it",
     };
     let now = outbound.clock.now();
-    let event = news::announcing(account, operation, None, why.to_owned(), now);
+    let event = event::announcing(account, operation, None, why.to_owned(), now);
     outbound.store.tell_owed(&row.id, event, now.as_millisecond()).await
 }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::Outbound;
-use super::attempts::{PreparedCall, attempt};
-use super::classify::Verdict;
+use super::super::Outbound;
+use super::super::call::attempt::{PreparedCall, attempt};
+use super::super::call::classify::Verdict;
 use crate::clock::later;
 use crate::config::Account;
 use crate::json::parse_object;

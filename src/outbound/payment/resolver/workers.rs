@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tracing::{Instrument, Span};
 
-use super::super::Outbound;
-use super::super::asking::question_limit;
+use super::super::super::Outbound;
 use super::super::conclude::millis;
-use super::{LOOK_EVERY, case};
+use super::super::query::question_limit;
+use super::{LOOK_EVERY, resolution};
 use crate::config::Account;
 use crate::store::{PaymentView, StoreError};
 
@@ -130,8 +130,8 @@ fn span_of(payment: &PaymentView) -> Span {
 
 async fn handle(outbound: &Outbound, account: Arc<Account>, payment: PaymentView, lane: Lane) {
     let done = match lane {
-        Lane::Unknown | Lane::Unnoticed => case::resolve(outbound, &account, &payment).await,
-        Lane::Owed => case::tell(outbound, &account, &payment).await,
+        Lane::Unknown | Lane::Unnoticed => resolution::resolve(outbound, &account, &payment).await,
+        Lane::Owed => resolution::tell(outbound, &account, &payment).await,
     };
     match (done, lane) {
         (Ok(()), _) => {}

@@ -3,16 +3,21 @@
 //! The journal decides what may be sent; this asks it before every attempt and tells it after every one. What a caller is
 //! told and what the journal says never differ: where writing down fails, nothing is sent.
 
+mod conclude;
+pub mod event;
+mod last_look;
+pub(super) mod owed;
+mod poll;
+mod query;
+mod replay;
+pub mod resolver;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Outbound;
-use super::attempts::{Exchange, PreparedCall, Resigned, attempt, go_again};
-use super::chase::{Chase, Chased, HANDED_OVER_AFTER, chase};
-use super::classify::Verdict;
-use super::conclude::{Listener, conclude, millis, rules_of, unwritten};
-use super::known::{told, wait_for};
-use super::last_look::Announced;
+use super::call::attempt::{Exchange, PreparedCall, Resigned, attempt, go_again};
+use super::call::classify::Verdict;
 use crate::clock::later;
 use crate::limits::{MoneyBudget, MoneyRefused, Reserved};
 use crate::metrics::Phase;
@@ -23,6 +28,11 @@ use crate::provider::MemberType;
 use crate::store::{Begun, JournalError, NewPayment, PaymentId, PaymentView, StoreError, Unsent};
 use crate::trace;
 use crate::wire::RequestId;
+
+use conclude::{Listener, conclude, millis, rules_of, unwritten};
+use last_look::Announced;
+use poll::{Chase, Chased, HANDED_OVER_AFTER, chase};
+use replay::{told, wait_for};
 
 /// Beyond everything a call may wait for, before another process may take it for abandoned.
 const HOLD_MARGIN: Duration = Duration::from_secs(60);

@@ -26,19 +26,19 @@ impl Pauses {
 
 /// The pause after `count` tries of a call, anywhere up to its limit: callers that failed together do not come back
 /// together. `random` is in 0..=1.
-pub(super) fn in_call(count: u32, random: f64) -> Duration {
+pub(crate) fn in_call(count: u32, random: f64) -> Duration {
     IN_CALL.limit(count).mul_f64(random.clamp(0.0, 1.0))
 }
 
 /// The pause before the next question in the background, when the last attempt left `age` ago: up to as long again, so
 /// that pauses grow by themselves, and begin anew with another attempt. At least half of its limit.
-pub(super) fn in_background(age: Duration, random: f64) -> Duration {
+pub(crate) fn in_background(age: Duration, random: f64) -> Duration {
     let limit = age.clamp(BACKGROUND.first, BACKGROUND.longest);
     limit.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
 }
 
 /// A random number in 0..=1; the middle when the system has none to give, which costs only the jitter.
-pub(super) fn random() -> f64 {
+pub(crate) fn random() -> f64 {
     let mut bytes = [0u8; 4];
     match aws_lc_rs::rand::fill(&mut bytes) {
         Ok(()) => f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX),

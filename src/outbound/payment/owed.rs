@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Outbound;
+use super::super::Outbound;
 use crate::store::{JournalError, StoreError, Unsent};
 
 /// Far more than the calls that share a commit, and only those of the first one that fails get here; each is as long as

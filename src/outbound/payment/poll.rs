@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::Outbound;
-use super::asking::{Asked, ask};
-use super::attempts::PreparedCall;
+use super::super::Outbound;
+use super::super::call::attempt::PreparedCall;
+use super::super::call::backoff;
 use super::conclude::{Listener, millis, note_resolved, rules_of, stored, unwritten};
-use super::{news, pauses};
+use super::event;
+use super::query::{Asked, ask};
 use crate::clock::later;
 use crate::payment::Next;
 use crate::provider::Flag;
@@ -49,7 +50,7 @@ pub(super) async fn chase(
         return (Chased::Open, latest);
     }
     for count in 0.. {
-        let pause = pauses::in_call(count, pauses::random()).max(PAUSE_MIN);
+        let pause = backoff::in_call(count, backoff::random()).max(PAUSE_MIN);
         if later(Instant::now(), pause) >= chase.until {
             break;
         }
@@ -143,7 +144,7 @@ pub(super) async fn question(
 fn learned(outbound: &Outbound, call: &PreparedCall<'_>, asked: Asked) -> AskedAnswer {
     match asked {
         Asked::Found { data, answer } => {
-            let told = news::told_by(call.account, call.operation, &data, outbound.clock.now());
+            let told = event::told_by(call.account, call.operation, &data, outbound.clock.now());
             let amount = told.as_ref().and_then(|told| told.amount.as_ref());
             AskedAnswer::Found {
                 status: told.as_ref().and_then(|told| told.status),

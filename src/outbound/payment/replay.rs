@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use super::Outbound;
-use super::asking::{Asked, ask};
-use super::attempts::{Exchange, PreparedCall};
-use super::classify::Verdict;
+use super::super::Outbound;
+use super::super::call::attempt::{Exchange, PreparedCall};
+use super::super::call::classify::Verdict;
 use super::conclude::{rules_of, stored};
+use super::query::{Asked, ask};
 use crate::clock::later;
 use crate::outcome::Outcome;
 use crate::payment::{Final, State};

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::Outbound;
-use super::classify::Verdict;
+use super::super::Outbound;
+use super::super::call::classify::Verdict;
 use super::conclude::millis;
 use crate::store::{Leave, PaymentId};
 use crate::wire::{LastLook, NotSent};

@@ -2,7 +2,7 @@
 //!
 //! Every attempt is signed anew, because the timestamp stands inside the signed text; the ids stay. What may be repeated
 //! here needs no memory: what provably was not sent, what the provider refused for the moment, and calls that are safe to
-//! repeat whatever became of them. Everything else is the journal's: see `journaled`.
+//! repeat whatever became of them. Everything else is the journal's: see `payment`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,9 +12,10 @@ use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE, DATE};
 use tracing::Instrument;
 
-use super::Outbound;
+use super::super::Outbound;
+use super::super::payment::event;
+use super::backoff;
 use super::classify::{Verdict, classify};
-use super::{news, pauses};
 use crate::clock::later;
 use crate::config::Account;
 use crate::json::Object;
@@ -26,7 +27,7 @@ use crate::sign::SignError;
 use crate::wire::{AnswerBody, Call, LastLook, NoAnswer, NoLook, NotSent, Timeouts};
 
 /// A call that passed every check and waits to be signed.
-pub(super) struct PreparedCall<'a> {
+pub(crate) struct PreparedCall<'a> {
     pub account: &'a Account,
     /// Taken once, like the account: a reload changes no call that is under way.
     pub limits: Arc<AccountLimits>,
@@ -36,7 +37,7 @@ pub(super) struct PreparedCall<'a> {
 
 /// What came of a call, and how many attempts it took. An attempt is a try to reach the provider, also one that finds no
 /// connection; without a signature there is none.
-pub(super) struct Exchange {
+pub(crate) struct Exchange {
     pub attempts: u32,
     pub verdict: Verdict,
     /// Whether the answer is that of an earlier call with the same reference.
@@ -44,7 +45,7 @@ pub(super) struct Exchange {
 }
 
 /// Makes the call, again where that is safe, within the total time-out.
-pub(super) async fn run(outbound: &Outbound, call: &PreparedCall<'_>) -> Exchange {
+pub(crate) async fn run(outbound: &Outbound, call: &PreparedCall<'_>) -> Exchange {
     let deadline = later(Instant::now(), call.account.timeouts.total);
     let (mut attempts, mut resigned) = (0, Resigned::NotYet);
     loop {
@@ -66,13 +67,13 @@ fn repeatable(operation: &Operation, verdict: &Verdict) -> bool {
 /// Whether a call was signed anew because the provider refused its timestamp. Once is enough: what is refused with the time
 /// of a moment ago is refused for a clock that is wrong.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Resigned {
+pub(crate) enum Resigned {
     NotYet,
     Once,
 }
 
 /// Waits for the next attempt, when there may be one: by number, by time, and by the account's budget of repeats.
-pub(super) async fn go_again(
+pub(crate) async fn go_again(
     call: &PreparedCall<'_>,
     verdict: &Verdict,
     attempts: u32,
@@ -86,9 +87,9 @@ pub(super) async fn go_again(
     let pause = match verdict.is_stale() {
         // The next timestamp is as good now as later.
         true => Duration::ZERO,
-        false => {
-            verdict.retry_after().unwrap_or_else(|| pauses::in_call(attempts - 1, pauses::random()))
-        }
+        false => verdict
+            .retry_after()
+            .unwrap_or_else(|| backoff::in_call(attempts - 1, backoff::random())),
     };
     let is_paid = || call.limits.repeats(CallClass::of(call.operation)).spend();
     if later(Instant::now(), pause) >= deadline || !is_paid() {
@@ -103,7 +104,7 @@ pub(super) async fn go_again(
 
 /// One attempt: admitted, signed, sent after a `last_look`, and what it proves.
 #[tracing::instrument(name = "attempt", target = "countersign_phase", skip_all)]
-pub(super) async fn attempt(
+pub(crate) async fn attempt(
     outbound: &Outbound,
     call: &PreparedCall<'_>,
     deadline: Instant,
@@ -133,7 +134,7 @@ pub(super) async fn attempt(
 fn is_about_another(outbound: &Outbound, call: &PreparedCall<'_>, verdict: &Verdict) -> bool {
     let Verdict::Answered { understood, .. } = verdict else { return false };
     let ours = call.operation.reference(call.parameters).filter(|_| call.operation.money_moving);
-    let told = ours.and_then(|_| news::answered_by(call, understood, outbound.clock.now()));
+    let told = ours.and_then(|_| event::answered_by(call, understood, outbound.clock.now()));
     told.and_then(|told| told.reference).is_some_and(|told| Some(told.as_str()) != ours)
 }
 

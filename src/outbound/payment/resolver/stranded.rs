@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::super::Outbound;
+use super::super::super::Outbound;
 use crate::reload::{names_of, stranded};
 use crate::store::{PaymentId, PaymentRow};
 

@@ -1,7 +1,7 @@
 //! Tells an operator that the machine's wall clock was set. Nothing that decides here goes by it; dates do, and so do the
 //! timestamps in calls.
 
-use super::super::Outbound;
+use super::super::super::Outbound;
 
 /// What a clock that is merely kept right moves it by is no jump; in milliseconds.
 const JUMP_MS: i64 = 60_000;

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::Outbound;
-use super::attempts::PreparedCall;
-use super::classify::Verdict;
-use super::{news, pauses};
+use super::super::Outbound;
+use super::super::call::attempt::PreparedCall;
+use super::super::call::backoff;
+use super::super::call::classify::Verdict;
+use super::event;
 use crate::config::Account;
 use crate::payment::Rules;
 use crate::provider::Operation;
@@ -52,7 +53,7 @@ pub(super) async fn conclude(
             }
             Err(error) => unwritten(id, &error),
         }
-        tokio::time::sleep(pauses::in_call(count, 1.0)).await;
+        tokio::time::sleep(backoff::in_call(count, 1.0)).await;
     }
     None
 }
@@ -79,7 +80,7 @@ impl Listener {
             Self::Caller => None,
             Self::Application => {
                 let now = outbound.clock.now();
-                Some(news::announcing(call.account, call.operation, data, why, now))
+                Some(event::announcing(call.account, call.operation, data, why, now))
             }
         }
     }
@@ -121,7 +122,7 @@ fn conclusion(outbound: &Outbound, call: &PreparedCall<'_>, verdict: &Verdict) -
         Verdict::Answered { answer, understood } => Conclusion::Answered {
             code: understood.code,
             meaning: understood.meaning,
-            provider_reference: news::answered_by(call, understood, outbound.clock.now())
+            provider_reference: event::answered_by(call, understood, outbound.clock.now())
                 .and_then(|told| told.provider_reference),
             answer: stored(answer),
         },

@@ -13,7 +13,7 @@ use crate::wire::{Answer, NoAnswer, NotSent, SendError};
 
 /// How a call ended.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// The provider's envelope came back.
     Answered { answer: Answer, understood: ProviderAnswer },
     /// An HTTP answer came back that is not the provider's envelope.
@@ -193,7 +193,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Sorts what the upstream brought.
-pub(super) fn classify(provider: &Provider, sent: Result<Answer, SendError>) -> Verdict {
+pub(crate) fn classify(provider: &Provider, sent: Result<Answer, SendError>) -> Verdict {
     match sent {
         Ok(answer) => match provider.read_answer(&answer.body) {
             Some(understood) => Verdict::Answered { answer, understood },
@@ -210,7 +210,7 @@ pub(super) fn classify(provider: &Provider, sent: Result<Answer, SendError>) -> 
 /// What the provider's code means for this call. A query that is refused or fails moved nothing, whatever the code; for
 /// everything else a code that says an earlier attempt landed, or that leaves it open, is an unknown outcome: calling it
 /// rejected would invite the application to pay again under a new reference.
-pub(super) fn outcome(operation: &Operation, meaning: CodeMeaning) -> Outcome {
+pub(crate) fn outcome(operation: &Operation, meaning: CodeMeaning) -> Outcome {
     match (meaning, operation.kind) {
         (CodeMeaning::Accepted, _) => Outcome::Accepted,
         (

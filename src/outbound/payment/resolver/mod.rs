@@ -2,10 +2,10 @@
 //!
 //! It asks the provider with growing pauses, after every restart and while the sidecar runs; what it finds becomes an
 //! event in the same commit, so that the application hears of it like of everything else. Who works when is in
-//! `workers`, what is done about one payment in `case`; this file keeps house.
+//! `workers`, what is done about one payment in `resolution`; this file keeps house.
 
-mod case;
 mod jumps;
+mod resolution;
 mod stranded;
 mod workers;
 
@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::super::Outbound;
 use super::conclude::millis;
-use super::{Outbound, unsettled};
+use super::owed;
 use jumps::Jumps;
 
 pub use stranded::Said;
@@ -45,7 +46,7 @@ async fn keep_house(outbound: &Outbound) {
     let (mut swept, mut jumps) = (None, Jumps::new(outbound));
     let (mut counted, mut stranded) = (None::<Instant>, BTreeSet::new());
     loop {
-        unsettled::settle(outbound).await;
+        owed::settle(outbound).await;
         recover(outbound).await;
         show_figures(outbound).await;
         if counted.is_none_or(|at| at.elapsed() >= COUNT_STRANDED_EVERY) {
@@ -58,7 +59,7 @@ async fn keep_house(outbound: &Outbound) {
             sweep(outbound).await;
         }
         if outbound.stopping.unless(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
-            return unsettled::settle(outbound).await;
+            return owed::settle(outbound).await;
         }
     }
 }

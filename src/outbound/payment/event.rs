@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::attempts::PreparedCall;
+use super::super::call::attempt::PreparedCall;
 use crate::config::Account;
 use crate::payment::{Final, State, Told};
 use crate::provider::{
@@ -42,7 +42,7 @@ pub(super) fn told_by(
 }
 
 /// What the provider's answer to a create says of it, where it took it and says anything.
-pub(super) fn answered_by(
+pub(crate) fn answered_by(
     call: &PreparedCall<'_>,
     answer: &ProviderAnswer,
     now: Timestamp,

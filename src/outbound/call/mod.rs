@@ -1,0 +1,6 @@
+//! What every call passes on its way to the provider: attempts, what they prove, and what may simply be repeated.
+
+pub(super) mod attempt;
+pub(super) mod backoff;
+pub(super) mod classify;
+pub(super) mod stopping;
