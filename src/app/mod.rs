@@ -29,7 +29,7 @@ use crate::metrics::Metrics;
 use crate::outbound::{Outbound, Stopping, Unsettled, resolver};
 use crate::reload::{Reloader, Stranding, announce, names_of, tell_separate};
 use crate::sign::SignPool;
-use crate::store::{self, Store, StoreError, StoreUrl};
+use crate::store::{self, Store, StoreError};
 use crate::{logging, trace};
 
 use background::{InBackground, close};
@@ -67,9 +67,6 @@ pub enum OpenError {
     /// The audit log cannot be opened.
     #[error("`audit.file`: {0}")]
     Audit(#[source] std::io::Error),
-    /// The store's URL is not one.
-    #[error("`store.url`: {0}")]
-    StoreUrl(String),
 }
 
 /// A sidecar whose listeners are open: callers may connect already and are answered once it runs.
@@ -112,9 +109,8 @@ impl Sidecar {
         announce(&metrics, &loaded.snapshot);
         let drain_max = drain_max(&loaded.snapshot);
         let live = Live::new(loaded.snapshot);
-        let url: StoreUrl = boot.store.0.parse().map_err(OpenError::StoreUrl)?;
         let (store, audit) = audit::open_audited(
-            store::open_by(&url, clock.clone())?,
+            store::open_by(&boot.store, clock.clone())?,
             boot.audit.as_ref(),
             clock.clone(),
             Actor::Sidecar,

@@ -3,16 +3,9 @@
 use crate::config::{Listener, Loaded};
 use crate::edge::tls::{CertificateSlot, client_config};
 use crate::mistake::Mistake;
-use crate::store::StoreUrl;
 
 /// What a running sidecar could not use after all, by key path.
 pub(crate) fn unusable(loaded: &Loaded) -> Vec<Mistake> {
-    let store = loaded.boot.store.0.parse::<StoreUrl>().err();
-    let store = store.map(|problem| Mistake::new("store.url", problem));
-    store.into_iter().chain(unusable_tls(loaded)).collect()
-}
-
-fn unusable_tls(loaded: &Loaded) -> Vec<Mistake> {
     let outwards = loaded.snapshot.accounts.values().flat_map(|account| {
         let application = account.delivery.as_ref().map(|delivery| &delivery.target);
         let targets = [("tls", Some(&account.target)), ("delivery.tls", application)];

@@ -22,7 +22,6 @@ use crate::store::{self, RunningSidecar, Store, StoreError, StoreUrl};
 /// A store that a command works on.
 pub(super) struct Opened {
     pub store: Arc<dyn Store>,
-    url: StoreUrl,
     pub side: StoreSide,
 }
 
@@ -46,21 +45,16 @@ pub(super) fn open(file: &ConfigFile) -> Result<Opened, CommandError> {
     for warning in &side.warnings {
         tell(format_args!("warning: {warning}"));
     }
-    let url = side.store.0.parse::<StoreUrl>();
-    let url = url.map_err(|error| CommandError::failed(format!("`store.url`: {error}")))?;
-    let store = store::open_existing(&url).map_err(failed)?;
-    Ok(Opened { store, url, side })
+    let store = store::open_existing(&side.store).map_err(failed)?;
+    Ok(Opened { store, side })
 }
 
 /// What a configuration does to payments that its store has, by a look that leaves no trace; or why that cannot be told.
 /// Where there is no store there is nothing.
 pub(super) fn stranding(loaded: &Loaded) -> (Stranding, Option<String>) {
-    let looked = loaded.boot.store.0.parse::<StoreUrl>().and_then(|url| {
-        store::look(&url, &names_of(&loaded.snapshot)).map_err(|error| error.to_string())
-    });
-    match looked {
+    match store::look(&loaded.boot.store, &names_of(&loaded.snapshot)) {
         Ok(standing) => (Stranding::of(&loaded.snapshot, &standing.unwrap_or_default()), None),
-        Err(why) => (Stranding::default(), Some(why)),
+        Err(why) => (Stranding::default(), Some(why.to_string())),
     }
 }
 
@@ -93,8 +87,8 @@ impl Opened {
 
     /// As things are now.
     pub fn used(&self) -> Used {
-        let StoreUrl::Sqlite(path) = &self.url;
-        let sidecars = store::sidecars(&self.url);
+        let StoreUrl::Sqlite(path) = &self.side.store;
+        let sidecars = store::sidecars(&self.side.store);
         let said: Vec<_> = sidecars.iter().filter_map(|it| it.accounts.as_ref()).collect();
         let names = said.iter().flat_map(|accounts| accounts.iter().map(|it| it.name.clone()));
         Used {
@@ -113,7 +107,8 @@ impl Opened {
         let is_in_use = |names: &&Vec<String>| names.first().is_some_and(|name| name == account);
         let was_called = |names: &&Vec<String>| names.iter().any(|name| name == account);
         let found = of_file.iter().find(is_in_use).or_else(|| of_file.iter().find(was_called));
-        let said = store::sidecars(&self.url).into_iter().filter_map(|it| it.accounts).flatten();
+        let said =
+            store::sidecars(&self.side.store).into_iter().filter_map(|it| it.accounts).flatten();
         let said: Vec<_> = said.collect();
         let is_known =
             found.is_some() || met.contains_key(account) || said.iter().any(|it| it.has(account));

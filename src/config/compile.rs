@@ -20,15 +20,15 @@ use super::paths::Found;
 use super::reload;
 use super::section::Section;
 use super::seen::Seen;
-use super::snapshot::{Accounts, Boot, Log, Reload, Retention, Snapshot, StoreUrl};
+use super::snapshot::{Accounts, Boot, Log, Reload, Retention, Snapshot};
 use super::sources::{
     CONFIG_BYTES_MAX, CONFIG_FILE, Environment, Sources, read_regular, unreadable,
 };
 use super::syntax;
-use super::texts::StoreText;
 use super::walk::Walk;
 use crate::clock::Clock;
 use crate::mistake::Mistake;
+use crate::store::StoreUrl;
 
 /// How often files that change while they are read are read again at most.
 const READINGS_MAX: usize = 5;
@@ -174,12 +174,8 @@ fn build(walk: &mut Walk<'_>, file: &ConfigFile, now: Timestamp) -> Option<(Boot
 
 /// Where the store is. One at each of the places that may be meant is a mistake: the wrong one has forgotten payments.
 pub(super) fn store_url(walk: &mut Walk<'_>, store: &StoreFile) -> StoreUrl {
-    let StoreText(url) = walk.or(&store.url, StoreFile::URL);
-    // What is no path is told by whoever opens it.
-    let Some(written) = url.strip_prefix(StoreText::SCHEME).filter(|it| !it.starts_with("//"))
-    else {
-        return StoreUrl(url);
-    };
+    let StoreUrl::Sqlite(path) = walk.or(&store.url, StoreFile::URL);
+    let written = &*path.to_string_lossy();
     let located = walk.sources.paths.locate(written);
     if let Found::Beside(other) = &located.found {
         let problem = format!(
@@ -191,7 +187,7 @@ pub(super) fn store_url(walk: &mut Walk<'_>, store: &StoreFile) -> StoreUrl {
     } else if let Some(warning) = located.warning(written) {
         walk.warn(&store.url.path, warning);
     }
-    StoreUrl(format!("{}{}", StoreText::SCHEME, located.path))
+    StoreUrl::Sqlite(located.path.into())
 }
 
 fn retention(walk: &mut Walk<'_>, store: &StoreFile) -> Retention {

@@ -19,12 +19,12 @@ use super::section::{Keyed, List, Section};
 use super::setting::Whole;
 use super::snapshot::{AnswerMode, DeliveryFormat, Environment, LogFormat, Money, OnExcess, Rate};
 use super::texts::{
-    AccountName, AppId, CurrencyCode, Fingerprint, KeyId, MemberName, Network, ProviderPath,
-    StoreText, Zone,
+    AccountName, AppId, CurrencyCode, Fingerprint, KeyId, MemberName, Network, ProviderPath, Zone,
 };
 use super::units::Span;
 use super::urls::{BaseUrl, DeliveryUrl, NotifyUrl};
 use crate::sign::{PrivateKey, PublicKey};
+use crate::store::StoreUrl;
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -92,7 +92,7 @@ impl ListenFile {
 pub(super) struct StoreFile {
     /// `sqlite:` and the path of the database file, relative to this file's folder. A change needs a restart.
     #[schemars(extend("default" = StoreFile::URL))]
-    pub url: Leaf<StoreText>,
+    pub url: Leaf<StoreUrl>,
     /// How long delivered and discarded events are kept, as a duration such as `30d`.
     #[schemars(extend("default" = StoreFile::RETENTION))]
     pub retention: Leaf<Keeping>,

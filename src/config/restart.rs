@@ -14,7 +14,7 @@ pub fn started_with(boot: &Boot) -> BTreeMap<&'static str, String> {
         ("listen.app", text(Some(&boot.app))),
         ("listen.notify", text(boot.notify.as_ref())),
         ("listen.admin", text(Some(&boot.admin))),
-        ("store.url", boot.store.0.clone()),
+        ("store.url", boot.store.to_string()),
         ("log.format", format.to_owned()),
         ("log.level", boot.log.level.clone()),
         ("audit.file", boot.audit.as_ref().map_or_else(none, |it| it.file.display().to_string())),

@@ -12,6 +12,7 @@ use crate::payment::Place;
 use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::sign::{KeyRing, VerifyingKey};
+use crate::store::StoreUrl;
 use crate::wire::{Target, Timeouts};
 
 /// What only a restart can change.
@@ -166,9 +167,6 @@ pub struct ListenerTls {
     pub cert_pem: Vec<u8>,
     pub key_pem: Secret,
 }
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreUrl(pub String);
 
 #[derive(Debug, Clone)]
 pub struct Log {

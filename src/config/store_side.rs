@@ -12,13 +12,14 @@ use super::file::{AccountFile, ConfigFile};
 use super::observe;
 use super::section::Section;
 use super::seen::Seen;
-use super::snapshot::{Accounts, Audit, StoreUrl};
+use super::snapshot::{Accounts, Audit};
 use super::sources::Sources;
 use super::suggest::nearest;
 use super::syntax;
 use super::walk::Walk;
 use crate::clock::Clock;
 use crate::mistake::Mistake;
+use crate::store::StoreUrl;
 
 /// What commands on a store go by.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use jiff::tz::Offset;
 use serde_json::{Value, json};
 
 use super::setting::{Setting, Wrong};
+use crate::store::StoreUrl;
 
 /// The longest account name: it is a path segment and a metric label.
 const ACCOUNT_NAME_BYTES_MAX: usize = 63;
@@ -275,27 +276,17 @@ impl Setting for MemberName {
 }
 
 /// Where the journal and the inbox are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct StoreText(pub String);
-
-impl StoreText {
-    /// What stands before the path.
-    pub const SCHEME: &str = "sqlite:";
-}
-
-impl Setting for StoreText {
+impl Setting for StoreUrl {
     const SECRET: bool = false;
 
     fn expected() -> String {
-        "`sqlite:` and the path of the database file, such as `sqlite:data/countersign.db`".into()
+        Self::EXPECTED.into()
     }
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
-        match text.strip_prefix(Self::SCHEME) {
-            Some(path) if !path.is_empty() && !path.chars().any(char::is_control) => {
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err(Self::wrong()),
+        match text.starts_with("sqlite:") {
+            true => text.parse().map_err(Wrong::Problem),
+            false => Err(Self::wrong()),
         }
     }
 

@@ -4,20 +4,26 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where the store is. Written `sqlite:data/countersign.db` (relative to the working
-/// directory, unless the configuration made it absolute) or `sqlite:/var/lib/countersign/countersign.db`.
+/// Where the store is. Written `sqlite:data/countersign.db` or `sqlite:/var/lib/countersign/countersign.db`. A relative path
+/// starts at the working directory; those of a configuration have been made absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
     /// An embedded SQLite file.
     Sqlite(PathBuf),
 }
 
+impl StoreUrl {
+    /// What it must look like, in words.
+    pub const EXPECTED: &str =
+        "`sqlite:` and the path of the database file, such as `sqlite:data/countersign.db`";
+}
+
 impl FromStr for StoreUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let Some(rest) = text.strip_prefix("sqlite:") else {
-            return Err(format!("`{text}` is not a store url, expected `sqlite:<path>`"));
+        let Some(rest) = text.strip_prefix("sqlite:").filter(|rest| !rest.is_empty()) else {
+            return Err(format!("`{text}` is not a store's URL, expected {}", Self::EXPECTED));
         };
         // `sqlite:///abs` is how other programs write an absolute path; `sqlite://rel` would name a host.
         let path = match rest.strip_prefix("//") {
@@ -31,7 +37,10 @@ impl FromStr for StoreUrl {
         if path.contains(":memory:") {
             return Err(format!("`{text}` would lose every event, expected a file"));
         }
-        if path.contains('?') || path.contains('\0') {
+        if path.chars().any(char::is_control) {
+            return Err(format!("{text:?} has control characters, expected none"));
+        }
+        if path.contains('?') {
             return Err(format!("`{text}` has parameters, expected only `sqlite:<path>`"));
         }
         Ok(Self::Sqlite(PathBuf::from(path)))
@@ -61,6 +70,7 @@ mod tests {
             "sqlite://host/x",
             "sqlite::memory:",
             "sqlite:data/x.db?mode=ro",
+            "sqlite:data/x\n.db",
         ] {
             let error = bad.parse::<StoreUrl>().expect_err(bad);
             assert!(error.contains("expected"), "`{bad}` is refused without advice: {error}");

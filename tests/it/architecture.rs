@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 /// Modules by layer, the lowest first. A module may name modules of lower layers; within a layer only where the second
 /// list says so.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["clock", "metrics", "mistake", "outcome", "secret"],
     &["json", "wire"],
     &["sign"],
     &["provider"],
     &["payment"],
-    &["config", "store"],
+    &["store"],
+    &["config"],
     &["audit", "limits", "logging", "problem", "reload", "trace"],
     &["openapi"],
     &["admin", "delivery", "edge", "inbound", "outbound", "sandbox"],

@@ -133,7 +133,7 @@ impl Report {
             ok: true,
             hash: Some(snapshot.hash.clone()),
             listen: Some(ListenReport::new(&boot)),
-            store: Some(boot.store.0.clone()),
+            store: Some(boot.store.to_string()),
             audit: boot.audit.map(|audit| audit.file.display().to_string()),
             accounts: accounts.map(|account| AccountReport::new(account, clock.now())).collect(),
             warnings,

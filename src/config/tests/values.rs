@@ -16,7 +16,7 @@ fn what_is_left_out_gets_its_default() {
     assert_eq!(boot.app.address, Address::Tcp("127.0.0.1:8600".parse().expect("an address")));
     assert_eq!(boot.admin.address, Address::Tcp("127.0.0.1:8602".parse().expect("an address")));
     assert!(boot.notify.is_none());
-    assert_eq!(boot.store.0, "sqlite:data/countersign.db");
+    assert_eq!(boot.store.to_string(), "sqlite:data/countersign.db");
     assert_eq!((boot.log.format, boot.log.level.as_str()), (LogFormat::Json, "info"));
     assert_eq!(account.answer, AnswerMode::Provider);
     assert_eq!(account.timezone.seconds(), 0);
