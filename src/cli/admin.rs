@@ -48,7 +48,7 @@ impl AdminSide {
         }
         Ok(Self(match &listener.address {
             Address::Tcp(address) => Address::Tcp(reachable(*address)),
-            Address::Unix(path) => Address::Unix(path.clone()),
+            unix => unix.clone(),
         }))
     }
 
@@ -84,10 +84,7 @@ impl AdminSide {
 
 impl std::fmt::Display for AdminSide {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
-            Address::Tcp(address) => write!(formatter, "{address}"),
-            Address::Unix(path) => write!(formatter, "unix:{}", path.display()),
-        }
+        self.0.fmt(formatter)
     }
 }
 

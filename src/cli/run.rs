@@ -8,7 +8,7 @@ use super::version::{COMMIT, VERSION};
 use super::{CommandError, ConfigFile, Exit};
 use crate::app::{Build, Sidecar};
 use crate::clock::Clock;
-use crate::config::{self, Address, Tracing};
+use crate::config::{self, Tracing};
 use crate::edge::{self, PingoraUpstream};
 use crate::logging::{self, Also};
 use crate::trace;
@@ -32,11 +32,11 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let build = Build { version: VERSION, commit: COMMIT };
     let sidecar = Sidecar::open(loaded, Clock::System, build)
         .map_err(|error| CommandError::failed(error.to_string()))?;
-    tracing::info!(listener = "admin", address = %text(sidecar.admin_address()), "listening");
+    tracing::info!(listener = "admin", address = %sidecar.admin_address(), "listening");
     if let Some(notify) = sidecar.notify_address() {
-        tracing::info!(listener = "notify", address = %text(notify), "listening");
+        tracing::info!(listener = "notify", address = %notify, "listening");
     }
-    tracing::info!(listener = "app", address = %text(sidecar.app_address()), "listening");
+    tracing::info!(listener = "app", address = %sidecar.app_address(), "listening");
     tracing::info!(version = VERSION, commit = COMMIT, accounts, configuration = hash, "started");
     sidecar
         .run()
@@ -56,12 +56,5 @@ fn leave_no_core_dumps() {
     let limit = Rlimit { current: Some(1), maximum: Some(1) };
     if let Err(error) = setrlimit(Resource::Core, limit) {
         eprintln!("warning: core dumps could not be switched off: {error}");
-    }
-}
-
-fn text(address: &Address) -> String {
-    match address {
-        Address::Tcp(address) => address.to_string(),
-        Address::Unix(path) => format!("unix:{}", path.display()),
     }
 }

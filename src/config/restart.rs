@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::snapshot::{Address, Boot, Listener, LogFormat, Tracing};
+use super::snapshot::{Boot, Listener, LogFormat, Tracing};
 
 /// What the process was started with, by key. Certificates of listeners are no part of it: they are exchanged.
 pub fn started_with(boot: &Boot) -> BTreeMap<&'static str, String> {
@@ -59,10 +59,7 @@ pub fn waiting_for_restart(running: &Boot, new: &Boot) -> Vec<String> {
 fn text(listener: Option<&Listener>) -> String {
     let Some(listener) = listener else { return "none".to_owned() };
     let tls = if listener.tls.is_some() { " with TLS" } else { "" };
-    match &listener.address {
-        Address::Tcp(address) => format!("{address}{tls}"),
-        Address::Unix(path) => format!("unix:{}{tls}", path.display()),
-    }
+    format!("{}{tls}", listener.address)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the running program sees of the configuration: resolved, checked, immutable.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,6 +136,16 @@ pub enum Environment {
     Test,
 }
 
+impl Environment {
+    /// The word in the configuration and in what is printed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerMode {
     /// The provider's JSON as it came.
@@ -160,6 +171,16 @@ pub struct Listener {
 pub enum Address {
     Tcp(std::net::SocketAddr),
     Unix(PathBuf),
+}
+
+/// `ip:port` or `unix:/path`, as in the configuration.
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(formatter),
+            Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -12,15 +12,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use http::{Method, StatusCode};
 use jiff::Timestamp;
 use tracing::{Instrument, Span};
 
 use crate::clock::Clock;
 use crate::config::{Account, Live, Snapshot};
 use crate::metrics::Metrics;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, require_post};
 use crate::provider::Flag;
 use crate::sign::Unreadable;
 use crate::store::{EventId, Noticed, Received, Store, StoreError};
@@ -177,13 +177,6 @@ fn account<'s>(snapshot: &'s Snapshot, request: &Request) -> Result<&'s Account,
     let name = path.split('/').next().unwrap_or_default();
     let account = snapshot.account(name);
     account.map(Arc::as_ref).ok_or_else(|| Problem::not_found("no such account"))
-}
-
-fn require_post(request: &Request) -> Result<(), Problem> {
-    match request.method == Method::POST {
-        true => Ok(()),
-        false => Err(Problem::not_sent(Code::MethodNotAllowed, "expected POST")),
-    }
 }
 
 /// The other accounts at which the notification would have been verified too.

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::Live;
 use crate::limits::{InFlight, Limiters};
 use crate::metrics::Metrics;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, require_post};
 use crate::sign::SignPool;
 use crate::store::{PaymentId, Store};
 use crate::wire::{APP_BODY_BYTES_MAX, Handler, Refusal, Reply, Request, Upstream};
@@ -102,7 +102,7 @@ impl Outbound {
         let actor = authorize::authorize(&account.app, request)?;
         let operation = route::operation(account, request)?;
         record.calls(operation);
-        route::require_post(request)?;
+        require_post(request)?;
         let _under_way =
             self.in_flight.enter(&account.name, account.limits.in_flight).ok_or_else(|| {
                 Problem::not_sent(

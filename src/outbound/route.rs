@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use http::Method;
-
 use crate::config::{Account, Snapshot};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::provider::Operation;
 use crate::wire::Request;
 
@@ -38,14 +36,6 @@ pub(super) fn operation<'a>(
             names.join(", ")
         ))
     })
-}
-
-/// Operations are POSTed, reads included: that is how the provider's API works.
-pub(super) fn require_post(request: &Request) -> Result<(), Problem> {
-    match request.method == Method::POST {
-        true => Ok(()),
-        false => Err(Problem::not_sent(Code::MethodNotAllowed, "expected POST")),
-    }
 }
 
 /// `/shop/open-api/qr` → (`shop`, `open-api/qr`).

@@ -7,13 +7,13 @@ mod code;
 
 use std::time::Duration;
 
-use http::HeaderName;
 use http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, Method};
 use serde::Serialize;
 
 use crate::outcome::Outcome;
 use crate::provider::ParameterError;
-use crate::wire::{Refusal, Reply, RequestId};
+use crate::wire::{Refusal, Reply, Request, RequestId};
 
 pub use code::Code;
 
@@ -173,6 +173,14 @@ impl Problem {
             Some(value) => reply.with_header(name, value),
             None => reply,
         })
+    }
+}
+
+/// Operations and notifications are POSTed, reads included: that is how the provider's API works.
+pub fn require_post(request: &Request) -> Result<(), Problem> {
+    match request.method == Method::POST {
+        true => Ok(()),
+        false => Err(Problem::not_sent(Code::MethodNotAllowed, "expected POST")),
     }
 }
 

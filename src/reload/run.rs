@@ -38,7 +38,8 @@ impl Reloader {
                 self.look(Trigger::Watch).await;
             }
             tokio::select! {
-                () = stopped(&mut shutdown) => return,
+                // An error means that nobody is left who could say so, which is an end too.
+                () = async { let _ = shutdown.wait_for(|stop| *stop).await; } => return,
                 () = self.hangup.notified() => {
                     self.reload(Trigger::Signal).await;
                 }
@@ -106,9 +107,4 @@ async fn over(from: Instant, length: Option<Duration>) {
         Some(length) => sleep_until(later(from, length).into()).await,
         None => std::future::pending().await,
     }
-}
-
-/// Returns when `shutdown` is true, or can no longer become true because whoever could say so is gone.
-async fn stopped(shutdown: &mut Receiver<bool>) {
-    let _ = shutdown.wait_for(|stop| *stop).await;
 }

@@ -69,7 +69,7 @@ fn account_figures(
     json!({
         "name": account.name,
         "provider": account.provider.name,
-        "environment": account.environment.map(environment),
+        "environment": account.environment.map(Environment::word),
         "delivers": account.delivery.is_some(),
         "frozen": frozen.map(|it| json!({ "reason": it.reason, "since_ms": it.since_ms })),
         "requests": by("countersign_requests_total", "outcome"),
@@ -89,13 +89,6 @@ fn account_figures(
         "deliveries": by("countersign_deliveries_total", "result"),
         "keys": keys(account, figures, now),
     })
-}
-
-fn environment(environment: Environment) -> &'static str {
-    match environment {
-        Environment::Live => "live",
-        Environment::Test => "test",
-    }
 }
 
 /// Ours in the order of the configuration, then the provider's.

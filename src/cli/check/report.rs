@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::open_store::stranding;
 use crate::app::unusable;
 use crate::clock::Clock;
-use crate::config::{Account, Address, Boot, Environment, Listener, Loaded};
+use crate::config::{Account, Boot, Environment, Listener, Loaded};
 use crate::mistake::Mistake;
 use crate::provider::{EventRule, Operation};
 use crate::reload::Stranding;
@@ -155,10 +155,7 @@ impl ListenReport {
 
 fn address(listener: &Listener) -> String {
     let tls = if listener.tls.is_some() { " (TLS)" } else { "" };
-    match &listener.address {
-        Address::Tcp(address) => format!("{address}{tls}"),
-        Address::Unix(path) => format!("unix:{}{tls}", path.display()),
-    }
+    format!("{}{tls}", listener.address)
 }
 
 impl AccountReport {
@@ -181,10 +178,7 @@ impl AccountReport {
             provider: account.provider.name.clone(),
             base_url: account.base_url.clone(),
             app_id: account.app_id.clone(),
-            environment: account.environment.map(|environment| match environment {
-                Environment::Live => "live",
-                Environment::Test => "test",
-            }),
+            environment: account.environment.map(Environment::word),
             callers: CallersReport {
                 tokens: account.app.tokens.len(),
                 uids: account.app.uids.clone(),
