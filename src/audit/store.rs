@@ -16,10 +16,10 @@ use super::{Action, Audit, Entry};
 use crate::outcome::Outcome;
 use crate::payment::Rules;
 use crate::store::{
-    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Cursor,
-    Freeze, Journal, JournalError, Leave, NewPayment, Notice, Noticed, OpenAt, PaymentCounts,
-    PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received,
-    Recovered, Spending, Standing, Store, StoreError, Unsent,
+    AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Freeze, Journal,
+    JournalError, Leave, NewPayment, Notice, Noticed, NotificationEvent, OpenAt, OutcomeEvent,
+    PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow,
+    PaymentView, Received, Recovered, Spending, Standing, Store, StoreError, Unsent,
 };
 
 /// `store`, audited. What is done outside a request that says who does it is done by `otherwise`.
@@ -146,11 +146,10 @@ impl Journal for Audited {
         attempt: u32,
         conclusion: Conclusion,
         ask_after_ms: i64,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
-        let concluding =
-            self.store.conclude(id, attempt, conclusion, ask_after_ms, announce, now_ms);
+        let concluding = self.store.conclude(id, attempt, conclusion, ask_after_ms, event, now_ms);
         let view = concluding.await?;
         if view.row.payment.outcome() == Some(Outcome::Unknown) {
             let mut entry = self.entry(Action::PaymentUnknown).about_payment(&view.row);
@@ -190,14 +189,14 @@ impl Journal for Audited {
         id: &PaymentId,
         closure: Closure,
         rules: Rules,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
         let reason = match &closure {
             Closure::Abandoned { reason } | Closure::ByHand { reason, .. } => reason.clone(),
         };
         let entry = |reason| Entry { reason: Some(reason), ..self.entry(Action::PaymentSettled) };
-        let closed = self.store.close_case(id, closure, rules, announce, now_ms).await;
+        let closed = self.store.close_case(id, closure, rules, event, now_ms).await;
         let view = self.failed(closed, || entry(reason.clone()).about(id))?;
         self.audit.record(entry(reason).about_payment(&view.row));
         Ok(view)
@@ -231,10 +230,10 @@ impl Journal for Audited {
         answer: AskedAnswer,
         rules: Rules,
         times: AskTimes,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
     ) -> Result<PaymentView, JournalError> {
         let now_ms = times.now_ms;
-        let view = self.store.asked(id, answer, rules, times, announce).await?;
+        let view = self.store.asked(id, answer, rules, times, event).await?;
         self.stepped(&view.row, now_ms);
         Ok(view)
     }
@@ -258,19 +257,19 @@ impl Journal for Audited {
     async fn tell_owed(
         &self,
         id: &PaymentId,
-        announce: Announce,
+        event: OutcomeEvent,
         now_ms: i64,
     ) -> Result<(), JournalError> {
-        self.store.tell_owed(id, announce, now_ms).await
+        self.store.tell_owed(id, event, now_ms).await
     }
 
     async fn receive_notice(
         &self,
         notice: Notice,
-        compose: Compose,
+        event: NotificationEvent,
     ) -> Result<(Received, Noticed), StoreError> {
         let id = notice.event_id.clone();
-        let (received, noticed) = self.store.receive_notice(notice, compose).await?;
+        let (received, noticed) = self.store.receive_notice(notice, event).await?;
         if let (Received::Stored, Some(row)) = (&received, &noticed.row) {
             let mut entry = Entry::new(Action::PaymentNotified, Actor::Provider).about_payment(row);
             entry.events = Some(id.to_string());

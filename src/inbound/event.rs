@@ -7,7 +7,7 @@ use super::Verified;
 use crate::config::Account;
 use crate::metrics::OTHER_EVENT;
 use crate::provider::{Flag, NormaliseContext, Normalised};
-use crate::store::{Compose, EventId, Intake, NewEvent, Notice, PaymentRow};
+use crate::store::{EventId, Intake, NewEvent, Notice, NotificationEvent, PaymentRow};
 use crate::trace;
 
 /// The type of a parked notification; nothing of that type is ever delivered.
@@ -28,7 +28,7 @@ pub(super) enum Kept {
     /// As it is.
     Plain(Box<NewEvent>),
     /// With what the journal makes of it.
-    Noticed(Box<Notice>, Compose),
+    Noticed(Box<Notice>, Box<NotificationEvent>),
 }
 
 /// What is to be stored for a verified notification. One that is no JSON object is kept as a dead letter, for a person.
@@ -48,69 +48,59 @@ pub(super) fn compose(
         id: id.as_str(),
     };
     let normalised = account.provider.normalise(&verified.param, &context);
-    let mut new = NewEvent {
-        id: id.clone(),
-        account: account.name.clone(),
-        provider: account.provider.name.clone(),
-        dedupe_key: String::new(),
-        event_name: None,
-        kind: None,
-        event_type: UNPARSABLE.to_owned(),
-        status: None,
-        reference: None,
-        provider_reference: None,
-        body: body.clone(),
-        param: verified.param,
-        event: None,
-        verified_by: Some(verified.key_id),
-        received_at_ms: received_at.as_millisecond(),
-        intake: Intake::Deliver,
-    };
     match normalised {
         Err(unparsable) => {
             tracing::warn!(account = account.name, event_id = %id, "a verified notification is no JSON object: kept as a dead letter");
-            new.dedupe_key = unparsable.dedupe_key;
-            new.intake = Intake::Park {
-                reason: format!("the param is not usable JSON: {}", unparsable.error),
+            let new = NewEvent {
+                id: id.clone(),
+                account: account.name.clone(),
+                provider: account.provider.name.clone(),
+                dedupe_key: unparsable.dedupe_key,
+                event_name: None,
+                kind: None,
+                event_type: UNPARSABLE.to_owned(),
+                status: None,
+                reference: None,
+                provider_reference: None,
+                body: body.clone(),
+                param: verified.param,
+                event: None,
+                verified_by: Some(verified.key_id),
+                received_at_ms: received_at.as_millisecond(),
+                intake: Intake::Park {
+                    reason: format!("the param is not usable JSON: {}", unparsable.error),
+                },
             };
-            let label = OTHER_EVENT.to_owned();
-            let event_type = new.event_type.clone();
-            Composed { id, event_type, reference: None, label, kept: Kept::Plain(Box::new(new)) }
+            Composed {
+                id,
+                event_type: UNPARSABLE.to_owned(),
+                reference: None,
+                label: OTHER_EVENT.to_owned(),
+                kept: Kept::Plain(Box::new(new)),
+            }
         }
         Ok(event) => {
             if !event.notes.is_empty() {
                 tracing::warn!(account = account.name, event_id = %id, notes = event.notes.join("; "), "a notification is not as documented");
             }
-            new.dedupe_key = event.dedupe_key().to_owned();
-            new.event_name.clone_from(&event.notification.event);
-            new.kind = event.kind.map(|kind| kind.word().to_owned());
-            new.event_type = event.event_type();
-            new.status = event.status.map(|status| status.word().to_owned());
-            new.reference = event.order_key().map(str::to_owned);
-            new.provider_reference.clone_from(&event.provider_reference);
-            let notice = notice(account, neighbours, &event, &new);
+            let notice = notice(account, neighbours, &event, &id, received_at);
             Composed {
                 id,
-                event_type: new.event_type.clone(),
-                reference: new.reference.clone(),
+                event_type: event.event_type(),
+                reference: event.order_key().map(str::to_owned),
                 label: event.event_label().to_owned(),
-                kept: Kept::Noticed(Box::new(notice), composing(event, new)),
+                kept: Kept::Noticed(
+                    Box::new(notice),
+                    Box::new(NotificationEvent {
+                        event,
+                        body: body.clone(),
+                        verified_by: Some(verified.key_id),
+                        is_traced: trace::is_on(),
+                    }),
+                ),
             }
         }
     }
-}
-
-/// The event as it is delivered, with what the journal has to say about it.
-fn composing(mut event: Normalised, mut new: NewEvent) -> Compose {
-    Box::new(move |noticed| {
-        for flag in &noticed.flags {
-            event.raise(*flag);
-        }
-        event.traceparent = noticed.row.as_ref().and_then(place_in_trace).map(str::to_owned);
-        new.event = Some(event.to_cloud_event());
-        new.intake = intake(&event);
-        new
-    })
 }
 
 /// Where the payment was made that is told of, where traces are kept: the notification's own trace is linked to that place.
@@ -123,12 +113,13 @@ fn notice(
     account: &Account,
     neighbours: Vec<String>,
     event: &Normalised,
-    new: &NewEvent,
+    id: &EventId,
+    received_at: Timestamp,
 ) -> Notice {
     let at = event.created_at.as_ref().or(event.completed_at.as_ref());
     Notice {
         account: account.name.clone(),
-        kind: new.kind.clone().unwrap_or_default(),
+        kind: event.kind.map(|kind| kind.word().to_owned()).unwrap_or_default(),
         reference: event.reference.clone(),
         provider_reference: event.provider_reference.clone(),
         status: event.status,
@@ -139,9 +130,9 @@ fn notice(
         is_journalled: is_journalled(account, event),
         names_another: event.client_id.as_ref().is_some_and(|client| *client != account.app_id),
         neighbours,
-        event_id: new.id.clone(),
-        dedupe_key: new.dedupe_key.clone(),
-        received_at_ms: new.received_at_ms,
+        event_id: id.clone(),
+        dedupe_key: event.dedupe_key().to_owned(),
+        received_at_ms: received_at.as_millisecond(),
     }
 }
 
@@ -154,16 +145,4 @@ fn is_journalled(account: &Account, event: &Normalised) -> bool {
             let rule = rules.iter().find(|rule| name == Some(rule.name.as_str()));
             operation.money_moving && rule.is_some_and(|rule| Some(rule.kind) == event.kind)
         })
-}
-
-/// Of a state that is not final, two forms: the store knows whether the final one was there first.
-fn intake(event: &Normalised) -> Intake {
-    match event.status {
-        Some(status) if !status.is_final() => {
-            let mut late = event.clone();
-            late.raise(Flag::Stale);
-            Intake::DeliverInterim { if_late: late.to_cloud_event() }
-        }
-        Some(_) | None => Intake::Deliver,
-    }
 }

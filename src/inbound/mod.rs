@@ -117,8 +117,8 @@ impl Inbound {
         record.learn(&composed);
         match composed.kept {
             // The payment it tells of is settled in the same commit.
-            Kept::Noticed(notice, compose) => {
-                let (received, noticed) = self.store.receive_notice(*notice, compose).await?;
+            Kept::Noticed(notice, event) => {
+                let (received, noticed) = self.store.receive_notice(*notice, *event).await?;
                 self.note(account, &composed.id, composed.reference.as_deref(), &noticed);
                 Ok(received)
             }

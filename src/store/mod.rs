@@ -33,11 +33,11 @@ pub use inbox::{
     Swept, Tally,
 };
 pub use journal::{
-    ANSWER_BYTES_MAX, AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose,
-    Conclusion, Freeze, HistoryEntry, Journal, JournalError, Leave, LeftBehind, NewPayment, Notice,
-    Noticed, OpenAt, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail, PaymentFilter,
-    PaymentListing, PaymentRow, PaymentView, Recovered, RunningSidecar, Spending, Standing,
-    StoredAnswer, Unsent,
+    ANSWER_BYTES_MAX, AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Freeze,
+    HistoryEntry, Journal, JournalError, Leave, LeftBehind, NewPayment, Notice, Noticed,
+    NotificationEvent, OpenAt, OutcomeEvent, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail,
+    PaymentFilter, PaymentListing, PaymentRow, PaymentView, Recovered, RunningSidecar, Spending,
+    Standing, StoredAnswer, Unsent,
 };
 pub use page::Cursor;
 pub use sqlite::{Activity, SqliteStore};

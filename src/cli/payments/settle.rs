@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::outbound::event;
 use crate::payment::{Rules, Ruling};
 use crate::store::{
-    Announce, Closure, JournalError, PaymentFilter, PaymentId, PaymentRow, PaymentView, Store,
+    Closure, JournalError, OutcomeEvent, PaymentFilter, PaymentId, PaymentRow, PaymentView, Store,
     StoreError,
 };
 
@@ -119,7 +119,7 @@ impl Settle {
 }
 
 /// The event, where account and operation are still configured.
-fn event(configured: &Configured, row: &PaymentRow, reason: &str) -> Option<Announce> {
+fn event(configured: &Configured, row: &PaymentRow, reason: &str) -> Option<OutcomeEvent> {
     let account = configured.account(&row.account)?;
     let operation = account.provider.operation(&row.operation)?;
     let now = Clock::System.now();

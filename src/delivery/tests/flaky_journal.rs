@@ -7,10 +7,10 @@ use tokio::sync::watch;
 use super::flaky::Flaky;
 use crate::payment::Rules;
 use crate::store::{
-    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Cursor,
-    Freeze, Journal, JournalError, Leave, NewPayment, Notice, Noticed, OpenAt, PaymentCounts,
-    PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentView, Received, Recovered,
-    Spending, Standing, StoreError, Unsent,
+    AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Freeze, Journal,
+    JournalError, Leave, NewPayment, Notice, Noticed, NotificationEvent, OpenAt, OutcomeEvent,
+    PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentView, Received,
+    Recovered, Spending, Standing, StoreError, Unsent,
 };
 
 #[async_trait]
@@ -47,10 +47,10 @@ impl Journal for Flaky {
         attempt: u32,
         conclusion: Conclusion,
         ask_after_ms: i64,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
-        self.inner.conclude(id, attempt, conclusion, ask_after_ms, announce, now_ms).await
+        self.inner.conclude(id, attempt, conclusion, ask_after_ms, event, now_ms).await
     }
 
     async fn give_up(
@@ -76,10 +76,10 @@ impl Journal for Flaky {
         id: &PaymentId,
         closure: Closure,
         rules: Rules,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
-        self.inner.close_case(id, closure, rules, announce, now_ms).await
+        self.inner.close_case(id, closure, rules, event, now_ms).await
     }
 
     async fn hand_over(&self, id: &PaymentId) -> Result<(), StoreError> {
@@ -110,9 +110,9 @@ impl Journal for Flaky {
         answer: AskedAnswer,
         rules: Rules,
         times: AskTimes,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
     ) -> Result<PaymentView, JournalError> {
-        self.inner.asked(id, answer, rules, times, announce).await
+        self.inner.asked(id, answer, rules, times, event).await
     }
 
     async fn promise_event(&self, id: &PaymentId) -> Result<PaymentView, JournalError> {
@@ -134,18 +134,18 @@ impl Journal for Flaky {
     async fn tell_owed(
         &self,
         id: &PaymentId,
-        announce: Announce,
+        event: OutcomeEvent,
         now_ms: i64,
     ) -> Result<(), JournalError> {
-        self.inner.tell_owed(id, announce, now_ms).await
+        self.inner.tell_owed(id, event, now_ms).await
     }
 
     async fn receive_notice(
         &self,
         notice: Notice,
-        compose: Compose,
+        event: NotificationEvent,
     ) -> Result<(Received, Noticed), StoreError> {
-        self.inner.receive_notice(notice, compose).await
+        self.inner.receive_notice(notice, event).await
     }
 
     async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {

@@ -10,7 +10,7 @@ use super::event;
 use crate::config::Account;
 use crate::payment::Rules;
 use crate::provider::Operation;
-use crate::store::{Announce, Conclusion, JournalError, PaymentId, PaymentView, StoredAnswer};
+use crate::store::{Conclusion, JournalError, OutcomeEvent, PaymentId, PaymentView, StoredAnswer};
 use crate::wire::Answer;
 
 /// How often the journal is told the end of an attempt before that is left to its own finding out.
@@ -75,7 +75,7 @@ impl Listener {
         call: &PreparedCall<'_>,
         data: Option<&str>,
         why: String,
-    ) -> Option<Announce> {
+    ) -> Option<OutcomeEvent> {
         match self {
             Self::Caller => None,
             Self::Application => {

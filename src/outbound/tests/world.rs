@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use jiff::Timestamp;
+use jiff::tz::Offset;
 use prometheus::proto::Metric;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -20,10 +22,10 @@ use crate::limits::{AccountLimits, InFlight, Limiters};
 use crate::metrics::Metrics;
 use crate::outbound::{Outbound, Stopping, Unsettled, resolver};
 use crate::payment::Fingerprint;
-use crate::provider::EventStatus;
+use crate::provider::{EventStatus, NormaliseContext, Provider};
 use crate::sign::SignPool;
 use crate::store::{
-    self, Compose, Conclusion, EventId, Filter, Intake, NewEvent, NewPayment, Notice, PaymentId,
+    self, Conclusion, EventId, Filter, NewPayment, Notice, NotificationEvent, PaymentId,
     PaymentView, Store, StoreUrl,
 };
 use crate::wire::{
@@ -413,7 +415,7 @@ pub fn payout(reference: &str) -> String {
 }
 
 /// A notification that the payout succeeded, as the inbound path hands it to the store.
-pub fn notified(reference: &str, provider_reference: &str) -> (Notice, Compose) {
+pub fn notified(reference: &str, provider_reference: &str) -> (Notice, NotificationEvent) {
     let id = EventId::generate(1).expect("randomness");
     let notice = Notice {
         account: "shop".into(),
@@ -432,25 +434,18 @@ pub fn notified(reference: &str, provider_reference: &str) -> (Notice, Compose) 
         dedupe_key: format!("key of {id}"),
         received_at_ms: 1,
     };
-    let event = NewEvent {
-        dedupe_key: notice.dedupe_key.clone(),
-        id,
-        account: "shop".into(),
-        provider: "bluepay".into(),
-        event_name: Some("disbursement.success".into()),
-        kind: Some("payout".into()),
-        event_type: "countersign.payout.succeeded".into(),
-        status: Some("succeeded".into()),
-        reference: Some(reference.into()),
-        provider_reference: Some(provider_reference.into()),
-        body: "{}".into(),
-        param: "{}".into(),
-        event: Some("{}".into()),
-        verified_by: None,
-        received_at_ms: 1,
-        intake: Intake::Deliver,
+    let param = format!(r#"{{"eventName":"disbursement.success","mchOrderId":"{reference}"}}"#);
+    let context = NormaliseContext {
+        account: "shop",
+        currency: Some("THB"),
+        timezone: Offset::UTC,
+        received_at: Timestamp::UNIX_EPOCH,
+        id: id.as_str(),
     };
-    (notice, Box::new(move |_| event))
+    let provider = Provider::builtin("bluepay").expect("built in");
+    let event = provider.normalise(&param, &context).expect("a JSON object");
+    let event = NotificationEvent { event, body: "{}".into(), verified_by: None, is_traced: false };
+    (notice, event)
 }
 
 pub fn outcome(reply: &Reply) -> &str {

@@ -17,11 +17,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::tz::Offset;
 
 use super::{
-    Attempt, Claimed, EventId, EventRow, EventState, Filter, Intake, NewEvent, Settlement, Store,
+    Attempt, Claimed, EventId, EventRow, EventState, Filter, Intake, NewEvent, OutcomeEvent,
+    Settlement, Store,
 };
 use crate::clock::{Clock, MovedClock};
+use crate::provider::{NormaliseContext, Normalised, Provider, Recount};
 
 pub(super) use delivering::*;
 pub(super) use interleavings::*;
@@ -208,6 +212,30 @@ pub(super) fn event_at(key: &str, reference: Option<&str>, received_at_ms: i64) 
         verified_by: Some("2025".into()),
         received_at_ms,
         intake: Intake::Deliver,
+    }
+}
+
+/// What a profile reads out of a notification of a payout with that param, received at `T0`.
+pub(super) fn normalised(param: &str) -> Normalised {
+    let provider = Provider::builtin("bluepay").expect("built in");
+    provider.normalise(param, &context()).expect("a JSON object")
+}
+
+/// The event of a payout's step, of which the provider said nothing.
+pub(super) fn outcome_event() -> OutcomeEvent {
+    let provider = Provider::builtin("bluepay").expect("built in");
+    let operation = provider.operation("payout_create").expect("an operation");
+    let reported = provider.recount(operation, &Recount::default(), &context());
+    OutcomeEvent { reported, reason: "a test".into(), at: context().received_at }
+}
+
+fn context() -> NormaliseContext<'static> {
+    NormaliseContext {
+        account: "shop",
+        currency: Some("THB"),
+        timezone: Offset::UTC,
+        received_at: Timestamp::from_millisecond(T0).expect("a time"),
+        id: "",
     }
 }
 

@@ -1,8 +1,8 @@
 //! Notifications that tell of payments: the event and the settlement are one write.
 
 use super::super::{
-    AskedAnswer, Begun, Closure, Conclusion, JournalError, Notice, Noticed, PaymentFilter,
-    PaymentId, Received, StoreError, StoredAnswer,
+    AskedAnswer, Begun, Closure, Conclusion, JournalError, Notice, Noticed, NotificationEvent,
+    PaymentFilter, PaymentId, Received, StoreError, StoredAnswer,
 };
 use super::paying::{
     answered, conclude, lost, payout, payout_of, rules, sending, state, times, view,
@@ -32,7 +32,7 @@ pub(in crate::store) fn notice(reference: &str) -> Notice {
     }
 }
 
-/// Lets the store receive `notice`, and with it `event` as it is.
+/// Lets the store receive `notice` as what `event` says.
 pub(in crate::store) async fn notify(
     store: &dyn Store,
     event: NewEvent,
@@ -44,7 +44,11 @@ pub(in crate::store) async fn notify(
         received_at_ms: event.received_at_ms,
         ..notice
     };
-    store.receive_notice(notice, Box::new(move |_| event)).await
+    let mut reported = normalised(&event.param);
+    reported.reference.clone_from(&event.reference);
+    let (body, verified_by) = (event.body, event.verified_by);
+    let event = NotificationEvent { event: reported, body, verified_by, is_traced: false };
+    store.receive_notice(notice, event).await
 }
 
 /// Under a key of its own.

@@ -1,19 +1,10 @@
 //! Events that are owed: to whoever was told to wait for a payment's end, or could not be told it.
 
-use super::super::{Announce, Begun, Conclusion, NewEvent, PaymentId, PaymentRow, Unsent};
+use super::super::{Begun, Conclusion, PaymentId, PaymentRow, Unsent};
 use super::paying::{answered, conclude, lost, payout, sending, view};
 use super::*;
 use crate::payment::{Final, State};
 use crate::provider::CodeMeaning;
-
-/// The event of a test, by the payment's reference.
-fn telling() -> Announce {
-    Box::new(|row: &PaymentRow| Some(told(row)))
-}
-
-fn told(row: &PaymentRow) -> NewEvent {
-    event(&format!("told {}", row.reference), Some(&row.reference))
-}
 
 async fn owed(store: &dyn Store) -> Vec<PaymentId> {
     let owed = store.owed_events("shop", 10).await.expect("a read");
@@ -36,7 +27,7 @@ pub(in crate::store) async fn a_promised_event_is_owed_from_the_end_on_until_it_
     let store = place.open();
     assert_eq!(owed(&*store).await, vec![id.clone()], "a promise outlives its process");
     for _ in 0..2 {
-        store.tell_owed(&id, telling(), T0).await.expect("written");
+        store.tell_owed(&id, outcome_event(), T0).await.expect("written");
     }
     assert_eq!(owed(&*store).await, []);
     assert_eq!(listed(&*store, &Filter::default()).await.len(), 1, "it is told once");

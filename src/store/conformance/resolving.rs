@@ -1,6 +1,6 @@
 //! What makes an unknown outcome known, and the event that is stored with it.
 
-use super::super::{Announce, AskedAnswer, Closure, Conclusion, JournalError, PaymentRow};
+use super::super::{AskedAnswer, Closure, Conclusion, JournalError, OutcomeEvent};
 use super::paying::{
     GRACE_MS, HOLD_MS, answered, conclude, lost, rules, sending, state, times, view,
 };
@@ -19,9 +19,8 @@ fn found() -> AskedAnswer {
     }
 }
 
-/// Makes an event with that dedupe key.
-fn telling(key: &'static str) -> Option<Announce> {
-    Some(Box::new(move |row: &PaymentRow| Some(event(key, Some(&row.reference)))))
+fn telling() -> Option<OutcomeEvent> {
+    Some(outcome_event())
 }
 
 async fn events(store: &dyn Store) -> usize {
@@ -37,15 +36,15 @@ pub(in crate::store) async fn the_event_of_a_resolved_payment_is_stored_with_the
 ) {
     let store = place.open();
     let asked = lost(&*store, "ASKED").await;
-    let row = store.at(T0).asked(&asked, found(), rules(), times(T0, None), telling("k1")).await;
+    let row = store.at(T0).asked(&asked, found(), rules(), times(T0, None), telling()).await;
     assert!(row.expect("written down").row.just_resolved);
     let answered_late = lost(&*store, "ANSWERED").await;
     let accepted = answered(10_000, CodeMeaning::Accepted);
-    let row = store.at(T0).conclude(&answered_late, 1, accepted, 0, telling("k2"), T0).await;
+    let row = store.at(T0).conclude(&answered_late, 1, accepted, 0, telling(), T0).await;
     assert!(row.expect("written down").row.just_resolved);
     let ruled = lost(&*store, "RULED").await;
     let closure = by_hand(Ruling::Rejected);
-    let row = store.at(T0).close_case(&ruled, closure, rules(), telling("k3"), T0).await;
+    let row = store.at(T0).close_case(&ruled, closure, rules(), telling(), T0).await;
     assert!(row.expect("written down").row.just_resolved);
     // What was acknowledged is there after a kill: nothing is left to a later write.
     store.close().await.expect("closed");
@@ -59,17 +58,19 @@ pub(in crate::store) async fn the_event_of_a_resolved_payment_is_stored_with_the
 
 pub(in crate::store) async fn a_step_whose_event_cannot_be_stored_is_not_taken(place: &dyn Place) {
     let store = place.open();
-    let taken = stored(&*store, "other", None).await;
     let id = lost(&*store, "A").await;
-    let clash: Option<Announce> = Some(Box::new(move |row: &PaymentRow| {
-        let mut event = event("new", Some(&row.reference));
-        event.id = taken;
-        Some(event)
-    }));
-    let asked = store.at(T0).asked(&id, found(), rules(), times(T0, Some(T0)), clash).await;
+    let mut row = view(&*store, &id).await.row;
+    row.payment.state = State::Settled(Final::Accepted);
+    row.payment.status = Some(EventStatus::Succeeded);
+    // Another event has the id that this one is given.
+    let taken = NewEvent { id: outcome_event().complete(&row).id, ..event("other", None) };
+    store.receive(taken).await.expect("stored");
+    let asked = store.at(T0).asked(&id, found(), rules(), times(T0, Some(T0)), telling()).await;
     assert!(matches!(asked, Err(JournalError::Store(_))), "{asked:?}");
     assert_eq!(state(&*store, &id).await, State::Unknown { attempt: 1, since_ms: T0 });
-    let again = store.at(T0).asked(&id, found(), rules(), times(T0, None), telling("new")).await;
+    // An event that is made at another time has another id.
+    let other = OutcomeEvent { at: Timestamp::UNIX_EPOCH, ..outcome_event() };
+    let again = store.at(T0).asked(&id, found(), rules(), times(T0, None), Some(other)).await;
     assert!(again.expect("written down").row.just_resolved, "the next question tells it");
     assert_eq!(events(&*store).await, 2);
 }
@@ -78,19 +79,17 @@ pub(in crate::store) async fn what_is_no_news_makes_no_event(place: &dyn Place) 
     let store = place.open();
     let id = sending(&*store, "A").await;
     let accepted = answered(10_000, CodeMeaning::Accepted);
-    let view =
-        store.at(T0).conclude(&id, 1, accepted, 0, telling("k1"), T0).await.expect("written");
+    let view = store.at(T0).conclude(&id, 1, accepted, 0, telling(), T0).await.expect("written");
     assert!(!view.row.just_resolved, "its caller is told, it was never in doubt");
     let id = lost(&*store, "B").await;
     let unclear = AskedAnswer::Unclear { reason: "no answer".into() };
     for answer in [AskedAnswer::NotFound, unclear] {
-        let asked =
-            store.at(T0).asked(&id, answer, rules(), times(T0, Some(T0)), telling("k2")).await;
+        let asked = store.at(T0).asked(&id, answer, rules(), times(T0, Some(T0)), telling()).await;
         assert!(!asked.expect("written down").row.just_resolved);
     }
     assert_eq!(events(&*store).await, 0);
     for _ in 0..2 {
-        let asked = store.at(T0).asked(&id, found(), rules(), times(T0, None), telling("k3")).await;
+        let asked = store.at(T0).asked(&id, found(), rules(), times(T0, None), telling()).await;
         asked.expect("written down");
     }
     assert_eq!(events(&*store).await, 1, "the second answer says nothing new");

@@ -1,5 +1,6 @@
 //! The journal: what a store must be able to do with money-moving calls. Making them, resolving them, looking at them.
 
+mod event;
 mod names;
 mod payment;
 mod payments;
@@ -13,11 +14,12 @@ use tokio::sync::watch;
 use super::{Cursor, PaymentId, Received, StoreError};
 use crate::payment::Rules;
 
+pub use event::{NotificationEvent, OutcomeEvent};
 pub use names::{AccountNames, RunningSidecar};
 pub use payment::{
-    ANSWER_BYTES_MAX, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Freeze,
-    HistoryEntry, JournalError, Leave, NewPayment, Notice, Noticed, PaymentDetail, PaymentRow,
-    PaymentView, Recovered, Spending, StoredAnswer, Unsent,
+    ANSWER_BYTES_MAX, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Freeze, HistoryEntry,
+    JournalError, Leave, NewPayment, Notice, Noticed, PaymentDetail, PaymentRow, PaymentView,
+    Recovered, Spending, StoredAnswer, Unsent,
 };
 pub use payments::{PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing};
 pub use standing::{LeftBehind, OpenAt, Standing};
@@ -32,7 +34,7 @@ pub use standing::{LeftBehind, OpenAt, Standing};
 /// is [`JournalError::Forbidden`] and changes nothing.
 ///
 /// **Events.** Where a step makes an unknown outcome known, its event is stored in the transaction that takes the step:
-/// no crash can keep the one without the other. The steps that can do so take an [`Announce`].
+/// no crash can keep the one without the other. The steps that can do so take an [`OutcomeEvent`].
 ///
 /// **Time.** `now_ms` is a date for the history. What may be done when is counted in [store time](super::Store::time_ms).
 ///
@@ -75,7 +77,7 @@ pub trait Journal: Send + Sync + 'static {
         attempt: u32,
         conclusion: Conclusion,
         ask_after_ms: i64,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError>;
 
@@ -103,7 +105,7 @@ pub trait Journal: Send + Sync + 'static {
         id: &PaymentId,
         closure: Closure,
         rules: Rules,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError>;
 
@@ -134,7 +136,7 @@ pub trait Journal: Send + Sync + 'static {
         answer: AskedAnswer,
         rules: Rules,
         times: AskTimes,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
     ) -> Result<PaymentView, JournalError>;
 
     /// Whoever waits for this payment is told its end by an event. Returns it as it is then: one that is settled already is
@@ -156,17 +158,17 @@ pub trait Journal: Send + Sync + 'static {
     async fn tell_owed(
         &self,
         id: &PaymentId,
-        announce: Announce,
+        event: OutcomeEvent,
         now_ms: i64,
     ) -> Result<(), JournalError>;
 
-    /// Holds `notice` against the journal, stores the event that `compose` makes of that as
+    /// Compares `notice` with the journal, completes `event` with what that shows, stores it as
     /// [`Inbox::receive`](super::Inbox::receive) does and, unless it is a duplicate or something speaks against it, settles
     /// the payment that it tells of, all in one transaction. Returns that payment as it then is.
     async fn receive_notice(
         &self,
         notice: Notice,
-        compose: Compose,
+        event: NotificationEvent,
     ) -> Result<(Received, Noticed), StoreError>;
 
     /// Takes over what dead processes left behind. Call it at start and every few seconds.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::payment::{Final, Fingerprint, Forbidden, Payment, Place, Ruling, State};
 use crate::provider::{CodeMeaning, EventStatus, Flag};
-use crate::store::{EventId, NewEvent, PaymentId, StoreError};
+use crate::store::{EventId, PaymentId, StoreError};
 
 /// A call that is about to be made for the first time.
 #[derive(Clone, Debug)]
@@ -117,11 +117,6 @@ pub struct AskTimes {
     pub now_ms: i64,
 }
 
-/// Makes the event that tells the application of a step, from the payment as the step left it. It is called within the
-/// step's own transaction, at most once, and only when the step is news: see
-/// [`Transition::is_news`](crate::payment::Transition::is_news). With `None` nothing is told.
-pub type Announce = Box<dyn FnOnce(&PaymentRow) -> Option<NewEvent> + Send>;
-
 /// What ends a payment in doubt without the provider's word.
 #[derive(Clone, Debug)]
 pub enum Closure {
@@ -165,7 +160,7 @@ pub struct Notice {
     /// Accounts whose notifications the same key verifies: what was signed for one of them verifies here too.
     pub neighbours: Vec<String>,
     pub event_id: EventId,
-    /// As in [`NewEvent::dedupe_key`].
+    /// As in [`NewEvent::dedupe_key`](crate::store::NewEvent::dedupe_key).
     pub dedupe_key: String,
     pub received_at_ms: i64,
 }
@@ -178,9 +173,6 @@ pub struct Noticed {
     /// What speaks against it, or is to be known by whoever hears of it.
     pub flags: Vec<Flag>,
 }
-
-/// Makes the event of a notification from what the journal makes of it, within the transaction that stores it.
-pub type Compose = Box<dyn FnOnce(&Noticed) -> NewEvent + Send>;
 
 /// A payment without its texts.
 #[derive(Clone, Debug, PartialEq, Eq)]

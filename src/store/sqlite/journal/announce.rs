@@ -5,20 +5,20 @@ use aws_lc_rs::digest;
 use super::super::inbox::receive;
 use super::super::job::Work;
 use crate::payment::Transition;
-use crate::store::{Announce, EventId, NewEvent, PaymentRow, Received};
+use crate::store::{EventId, NewEvent, OutcomeEvent, PaymentRow, Received};
 
-/// Stores what `announce` makes of a step that is news, or of a payment that is over and that no notification and no
+/// Stores the event of a step that is news, or of a payment that is over and that no notification and no
 /// event told of: the event of one end has one key, so it is stored once. Returns `detail` with the event's id where there is one.
 pub(super) fn announce(
     work: &mut Work<'_>,
     row: &mut PaymentRow,
     transition: &Transition,
-    announce: Option<Announce>,
+    event: Option<OutcomeEvent>,
     detail: String,
 ) -> rusqlite::Result<String> {
     let is_news = transition.is_news() || row.is_over_unnoticed();
-    let Some(announce) = announce.filter(|_| is_news) else { return Ok(detail) };
-    let Some(event) = announce(row) else { return Ok(detail) };
+    let Some(event) = event.filter(|_| is_news) else { return Ok(detail) };
+    let event = event.complete(row);
     row.owes_event = false;
     Ok(format!("{detail}, event {}", store(work, &event)?))
 }

@@ -13,7 +13,7 @@ use super::{rows, siblings};
 use crate::payment::{Final, Finding, Input, Rules, State};
 use crate::provider::Flag;
 use crate::store::{
-    Announce, AskTimes, AskedAnswer, JournalError, PaymentId, PaymentRow, PaymentView,
+    AskTimes, AskedAnswer, JournalError, OutcomeEvent, PaymentId, PaymentRow, PaymentView,
 };
 
 /// Hands out payments of `account` in `state` that are due, and makes them due again when the lease ends.
@@ -62,7 +62,7 @@ pub(super) fn asked(
     answer: &AskedAnswer,
     rules: &Rules,
     times: AskTimes,
-    event: Option<Announce>,
+    event: Option<OutcomeEvent>,
 ) -> rusqlite::Result<Result<PaymentView, JournalError>> {
     let mut row = match find(work, id)? {
         Ok(row) => row,

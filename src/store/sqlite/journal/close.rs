@@ -9,7 +9,7 @@ use super::moves::{find, notice_due};
 use super::rows;
 use super::save::{Entry, save, schedule, take_step};
 use crate::payment::{Input, Rules, Ruling};
-use crate::store::{Announce, Closure, JournalError, PaymentId, PaymentView};
+use crate::store::{Closure, JournalError, OutcomeEvent, PaymentId, PaymentView};
 
 /// Settles a payment in doubt.
 pub(super) fn close_case(
@@ -17,7 +17,7 @@ pub(super) fn close_case(
     id: &PaymentId,
     closure: &Closure,
     rules: &Rules,
-    event: Option<Announce>,
+    event: Option<OutcomeEvent>,
     now_ms: i64,
 ) -> rusqlite::Result<Result<PaymentView, JournalError>> {
     let mut row = match find(work, id)? {

@@ -34,8 +34,8 @@ use super::names;
 use crate::payment::Rules;
 use crate::store::page::PAGE_MAX;
 use crate::store::{
-    AccountNames, Announce, AskTimes, AskedAnswer, Begun, Closure, Compose, Conclusion, Cursor,
-    Freeze, Journal, JournalError, Leave, NewPayment, Notice, Noticed, OpenAt,
+    AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Freeze, Journal,
+    JournalError, Leave, NewPayment, Notice, Noticed, NotificationEvent, OpenAt, OutcomeEvent,
     PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
     PaymentView, Received, Recovered, Spending, Standing, StoreError, Unsent,
 };
@@ -87,12 +87,12 @@ impl Journal for SqliteStore {
         attempt: u32,
         conclusion: Conclusion,
         ask_after_ms: i64,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
         let id = id.clone();
         self.write(move |work| {
-            moves::conclude(work, &id, attempt, &conclusion, ask_after_ms, announce, now_ms)
+            moves::conclude(work, &id, attempt, &conclusion, ask_after_ms, event, now_ms)
         })
         .await?
     }
@@ -112,11 +112,11 @@ impl Journal for SqliteStore {
         id: &PaymentId,
         closure: Closure,
         rules: Rules,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
         let id = id.clone();
-        self.write(move |work| close::close_case(work, &id, &closure, &rules, announce, now_ms))
+        self.write(move |work| close::close_case(work, &id, &closure, &rules, event, now_ms))
             .await?
     }
 
@@ -162,10 +162,10 @@ impl Journal for SqliteStore {
         answer: AskedAnswer,
         rules: Rules,
         times: AskTimes,
-        announce: Option<Announce>,
+        event: Option<OutcomeEvent>,
     ) -> Result<PaymentView, JournalError> {
         let id = id.clone();
-        self.write(move |work| ask::asked(work, &id, &answer, &rules, times, announce)).await?
+        self.write(move |work| ask::asked(work, &id, &answer, &rules, times, event)).await?
     }
 
     async fn promise_event(&self, id: &PaymentId) -> Result<PaymentView, JournalError> {
@@ -190,19 +190,19 @@ impl Journal for SqliteStore {
     async fn tell_owed(
         &self,
         id: &PaymentId,
-        announce: Announce,
+        event: OutcomeEvent,
         now_ms: i64,
     ) -> Result<(), JournalError> {
         let id = id.clone();
-        self.write(move |work| owed::tell(work, &id, announce, now_ms)).await?
+        self.write(move |work| owed::tell(work, &id, event, now_ms)).await?
     }
 
     async fn receive_notice(
         &self,
         notice: Notice,
-        compose: Compose,
+        event: NotificationEvent,
     ) -> Result<(Received, Noticed), StoreError> {
-        self.write(move |work| notice::receive(work, &notice, compose)).await
+        self.write(move |work| notice::receive(work, &notice, &event)).await
     }
 
     async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {

@@ -9,7 +9,7 @@ use super::{freeze, rows, siblings};
 use crate::payment::{Final, Input, Rules, State};
 use crate::provider::{CodeMeaning, Flag};
 use crate::store::{
-    ANSWER_BYTES_MAX, Announce, Conclusion, JournalError, Leave, PaymentId, PaymentRow,
+    ANSWER_BYTES_MAX, Conclusion, JournalError, Leave, OutcomeEvent, PaymentId, PaymentRow,
     PaymentView, StoredAnswer,
 };
 
@@ -104,7 +104,7 @@ pub(super) fn conclude(
     attempt: u32,
     conclusion: &Conclusion,
     ask_after_ms: i64,
-    event: Option<Announce>,
+    event: Option<OutcomeEvent>,
     now_ms: i64,
 ) -> rusqlite::Result<Result<PaymentView, JournalError>> {
     let mut row = match find(work, id)? {

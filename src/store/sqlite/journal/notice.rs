@@ -12,7 +12,7 @@ use super::siblings;
 use super::{accounts, rows};
 use crate::payment::{Input, Rules, State};
 use crate::provider::Flag;
-use crate::store::{Compose, Notice, Noticed, PaymentRow, Received};
+use crate::store::{Notice, Noticed, NotificationEvent, PaymentRow, Received};
 
 /// Generations of one reference that are looked at: far more than anybody begins.
 const GENERATIONS_MAX: usize = 16;
@@ -21,14 +21,14 @@ const GENERATIONS_MAX: usize = 16;
 /// two clocks may differ.
 const EARLIER_MS: i64 = 60_000;
 
-/// Stores the event that `compose` makes, and lets the payment know.
+/// Stores the event of a notification, and lets the payment take the step.
 pub(super) fn receive(
     work: &mut Work<'_>,
     notice: &Notice,
-    compose: Compose,
+    event: &NotificationEvent,
 ) -> rusqlite::Result<(Received, Noticed)> {
     let mut noticed = judge(work.connection, notice)?;
-    let event = compose(&noticed);
+    let event = event.complete(notice, &noticed);
     let hash = digest::digest(&digest::SHA256, event.param.as_bytes());
     let received = receive::receive(work, &event, hash.as_ref())?;
     if received != Received::Stored {

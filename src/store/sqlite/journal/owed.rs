@@ -9,7 +9,7 @@ use super::announce;
 use super::moves::find;
 use super::rows;
 use super::save::{Entry, save};
-use crate::store::{Announce, JournalError, PaymentId, PaymentRow, PaymentView};
+use crate::store::{JournalError, OutcomeEvent, PaymentId, PaymentRow, PaymentView};
 
 /// Owes an event of the payment's end, unless it is settled.
 pub(super) fn promise(
@@ -75,7 +75,7 @@ pub(super) const OWED: &str = "INDEXED BY payment_owed
 pub(super) fn tell(
     work: &mut Work<'_>,
     id: &PaymentId,
-    event: Announce,
+    event: OutcomeEvent,
     now_ms: i64,
 ) -> rusqlite::Result<Result<(), JournalError>> {
     let mut row = match find(work, id)? {
@@ -86,11 +86,8 @@ pub(super) fn tell(
         return Ok(Ok(()));
     }
     row.owes_event = false;
-    let detail = match event(&row) {
-        Some(event) => Some(format!("event {}", announce::store(work, &event)?)),
-        None => None,
-    };
-    let entry = Entry { what: "told", attempt: None, detail: detail.as_deref(), at_ms: now_ms };
+    let detail = format!("event {}", announce::store(work, &event.complete(&row))?);
+    let entry = Entry { what: "told", attempt: None, detail: Some(&detail), at_ms: now_ms };
     save(work, &row, &entry)?;
     Ok(Ok(()))
 }
