@@ -17,9 +17,9 @@ use crate::outcome::Outcome;
 use crate::payment::Rules;
 use crate::store::{
     AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Freeze, Journal,
-    JournalError, Leave, NewPayment, Notice, Noticed, NotificationEvent, OpenAt, OutcomeEvent,
-    PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow,
-    PaymentView, Received, Recovered, Spending, Standing, Store, StoreError, Unsent,
+    JournalError, Leave, NewPayment, Notice, Noticed, NotificationEvent, Observer, OpenAt,
+    OutcomeEvent, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
+    PaymentRow, PaymentView, Received, Recovered, Spending, Standing, Store, StoreError, Unsent,
 };
 
 /// `store`, audited. What is done outside a request that says who does it is done by `otherwise`.
@@ -82,6 +82,10 @@ impl Audited {
 impl Store for Audited {
     fn time_ms(&self) -> i64 {
         self.store.time_ms()
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.store.observe(observer);
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -12,6 +12,7 @@ mod error;
 mod id;
 mod inbox;
 mod journal;
+mod observe;
 mod page;
 mod sqlite;
 mod url;
@@ -39,6 +40,7 @@ pub use journal::{
     PaymentFilter, PaymentListing, PaymentRow, PaymentView, Recovered, RunningSidecar, Spending,
     Standing, StoredAnswer, Unsent,
 };
+pub use observe::{Change, Observer, Subject};
 pub use page::Cursor;
 pub use sqlite::{Activity, SqliteStore};
 pub use url::StoreUrl;
@@ -49,6 +51,9 @@ pub trait Store: Inbox + Journal {
     /// Store time: milliseconds that pass only as real time does, whatever the wall clock is set to, and never go back. It
     /// is the same in every process that uses the store, and stands still while none can.
     fn time_ms(&self) -> i64;
+
+    /// Lets `observer` see what is committed from now on. A store has one observer: the first.
+    fn observe(&self, observer: Arc<dyn Observer>);
 
     /// Makes one small durable write: `Ok` means that a notification or a journal entry could be stored now, and that none
     /// failed to be in the last seconds.

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 
 use crate::store::{
     AccountCounts, AccountNames, Claimed, Cursor, EventDetail, EventId, Filter, Inbox, Lease,
-    Listing, NewEvent, Reason, Received, Retention, Selection, Settled, Settlement, Store,
-    StoreError, Swept, Tally,
+    Listing, NewEvent, Observer, Reason, Received, Retention, Selection, Settled, Settlement,
+    Store, StoreError, Swept, Tally,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -38,6 +38,10 @@ fn pass(refusals: &AtomicU32) -> Answer<()> {
 impl Store for Flaky {
     fn time_ms(&self) -> i64 {
         self.inner.time_ms()
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.inner.observe(observer);
     }
 
     async fn probe(&self) -> Answer<()> {

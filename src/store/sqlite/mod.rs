@@ -30,6 +30,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
+use super::observe::{Observed, Observer};
 use super::{AccountNames, Reason, RunningSidecar, Store, StoreError};
 use crate::clock::Clock;
 use connect::FileIdentity;
@@ -59,6 +60,7 @@ pub struct SqliteStore {
     readers: Mutex<Option<Arc<Readers>>>,
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    observed: Observed,
 }
 
 /// How much the writer has done since the store was opened.
@@ -121,6 +123,7 @@ impl SqliteStore {
             readers: Mutex::new(Some(Arc::new(readers))),
             shared,
             writer: Mutex::new(Some(thread)),
+            observed: Observed::default(),
         })
     }
 
@@ -191,6 +194,10 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn time_ms(&self) -> i64 {
         self.shared.time.now_ms()
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.observed.by(observer);
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use super::SqliteStore;
 use crate::store::page::PAGE_MAX;
 use crate::store::{
-    AccountCounts, Claimed, Cursor, EventDetail, EventId, Filter, Inbox, Lease, Listing, NewEvent,
-    Received, Retention, Selection, Settled, Settlement, StoreError, Swept, Tally,
+    AccountCounts, Change, Claimed, Cursor, EventDetail, EventId, Filter, Inbox, Lease, Listing,
+    NewEvent, Received, Retention, Selection, Settled, Settlement, StoreError, Swept, Tally,
 };
 
 /// Events handed out by one claim at most, so that one account does not fill a transaction.
@@ -83,7 +83,13 @@ impl Inbox for SqliteStore {
     }
 
     async fn replay(&self, selection: &Selection) -> Result<Tally, StoreError> {
-        self.operate(selection, operate::Change::Replay).await
+        let done = self.operate(selection, operate::Change::Replay).await;
+        let tally = self.observed.uncertain(done, Change::Replayed { selection, events: None })?;
+        if tally.changed > 0 {
+            let events = Some(tally.changed);
+            self.observed.committed(Change::Replayed { selection, events });
+        }
+        Ok(tally)
     }
 
     async fn discard(
@@ -93,7 +99,13 @@ impl Inbox for SqliteStore {
         now_ms: i64,
     ) -> Result<Tally, StoreError> {
         let change = operate::Change::Discard { reason: reason.to_owned(), now_ms };
-        self.operate(selection, change).await
+        let done = self.operate(selection, change).await;
+        let discarded = |events| Change::Discarded { selection, reason, events };
+        let tally = self.observed.uncertain(done, discarded(None))?;
+        if tally.changed > 0 {
+            self.observed.committed(discarded(Some(tally.changed)));
+        }
+        Ok(tally)
     }
 
     async fn counts(&self) -> Result<Vec<AccountCounts>, StoreError> {

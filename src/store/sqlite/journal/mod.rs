@@ -31,13 +31,15 @@ use tokio::sync::watch;
 use super::SqliteStore;
 use super::job::Work;
 use super::names;
-use crate::payment::Rules;
+use crate::outcome::Outcome;
+use crate::payment::{Rules, State};
 use crate::store::page::PAGE_MAX;
 use crate::store::{
-    AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Freeze, Journal,
-    JournalError, Leave, NewPayment, Notice, Noticed, NotificationEvent, OpenAt, OutcomeEvent,
-    PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
-    PaymentView, Received, Recovered, Spending, Standing, StoreError, Unsent,
+    AccountNames, AskTimes, AskedAnswer, Begun, Change, Closure, Conclusion, Cursor, Freeze,
+    Journal, JournalError, Leave, NewPayment, Notice, Noticed, NotificationEvent, OpenAt,
+    OutcomeEvent, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId,
+    PaymentListing, PaymentView, Received, Recovered, Spending, Standing, StoreError, Subject,
+    Unsent,
 };
 
 /// Payments handed out by one claim at most.
@@ -46,11 +48,19 @@ const CLAIM_MAX: usize = 256;
 #[async_trait]
 impl Journal for SqliteStore {
     async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError> {
-        self.hold_and_write(move |work, holder| begin::begin(work, &new, holder)).await
+        let begun =
+            self.hold_and_write(move |work, holder| begin::begin(work, &new, holder)).await?;
+        self.note_begun(&begun);
+        Ok(begun)
     }
 
     async fn begin_sending(&self, new: NewPayment) -> Result<Begun, StoreError> {
-        self.hold_and_write(move |work, holder| begin::begin_sending(work, &new, holder)).await
+        let id = new.id.clone();
+        let begun =
+            self.hold_and_write(move |work, holder| begin::begin_sending(work, &new, holder)).await;
+        let begun = self.observed.uncertain(begun, Change::Begun(Subject::Id(&id)))?;
+        self.note_begun(&begun);
+        Ok(begun)
     }
 
     async fn about_to_send(
@@ -59,11 +69,14 @@ impl Journal for SqliteStore {
         rules: Rules,
         now_ms: i64,
     ) -> Result<u32, JournalError> {
-        let id = id.clone();
+        let payment = id.clone();
         let announce = move |work: &mut Work<'_>, holder: &str| {
-            moves::about_to_send(work, &id, &rules, holder, now_ms)
+            moves::about_to_send(work, &payment, &rules, holder, now_ms)
         };
-        self.hold_and_write(announce).await?
+        let announced = self.hold_and_write(announce).await.map_err(JournalError::from).flatten();
+        let attempt = self.observed.uncertain(announced, Change::Sending { id, attempt: None })?;
+        self.observed.committed(Change::Sending { id, attempt: Some(attempt) });
+        Ok(attempt)
     }
 
     async fn may_leave(
@@ -91,10 +104,15 @@ impl Journal for SqliteStore {
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
         let id = id.clone();
-        self.write(move |work| {
-            moves::conclude(work, &id, attempt, &conclusion, ask_after_ms, event, now_ms)
-        })
-        .await?
+        let view = self
+            .write(move |work| {
+                moves::conclude(work, &id, attempt, &conclusion, ask_after_ms, event, now_ms)
+            })
+            .await??;
+        if view.row.payment.outcome() == Some(Outcome::Unknown) {
+            self.observed.committed(Change::InDoubt { row: &view.row, attempt });
+        }
+        Ok(self.note_settled(view, now_ms))
     }
 
     async fn give_up(
@@ -104,7 +122,8 @@ impl Journal for SqliteStore {
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
         let (id, reason) = (id.clone(), reason.to_owned());
-        self.write(move |work| moves::give_up(work, &id, &reason, now_ms)).await?
+        let view = self.write(move |work| moves::give_up(work, &id, &reason, now_ms)).await??;
+        Ok(self.note_settled(view, now_ms))
     }
 
     async fn close_case(
@@ -115,9 +134,19 @@ impl Journal for SqliteStore {
         event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
-        let id = id.clone();
-        self.write(move |work| close::close_case(work, &id, &closure, &rules, event, now_ms))
-            .await?
+        let payment = id.clone();
+        let reason = match &closure {
+            Closure::Abandoned { reason } | Closure::ByHand { reason, .. } => reason.clone(),
+        };
+        let closed = self
+            .write(move |work| close::close_case(work, &payment, &closure, &rules, event, now_ms))
+            .await
+            .map_err(JournalError::from)
+            .flatten();
+        let change = |payment| Change::Closed { payment, reason: &reason };
+        let view = self.observed.uncertain(closed, change(Subject::Id(id)))?;
+        self.observed.committed(change(Subject::Row(&view.row)));
+        Ok(view)
     }
 
     async fn end_unsent(
@@ -127,10 +156,12 @@ impl Journal for SqliteStore {
         now_ms: i64,
     ) -> Result<Option<PaymentView>, JournalError> {
         let (unsent, reason) = (unsent.clone(), reason.to_owned());
-        self.hold_and_write(move |work, holder| {
-            unsent::end_unsent(work, &unsent, &reason, holder, now_ms)
-        })
-        .await?
+        let ended = self
+            .hold_and_write(move |work, holder| {
+                unsent::end_unsent(work, &unsent, &reason, holder, now_ms)
+            })
+            .await??;
+        Ok(ended.map(|view| self.note_settled(view, now_ms)))
     }
 
     async fn hand_over(&self, id: &PaymentId) -> Result<(), StoreError> {
@@ -165,7 +196,9 @@ impl Journal for SqliteStore {
         event: Option<OutcomeEvent>,
     ) -> Result<PaymentView, JournalError> {
         let id = id.clone();
-        self.write(move |work| ask::asked(work, &id, &answer, &rules, times, event)).await?
+        let view =
+            self.write(move |work| ask::asked(work, &id, &answer, &rules, times, event)).await??;
+        Ok(self.note_settled(view, times.now_ms))
     }
 
     async fn promise_event(&self, id: &PaymentId) -> Result<PaymentView, JournalError> {
@@ -202,7 +235,13 @@ impl Journal for SqliteStore {
         notice: Notice,
         event: NotificationEvent,
     ) -> Result<(Received, Noticed), StoreError> {
-        self.write(move |work| notice::receive(work, &notice, &event)).await
+        let id = notice.event_id.clone();
+        let (received, noticed) =
+            self.write(move |work| notice::receive(work, &notice, &event)).await?;
+        if let (Received::Stored, Some(row)) = (&received, &noticed.row) {
+            self.observed.committed(Change::Notified { row, event: &id });
+        }
+        Ok((received, noticed))
     }
 
     async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {
@@ -223,6 +262,10 @@ impl Journal for SqliteStore {
             recover::take_over_questions(work, &shared.path, holder)
         })
         .await?;
+        let payments = total.unknown + total.closed;
+        if payments > 0 {
+            self.observed.committed(Change::Recovered { payments });
+        }
         Ok(total)
     }
 
@@ -318,13 +361,23 @@ impl Journal for SqliteStore {
     }
 
     async fn freeze(&self, account: &str, reason: &str, now_ms: i64) -> Result<(), StoreError> {
+        let change = Change::Frozen { account, reason };
         let (account, reason) = (account.to_owned(), reason.to_owned());
-        self.write(move |work| freeze::freeze(work, &account, &reason, now_ms)).await
+        let done = self.write(move |work| freeze::freeze(work, &account, &reason, now_ms)).await;
+        self.observed.uncertain(done, change)?;
+        self.observed.committed(change);
+        Ok(())
     }
 
     async fn unfreeze(&self, account: &str) -> Result<bool, StoreError> {
+        let change = Change::Unfrozen { account };
         let account = account.to_owned();
-        self.write(move |work| freeze::unfreeze(work, &account)).await
+        let done = self.write(move |work| freeze::unfreeze(work, &account)).await;
+        let was_frozen = self.observed.uncertain(done, change)?;
+        if was_frozen {
+            self.observed.committed(change);
+        }
+        Ok(was_frozen)
     }
 
     async fn freezes(&self) -> Result<Vec<Freeze>, StoreError> {
@@ -333,6 +386,22 @@ impl Journal for SqliteStore {
 }
 
 impl SqliteStore {
+    fn note_begun(&self, begun: &Begun) {
+        let Begun::Fresh(PaymentView { row, .. }) = begun else { return };
+        self.observed.committed(Change::Begun(Subject::Row(row)));
+        if let State::Sending { attempt } = row.payment.state {
+            self.observed.committed(Change::Sending { id: &row.id, attempt: Some(attempt) });
+        }
+    }
+
+    /// Passes on a payment that took a step at `now_ms`, which may have settled it.
+    fn note_settled(&self, view: PaymentView, now_ms: i64) -> PaymentView {
+        if view.row.end().is_some() && view.row.settled_at_ms == Some(now_ms) {
+            self.observed.committed(Change::Settled(&view.row));
+        }
+        view
+    }
+
     /// Runs `work` with the name under which this process holds payments.
     async fn hold_and_write<T, F>(&self, work: F) -> Result<T, StoreError>
     where

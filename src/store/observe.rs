@@ -1,0 +1,81 @@
+//! What a store says about its commits to an observer, such as the audit log.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{EventId, JournalError, PaymentId, PaymentRow, Selection};
+
+/// Sees what was committed. It is called in the task of the store's caller, before the store answers; it cannot refuse.
+pub trait Observer: Send + Sync {
+    /// `change` is on disk.
+    fn committed(&self, change: &Change<'_>);
+
+    /// The commit of `change` failed in a way that it may be found made after all: see
+    /// [`StoreError::Uncertain`](super::StoreError::Uncertain). Called for what moves money or is done by an operator.
+    fn uncertain(&self, change: &Change<'_>);
+}
+
+/// One thing that changed. Numbers and rows that only the commit would have shown are missing where it is uncertain.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    /// A call was recorded; nothing was sent yet.
+    Begun(Subject<'a>),
+    /// An attempt is about to leave.
+    Sending { id: &'a PaymentId, attempt: Option<u32> },
+    /// An attempt ended, and it is not known whether the payment happened.
+    InDoubt { row: &'a PaymentRow, attempt: u32 },
+    /// It is known how the payment ended.
+    Settled(&'a PaymentRow),
+    /// A payment in doubt was settled without the provider's word.
+    Closed { payment: Subject<'a>, reason: &'a str },
+    /// A notification of a payment was stored.
+    Notified { row: &'a PaymentRow, event: &'a EventId },
+    /// Payments of dead processes were taken over.
+    Recovered { payments: u64 },
+    /// Nothing of the account moves money until it is unfrozen.
+    Frozen { account: &'a str, reason: &'a str },
+    /// It may again.
+    Unfrozen { account: &'a str },
+    /// Events are delivered once more.
+    Replayed { selection: &'a Selection, events: Option<u64> },
+    /// Events are not delivered.
+    Discarded { selection: &'a Selection, reason: &'a str, events: Option<u64> },
+}
+
+/// A payment, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    Row(&'a PaymentRow),
+    Id(&'a PaymentId),
+}
+
+/// A store's observer, if it has one.
+#[derive(Default)]
+pub(super) struct Observed(OnceLock<Arc<dyn Observer>>);
+
+impl Observed {
+    /// Sets the observer; the first one stays.
+    pub(super) fn by(&self, observer: Arc<dyn Observer>) {
+        let _ = self.0.set(observer);
+    }
+
+    pub(super) fn committed(&self, change: Change<'_>) {
+        if let Some(observer) = self.0.get() {
+            observer.committed(&change);
+        }
+    }
+
+    /// Passes `done` on, and says so where `change` may be found made.
+    pub(super) fn uncertain<T, E: Clone + Into<JournalError>>(
+        &self,
+        done: Result<T, E>,
+        change: Change<'_>,
+    ) -> Result<T, E> {
+        done.inspect_err(|error| {
+            if let Some(observer) = self.0.get()
+                && error.clone().into().may_be_written()
+            {
+                observer.uncertain(&change);
+            }
+        })
+    }
+}
