@@ -22,6 +22,7 @@ use crate::audit::{self, Actor};
 use crate::clock::Clock;
 use crate::config::{Address, Live, Loaded, Snapshot};
 use crate::delivery::Delivery;
+use crate::edge::signals::Hangups;
 use crate::edge::{self, BindError, Bound, Inherited, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
 use crate::limits::{InFlight, Limiters};
@@ -193,13 +194,13 @@ impl Sidecar {
     }
 
     /// Runs until a signal ends the process: SIGTERM lets everything under way finish first, SIGINT does not. SIGHUP
-    /// reloads.
+    /// reloads, one of `hangups` too.
     ///
     /// # Errors
     /// When signals cannot be listened for, or the thread that watches over the orderly stop cannot be started.
-    pub fn run(self) -> std::io::Result<()> {
+    pub fn run(self, hangups: Hangups) -> std::io::Result<()> {
         let reloader = self.reloader.clone();
-        let signals = edge::signals::listen(move || reloader.hang_up())?;
+        let signals = edge::signals::listen(hangups, move || reloader.hang_up())?;
         let mut server = edge::drain::server(cores(), DRAIN_CEILING);
         let (store, live, draining) = (self.store, self.outbound.live.clone(), self.draining);
         edge::drain::exit_when_drained(

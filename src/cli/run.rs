@@ -9,6 +9,7 @@ use super::{CommandError, ConfigFile, Exit};
 use crate::app::{Build, Sidecar};
 use crate::clock::Clock;
 use crate::config::{self, Tracing};
+use crate::edge::signals::Hangups;
 use crate::edge::{self, PingoraUpstream};
 use crate::logging::{self, Also};
 use crate::trace;
@@ -21,6 +22,9 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     leave_no_core_dumps();
+    let hangups = Hangups::keep().map_err(|error| {
+        CommandError::failed(format!("signals cannot be listened for: {error}"))
+    })?;
     let loaded =
         config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
     let tracing = loaded.boot.tracing.clone().map(export_traces).transpose()?;
@@ -39,7 +43,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     tracing::info!(listener = "app", address = %sidecar.app_address(), "listening");
     tracing::info!(version = VERSION, commit = COMMIT, accounts, configuration = hash, "started");
     sidecar
-        .run()
+        .run(hangups)
         .map_err(|error| CommandError::failed(format!("the sidecar could not be run: {error}")))?;
     Ok(Exit::Done)
 }

@@ -9,8 +9,8 @@ use std::thread;
 use async_trait::async_trait;
 use pingora_core::server::{RunArgs, ShutdownSignal, ShutdownSignalWatch};
 use rustix::process::Signal;
-use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::sync::watch;
 
 /// How the process was told to stop.
@@ -22,17 +22,37 @@ enum Stop {
     AtOnce,
 }
 
+/// SIGHUP, listened for from the process's first moments: one that comes while the sidecar starts does not end it.
+pub struct Hangups {
+    runtime: Runtime,
+    hangup: Signals,
+}
+
+impl Hangups {
+    /// Listens from now on, and keeps what comes for [`listen`].
+    ///
+    /// # Errors
+    /// When the signal cannot be listened for.
+    pub fn keep() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let hangup = {
+            let _inside = runtime.enter();
+            signal(SignalKind::hangup())?
+        };
+        Ok(Self { runtime, hangup })
+    }
+}
+
 /// Listens from now on; hands what comes to the server that is run with the result, and SIGHUP to `on_hangup`.
 ///
 /// # Errors
 /// When the signals cannot be listened for.
-pub fn listen(on_hangup: impl Fn() + Send + 'static) -> io::Result<RunArgs> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+pub fn listen(hangups: Hangups, on_hangup: impl Fn() + Send + 'static) -> io::Result<RunArgs> {
+    let Hangups { runtime, mut hangup } = hangups;
     let inside = runtime.enter();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut quit = signal(SignalKind::quit())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
     // A file at the size limit is then an error of one write, as on a full disk, and not the end of the process.
     let _over_file_size_limit = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     drop(inside);

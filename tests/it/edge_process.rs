@@ -53,7 +53,7 @@ fn process() {
     };
     let bound = bind("listen.app", &loopback()).unwrap();
     let Address::Tcp(address) = *bound.address() else { panic!("a TCP listener") };
-    let told = signals::listen(|| {}).unwrap();
+    let told = signals::listen(signals::Hangups::keep().unwrap(), || {}).unwrap();
     let mut server = drain::server(1, DRAIN_MAX);
     server.add_service(bound.service(Arc::new(OnCue), serving.clone()));
     let say_how = |outcome| eprintln!("{outcome:?}");

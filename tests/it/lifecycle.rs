@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::support::http::{self, connect, post, read_answer, render};
 use crate::support::provider::ACCEPTED;
 use crate::support::sidecar::command;
@@ -128,4 +130,29 @@ fn the_admin_side_answers_health_configuration_and_the_api() {
     assert_eq!(http::get(sidecar.admin, "/nothing").status, 404);
     let posted = http::request(sidecar.admin, "POST", "/metrics", &[], b"");
     assert_eq!((posted.status, posted.header("allow")), (405, Some("GET, HEAD")));
+}
+
+#[test]
+fn a_hangup_while_the_sidecar_starts_does_not_end_it() {
+    let provider = Provider::start();
+    let mut sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
+    assert!(sidecar.terminate().success());
+    // The start waits for the database, which is held here, for up to five seconds.
+    let holder = rusqlite::Connection::open(sidecar.store()).expect("the database");
+    holder.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").expect("a lock");
+    sidecar.restart_while(move |starting| {
+        wait_until("SIGHUP is listened for", || hears_hangups(starting));
+        starting.signal(Signal::HUP);
+        drop(holder);
+    });
+    let unchanged = "countersign_config_reloads_total{result=\"unchanged\"}";
+    wait_until("the reload that was asked for", || sidecar.metric(unchanged) == Some(1.0));
+}
+
+/// Whether the process has a handler for SIGHUP, the first bit of the mask.
+fn hears_hangups(sidecar: &Sidecar) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", sidecar.process_id()));
+    let status = status.unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    caught.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
 }

@@ -105,8 +105,14 @@ impl Sidecar {
 
     /// Starts it again in the same folder, with a new log and new ports, after it ended.
     pub fn restart(&mut self) {
+        self.restart_while(|_| {});
+    }
+
+    /// The same, with something done to it while it starts.
+    pub fn restart_while(&mut self, meanwhile: impl FnOnce(&Self)) {
         self.log = Arc::new(Mutex::new(Vec::new()));
         self.child = spawn(self.folder.path(), &self.log, |_| {});
+        meanwhile(self);
         self.learn_addresses();
     }
 
