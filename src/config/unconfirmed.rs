@@ -17,6 +17,6 @@ fn names(operation: &Operation) -> Vec<String> {
     if !operation.confirmed {
         return vec![operation.name.clone()];
     }
-    let unconfirmed = operation.members.iter().filter(|member| !member.confirmed);
+    let unconfirmed = operation.members.iter().filter(|member| !member.is_confirmed());
     unconfirmed.map(|member| format!("{}.{}", operation.name, member.name)).collect()
 }

@@ -209,7 +209,7 @@ fn verify(account: &Account, body: &[u8]) -> Result<Verified, Problem> {
 
 /// What the provider takes for an acknowledgement.
 fn acknowledge(account: &Account) -> Reply {
-    let known = account.provider.acknowledge();
+    let known = &account.provider.events.acknowledge;
     let status = StatusCode::from_u16(known.status).unwrap_or(StatusCode::OK);
     Reply::new(status, "application/json", known.body.clone())
         .with_header(CONTENT_TYPE, &known.content_type)

@@ -27,6 +27,18 @@ pub struct Member<'a> {
     pub raw: &'a str,
 }
 
+impl<'a> Member<'a> {
+    /// The text that stands there, its escapes undone; `None` where it is no text.
+    pub fn text(&self) -> Option<Cow<'a, str>> {
+        let inner = self.raw.strip_prefix('"')?.strip_suffix('"')?;
+        match inner.contains('\\') {
+            false => Some(Cow::Borrowed(inner)),
+            // The reader has undone these escapes once already, or there would be no object.
+            true => unescape(inner).ok().map(Cow::Owned),
+        }
+    }
+}
+
 /// Why a text was refused, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at byte {offset}")]

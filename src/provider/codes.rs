@@ -1,10 +1,11 @@
 //! What the provider's answer codes mean for the outcome. The code decides, never the HTTP status or the message text.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::{Member, parse_object, unescape};
+use crate::json::{Member, parse_object};
 
 /// What one code says about the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -33,11 +34,13 @@ pub struct CodeTable {
 }
 
 /// One row of the table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Code {
     pub meaning: CodeMeaning,
     /// The provider's own words, for people.
     pub title: String,
+    #[serde(default = "super::confirmed")]
     pub confirmed: bool,
     /// Address of the page the row comes from.
     pub source: String,
@@ -79,11 +82,7 @@ pub(super) fn read(shape: &AnswerShape, codes: &CodeTable, body: &[u8]) -> Optio
 
 /// The code in plain digits, bare or as a string: sisters print both.
 fn number(member: &Member<'_>) -> Option<i64> {
-    let inner = member.raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let text = match inner {
-        Some(inner) => unescape(inner).ok()?,
-        None => member.raw.to_owned(),
-    };
+    let text = member.text().unwrap_or(Cow::Borrowed(member.raw));
     let digits = text.strip_prefix('-').unwrap_or(&text);
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| text.parse().ok())?

@@ -1,11 +1,13 @@
 //! Asking what became of a call whose answer was lost: which query to make, and what its answer proves.
 
+use std::collections::BTreeMap;
+
 use serde_json::value::RawValue;
 
 use super::codes::{CodeMeaning, ProviderAnswer};
-use super::compile::Provider;
 use super::operation::{Kind, Operation, Resolution};
-use crate::json::{Member, Object, escape, parse_object, unescape};
+use super::profile::Provider;
+use crate::json::{Member, Object, escape, parse_object};
 
 /// What a query said about a lost call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,18 +80,10 @@ impl Provider {
 
 const OF_ANOTHER: &str = "the query was answered about another call";
 
-impl Resolution {
-    /// Whether what is found is held against the member `reference` of the call: nothing else makes it ours.
-    pub(super) fn names(&self, reference: Option<&str>) -> bool {
-        let proofs = if self.matching.is_empty() { &self.echo } else { &self.matching };
-        proofs.iter().any(|(_, taken)| Some(taken.as_str()) == reference)
-    }
-}
-
 /// One object, which must say that it is of this call.
 fn found_as(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> LookedUp {
     match parse_object(data.as_bytes()) {
-        Ok(object) if repeats(&object, &resolution.echo, parameters) => {
+        Ok(object) if repeats(&object, resolution.echo(), parameters) => {
             LookedUp::Found { data: data.to_owned() }
         }
         Ok(_) => LookedUp::Unclear { why: OF_ANOTHER },
@@ -109,8 +103,8 @@ fn found_among(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> 
             return LookedUp::Unclear { why: "the list holds something that is no object" };
         };
         let identified =
-            resolution.matching.iter().all(|(name, _)| object.member(name).is_some_and(is_id));
-        if !identified || !repeats(&object, &resolution.echo, parameters) {
+            resolution.matching.keys().all(|name| object.member(name).is_some_and(is_id));
+        if !identified || !repeats(&object, resolution.echo(), parameters) {
             return LookedUp::Unclear { why: "the list holds something of which it is not known" };
         }
         if repeats(&object, &resolution.matching, parameters) && ours.replace(item.get()).is_some()
@@ -125,7 +119,7 @@ fn found_among(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> 
 }
 
 /// Whether `object` has all members of `pairs`, with the values of the lost call.
-fn repeats(object: &Object<'_>, pairs: &[(String, String)], parameters: &Object<'_>) -> bool {
+fn repeats(object: &Object<'_>, pairs: &BTreeMap<String, String>, parameters: &Object<'_>) -> bool {
     pairs.iter().all(|(name, taken)| {
         let members = object.member(name).zip(parameters.member(taken));
         members.is_some_and(|(found, sent)| is_same(found, sent))
@@ -135,7 +129,7 @@ fn repeats(object: &Object<'_>, pairs: &[(String, String)], parameters: &Object<
 /// Whether an answer that knows no such call says that it is about another one.
 fn is_of_another(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> bool {
     let Ok(object) = parse_object(data.as_bytes()) else { return false };
-    resolution.echo.iter().any(|(name, taken)| {
+    resolution.echo().iter().any(|(name, taken)| {
         let members = object.member(name).filter(|member| is_id(member));
         members.zip(parameters.member(taken)).is_some_and(|(found, sent)| !is_same(found, sent))
     })
@@ -152,12 +146,8 @@ fn is_id(member: &Member<'_>) -> bool {
 
 /// Numbers are compared as they are written: a parser would round large ones to the same.
 fn is_same(found: &Member<'_>, sent: &Member<'_>) -> bool {
-    let text = |member: &Member<'_>| {
-        let inner = member.raw.strip_prefix('"')?.strip_suffix('"')?;
-        unescape(inner).ok()
-    };
     is_id(found)
-        && match (text(found), text(sent)) {
+        && match (found.text(), sent.text()) {
             (Some(found), Some(sent)) => found == sent,
             (None, None) => found.raw == sent.raw,
             (Some(_), None) | (None, Some(_)) => false,

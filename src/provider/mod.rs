@@ -3,27 +3,30 @@
 //! Everything that differs between providers stands in the profile (operations, members, codes, events, signing recipe). Code
 //! knows no provider by name; the built-in profile is compiled in with `include_str!`.
 
-mod checks;
 mod codes;
 mod compile;
 mod event;
-mod file;
 mod lookup;
-mod members;
+mod member;
 mod operation;
-mod overrides;
+mod profile;
 mod refusal;
 mod schema;
 
 pub use codes::{AnswerShape, Code, CodeMeaning, CodeTable, ProviderAnswer};
-pub use compile::{Lost, Provider, builtin_names};
+pub use compile::builtin_names;
 pub use event::{
     Acknowledgement, Amount, AmountUnit, EventKind, EventMembers, EventRule, EventStatus,
     EventTable, EventTime, Failure, Flag, NormaliseContext, Normalised, NotificationText, Recount,
     TimeFormat, UNRECOGNISED, Unparsable, WithoutName,
 };
 pub use lookup::LookedUp;
-pub use operation::{
-    Fill, FillContext, Kind, Member, MemberType, Operation, OperationOverride, ParameterError,
-    Pattern, RequiredWhen, Resolution,
-};
+pub use member::{Fill, FillContext, Member, MemberType, RequiredWhen};
+pub use operation::{Kind, Operation, OperationOverride, Resolution};
+pub use profile::{Lost, Provider};
+pub use refusal::ParameterError;
+
+/// The provider's own documentation confirms a row of its profile, unless the row says otherwise.
+fn confirmed() -> bool {
+    true
+}

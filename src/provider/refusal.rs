@@ -7,24 +7,40 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jsonschema::error::ValidationErrorKind;
+use serde::Serialize;
 use serde_json::Value;
 
-use super::operation::{
-    Fill, FillContext, Member, MemberType, Operation, ParameterError, RequiredWhen,
-};
+use super::member::{Fill, FillContext, Member, MemberType, RequiredWhen};
+use super::operation::Operation;
 use crate::json::Object;
 
-/// Everything wrong with `parameters`, at most one error for each member, in the order of the profile.
-pub fn errors(
-    operation: &Operation,
-    parameters: &Object<'_>,
-    ctx: &FillContext<'_>,
-) -> Vec<ParameterError> {
-    let mut errors = Errors { operation, parameters, found: BTreeMap::new() };
-    errors.not_as_written();
-    errors.not_fillable(ctx);
-    errors.against_the_schema();
-    errors.found.into_values().collect()
+/// One thing wrong with the parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ParameterError {
+    /// JSON pointer to the member, to where it would stand when it is missing.
+    pub pointer: String,
+    pub message: String,
+}
+
+impl Operation {
+    /// Checks parsed parameters against the schema, numbers for being plain as written, and that every member
+    /// Countersign is to add can be added.
+    ///
+    /// # Errors
+    /// Everything wrong at once, at most one error for each member, in the order of the profile.
+    pub fn validate(
+        &self,
+        parameters: &Object<'_>,
+        ctx: &FillContext<'_>,
+    ) -> Result<(), Vec<ParameterError>> {
+        let mut errors = Errors { operation: self, parameters, found: BTreeMap::new() };
+        errors.as_written(ctx);
+        errors.against_the_schema();
+        match errors.found.is_empty() {
+            true => Ok(()),
+            false => Err(errors.found.into_values().collect()),
+        }
+    }
 }
 
 struct Errors<'a> {
@@ -34,24 +50,23 @@ struct Errors<'a> {
     found: BTreeMap<usize, ParameterError>,
 }
 
-impl<'a> Errors<'a> {
-    /// Numbers reach the provider as they are written, so they must be written plainly.
-    fn not_as_written(&mut self) {
+impl Errors<'_> {
+    /// Numbers reach the provider as they are written, so they must be written plainly; and what is to be filled in must be
+    /// there to be filled in.
+    fn as_written(&mut self, ctx: &FillContext<'_>) {
         for (index, member) in self.operation.members.iter().enumerate() {
-            let Some(written) = self.parameters.member(&member.name) else { continue };
-            let null_allowed = written.raw == "null" && member.may_be_null();
-            if !null_allowed && !written_plainly(member.member_type, written.raw) {
+            let Some(written) = self.parameters.member(&member.name) else {
+                let is_unfillable =
+                    member.fill == Some(Fill::NotifyUrl) && ctx.notify_url.is_none();
+                if is_unfillable && member.required {
+                    let why = "is missing, and the account has no `notify_url` to put there";
+                    self.add(index, format!("`{}` {why}", member.name));
+                }
+                continue;
+            };
+            let is_allowed_null = written.raw == "null" && member.may_be_null();
+            if !is_allowed_null && !written_plainly(member.member_type, written.raw) {
                 self.wrong(index);
-            }
-        }
-    }
-
-    fn not_fillable(&mut self, ctx: &FillContext<'_>) {
-        for (index, member) in self.operation.members.iter().enumerate() {
-            let unfillable = member.fill == Some(Fill::NotifyUrl) && ctx.notify_url.is_none();
-            if unfillable && member.required && self.parameters.member(&member.name).is_none() {
-                let why = "is missing, and the account has no `notify_url` to put there";
-                self.add(index, format!("`{}` {why}", member.name));
             }
         }
     }
@@ -65,39 +80,35 @@ impl<'a> Errors<'a> {
             match error.kind() {
                 ValidationErrorKind::Required { property } => self.missing(property),
                 ValidationErrorKind::AnyOf { .. } => self.none_of_several(),
+                // The schema constrains known members only, one level deep.
                 _ => {
                     let pointer = error.instance_path().as_str();
-                    let index =
-                        self.operation.members.iter().position(|m| pointer_to(&m.name) == pointer);
-                    // The schema constrains known members only, one level deep.
+                    let index = self.place(|member| pointer_to(&member.name) == pointer);
                     index.into_iter().for_each(|index| self.wrong(index));
                 }
             }
         }
     }
 
+    fn place(&self, is_it: impl Fn(&Member) -> bool) -> Option<usize> {
+        self.operation.members.iter().position(is_it)
+    }
+
     fn missing(&mut self, property: &Value) {
-        let members = &self.operation.members;
-        let Some(index) = members.iter().position(|member| *property == *member.name) else {
-            return;
-        };
-        let member = &members[index];
+        let Some(index) = self.place(|member| *property == *member.name) else { return };
+        let member = &self.operation.members[index];
+        let condition = member.required_when.as_ref().map(|condition| format!(" and {condition}"));
+        let condition = condition.unwrap_or_default();
         let expected = Expected(member);
-        let message = match &member.required_when {
-            Some(condition) => {
-                format!("`{}` is missing and {condition}, expected {expected}", member.name)
-            }
-            None => format!("`{}` is missing, expected {expected}", member.name),
-        };
-        self.add(index, message);
+        self.add(index, format!("`{}` is missing{condition}, expected {expected}", member.name));
     }
 
     fn none_of_several(&mut self) {
         let names = &self.operation.requires_one_of;
-        let index =
-            self.operation.members.iter().position(|member| Some(&member.name) == names.first());
-        let message = format!("{} is missing, expected at least one of them", Choice(names));
-        index.into_iter().for_each(|index| self.add(index, message.clone()));
+        if let Some(index) = self.place(|member| names.first() == Some(&member.name)) {
+            let message = format!("{} is missing, expected at least one of them", Choice(names));
+            self.add(index, message);
+        }
     }
 
     fn wrong(&mut self, index: usize) {
@@ -110,13 +121,6 @@ impl<'a> Errors<'a> {
     fn add(&mut self, index: usize, message: String) {
         let pointer = pointer_to(&self.operation.members[index].name);
         self.found.entry(index).or_insert(ParameterError { pointer, message });
-    }
-}
-
-impl Member {
-    /// Whether an explicit `null` passes: many applications write one for a member they do not use.
-    pub(super) fn may_be_null(&self) -> bool {
-        !self.required
     }
 }
 
@@ -191,10 +195,10 @@ impl fmt::Display for Expected<'_> {
             Some((least, most)) => write!(formatter, " of {least} to {most} characters")?,
             None => {}
         }
-        match member.pattern.as_ref().map(|pattern| (&pattern.means, &pattern.regex)) {
-            Some((Some(means), _)) => write!(formatter, ": {means}")?,
-            Some((None, regex)) => write!(formatter, " matching `{regex}`")?,
-            None => {}
+        match (&member.pattern_means, &member.pattern) {
+            (Some(means), _) => write!(formatter, ": {means}")?,
+            (None, Some(regex)) => write!(formatter, " matching `{regex}`")?,
+            (None, None) => {}
         }
         match (member.minimum, member.maximum) {
             (Some(minimum), Some(maximum)) => write!(formatter, " from {minimum} to {maximum}"),

@@ -3,12 +3,10 @@
 //! It says what may be left out and what values look like; how a number is written (`100` against `100.0`) no schema
 //! can say, see `refusal`. Members it does not know pass: the profile is not the last word on the provider.
 
-use std::sync::{Arc, LazyLock};
-
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Map, Value, json};
 
-use super::operation::{Fill, Member, MemberType, RequiredWhen};
+use super::member::{Fill, Member, MemberType, RequiredWhen};
 
 /// The schema of an operation with these members.
 pub fn schema(
@@ -55,51 +53,34 @@ pub fn validator(schema: &Value) -> Result<Validator, String> {
         .map_err(|error| error.to_string())
 }
 
-/// A validator that takes anything, for an operation whose schema is yet to be made.
-pub fn anything() -> Arc<Validator> {
-    static ANYTHING: LazyLock<Arc<Validator>> =
-        LazyLock::new(|| Arc::new(validator(&json!(true)).expect("`true` is a schema")));
-    Arc::clone(&ANYTHING)
-}
-
 /// The schema of one member.
 fn property(member: &Member) -> Value {
-    let mut property = Map::new();
-    if let Some(title) = &member.title {
-        property.insert("title".into(), json!(title));
+    let is = |member_type| member.member_type == member_type;
+    let (least, most) = member.length.unzip();
+    let mut property = json!({
+        "title": member.title,
+        "description": description(member),
+        "type": types(member),
+        "format": is(MemberType::Amount).then_some("int64"),
+        "minLength": least,
+        "maxLength": most,
+        "pattern": member.pattern.as_deref().or(is(MemberType::Timestamp).then_some("^[0-9]+$")),
+        "enum": values(member),
+        "minimum": member.minimum,
+        "maximum": member.maximum,
+        "x-confirmed": (!member.is_confirmed()).then_some(false),
+    });
+    if let Some(members) = property.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
     }
-    if let Some(description) = description(member) {
-        property.insert("description".into(), json!(description));
-    }
-    property.insert("type".into(), types(member));
-    if member.member_type == MemberType::Amount {
-        property.insert("format".into(), json!("int64"));
-    }
-    if member.member_type == MemberType::Timestamp {
-        property.insert("pattern".into(), json!("^[0-9]+$"));
-    }
-    if let Some((least, most)) = member.length {
-        property.insert("minLength".into(), json!(least));
-        property.insert("maxLength".into(), json!(most));
-    }
-    if let Some(pattern) = &member.pattern {
-        property.insert("pattern".into(), json!(pattern.regex));
-    }
-    if !member.values.is_empty() {
-        let mut values: Vec<Value> = member.values.iter().map(|value| json!(value)).collect();
-        values.extend(member.may_be_null().then_some(Value::Null));
-        property.insert("enum".into(), Value::Array(values));
-    }
-    if let Some(minimum) = member.minimum {
-        property.insert("minimum".into(), json!(minimum));
-    }
-    if let Some(maximum) = member.maximum {
-        property.insert("maximum".into(), json!(maximum));
-    }
-    if !member.confirmed {
-        property.insert("x-confirmed".into(), json!(false));
-    }
-    Value::Object(property)
+    property
+}
+
+/// The only values allowed, where not every value is.
+fn values(member: &Member) -> Option<Vec<Value>> {
+    let values = member.values.iter().map(|value| json!(value));
+    let null = member.may_be_null().then_some(Value::Null);
+    (!member.values.is_empty()).then(|| values.chain(null).collect())
 }
 
 fn types(member: &Member) -> Value {
@@ -119,7 +100,7 @@ fn types(member: &Member) -> Value {
 
 /// What a reader should know about a member, in sentences.
 fn description(member: &Member) -> Option<String> {
-    let pattern = member.pattern.as_ref().and_then(|pattern| pattern.means.as_deref());
+    let pattern = member.pattern_means.as_deref();
     let unit = match (member.member_type, &member.unit) {
         (MemberType::Amount, Some(unit)) => Some(format!("whole minor units ({unit})")),
         (_, Some(unit)) => Some(format!("in {unit}")),

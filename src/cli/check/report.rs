@@ -211,7 +211,7 @@ impl KeyReport {
 
 impl Unconfirmed {
     fn new(operation: &Operation) -> Option<Self> {
-        let members = operation.members.iter().filter(|member| !member.confirmed);
+        let members = operation.members.iter().filter(|member| !member.is_confirmed());
         let members: Vec<String> = match operation.confirmed {
             true => members.map(|member| member.name.clone()).collect(),
             false => Vec::new(),

@@ -3,8 +3,6 @@
 use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
 
-use crate::provider::Provider;
-
 /// An amount of money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Amount {
@@ -34,7 +32,7 @@ impl Amount {
     }
 
     /// Reads a whole number in plain digits that counts `unit`; the error says what is wrong with it.
-    pub(super) fn read(
+    pub(in crate::provider) fn read(
         text: &str,
         unit: AmountUnit,
         currency: Option<&str>,
@@ -53,14 +51,6 @@ impl Amount {
             }
         };
         Ok(Self::of_minor(minor, currency))
-    }
-}
-
-impl Provider {
-    /// How many minor units of `currency` the provider means by `text`, a whole number in plain digits; `None` when that is
-    /// none, or the currency's decimals are needed and not known.
-    pub fn minor_units(&self, text: &str, currency: Option<&str>) -> Option<i64> {
-        Amount::read(text, self.events.amount_unit, currency).ok().map(|amount| amount.minor)
     }
 }
 
@@ -95,6 +85,7 @@ fn decimal(minor: i64, decimals: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::provider::Provider;
     use proptest::prelude::*;
 
     use super::*;

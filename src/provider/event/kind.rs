@@ -1,15 +1,17 @@
 //! The words of our events: what they are about, what became of it, and what an application should beware of.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+use strum::{Display, IntoStaticStr};
 
 /// The type of an event that no rule of the profile, or none of its status words, explains.
 pub const UNRECOGNISED: &str = "countersign.unrecognised";
 
 /// What an event is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, Display, IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum EventKind {
     /// Money sent to somebody.
     Payout,
@@ -28,8 +30,22 @@ pub enum EventKind {
 }
 
 /// What became of it. Which of these a kind knows is told by [`EventKind::statuses`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Deserialize,
+    Serialize,
+    Display,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum EventStatus {
     /// It happened; final.
     Succeeded,
@@ -52,11 +68,17 @@ impl EventStatus {
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Pending)
     }
+
+    /// The word for it, as in event types.
+    pub fn word(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// What an application should beware of in an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Flag {
     /// The event's name says something else than its status member, which decided.
     StatusMismatch,
@@ -93,18 +115,7 @@ impl Flag {
 
     /// The word for it, as in an event's `flags`.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::StatusMismatch => "status-mismatch",
-            Self::Stale => "stale",
-            Self::AmountMismatch => "amount-mismatch",
-            Self::AmountUnreadable => "amount-unreadable",
-            Self::ConflictingReference => "conflicting-reference",
-            Self::OtherAccount => "other-account",
-            Self::Contradicted => "contradicted",
-            Self::EarlierCall => "earlier-call",
-            Self::Synthesised => "synthesised",
-            Self::Unexpected => "unexpected",
-        }
+        self.into()
     }
 }
 
@@ -131,41 +142,6 @@ impl EventKind {
 
     /// The word for it, as in event types.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Payout => "payout",
-            Self::Collection => "collection",
-            Self::Refund => "refund",
-            Self::Authorization => "authorization",
-            Self::Debit => "debit",
-            Self::Settlement => "settlement",
-            Self::Ticket => "ticket",
-        }
-    }
-}
-
-impl EventStatus {
-    /// The word for it, as in event types.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Active => "active",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Pending => "pending",
-            Self::Reported => "reported",
-            Self::Updated => "updated",
-        }
-    }
-}
-
-impl fmt::Display for EventKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.word())
-    }
-}
-
-impl fmt::Display for EventStatus {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.word())
+        self.into()
     }
 }

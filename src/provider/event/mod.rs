@@ -4,9 +4,7 @@
 //! stores or delivers. A notification is never refused for what it says: what cannot be read is left out and noted.
 
 mod amount;
-mod checks;
 mod cloud_event;
-mod file;
 mod kind;
 mod normalise;
 mod reading;
@@ -17,8 +15,6 @@ mod tests;
 mod time;
 
 pub use amount::{Amount, AmountUnit};
-pub use checks::{acknowledgement, table};
-pub use file::{EventFile, NotificationFile};
 pub use kind::{EventKind, EventStatus, Flag, UNRECOGNISED};
 pub use normalise::{Failure, NormaliseContext, Normalised, NotificationText, Unparsable};
 pub use recounted::Recount;

@@ -12,9 +12,9 @@ use serde::Serialize;
 use super::amount::Amount;
 use super::kind::{EventKind, EventStatus, Flag, UNRECOGNISED};
 use super::reading::{Found, Reading};
-use super::rule::{EventMembers, EventRule};
+use super::rule::{EventRule, EventTable};
 use super::time::EventTime;
-use crate::json::{JsonError, MemberNames, Object, parse_object};
+use crate::json::{JsonError, Object, parse_object};
 use crate::provider::{Operation, Provider};
 use crate::sign::Hash;
 
@@ -32,9 +32,11 @@ pub struct NormaliseContext<'a> {
     pub id: &'a str,
 }
 
-/// A notification in our own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A notification in our own words. Serialised it is the `data` of the event that is delivered: those members and their order
+/// are a promise to applications.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Normalised {
+    #[serde(skip)]
     pub id: String,
     pub account: String,
     /// The provider's name.
@@ -46,28 +48,35 @@ pub struct Normalised {
     /// The merchant's own order id.
     pub reference: Option<String>,
     pub provider_reference: Option<String>,
-    /// The provider's id of the payment that a refund gives back. Not part of the event that is delivered.
+    /// The provider's id of the payment that a refund gives back.
+    #[serde(skip)]
     pub original_reference: Option<String>,
     pub amount: Option<Amount>,
     /// Of a refund: the fee that is given back.
     pub fee: Option<Amount>,
     pub channel: Option<String>,
     /// When it happened, as well as is known: completed, created or received.
+    #[serde(skip)]
     pub time: EventTime,
     pub created_at: Option<EventTime>,
     pub completed_at: Option<EventTime>,
     pub failure: Option<Failure>,
     pub remark: Option<String>,
-    /// The merchant account that it says it is about. Not part of the event that is delivered.
+    /// The merchant account that it says it is about.
+    #[serde(skip)]
     pub client_id: Option<String>,
     /// In the order they were raised; see [`Normalised::raise`].
     pub flags: Vec<Flag>,
     pub notification: NotificationText,
-    /// Where in a trace the payment was made that it tells of; nothing until somebody who knows puts it there.
+    /// Where in a trace the payment was made that it tells of; set by those who know it.
+    #[serde(skip)]
     pub traceparent: Option<String>,
     /// What was missing or odd, for one line in the log. Names of members, no values.
+    #[serde(skip)]
     pub notes: Vec<String>,
+    #[serde(skip)]
     pub(super) is_listed: bool,
+    #[serde(skip)]
     pub(super) dedupe_key: String,
 }
 
@@ -80,7 +89,7 @@ pub struct Failure {
 }
 
 /// What the provider said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct NotificationText {
     /// The event's name.
     pub event: Option<String>,
@@ -124,8 +133,7 @@ impl Provider {
         data: &str,
         context: &NormaliseContext<'_>,
     ) -> Option<Normalised> {
-        let rule = operation.event.as_deref();
-        let rule = self.events.rules.iter().find(|known| Some(known.name.as_str()) == rule)?;
+        let rule = self.event_rule(operation)?;
         let object = parse_object(data.as_bytes()).ok()?;
         let mut event =
             self.read_event(data, context, &object, Reading::new(&object), None, Some(rule));
@@ -150,32 +158,34 @@ impl Provider {
         let dedupe_key = rule
             .and_then(|rule| key_of_identity(rule, event.as_deref(), object))
             .unwrap_or_else(|| key_of_text(param));
-        let mut texts = Texts { provider: self, members, context, reading };
-        let created_at = texts.time(members.created.as_ref());
-        let completed_at = texts.time(members.completed.as_ref());
-        let amount = texts.amount(members.amount.as_ref());
+        let EventTable { time_formats, amount_unit, .. } = &self.events;
+        let created_at = reading.time(members.created.as_ref(), time_formats, context.timezone);
+        let completed_at = reading.time(members.completed.as_ref(), time_formats, context.timezone);
+        let amount = reading.amount(members.amount.as_ref(), *amount_unit, context.currency);
         if amount.is_err() {
             flags.push(Flag::AmountUnreadable);
         }
-        let received_at = EventTime { timestamp: context.received_at, offset: context.timezone };
+        let blank = self.blank_event(context);
         Normalised {
-            id: context.id.to_owned(),
-            account: context.account.to_owned(),
-            provider: self.name.clone(),
             kind: rule.map(|rule| rule.kind),
             status,
-            reference: texts.text(members.reference.as_ref()),
-            provider_reference: texts.text(members.provider_reference.as_ref()),
-            original_reference: texts.text(members.original_reference.as_ref()),
+            reference: reading.text(members.reference.as_ref()),
+            provider_reference: reading.text(members.provider_reference.as_ref()),
+            original_reference: reading.text(members.original_reference.as_ref()),
             amount: amount.unwrap_or_default(),
-            fee: texts.amount(members.fee.as_ref()).unwrap_or_default(),
-            channel: texts.text(members.channel.as_ref()),
-            time: completed_at.or(created_at).unwrap_or(received_at),
+            fee: reading
+                .amount(members.fee.as_ref(), *amount_unit, context.currency)
+                .unwrap_or_default(),
+            channel: reading.text(members.channel.as_ref()),
+            time: completed_at.or(created_at).unwrap_or(blank.time),
             created_at,
             completed_at,
-            failure: texts.failure(),
-            remark: texts.text(members.remark.as_ref()),
-            client_id: texts.text(members.client_id.as_ref()),
+            failure: Failure::of_texts(
+                reading.text(members.failure_code.as_ref()),
+                reading.text(members.failure_message.as_ref()),
+            ),
+            remark: reading.text(members.remark.as_ref()),
+            client_id: reading.text(members.client_id.as_ref()),
             flags,
             is_listed: event.as_deref().is_some_and(|event| self.events.lists(event)),
             notification: NotificationText {
@@ -186,9 +196,20 @@ impl Provider {
                 },
                 param: param.to_owned(),
             },
-            traceparent: None,
-            notes: texts.reading.into_notes(),
+            notes: reading.into_notes(),
             dedupe_key,
+            ..blank
+        }
+    }
+
+    /// An event of which only the circumstances are known.
+    pub(super) fn blank_event(&self, context: &NormaliseContext<'_>) -> Normalised {
+        Normalised {
+            id: context.id.to_owned(),
+            account: context.account.to_owned(),
+            provider: self.name.clone(),
+            time: EventTime { timestamp: context.received_at, offset: context.timezone },
+            ..Normalised::default()
         }
     }
 
@@ -216,6 +237,12 @@ fn fits_without_name(rule: &EventRule, reading: &Reading<'_, '_>) -> bool {
     let Some(without_name) = &rule.without_name else { return false };
     let value = reading.peek(rule.members.named(&without_name.member));
     value.is_some_and(|value| without_name.values.iter().any(|known| *known == value))
+}
+
+impl Failure {
+    fn of_texts(code: Option<String>, message: Option<String>) -> Option<Self> {
+        (code.is_some() || message.is_some()).then_some(Self { code, message })
+    }
 }
 
 impl Normalised {
@@ -275,49 +302,6 @@ fn judge(
             let disagree = status.zip(claimed).is_some_and(|(status, claimed)| status != claimed);
             (status, disagree.then_some(Flag::StatusMismatch).into_iter().collect())
         }
-    }
-}
-
-/// A notification's members as the event wants them.
-struct Texts<'o, 'a> {
-    provider: &'o Provider,
-    members: &'o EventMembers,
-    context: &'o NormaliseContext<'o>,
-    reading: Reading<'o, 'a>,
-}
-
-impl Texts<'_, '_> {
-    fn text(&mut self, names: Option<&MemberNames>) -> Option<String> {
-        self.reading.text(names).map(Into::into)
-    }
-
-    /// An error where there is an amount that cannot be read; it is noted.
-    fn amount(&mut self, names: Option<&MemberNames>) -> Result<Option<Amount>, ()> {
-        let Some(names) = names else { return Ok(None) };
-        let text = match self.reading.find(names) {
-            Found::Text(text) => text,
-            Found::Nothing => return Ok(None),
-            Found::Odd => return Err(()),
-        };
-        let read = Amount::read(&text, self.provider.events.amount_unit, self.context.currency);
-        read.map(Some).map_err(|problem| self.reading.note(names, problem))
-    }
-
-    fn time(&mut self, names: Option<&MemberNames>) -> Option<EventTime> {
-        let names = names?;
-        let text = self.reading.text(Some(names))?;
-        let formats = &self.provider.events.time_formats;
-        let time = EventTime::read(&text, formats, self.context.timezone);
-        if time.is_none() {
-            self.reading.note(names, "is not a time in a format of the profile");
-        }
-        time
-    }
-
-    fn failure(&mut self) -> Option<Failure> {
-        let code = self.text(self.members.failure_code.as_ref());
-        let message = self.text(self.members.failure_message.as_ref());
-        (code.is_some() || message.is_some()).then_some(Failure { code, message })
     }
 }
 

@@ -4,7 +4,11 @@
 
 use std::borrow::Cow;
 
-use crate::json::{self, Ambiguous, Member, MemberNames, Object};
+use jiff::tz::Offset;
+
+use super::amount::{Amount, AmountUnit};
+use super::time::{EventTime, TimeFormat};
+use crate::json::{Ambiguous, Member, MemberNames, Object};
 
 /// A notification being read.
 pub struct Reading<'o, 'a> {
@@ -44,10 +48,42 @@ impl<'o, 'a> Reading<'o, 'a> {
     }
 
     /// The text of a member, where it has one.
-    pub fn text(&mut self, names: Option<&MemberNames>) -> Option<Cow<'a, str>> {
+    pub fn text(&mut self, names: Option<&MemberNames>) -> Option<String> {
         match self.find(names?) {
-            Found::Text(text) => Some(text),
+            Found::Text(text) => Some(text.into_owned()),
             Found::Nothing | Found::Odd => None,
+        }
+    }
+
+    /// The time in a member.
+    pub fn time(
+        &mut self,
+        names: Option<&MemberNames>,
+        formats: &[TimeFormat],
+        zone: Offset,
+    ) -> Option<EventTime> {
+        let text = self.text(names)?;
+        let time = EventTime::read(&text, formats, zone);
+        if time.is_none() {
+            self.note(names?, "is not a time in a format of the profile");
+        }
+        time
+    }
+
+    /// The amount in a member; an error where there is one that cannot be read.
+    pub fn amount(
+        &mut self,
+        names: Option<&MemberNames>,
+        unit: AmountUnit,
+        currency: Option<&str>,
+    ) -> Result<Option<Amount>, ()> {
+        let Some(names) = names else { return Ok(None) };
+        match self.find(names) {
+            Found::Text(text) => Amount::read(&text, unit, currency)
+                .map(Some)
+                .map_err(|problem| self.note(names, problem)),
+            Found::Nothing => Ok(None),
+            Found::Odd => Err(()),
         }
     }
 
@@ -86,27 +122,16 @@ impl<'o, 'a> Reading<'o, 'a> {
 
 /// The content of a member, or what is odd about it.
 fn content<'a>(member: &Member<'a>) -> Result<Found<'a>, String> {
-    let raw = member.raw;
     let expected = |found: &str| Err(format!("is {found}, expected a text or a number"));
-    match raw.as_bytes().first() {
-        Some(b'"') => Ok(match string(raw) {
-            text if text.is_empty() => Found::Nothing,
-            text => Found::Text(text),
+    match member.raw.as_bytes().first() {
+        Some(b'"') => Ok(match member.text() {
+            Some(text) if !text.is_empty() => Found::Text(text),
+            _ => Found::Nothing,
         }),
-        Some(b'-' | b'0'..=b'9') => Ok(Found::Text(Cow::Borrowed(raw))),
+        Some(b'-' | b'0'..=b'9') => Ok(Found::Text(Cow::Borrowed(member.raw))),
         Some(b'n') => Ok(Found::Nothing),
         Some(b'{') => expected("an object"),
         Some(b'[') => expected("a list"),
         _ => expected("a truth value"),
-    }
-}
-
-/// The text that a JSON string stands for.
-fn string(raw: &str) -> Cow<'_, str> {
-    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
-    match inner.contains('\\') {
-        false => Cow::Borrowed(inner),
-        // The reader has undone these escapes once already, or there would be no object.
-        true => Cow::Owned(json::unescape(inner).unwrap_or_default()),
     }
 }

@@ -4,8 +4,7 @@
 
 use super::amount::Amount;
 use super::kind::{EventKind, EventStatus, Flag};
-use super::normalise::{Failure, NormaliseContext, Normalised, NotificationText};
-use super::time::EventTime;
+use super::normalise::{Failure, NormaliseContext, Normalised};
 use crate::provider::{Operation, Provider};
 
 /// What is known of a payment without the provider's text.
@@ -33,31 +32,10 @@ impl Provider {
         recount: &Recount,
         context: &NormaliseContext<'_>,
     ) -> Normalised {
-        let time = EventTime { timestamp: context.received_at, offset: context.timezone };
         let mut event = Normalised {
-            id: context.id.to_owned(),
-            account: context.account.to_owned(),
-            provider: self.name.clone(),
             kind: self.kind_of(operation),
-            status: None,
-            reference: None,
-            provider_reference: None,
-            original_reference: None,
-            amount: None,
-            fee: None,
-            channel: None,
-            time,
-            created_at: None,
-            completed_at: None,
-            failure: None,
-            remark: None,
-            client_id: None,
             flags: vec![Flag::Synthesised],
-            notification: NotificationText { event: None, status: None, param: String::new() },
-            traceparent: None,
-            notes: Vec::new(),
-            is_listed: false,
-            dedupe_key: String::new(),
+            ..self.blank_event(context)
         };
         event.complete(recount);
         event
@@ -65,9 +43,7 @@ impl Provider {
 
     /// What events about the operation are about.
     pub fn kind_of(&self, operation: &Operation) -> Option<EventKind> {
-        let name = operation.event.as_deref()?;
-        let rule = self.events.rules.iter().find(|rule| rule.name == name)?;
-        Some(rule.kind)
+        self.event_rule(operation).map(|rule| rule.kind)
     }
 }
 

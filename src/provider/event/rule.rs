@@ -9,17 +9,23 @@ use super::kind::{EventKind, EventStatus};
 use super::time::TimeFormat;
 use crate::json::MemberNames;
 
-/// All rules of a profile, and the conventions they share.
-#[derive(Clone, Debug)]
+/// All rules of a profile, and the conventions they share: `[notification]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EventTable {
     /// The member that holds the event's name.
+    #[serde(rename = "event")]
     pub name_member: MemberNames,
     /// Tried in this order.
     pub time_formats: Vec<TimeFormat>,
     pub amount_unit: AmountUnit,
+    /// What the provider is answered once its notification is stored.
+    pub acknowledge: Acknowledgement,
     /// What is read from events that no rule names.
+    #[serde(default)]
     pub unrecognised: EventMembers,
     /// In the order of the profile.
+    #[serde(skip)]
     pub rules: Vec<EventRule>,
 }
 
@@ -33,8 +39,9 @@ pub struct Acknowledgement {
     pub body: String,
 }
 
-/// One kind of notification.
-#[derive(Clone, Debug)]
+/// One kind of notification, `[[event]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EventRule {
     pub name: String,
     pub title: String,
@@ -47,12 +54,16 @@ pub struct EventRule {
     pub without_name: Option<WithoutName>,
     pub members: EventMembers,
     /// The words of the status member by what they mean. Empty where the event's name is all there is.
+    #[serde(default)]
     pub statuses: BTreeMap<EventStatus, Vec<String>>,
     /// Members whose absence is worth a line in the log.
+    #[serde(default)]
     pub required: Vec<String>,
     /// Members that, with the event's name, tell the same event from another one. Empty: only the same text is the same.
+    #[serde(default)]
     pub identity: Vec<String>,
     /// Whether the provider's own documentation confirms names and members.
+    #[serde(default = "crate::provider::confirmed")]
     pub confirmed: bool,
     /// Address of the page the row comes from.
     pub source: String,

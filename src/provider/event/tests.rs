@@ -384,7 +384,7 @@ fn only_the_provider_s_own_pages_confirm_an_event() {
 #[test]
 fn the_acknowledgement_is_the_documented_one() {
     let provider = bluepay();
-    let acknowledgement = provider.acknowledge();
+    let acknowledgement = &provider.events.acknowledge;
     assert_eq!(acknowledgement.status, 200);
     assert_eq!(acknowledgement.content_type, "application/json");
     assert_eq!(acknowledgement.body, r#"{"code":10000,"message":"Success"}"#);

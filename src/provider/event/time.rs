@@ -45,6 +45,13 @@ impl EventTime {
     }
 }
 
+/// The Unix epoch, in UTC.
+impl Default for EventTime {
+    fn default() -> Self {
+        Self { timestamp: Timestamp::UNIX_EPOCH, offset: Offset::UTC }
+    }
+}
+
 impl fmt::Display for EventTime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.timestamp.display_with_offset(self.offset).fmt(formatter)

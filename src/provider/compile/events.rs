@@ -1,40 +1,33 @@
-//! Checks the rows that describe notifications and builds the table, collecting every mistake with its key path.
+//! Checks what a profile says about notifications and finishes it: addresses in place of short names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::file::{EventFile, NotificationFile};
-use super::kind::{EventKind, EventStatus};
-use super::rule::{Acknowledgement, EventMembers, EventRule, EventTable, WithoutName};
-use crate::provider::checks::{Mistakes, NAME, Sources, is_name};
+use super::mistakes::{Mistakes, Sources, expected_one_of, malformed};
+use crate::provider::event::{
+    Acknowledgement, EventKind, EventMembers, EventRule, EventStatus, EventTable, WithoutName,
+};
 
-/// Builds the event table of a profile.
-pub fn table(
-    shared: NotificationFile,
-    rows: Vec<EventFile>,
-    sources: &Sources,
-    mistakes: &mut Mistakes,
-) -> EventTable {
-    if let Err(problem) = shared.event.check() {
+/// Checks `table` and finishes its rules.
+pub fn check(table: &mut EventTable, sources: &Sources, mistakes: &mut Mistakes) {
+    acknowledgement(&table.acknowledge, mistakes);
+    if let Err(problem) = table.name_member.check() {
         mistakes.add("notification.event", format!("has {problem}"));
     }
-    if shared.time_formats.is_empty() {
+    if table.time_formats.is_empty() {
         mistakes.add("notification.time_formats", "is empty, expected at least one format");
     }
-    members(&shared.unrecognised, "notification.unrecognised", mistakes);
-    row_names(&rows, mistakes);
-    event_names(&rows, mistakes);
-    prefixes(&rows, mistakes);
-    EventTable {
-        name_member: shared.event,
-        time_formats: shared.time_formats,
-        amount_unit: shared.amount_unit,
-        unrecognised: shared.unrecognised,
-        rules: rows.into_iter().map(|row| rule(row, sources, mistakes)).collect(),
+    members(&table.unrecognised, "notification.unrecognised", mistakes);
+    let names = table.rules.iter().map(|rule| rule.name.as_str());
+    mistakes.names("event", "events", names, malformed);
+    event_names(&table.rules, mistakes);
+    prefixes(&table.rules, mistakes);
+    for rule in &mut table.rules {
+        finish(rule, sources, mistakes);
     }
 }
 
 /// Checks that the acknowledgement can be sent and is one.
-pub fn acknowledgement(given: &Acknowledgement, mistakes: &mut Mistakes) {
+fn acknowledgement(given: &Acknowledgement, mistakes: &mut Mistakes) {
     let path = "notification.acknowledge";
     if !(200..300).contains(&given.status) {
         let problem = format!("{} does not acknowledge, expected 200 to 299", given.status);
@@ -47,20 +40,8 @@ pub fn acknowledgement(given: &Acknowledgement, mistakes: &mut Mistakes) {
     }
 }
 
-fn row_names(rows: &[EventFile], mistakes: &mut Mistakes) {
-    let mut seen = BTreeSet::new();
-    for (index, row) in rows.iter().enumerate() {
-        let path = format!("event[{index}].name");
-        if !is_name(&row.name) {
-            mistakes.add(path, format!("`{}` is not a name, expected {NAME}", row.name));
-        } else if !seen.insert(&row.name) {
-            mistakes.add(path, format!("`{}` names two events, expected another name", row.name));
-        }
-    }
-}
-
 /// That an event name means one thing only.
-fn event_names(rows: &[EventFile], mistakes: &mut Mistakes) {
+fn event_names(rows: &[EventRule], mistakes: &mut Mistakes) {
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     for row in rows {
         for event in row.names.keys() {
@@ -74,7 +55,7 @@ fn event_names(rows: &[EventFile], mistakes: &mut Mistakes) {
     }
 }
 
-fn prefixes(rows: &[EventFile], mistakes: &mut Mistakes) {
+fn prefixes(rows: &[EventRule], mistakes: &mut Mistakes) {
     let mut seen: Vec<(&str, &str)> = Vec::new();
     for row in rows {
         let Some(prefix) = row.prefix.as_deref() else { continue };
@@ -98,7 +79,7 @@ fn prefixes(rows: &[EventFile], mistakes: &mut Mistakes) {
     }
 }
 
-fn rule(row: EventFile, sources: &Sources, mistakes: &mut Mistakes) -> EventRule {
+fn finish(row: &mut EventRule, sources: &Sources, mistakes: &mut Mistakes) {
     let path = format!("event.{}", row.name);
     if row.names.is_empty() && row.prefix.is_none() {
         mistakes.add(format!("{path}.names"), "is empty, expected event names");
@@ -107,7 +88,7 @@ fn rule(row: EventFile, sources: &Sources, mistakes: &mut Mistakes) -> EventRule
         status(row.kind, *claimed, &format!("{path}.names.{event}"), mistakes);
     }
     members(&row.members, &format!("{path}.members"), mistakes);
-    words(&row, &path, mistakes);
+    words(row, &path, mistakes);
     for (key, names) in [("required", &row.required), ("identity", &row.identity)] {
         for name in names.iter().filter(|name| row.members.named(name).is_none()) {
             mistakes.add(format!("{path}.{key}"), not_a_member(name, &row.members));
@@ -122,25 +103,11 @@ fn rule(row: EventFile, sources: &Sources, mistakes: &mut Mistakes) -> EventRule
             mistakes.add(format!("{path}.in"), "is empty, expected values");
         }
     }
-    EventRule {
-        source: sources.address(row.source, &path, mistakes),
-        name: row.name,
-        title: row.title,
-        kind: row.kind,
-        names: row.names,
-        prefix: row.prefix,
-        without_name: row.without_name,
-        members: row.members,
-        statuses: row.statuses,
-        required: row.required,
-        identity: row.identity,
-        confirmed: row.confirmed,
-        note: row.note,
-    }
+    sources.resolve(&mut row.source, &path, mistakes);
 }
 
 /// The status words: each for a status the kind has, and a member to find them in.
-fn words(row: &EventFile, path: &str, mistakes: &mut Mistakes) {
+fn words(row: &EventRule, path: &str, mistakes: &mut Mistakes) {
     let path = format!("{path}.statuses");
     let has_several = row.kind.only_status().is_none();
     match (&row.members.status, row.statuses.is_empty()) {
@@ -179,6 +146,6 @@ fn members(members: &EventMembers, path: &str, mistakes: &mut Mistakes) {
 }
 
 fn not_a_member(name: &str, members: &EventMembers) -> String {
-    let known: Vec<&str> = members.roles().map(|(_, names)| names.preferred()).collect();
-    format!("`{name}` is not one of `members`, expected one of {}", known.join(", "))
+    let choices = expected_one_of(members.roles().map(|(_, names)| names.preferred()));
+    format!("`{name}` is not one of `members`, {choices}")
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::checks::{self, Mistakes};
-use super::compile::Provider;
-use super::operation::{
-    Member, MemberType, Operation, OperationOverride, REFERENCE_CHARACTERS_MAX,
-};
+use super::mistakes::{Mistakes, expected_one_of};
+use super::{members, operations};
+use crate::provider::member::{Member, MemberType};
+use crate::provider::operation::{Operation, OperationOverride};
+use crate::provider::profile::Provider;
 
 /// Applies `overrides` (by operation name) to `provider`.
 pub fn apply(
@@ -22,17 +22,12 @@ pub fn apply(
             None => mistakes.add(format!("operation.{name}"), unknown(provider, name)),
         }
     }
-    let rows = provider.operations.iter().map(|row| (row.name.as_str(), row.path.as_str()));
-    checks::names_and_paths(rows, mistakes);
+    operations::names_and_paths(&provider.operations, mistakes);
 }
 
 fn unknown(provider: &Provider, name: &str) -> String {
-    let names: Vec<&str> = provider.operations.iter().map(|row| row.name.as_str()).collect();
-    format!(
-        "`{name}` is not an operation of `{}`, expected one of {}",
-        provider.name,
-        names.join(", ")
-    )
+    let choices = expected_one_of(provider.operations.iter().map(|row| row.name.as_str()));
+    format!("`{name}` is not an operation of `{}`, {choices}", provider.name)
 }
 
 fn change(operation: &mut Operation, changes: &OperationOverride, mistakes: &mut Mistakes) {
@@ -48,9 +43,9 @@ fn change(operation: &mut Operation, changes: &OperationOverride, mistakes: &mut
     }
     if let Some(confirmed) = changes.confirmed {
         operation.confirmed = confirmed;
-        operation.members.iter_mut().for_each(|member| member.confirmed = confirmed);
+        operation.members.iter_mut().for_each(|member| member.confirmed = Some(confirmed));
     }
-    operation.compile_schema(&key, mistakes);
+    operations::compile_schema(operation, &key, mistakes);
 }
 
 /// Makes sure that `reference` is a string member. An operation whose documentation was not found may have members the
@@ -59,7 +54,7 @@ fn usable(operation: &mut Operation, reference: &str) -> Result<(), String> {
     let member = operation.members.iter_mut().find(|member| member.name == reference);
     match member {
         Some(member) if member.member_type == MemberType::String && member.fill.is_none() => {
-            member.bound_as_reference().map_err(|(key, problem)| {
+            members::bound_as_reference(member).map_err(|(key, problem)| {
                 format!("`{reference}` cannot be the reference: its `{key}` {problem}")
             })
         }
@@ -67,7 +62,7 @@ fn usable(operation: &mut Operation, reference: &str) -> Result<(), String> {
             "`{reference}` cannot be the reference, expected a text member that is not filled in"
         )),
         None if operation.confirmed || reference.is_empty() => {
-            Err(checks::not_a_member(reference, &operation.members))
+            Err(operations::not_a_member(reference, &operation.members))
         }
         None => {
             operation.members.push(named_by_the_operator(reference));
@@ -79,20 +74,12 @@ fn usable(operation: &mut Operation, reference: &str) -> Result<(), String> {
 fn named_by_the_operator(reference: &str) -> Member {
     Member {
         name: reference.to_owned(),
-        title: None,
         member_type: MemberType::String,
         required: true,
-        required_when: None,
-        length: Some((1, REFERENCE_CHARACTERS_MAX)),
-        pattern: None,
-        values: Vec::new(),
-        minimum: None,
-        maximum: None,
-        fill: None,
-        unit: None,
-        confirmed: false,
-        source: None,
+        length: Some((1, members::REFERENCE_CHARACTERS_MAX)),
+        confirmed: Some(false),
         note: Some("named by the account's configuration; the length is ours".into()),
+        ..Member::default()
     }
 }
 
