@@ -129,7 +129,7 @@ impl Sidecar {
         });
         let delivery = Delivery {
             live: live.clone(),
-            store: store.clone(),
+            inbox: store.clone(),
             upstream: Arc::new(PingoraUpstream::default()),
             metrics: metrics.clone(),
             clock: clock.clone(),

@@ -19,7 +19,8 @@ use crate::store::{
     AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Freeze, Journal,
     JournalError, Leave, NewPayment, Notice, Noticed, NotificationEvent, Observer, OpenAt,
     OutcomeEvent, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
-    PaymentRow, PaymentView, Received, Recovered, Spending, Standing, Store, StoreError, Unsent,
+    PaymentRow, PaymentView, Received, Recovered, Spending, Standing, Store, StoreClock,
+    StoreError, Unsent,
 };
 
 /// `store`, audited. What is done outside a request that says who does it is done by `otherwise`.
@@ -78,12 +79,14 @@ impl Audited {
     }
 }
 
-#[async_trait]
-impl Store for Audited {
+impl StoreClock for Audited {
     fn time_ms(&self) -> i64 {
         self.store.time_ms()
     }
+}
 
+#[async_trait]
+impl Store for Audited {
     fn observe(&self, observer: Arc<dyn Observer>) {
         self.store.observe(observer);
     }

@@ -53,7 +53,7 @@ pub(super) async fn deliver(
     let Some(settings) = &account.delivery else { return };
     let tried = attempt::post(&parts.upstream, &parts.clock, settings, &claimed).await;
     let (settlement, result) =
-        verdict::decide(&claimed, tried, settings.retry_for, parts.store.time_ms(), random());
+        verdict::decide(&claimed, tried, settings.retry_for, parts.inbox.time_ms(), random());
     record(&parts, &claimed, &settlement, result);
     settle(&parts, &claimed, &hold, settlement).await;
 }
@@ -64,7 +64,7 @@ async fn settle(parts: &Delivery, claimed: &Claimed, hold: &Hold, settlement: Se
     let mut is_first = true;
     loop {
         let now_ms = parts.clock.unix_ms();
-        let settled = parts.store.settle(&hold.lease(), settlement.clone(), now_ms).await;
+        let settled = parts.inbox.settle(&hold.lease(), settlement.clone(), now_ms).await;
         match settled {
             Ok(_) => return,
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Uncertain { .. })) => {

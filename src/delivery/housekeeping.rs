@@ -58,7 +58,7 @@ async fn every<W>(
 
 /// Reads the figures of every configured account. Of one that was removed, `countersign inbox list` still tells.
 pub(super) async fn show_figures(parts: &Delivery) -> Result<(), StoreError> {
-    let counts = parts.store.counts().await?;
+    let counts = parts.inbox.counts().await?;
     let now_ms = parts.clock.unix_ms();
     for account in parts.live.load().accounts.keys() {
         let known = counts.iter().find(|counts| counts.account == *account);
@@ -87,7 +87,7 @@ pub(super) async fn sweep(parts: &Delivery) -> Result<(), StoreError> {
         dead_ms: milliseconds(configured.dead_letters),
         seen_ms: milliseconds(configured.duplicates),
     };
-    let swept = parts.store.sweep(retention).await?;
+    let swept = parts.inbox.sweep(retention).await?;
     if swept.events > 0 || swept.keys > 0 {
         tracing::info!(
             events = swept.events,

@@ -27,7 +27,7 @@ use tokio::time::sleep;
 use crate::clock::Clock;
 use crate::config::Live;
 use crate::metrics::Metrics;
-use crate::store::Store;
+use crate::store::Inbox;
 use crate::wire::Upstream;
 
 use worker::{Pace, Worker};
@@ -39,8 +39,8 @@ pub const STOP_MAX: Duration = Duration::from_secs(10);
 pub struct Delivery {
     /// The current configuration. Accounts that appear in it or vanish from it are noticed while running.
     pub live: Live,
-    /// The inbox.
-    pub store: Arc<dyn Store>,
+    /// Where the events are.
+    pub inbox: Arc<dyn Inbox>,
     /// The way to the applications.
     pub upstream: Arc<dyn Upstream>,
     /// Where everything is counted.

@@ -73,7 +73,7 @@ impl Worker {
 
     /// Works until `shutdown` turns true or the account has no delivery any more.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
-        let mut changes = self.parts.store.changes(&self.account);
+        let mut changes = self.parts.inbox.changes(&self.account);
         let mut renewal = renewal(self.pace.renew);
         while let Some((account, concurrency)) = self.account() {
             while let Some(ended) = self.attempts.try_join_next() {
@@ -107,7 +107,7 @@ impl Worker {
     /// Claims at most `free` events and starts their attempts. Returns how long nothing else will be due.
     async fn claim(&mut self, account: &Arc<Account>, free: usize) -> Duration {
         let lease_ms = milliseconds(self.pace.lease);
-        let claimed = self.parts.store.claim(&self.account, free, lease_ms).await;
+        let claimed = self.parts.inbox.claim(&self.account, free, lease_ms).await;
         let due = match claimed {
             Ok(claimed) => {
                 for claimed in claimed {
@@ -117,14 +117,14 @@ impl Worker {
                     let attempt = deliver::deliver(parts, account, claimed, hold);
                     self.attempts.spawn(attempt.instrument(span));
                 }
-                self.parts.store.next_due(&self.account).await
+                self.parts.inbox.next_due(&self.account).await
             }
             Err(error) => Err(error),
         };
         self.note_store(due.as_ref().err());
         match due {
             Ok(Some(due_ms)) => {
-                let wait = due_ms.saturating_sub(self.parts.store.time_ms());
+                let wait = due_ms.saturating_sub(self.parts.inbox.time_ms());
                 let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
                 wait.clamp(WAIT_MIN.min(self.pace.look), self.pace.look)
             }
@@ -137,7 +137,7 @@ impl Worker {
         if leases.is_empty() {
             return;
         }
-        let renewed = self.parts.store.renew(&leases, milliseconds(self.pace.lease)).await;
+        let renewed = self.parts.inbox.renew(&leases, milliseconds(self.pace.lease)).await;
         self.note_store(renewed.as_ref().err());
     }
 
@@ -157,7 +157,7 @@ impl Worker {
         self.attempts.shutdown().await;
         for lease in left {
             let now_ms = self.parts.clock.unix_ms();
-            let released = self.parts.store.settle(&lease, Settlement::Released, now_ms).await;
+            let released = self.parts.inbox.settle(&lease, Settlement::Released, now_ms).await;
             let account = self.account.as_str();
             match released {
                 Ok(Settled::Done) => tracing::warn!(

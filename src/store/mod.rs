@@ -6,7 +6,7 @@
 //!
 //! Two kinds of time. *Dates* (`now_ms`, `…_at_ms`) are the caller's wall clock in milliseconds since the Unix epoch: they are
 //! kept for people and decide nothing. What decides (leases, holds, due times, proofs of absence, retention) is counted in
-//! *store time*, which the store owns: callers give durations, and read it by [`Store::time_ms`] where a moment is meant.
+//! *store time*, which the store owns: callers give durations, and read it by [`StoreClock::time_ms`] where a moment is meant.
 
 mod error;
 mod id;
@@ -45,13 +45,16 @@ pub use page::Cursor;
 pub use sqlite::{Activity, SqliteStore};
 pub use url::StoreUrl;
 
-/// Everything durable. One value per process, shared as `Arc<dyn Store>`.
-#[async_trait]
-pub trait Store: Inbox + Journal {
+/// What inbox and journal count time with.
+pub trait StoreClock: Send + Sync + 'static {
     /// Store time: milliseconds that pass only as real time does, whatever the wall clock is set to, and never go back. It
     /// is the same in every process that uses the store, and stands still while none can.
     fn time_ms(&self) -> i64;
+}
 
+/// Everything durable. One value per process, shared as `Arc<dyn Store>`.
+#[async_trait]
+pub trait Store: Inbox + Journal {
     /// Lets `observer` see what is committed from now on. A store has one observer: the first.
     fn observe(&self, observer: Arc<dyn Observer>);
 

@@ -110,7 +110,7 @@ impl Deliveries {
         let store = store_in(folder.path());
         let delivery = Delivery {
             live: Live::new(loaded.snapshot),
-            store: store.clone(),
+            inbox: store.clone(),
             upstream: Arc::new(PingoraUpstream::default()),
             metrics: Metrics::new("0", "0"),
             clock: Clock::System,

@@ -1,4 +1,4 @@
-//! A store whose disk is full for a while.
+//! An inbox whose disk is full for a while.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,22 +7,22 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::store::{
-    AccountCounts, AccountNames, Claimed, Cursor, EventDetail, EventId, Filter, Inbox, Lease,
-    Listing, NewEvent, Observer, Reason, Received, Retention, Selection, Settled, Settlement,
-    Store, StoreError, Swept, Tally,
+    AccountCounts, Claimed, Cursor, EventDetail, EventId, Filter, Inbox, Lease, Listing, NewEvent,
+    Reason, Received, Retention, Selection, Settled, Settlement, StoreClock, StoreError, Swept,
+    Tally,
 };
 
 type Answer<T> = Result<T, StoreError>;
 
 /// Refuses as many claims and settlements as it is told to, and hands everything else on.
 pub struct Flaky {
-    pub inner: Arc<dyn Store>,
+    pub inner: Arc<dyn Inbox>,
     pub claims: AtomicU32,
     pub settlements: AtomicU32,
 }
 
 impl Flaky {
-    pub fn around(inner: Arc<dyn Store>) -> Self {
+    pub fn around(inner: Arc<dyn Inbox>) -> Self {
         Self { inner, claims: AtomicU32::new(0), settlements: AtomicU32::new(0) }
     }
 }
@@ -34,26 +34,9 @@ fn pass(refusals: &AtomicU32) -> Answer<()> {
     }
 }
 
-#[async_trait]
-impl Store for Flaky {
+impl StoreClock for Flaky {
     fn time_ms(&self) -> i64 {
         self.inner.time_ms()
-    }
-
-    fn observe(&self, observer: Arc<dyn Observer>) {
-        self.inner.observe(observer);
-    }
-
-    async fn probe(&self) -> Answer<()> {
-        self.inner.probe().await
-    }
-
-    fn tell_accounts(&self, accounts: &[AccountNames]) {
-        self.inner.tell_accounts(accounts);
-    }
-
-    async fn close(&self) -> Answer<()> {
-        self.inner.close().await
     }
 }
 

@@ -12,7 +12,7 @@ async fn what_a_dead_process_had_claimed_is_delivered_when_its_claim_runs_out() 
     let mut world = World::stopped("");
     let claimed = world.receive("R", &[]).await;
     let second = world.receive("R", &[]).await;
-    let lost = world.store.claim("one", 8, 15_000).await.expect("a claim");
+    let lost = world.inbox.claim("one", 8, 15_000).await.expect("a claim");
     assert_eq!(lost.len(), 1, "the second one of the reference has to wait");
     world.run();
     world.expect_nothing().await;
@@ -28,7 +28,7 @@ async fn a_stop_hands_back_what_hangs_and_the_next_start_delivers_it_at_once() {
     world.expect(&[&hanging]).await;
     world.stop().await;
     world.receive("S", &[]).await;
-    assert!(world.store.next_due("one").await.expect("readable") <= Some(world.now_ms()));
+    assert!(world.inbox.next_due("one").await.expect("readable") <= Some(world.now_ms()));
     world.run();
     world.expect(&[&hanging]).await;
     world.until(&hanging, EventState::Delivered).await;
@@ -75,8 +75,8 @@ async fn an_event_under_way_is_not_posted_twice_when_the_machine_sleeps() {
 #[tokio::test]
 async fn a_delivery_that_cannot_be_recorded_for_a_moment_is_recorded_later_and_not_made_again() {
     let mut world = World::stopped("");
-    world.store.claims.store(3, Ordering::SeqCst);
-    world.store.settlements.store(1, Ordering::SeqCst);
+    world.inbox.claims.store(3, Ordering::SeqCst);
+    world.inbox.settlements.store(1, Ordering::SeqCst);
     let event = world.receive("R", &[]).await;
     let next = world.receive("R", &[]).await;
     world.run();

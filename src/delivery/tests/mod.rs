@@ -2,7 +2,6 @@
 //! application that does what the test says.
 
 mod flaky;
-mod flaky_journal;
 mod interrupted;
 mod operated;
 mod refused;

@@ -59,7 +59,7 @@ async fn a_replay_keeps_the_id_and_says_that_it_is_one() {
     for replays in ["1", "2"] {
         world.pass(1000);
         let selection = Selection::Ids(vec![event.clone()]);
-        let tally = world.store.replay(&selection).await.expect("a replay");
+        let tally = world.inbox.replay(&selection).await.expect("a replay");
         assert_eq!(tally.changed, 1);
         let posted = world.posted().await;
         assert_eq!(posted.id, event.as_str());
@@ -94,8 +94,8 @@ async fn delivered_events_are_removed_after_the_configured_time() {
     for (passed, is_kept) in [(days(29), true), (days(2), false)] {
         world.pass(passed);
         housekeeping::sweep(&world.parts()).await.expect("a writable store");
-        let found = world.store.show(&event).await.expect("a readable store");
+        let found = world.inbox.show(&event).await.expect("a readable store");
         assert_eq!(found.is_some(), is_kept);
     }
-    assert!(world.store.show(&open).await.expect("a readable store").is_some(), "never delivered");
+    assert!(world.inbox.show(&open).await.expect("a readable store").is_some(), "never delivered");
 }

@@ -110,7 +110,7 @@ impl Upstream for Application {
 
 /// A store, a clock, an application, and deliveries between them.
 pub struct World {
-    pub store: Arc<Flaky>,
+    pub inbox: Arc<Flaky>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     pub live: Live,
@@ -140,7 +140,7 @@ impl World {
         let (sender, posted) = mpsc::unbounded_channel();
         let application = Application { posted: sender, script: Mutex::default(), let_go: going };
         Self {
-            store: Arc::new(Flaky::around(store)),
+            inbox: Arc::new(Flaky::around(store)),
             clock,
             metrics: Metrics::new("0", "0"),
             live: Live::new(snapshot(&format!(
@@ -159,7 +159,7 @@ impl World {
     pub fn parts(&self) -> Arc<Delivery> {
         Arc::new(Delivery {
             live: self.live.clone(),
-            store: self.store.clone(),
+            inbox: self.inbox.clone(),
             upstream: self.application.clone(),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
@@ -212,7 +212,7 @@ impl World {
         let id = EventId::generate(self.now_ms()).expect("randomness");
         let script = script.iter().cloned().collect();
         self.application.script.lock().expect("no panic while held").insert(id.to_string(), script);
-        let stored = self.store.receive(NewEvent {
+        let stored = self.inbox.receive(NewEvent {
             id: id.clone(),
             account: account.to_owned(),
             provider: "bluepay".to_owned(),
@@ -277,7 +277,7 @@ impl World {
         let place = std::panic::Location::caller();
         let look = async move {
             loop {
-                let event = self.store.show(id).await.expect("a readable store").expect("known");
+                let event = self.inbox.show(id).await.expect("a readable store").expect("known");
                 if event.row.state == state && !event.row.claimed {
                     return event;
                 }

@@ -6,6 +6,7 @@ mod types;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use super::StoreClock;
 use super::error::StoreError;
 use super::id::EventId;
 use super::page::Cursor;
@@ -27,9 +28,9 @@ pub use types::{
 /// **Leases.** A claim holds for `lease_ms`. A process that dies leaves nothing to clean up: its claims become due again
 /// when they run out, while those of a living process (two overlap during an upgrade) are respected.
 ///
-/// **Time.** `now_ms` is a date for people. What is due when is counted in [store time](super::Store::time_ms).
+/// **Time.** `now_ms` is a date for people. What is due when is counted in [store time](StoreClock::time_ms).
 #[async_trait]
-pub trait Inbox: Send + Sync + 'static {
+pub trait Inbox: StoreClock {
     /// Stores `event`, unless its account has already seen its dedupe key. Returns when it is on disk.
     async fn receive(&self, event: NewEvent) -> Result<Received, StoreError>;
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{Cursor, PaymentId, Received, StoreError};
+use super::{Cursor, PaymentId, Received, StoreClock, StoreError};
 use crate::payment::Rules;
 
 pub use event::{NotificationEvent, OutcomeEvent};
@@ -36,13 +36,13 @@ pub use standing::{LeftBehind, OpenAt, Standing};
 /// **Events.** Where a step makes an unknown outcome known, its event is stored in the transaction that takes the step:
 /// no crash can keep the one without the other. The steps that can do so take an [`OutcomeEvent`].
 ///
-/// **Time.** `now_ms` is a date for the history. What may be done when is counted in [store time](super::Store::time_ms).
+/// **Time.** `now_ms` is a date for the history. What may be done when is counted in [store time](StoreClock::time_ms).
 ///
 /// **Dead processes.** A payment belongs to the process that begins or attempts it while that process lives and its hold
 /// has not run out; then [`Journal::recover`] turns an attempt into an unknown outcome, and one that was never sent into
 /// `not_sent`.
 #[async_trait]
-pub trait Journal: Send + Sync + 'static {
+pub trait Journal: StoreClock {
     /// Writes a call down, unless its account, operation and reference already stand for one that counts. Of any number
     /// of concurrent callers exactly one gets [`Begun::Fresh`].
     async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError>;

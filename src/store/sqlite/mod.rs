@@ -31,7 +31,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::observe::{Observed, Observer};
-use super::{AccountNames, Reason, RunningSidecar, Store, StoreError};
+use super::{AccountNames, Reason, RunningSidecar, Store, StoreClock, StoreError};
 use crate::clock::Clock;
 use connect::FileIdentity;
 use holder::Role;
@@ -190,12 +190,14 @@ impl SqliteStore {
     }
 }
 
-#[async_trait]
-impl Store for SqliteStore {
+impl StoreClock for SqliteStore {
     fn time_ms(&self) -> i64 {
         self.shared.time.now_ms()
     }
+}
 
+#[async_trait]
+impl Store for SqliteStore {
     fn observe(&self, observer: Arc<dyn Observer>) {
         self.observed.by(observer);
     }
