@@ -25,9 +25,9 @@ use crate::delivery::Delivery;
 use crate::edge::signals::Hangups;
 use crate::edge::{self, BindError, Bound, Inherited, PingoraUpstream, Serving};
 use crate::inbound::Inbound;
-use crate::limits::{InFlight, Limiters};
 use crate::metrics::Metrics;
-use crate::outbound::{Outbound, Stopping, Unsettled, resolver};
+use crate::outbound::Outbound;
+use crate::outbound::payment::resolver;
 use crate::reload::{Reloader, Stranding, announce, names_of, tell_separate};
 use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError};
@@ -135,22 +135,16 @@ impl Sidecar {
             clock: clock.clone(),
         };
         know_names(&*store, &live.load())?;
-        let limiters = Limiters::new(metrics.clone());
         let spendings = Spendings::read(&*store)?;
-        spendings.count(&limiters, &live.load());
-        let outbound = Arc::new(Outbound {
-            live: live.clone(),
-            upstream: Arc::new(PingoraUpstream::default()),
-            signers: SignPool::start(cores(), cores() * SIGNATURES_WAITING_PER_THREAD),
-            in_flight: InFlight::new(metrics.clone()),
-            limiters,
-            store: store.clone(),
-            metrics: metrics.clone(),
-            clock: clock.clone(),
-            unsettled: Unsettled::default(),
-            stopping: Stopping::default(),
-            stranded: resolver::Said::default(),
-        });
+        let outbound = Arc::new(Outbound::new(
+            live.clone(),
+            Arc::new(PingoraUpstream::default()),
+            SignPool::start(cores(), cores() * SIGNATURES_WAITING_PER_THREAD),
+            store.clone(),
+            metrics.clone(),
+            clock.clone(),
+        ));
+        spendings.count(&outbound.limiters, &live.load());
         let draining = Draining::default();
         let reloader = Reloader::new(
             (live.clone(), boot, loaded.seen),

@@ -1,16 +1,19 @@
-//! What the application is told: the provider's own JSON, or a problem that says what is true.
+//! The application's answer: the provider's own JSON, or a problem that says what really happened.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::call::attempt::Exchange;
-use super::call::classify::{Verdict, outcome};
-use super::payment::{frozen, maybe_journalled};
+use super::call::classify::{InDoubt, Verdict, WhyNotSent, outcome};
+use super::call::prepared::PreparedCall;
+use super::call::repeat::Exchange;
 use crate::config::{Account, AnswerMode};
-use crate::limits::RateRefused;
 use crate::outcome::Outcome;
+use crate::payment::Final;
 use crate::problem::{Code, Problem};
 use crate::provider::{Operation, ProviderAnswer};
+use crate::sign::SignError;
 use crate::wire::{NotSent, Reply};
 
 /// An answer that passes on what the provider said.
@@ -23,57 +26,20 @@ pub(super) struct Answered {
 
 /// Turns what came of a call into the application's answer.
 pub(super) fn answer(
-    account: &Account,
-    operation: &Operation,
+    call: &PreparedCall<'_>,
     exchange: Exchange,
     reference: Option<&str>,
 ) -> Result<Answered, Problem> {
+    let (account, operation) = (call.account, call.operation);
     let attempts = exchange.attempts;
     let result = match exchange.verdict {
         Verdict::Answered { answer, understood } => match account.answer {
             AnswerMode::Provider => Ok(verbatim(account, operation, answer.body, &understood)),
             AnswerMode::Unwrapped => unwrapped(account, operation, understood),
         },
-        Verdict::Unreadable { status, .. } => Err(not_understood(
-            operation,
-            format!(
-                "the provider answered with HTTP status {} and a body that is not its envelope",
-                status.as_u16()
-            ),
-        )),
-        Verdict::NoAnswer(reason) => {
-            Err(not_understood(operation, format!("sending had begun, then {reason}")))
-        }
-        Verdict::NotSent(NotSent::Stopping) => {
-            Err(Problem::not_sent(Code::ShuttingDown, "send this to another instance"))
-        }
-        Verdict::NotSent(reason) => {
-            Err(Problem::not_sent(Code::ProviderUnreachable, reason.to_string()))
-        }
-        Verdict::NoUsableKey => Err(Problem::not_sent(
-            Code::KeyUnavailable,
-            format!("account `{}` has no signing key that is valid now", account.name),
-        )),
-        Verdict::SigningQueueFull => {
-            Err(Problem::not_sent(Code::Overloaded, "the signing queue is full")
-                .with_retry_after(std::time::Duration::from_secs(1)))
-        }
-        Verdict::SigningFailed => {
-            Err(Problem::not_sent(Code::InternalError, "the signing thread failed"))
-        }
-        Verdict::RateLimited(refused) => Err(rate_limited(refused)),
-        Verdict::CircuitOpen(after) => Err(Problem::not_sent(
-            Code::CircuitOpen,
-            "calls of this kind failed too often lately: none is made for a while",
-        )
-        .with_retry_after(after)),
-        Verdict::NotJournalled => Err(Problem::not_sent(
-            Code::StoreUnavailable,
-            "the journal could not be written: nothing was sent",
-        )),
-        Verdict::MaybeJournalled => Err(maybe_journalled()),
-        Verdict::Frozen(reason) => Err(frozen(&reason)),
-        Verdict::Settled(outcome) => Err(settled(outcome)),
+        Verdict::InDoubt(why) => Err(in_doubt(operation, why)),
+        Verdict::NotSent(why) => Err(not_sent(account, why)),
+        Verdict::Settled(end) => Err(settled(end)),
     };
     result.map_err(|problem| problem.after_attempts(attempts).about(reference))
 }
@@ -115,49 +81,91 @@ fn unwrapped(
             format!("the provider refused with code {code}"),
         )
         .with_provider_code(code)),
-        Outcome::Unknown => Err(Problem::new(
-            Code::OutcomeUnknown,
-            Outcome::Unknown,
-            format!(
-                "the provider answered with code {code}, which leaves open whether it happened"
-            ),
-        )
+        Outcome::Unknown => Err(unknown(format!(
+            "the provider answered with code {code}, which leaves open whether it happened"
+        ))
         .with_provider_code(code)),
     }
 }
 
-fn rate_limited(refused: RateRefused) -> Problem {
-    Problem::not_sent(Code::RateLimited, format!("over the {} limit", refused.limit.as_str()))
+fn not_sent(account: &Account, why: WhyNotSent) -> Problem {
+    let reason = why.to_string();
+    match why {
+        WhyNotSent::Unreachable(NotSent::Stopping) => {
+            Problem::not_sent(Code::ShuttingDown, "send this to another instance")
+        }
+        WhyNotSent::Unreachable(_) => Problem::not_sent(Code::ProviderUnreachable, reason),
+        WhyNotSent::NoUsableKey => Problem::not_sent(
+            Code::KeyUnavailable,
+            format!("account `{}` has no signing key that is valid now", account.name),
+        ),
+        WhyNotSent::Unsigned(SignError::QueueFull) => {
+            Problem::not_sent(Code::Overloaded, reason).with_retry_after(Duration::from_secs(1))
+        }
+        WhyNotSent::Unsigned(SignError::Failed) => Problem::not_sent(Code::InternalError, reason),
+        WhyNotSent::RateLimited(refused) => Problem::not_sent(
+            Code::RateLimited,
+            format!("over the {} limit", refused.limit.as_str()),
+        )
         .with_retry_after(refused.retry_after)
-        .with_rate_limit(refused.fields.limit, refused.fields.policy)
+        .with_rate_limit(refused.fields.limit, refused.fields.policy),
+        WhyNotSent::OverMoney(refused) => {
+            Problem::not_sent(Code::RateLimited, "over the account's money per hour")
+                .with_retry_after(refused.retry_after)
+        }
+        WhyNotSent::CircuitOpen(open) => Problem::not_sent(
+            Code::CircuitOpen,
+            "calls of this kind failed too often lately: none is made for a while",
+        )
+        .with_retry_after(open.retry_after),
+        WhyNotSent::NotJournalled => {
+            Problem::not_sent(Code::StoreUnavailable, format!("{reason}: nothing was sent"))
+        }
+        WhyNotSent::Frozen(_) => Problem::not_sent(Code::Frozen, reason),
+    }
+}
+
+/// It may have happened, and there is no answer to pass on.
+fn in_doubt(operation: &Operation, why: InDoubt) -> Problem {
+    let detail = match why {
+        InDoubt::Unreadable { status, .. } => format!(
+            "the provider answered with HTTP status {} and a body that is not its envelope",
+            status.as_u16()
+        ),
+        InDoubt::NoAnswer(reason) => format!("sending had begun, then {reason}"),
+        // The next start may find the attempt in the journal: it then queries, and sends it where it is not at the provider.
+        InDoubt::MaybeJournalled => {
+            return unknown(
+                "the journal's disk failed: nothing was sent so far, but it may be sent after a restart; \
+                 repeat it under the same reference only",
+            );
+        }
+        InDoubt::Unrecorded => {
+            return unknown(
+                "it is not known what became of the call; do not repeat it under another reference",
+            );
+        }
+    };
+    match operation.safe_to_repeat() {
+        true => Problem::new(Code::ProviderError, Outcome::Unknown, detail).repeatable(),
+        false => unknown(format!("{detail}; do not repeat it under another reference")),
+    }
+}
+
+fn unknown(detail: impl Into<String>) -> Problem {
+    Problem::new(Code::OutcomeUnknown, Outcome::Unknown, detail)
 }
 
 /// It is known how it ended, but the provider's own answer was lost on the way.
-fn settled(outcome: Outcome) -> Problem {
+fn settled(end: Final) -> Problem {
+    let code = match end {
+        Final::Rejected => Code::Rejected,
+        Final::NotSent => Code::ProviderUnreachable,
+        Final::Accepted => Code::ProviderError,
+    };
     let detail =
         "the provider's own answer was lost; what became of the call is known from elsewhere";
-    match outcome {
-        Outcome::Rejected => Problem::new(Code::Rejected, outcome, detail),
-        Outcome::NotSent => Problem::not_sent(Code::ProviderUnreachable, detail),
-        Outcome::Accepted => Problem::new(Code::ProviderError, outcome, detail),
-        Outcome::Unknown => Problem::new(
-            Code::OutcomeUnknown,
-            outcome,
-            "it is not known what became of the call; do not repeat it under another reference",
-        ),
-    }
-}
-
-/// Something was sent and nothing understandable came back.
-fn not_understood(operation: &Operation, detail: String) -> Problem {
-    match operation.safe_to_repeat() {
-        true => Problem::new(Code::ProviderError, Outcome::Unknown, detail).repeatable(),
-        false => Problem::new(
-            Code::OutcomeUnknown,
-            Outcome::Unknown,
-            format!("{detail}; do not repeat it under another reference"),
-        ),
-    }
+    Problem::new(code, end.outcome(), detail)
 }
 
 /// A label from a closed set: what a provider might send is not.

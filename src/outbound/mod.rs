@@ -14,6 +14,7 @@ mod route;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tracing::Instrument;
@@ -28,36 +29,28 @@ use crate::sign::SignPool;
 use crate::store::{PaymentId, Store};
 use crate::wire::{APP_BODY_BYTES_MAX, Handler, Refusal, Reply, Request, Upstream};
 
-use call::attempt;
-pub use call::stopping::Stopping;
-pub use payment::owed::Unsettled;
-pub use payment::{event, resolver};
+use call::attempt::Egress;
+use call::prepared::PreparedCall;
+use call::repeat;
+use call::stopping::Stopping;
+use payment::journalled::Journalled;
+use payment::owed::UnsentCalls;
 use record::Record;
 
 /// What answers the applications.
 pub struct Outbound {
     /// The current configuration; loaded once per request.
     pub live: Live,
-    /// The way out.
-    pub upstream: Arc<dyn Upstream>,
-    /// The threads that sign.
-    pub signers: SignPool,
     /// Calls under way, per account.
     pub in_flight: InFlight,
     /// Rates, circuits and budgets, per account.
     pub limiters: Limiters,
-    /// Where money-moving calls are written down before they leave.
-    pub store: Arc<dyn Store>,
-    /// Where everything is counted.
-    pub metrics: Arc<Metrics>,
-    /// Where timestamps come from.
-    pub clock: Clock,
-    /// What never left although its caller could not be told so.
-    pub unsettled: Unsettled,
-    /// Whether the process was told to stop; [`resolver::run`] begins it.
-    pub stopping: Stopping,
-    /// Which stranded payments were logged.
-    pub stranded: resolver::Said,
+    /// Where money-moving calls are recorded before they leave.
+    store: Arc<dyn Store>,
+    /// The way out.
+    egress: Egress,
+    /// What never left, and is not recorded as that.
+    unsent: UnsentCalls,
 }
 
 #[async_trait]
@@ -71,12 +64,12 @@ impl Handler for Outbound {
         let span = record.span(&request.headers);
         let serving = async {
             let result = self.serve(&request, &mut record).await;
-            record.finish(result, &self.metrics)
+            record.finish(result, &self.egress.metrics)
         };
         serving.instrument(span).await
     }
 
-    /// Whoever could not be answered is told by an event what became of its payment.
+    /// A caller that could not be answered learns by an event what became of its payment.
     async fn unheard(&self, ticket: &str) {
         let Ok(id) = ticket.parse::<PaymentId>() else { return };
         if let Err(error) = self.store.note_unheard(&id).await {
@@ -85,11 +78,30 @@ impl Handler for Outbound {
     }
 
     fn refuse(&self, refusal: Refusal) -> Reply {
-        Record::refused(Problem::from(refusal), &self.metrics)
+        Record::refused(Problem::from(refusal), &self.egress.metrics)
     }
 }
 
 impl Outbound {
+    /// With nothing under way.
+    pub fn new(
+        live: Live,
+        upstream: Arc<dyn Upstream>,
+        signers: SignPool,
+        store: Arc<dyn Store>,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            live,
+            in_flight: InFlight::new(metrics.clone()),
+            limiters: Limiters::new(metrics.clone()),
+            store,
+            egress: Egress { upstream, signers, metrics, clock, stopping: Stopping::default() },
+            unsent: UnsentCalls::default(),
+        }
+    }
+
     /// One request, step by step. Fills `record` with what it learns on the way.
     async fn serve(
         &self,
@@ -109,24 +121,32 @@ impl Outbound {
                     Code::Overloaded,
                     "this account has its limit of calls under way already",
                 )
-                .with_retry_after(std::time::Duration::from_secs(1))
+                .with_retry_after(Duration::from_secs(1))
             })?;
         let parameters = parameters::read(operation, request)?;
         record.concerns(parameters::reference(operation, &parameters));
         parameters::check(account, operation, &parameters, record.reference.as_deref())?;
         let limits = self.limiters.of(account);
-        let call = attempt::PreparedCall { account, limits, operation, parameters: &parameters };
+        let call = PreparedCall { account, limits, operation, parameters: &parameters };
         let exchange = match operation.money_moving {
             true => {
-                let (id, reference) = (record.id().clone(), record.reference.as_deref());
-                let making = payment::run(self, &call, reference, &id, &mut record.payment);
-                let made = audit::acting(actor, id.clone(), making).await;
-                made.map_err(|problem| problem.about(reference))?
+                let id = PaymentId::generate(self.egress.clock.unix_ms()).ok_or_else(|| {
+                    Problem::not_sent(Code::InternalError, "the system has no randomness to give")
+                })?;
+                let (payment, request_id) = (self.journalled(&call, &id), record.id().clone());
+                let made = audit::acting(actor, request_id, payment::run(&payment, record)).await;
+                made.map_err(|problem| problem.about(record.reference.as_deref()))?
             }
-            false => attempt::run(self, &call).await,
+            false => repeat::run(&self.egress, &call).await,
         };
         record.attempts = exchange.attempts;
         record.is_replay = exchange.is_replay;
-        answer::answer(account, operation, exchange, record.reference.as_deref())
+        answer::answer(&call, exchange, record.reference.as_deref())
+    }
+
+    /// A journalled call, as its steps see it.
+    fn journalled<'a>(&'a self, call: &'a PreparedCall<'a>, id: &'a PaymentId) -> Journalled<'a> {
+        let (store, egress, unsent) = (&*self.store, &self.egress, &self.unsent);
+        Journalled { store, egress, unsent, call, id }
     }
 }

@@ -5,7 +5,7 @@ use crate::cli::CommandError;
 use crate::cli::open_store::Opened;
 use crate::cli::output::tell;
 use crate::clock::Clock;
-use crate::outbound::event;
+use crate::outbound::payment::event;
 use crate::payment::{Rules, Ruling};
 use crate::store::{
     Closure, JournalError, OutcomeEvent, PaymentFilter, PaymentId, PaymentRow, PaymentView, Store,
@@ -123,7 +123,7 @@ fn event(configured: &Configured, row: &PaymentRow, reason: &str) -> Option<Outc
     let account = configured.account(&row.account)?;
     let operation = account.provider.operation(&row.operation)?;
     let now = Clock::System.now();
-    Some(event::announcing(account, operation, None, reason.to_owned(), now))
+    Some(event::announcing(account, operation, reason.to_owned(), now))
 }
 
 fn ruling(word: &str) -> Result<Ruling, String> {

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 
-use crate::limits::RateRefused;
+use super::prepared::PreparedCall;
+use crate::limits::{CircuitOpen, MoneyRefused, RateRefused, Sample};
 use crate::metrics::AttemptResult;
 use crate::outcome::Outcome;
-use crate::provider::{CodeMeaning, Kind, Operation, Provider, ProviderAnswer};
+use crate::payment::Final;
+use crate::provider::{CodeMeaning, Kind, Operation, ProviderAnswer};
+use crate::sign::SignError;
 use crate::wire::{Answer, NoAnswer, NotSent, SendError};
 
 /// How a call ended.
@@ -16,30 +20,53 @@ use crate::wire::{Answer, NoAnswer, NotSent, SendError};
 pub(crate) enum Verdict {
     /// The provider's envelope came back.
     Answered { answer: Answer, understood: ProviderAnswer },
+    /// It may have happened.
+    InDoubt(InDoubt),
+    /// Nothing was sent.
+    NotSent(WhyNotSent),
+    /// The journal says how it ended, and there is no answer of the provider's to pass on.
+    Settled(Final),
+}
+
+/// Why it is not known whether a call happened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InDoubt {
     /// An HTTP answer came back that is not the provider's envelope.
+    #[error("HTTP status {} with a body that is not the provider's envelope", status.as_u16())]
     Unreadable { status: StatusCode, retry_after: Option<Duration> },
     /// No whole answer came back after sending had begun.
+    #[error(transparent)]
     NoAnswer(NoAnswer),
-    /// The provider could not be reached; nothing was sent.
-    NotSent(NotSent),
-    /// No signing key is valid now; nothing was sent.
-    NoUsableKey,
-    /// The signing queue is full; nothing was sent.
-    SigningQueueFull,
-    /// The signing thread failed; nothing was sent.
-    SigningFailed,
-    /// Over a rate; nothing was sent.
-    RateLimited(RateRefused),
-    /// The provider failed too often lately; nothing was sent. When to come back.
-    CircuitOpen(Duration),
-    /// The journal could not be written; nothing was sent.
-    NotJournalled,
     /// The journal's disk failed, and the attempt may stand in it; nothing was sent so far.
+    #[error("the journal could not be written")]
     MaybeJournalled,
-    /// The account is frozen, for this reason; nothing was sent.
+    /// The journal does not say how the call ended, whatever its last attempt brought.
+    #[error("the journal does not say how it ended")]
+    Unrecorded,
+}
+
+/// Why nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WhyNotSent {
+    /// It was tried, and never left.
+    #[error(transparent)]
+    Unreachable(NotSent),
+    #[error("no signing key is valid now")]
+    NoUsableKey,
+    #[error(transparent)]
+    Unsigned(#[from] SignError),
+    #[error("over the rate limit")]
+    RateLimited(RateRefused),
+    #[error("over the money per hour")]
+    OverMoney(MoneyRefused),
+    /// The provider failed too often lately.
+    #[error("the circuit is open")]
+    CircuitOpen(CircuitOpen),
+    #[error("the journal could not be written")]
+    NotJournalled,
+    /// The account is frozen, for this reason.
+    #[error("the account is frozen: {0}")]
     Frozen(String),
-    /// It is known how it ended, and there is no answer of the provider's to pass on.
-    Settled(Outcome),
 }
 
 impl Verdict {
@@ -47,75 +74,64 @@ impl Verdict {
     pub fn attempt_result(&self) -> AttemptResult {
         match self {
             Self::Answered { .. } => AttemptResult::Answered,
-            Self::Unreadable { .. } => AttemptResult::Unreadable,
-            Self::NoAnswer(_) => AttemptResult::NoAnswer,
-            Self::NotSent(_)
-            | Self::NoUsableKey
-            | Self::SigningQueueFull
-            | Self::SigningFailed
-            | Self::RateLimited(_)
-            | Self::CircuitOpen(_)
-            | Self::NotJournalled
-            | Self::MaybeJournalled
-            | Self::Frozen(_)
-            | Self::Settled(_) => AttemptResult::NotSent,
+            Self::InDoubt(InDoubt::Unreadable { .. }) => AttemptResult::Unreadable,
+            Self::InDoubt(_) => AttemptResult::NoAnswer,
+            Self::NotSent(_) | Self::Settled(_) => AttemptResult::NotSent,
         }
     }
 
-    /// What a caller of `operation` who is told this hears.
+    /// What the attempt says about the provider's health.
+    pub fn sample(&self) -> Sample {
+        match self {
+            Self::Answered { .. } => Sample::Answered,
+            Self::InDoubt(_) => Sample::Failed,
+            // Nothing that the provider did.
+            Self::NotSent(WhyNotSent::Unreachable(
+                NotSent::Stopping | NotSent::TooLate | NotSent::Withdrawn,
+            )) => Sample::Silent,
+            Self::NotSent(WhyNotSent::Unreachable(_)) => Sample::Failed,
+            Self::NotSent(_) | Self::Settled(_) => Sample::Silent,
+        }
+    }
+
+    /// What the caller of `operation` learns from this.
     pub fn outcome(&self, operation: &Operation) -> Outcome {
         match self {
             Self::Answered { understood, .. } => outcome(operation, understood.meaning),
-            Self::Unreadable { .. } | Self::NoAnswer(_) | Self::MaybeJournalled => Outcome::Unknown,
-            Self::Settled(outcome) => *outcome,
-            Self::NotSent(_)
-            | Self::NoUsableKey
-            | Self::SigningQueueFull
-            | Self::SigningFailed
-            | Self::RateLimited(_)
-            | Self::CircuitOpen(_)
-            | Self::NotJournalled
-            | Self::Frozen(_) => Outcome::NotSent,
+            Self::InDoubt(_) => Outcome::Unknown,
+            Self::NotSent(_) => Outcome::NotSent,
+            Self::Settled(end) => end.outcome(),
         }
     }
 
     /// Whether the provider was tried to be reached at all.
     pub fn was_tried(&self) -> bool {
         match self {
-            Self::Answered { .. } | Self::Unreadable { .. } | Self::NoAnswer(_) => true,
-            Self::NotSent(_) => true,
-            Self::NoUsableKey
-            | Self::SigningQueueFull
-            | Self::SigningFailed
-            | Self::RateLimited(_)
-            | Self::CircuitOpen(_)
-            | Self::NotJournalled
-            | Self::MaybeJournalled
-            | Self::Frozen(_)
-            | Self::Settled(_) => false,
+            Self::Answered { .. } | Self::InDoubt(_) => true,
+            Self::NotSent(why) => matches!(why, WhyNotSent::Unreachable(_)),
+            Self::Settled(_) => false,
         }
     }
 
     /// Whether it is proved that nothing happened, for a reason that may pass: no connection, a stale timestamp, too many
     /// requests.
     pub fn nothing_happened_yet(&self) -> bool {
-        let passing = [Some(CodeMeaning::StaleTimestamp), Some(CodeMeaning::Throttled)];
-        matches!(self, Self::NotSent(_)) || passing.contains(&self.meaning())
+        match self {
+            Self::NotSent(why) => matches!(why, WhyNotSent::Unreachable(_)),
+            _ => self.is_stale() || self.meaning() == Some(CodeMeaning::Throttled),
+        }
     }
 
     /// Whether it leaves open what happened.
     pub fn is_inconclusive(&self) -> bool {
-        match self {
-            Self::Unreadable { .. } | Self::NoAnswer(_) => true,
-            _ => self.meaning() == Some(CodeMeaning::InDoubt),
-        }
+        matches!(self, Self::InDoubt(_)) || self.meaning() == Some(CodeMeaning::InDoubt)
     }
 
     /// When the provider said to come back.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Answered { answer, .. } => retry_after(&answer.headers),
-            Self::Unreadable { retry_after, .. } => *retry_after,
+            Self::InDoubt(InDoubt::Unreadable { retry_after, .. }) => *retry_after,
             _ => None,
         }
     }
@@ -124,7 +140,9 @@ impl Verdict {
     /// too, but not what became of the call.
     pub fn is_too_often(&self) -> bool {
         match self {
-            Self::Unreadable { status, .. } => *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::InDoubt(InDoubt::Unreadable { status, .. }) => {
+                *status == StatusCode::TOO_MANY_REQUESTS
+            }
             _ => self.meaning() == Some(CodeMeaning::Throttled),
         }
     }
@@ -159,22 +177,9 @@ impl Verdict {
     pub fn reason(&self) -> String {
         match self {
             Self::Answered { understood, .. } => format!("answered with code {}", understood.code),
-            Self::Unreadable { status, .. } => {
-                let status = status.as_u16();
-                format!("HTTP status {status} with a body that is not the provider's envelope")
-            }
-            Self::NoAnswer(reason) => reason.to_string(),
-            Self::NotSent(reason) => reason.to_string(),
-            Self::NoUsableKey => "no signing key is valid now".to_owned(),
-            Self::SigningQueueFull => "the signing queue is full".to_owned(),
-            Self::SigningFailed => "the signing thread failed".to_owned(),
-            Self::RateLimited(_) => "over the rate limit".to_owned(),
-            Self::CircuitOpen(_) => "the circuit is open".to_owned(),
-            Self::NotJournalled | Self::MaybeJournalled => {
-                "the journal could not be written".to_owned()
-            }
-            Self::Frozen(reason) => format!("the account is frozen: {reason}"),
-            Self::Settled(outcome) => format!("settled as {}", outcome.as_str()),
+            Self::InDoubt(why) => why.to_string(),
+            Self::NotSent(why) => why.to_string(),
+            Self::Settled(end) => format!("settled as {}", end.outcome().as_str()),
         }
     }
 }
@@ -192,19 +197,33 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     is_number.then(|| Duration::from_secs(seconds()).min(RETRY_AFTER_MAX))
 }
 
-/// Sorts what the upstream brought.
-pub(crate) fn classify(provider: &Provider, sent: Result<Answer, SendError>) -> Verdict {
+/// What the upstream brought proves of `call`.
+pub(crate) fn classify(
+    call: &PreparedCall<'_>,
+    sent: Result<Answer, SendError>,
+    now: Timestamp,
+) -> Verdict {
     match sent {
-        Ok(answer) => match provider.read_answer(&answer.body) {
+        Ok(answer) => match call.account.provider.read_answer(&answer.body) {
+            Some(understood) if is_about_another(call, &understood, now) => {
+                Verdict::InDoubt(InDoubt::NoAnswer(NoAnswer::AnotherCall))
+            }
             Some(understood) => Verdict::Answered { answer, understood },
-            None => Verdict::Unreadable {
+            None => Verdict::InDoubt(InDoubt::Unreadable {
                 status: answer.status,
                 retry_after: retry_after(&answer.headers),
-            },
+            }),
         },
-        Err(SendError::NotSent(reason)) => Verdict::NotSent(reason),
-        Err(SendError::Unknown(reason)) => Verdict::NoAnswer(reason),
+        Err(SendError::NotSent(reason)) => Verdict::NotSent(WhyNotSent::Unreachable(reason)),
+        Err(SendError::Unknown(reason)) => Verdict::InDoubt(InDoubt::NoAnswer(reason)),
     }
+}
+
+/// Whether the answer to a create carries a reference, and not ours: answers get crossed behind the provider's door.
+fn is_about_another(call: &PreparedCall<'_>, answer: &ProviderAnswer, now: Timestamp) -> bool {
+    let ours = call.operation.reference(call.parameters).filter(|_| call.operation.money_moving);
+    let reported = ours.and_then(|_| call.reported_by(answer, now));
+    reported.and_then(|reported| reported.reference).is_some_and(|it| Some(it.as_str()) != ours)
 }
 
 /// What the provider's code means for this call. A query that is refused or fails moved nothing, whatever the code; for
@@ -234,26 +253,26 @@ mod tests {
 
     use super::*;
 
-    fn told(text: &str) -> Option<Duration> {
+    fn believed(text: &str) -> Option<Duration> {
         let value = HeaderValue::from_str(text).ok()?;
         retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value)]))
     }
 
     #[test]
     fn whole_seconds_are_believed_up_to_a_limit() {
-        assert_eq!(told(" 30 "), Some(Duration::from_secs(30)));
+        assert_eq!(believed(" 30 "), Some(Duration::from_secs(30)));
         for absurd in ["901", "18446744073709551615", "99999999999999999999999"] {
-            assert_eq!(told(absurd), Some(RETRY_AFTER_MAX), "`{absurd}`");
+            assert_eq!(believed(absurd), Some(RETRY_AFTER_MAX), "`{absurd}`");
         }
         for text in ["", "-1", "+5", "1.5", "1e3", "soon", "Sun, 06 Nov 1994 08:49:37 GMT"] {
-            assert_eq!(told(text), None, "`{text}`");
+            assert_eq!(believed(text), None, "`{text}`");
         }
     }
 
     proptest! {
         #[test]
         fn no_retry_after_is_too_long_to_be_waited_for(text in "[ -~]{0,40}|[0-9]{1,40}") {
-            if let Some(pause) = told(&text) {
+            if let Some(pause) = believed(&text) {
                 prop_assert!(pause <= RETRY_AFTER_MAX);
             }
         }

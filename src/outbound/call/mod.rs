@@ -3,4 +3,6 @@
 pub(super) mod attempt;
 pub(super) mod backoff;
 pub(super) mod classify;
+pub(super) mod prepared;
+pub(super) mod repeat;
 pub(super) mod stopping;

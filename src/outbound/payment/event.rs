@@ -1,59 +1,41 @@
-//! The event that tells the application what became of a payment in doubt.
+//! The outcome event: it tells the application what became of a payment in doubt.
 //!
-//! What a query brought is read like a notification; what it leaves out, the store completes from the journal's row.
+//! What a status query brought is read like a notification; what it leaves out, the store completes from the journal's row.
+
+use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::super::call::attempt::PreparedCall;
+use super::super::call::prepared::{PreparedCall, reading};
 use crate::config::Account;
-use crate::provider::{
-    CodeMeaning, NormaliseContext, Normalised, Operation, ProviderAnswer, Recount,
-};
+use crate::provider::{Normalised, Operation, Recount};
 use crate::store::OutcomeEvent;
 
-/// The event of a payment's step, for the store to complete. `data` is what a query said of the payment; `reason` is why it
-/// failed, if it did.
+/// The event of a payment's step, for the store to complete. `reason` is why the payment failed, if it did.
 pub fn announcing(
     account: &Account,
     operation: &Operation,
-    data: Option<&str>,
     reason: String,
     at: Timestamp,
 ) -> OutcomeEvent {
-    let context = context(account, at);
-    let provider = &account.provider;
-    let told = data.and_then(|data| provider.synthesise(operation, data, &context));
-    let reported =
-        told.unwrap_or_else(|| provider.recount(operation, &Recount::default(), &context));
+    let nothing = Recount::default();
+    let reported = account.provider.recount(operation, &nothing, &reading(account, at));
     OutcomeEvent { reported, reason, at }
 }
 
-/// What a query's `data` says of a call.
-pub(super) fn told_by(
-    account: &Account,
-    operation: &Operation,
-    data: &str,
-    now: Timestamp,
-) -> Option<Normalised> {
-    account.provider.synthesise(operation, data, &context(account, now))
-}
-
-/// What the provider's answer to a create says of it, where it took it and says anything.
-pub(crate) fn answered_by(
+/// The same of a step of `call`, with what a status query `reported`. `None` while a caller listens, which it does until
+/// `heard_until`: it learns the end by its answer.
+pub(super) fn unless_heard(
+    heard_until: Option<Instant>,
     call: &PreparedCall<'_>,
-    answer: &ProviderAnswer,
-    now: Timestamp,
-) -> Option<Normalised> {
-    let data = answer.data.as_deref().filter(|_| answer.meaning == CodeMeaning::Accepted)?;
-    told_by(call.account, call.operation, data, now)
-}
-
-fn context(account: &Account, now: Timestamp) -> NormaliseContext<'_> {
-    NormaliseContext {
-        account: &account.name,
-        currency: account.currency.as_deref(),
-        timezone: account.timezone,
-        received_at: now,
-        id: "",
-    }
+    reported: Option<Normalised>,
+    reason: String,
+    at: Timestamp,
+) -> Option<OutcomeEvent> {
+    let is_heard = heard_until.is_some_and(|until| Instant::now() < until);
+    let event = || match reported {
+        Some(reported) => OutcomeEvent { reported, reason, at },
+        None => announcing(call.account, call.operation, reason, at),
+    };
+    (!is_heard).then(event)
 }

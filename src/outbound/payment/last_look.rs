@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::super::Outbound;
-use super::super::call::classify::Verdict;
-use super::conclude::millis;
-use crate::store::{Leave, PaymentId};
+use super::super::call::classify::{Verdict, WhyNotSent};
+use super::journalled::{Journalled, millis};
+use crate::store::Leave;
 use crate::wire::{LastLook, NotSent};
 
 /// What was announced less than this ago leaves without another read of the journal: the announcement's own transaction
@@ -26,35 +25,35 @@ const HOLD_LEFT_MIN: Duration = Duration::from_secs(30);
 
 /// An attempt that was announced and has not left.
 pub(super) struct Announced<'a> {
-    pub outbound: &'a Outbound,
-    pub id: &'a PaymentId,
+    payment: &'a Journalled<'a>,
     pub attempt: u32,
     /// From before the journal was asked.
-    pub at: Instant,
-    withheld: OnceLock<Verdict>,
+    at: Instant,
+    withheld: OnceLock<WhyNotSent>,
 }
 
 impl<'a> Announced<'a> {
-    pub fn new(outbound: &'a Outbound, id: &'a PaymentId, attempt: u32, at: Instant) -> Self {
-        Self { outbound, id, attempt, at, withheld: OnceLock::new() }
+    pub fn new(payment: &'a Journalled<'a>, attempt: u32, at: Instant) -> Self {
+        Self { payment, attempt, at, withheld: OnceLock::new() }
     }
 
-    /// What is told of an attempt that the look withheld.
+    /// The verdict on the attempt: where the look withheld it, with the reason.
     pub fn verdict(self, verdict: Verdict) -> Verdict {
         match verdict {
-            Verdict::NotSent(NotSent::Withdrawn) => self.withheld.into_inner().unwrap_or(verdict),
+            Verdict::NotSent(WhyNotSent::Unreachable(NotSent::Withdrawn)) => {
+                self.withheld.into_inner().map_or(verdict, Verdict::NotSent)
+            }
             other => other,
         }
     }
 
-    fn withhold(&self, verdict: Verdict) -> NotSent {
+    fn withhold(&self, why: WhyNotSent) -> NotSent {
         tracing::warn!(
-            payment = %self.id,
+            payment = %self.payment.id,
             attempt = self.attempt,
-            "an announced attempt was withheld, nothing was sent: {}",
-            verdict.reason()
+            "an announced attempt was withheld, nothing was sent: {why}"
         );
-        let _ = self.withheld.set(verdict);
+        let _ = self.withheld.set(why);
         NotSent::Withdrawn
     }
 }
@@ -62,20 +61,20 @@ impl<'a> Announced<'a> {
 #[async_trait]
 impl LastLook for Announced<'_> {
     async fn may_leave(&self) -> Result<(), NotSent> {
-        if self.outbound.stopping.has_begun() {
+        let Journalled { store, egress, id, .. } = *self.payment;
+        if egress.stopping.has_begun() {
             return Err(NotSent::Stopping);
         }
         if self.at.elapsed() < FRESH {
             return Ok(());
         }
-        let store = &self.outbound.store;
-        match store.may_leave(self.id, self.attempt, millis(HOLD_LEFT_MIN)).await {
+        match store.may_leave(id, self.attempt, millis(HOLD_LEFT_MIN)).await {
             Ok(Leave::Granted) => Ok(()),
-            Ok(Leave::Frozen(freeze)) => Err(self.withhold(Verdict::Frozen(freeze.reason))),
-            Ok(Leave::Withdrawn) => Err(self.withhold(Verdict::NotSent(NotSent::Withdrawn))),
+            Ok(Leave::Frozen(freeze)) => Err(self.withhold(WhyNotSent::Frozen(freeze.reason))),
+            Ok(Leave::Withdrawn) => Err(self.withhold(WhyNotSent::Unreachable(NotSent::Withdrawn))),
             Err(error) => {
-                tracing::error!(payment = %self.id, "the journal cannot be read: {error}");
-                Err(self.withhold(Verdict::NotJournalled))
+                tracing::error!(payment = %id, "the journal cannot be read: {error}");
+                Err(self.withhold(WhyNotSent::NotJournalled))
             }
         }
     }

@@ -1,35 +1,64 @@
-//! Calls that never left, and whose end could not be written down because the journal's disk failed: their callers were told
-//! "unknown".
+//! What the application is owed about calls that are over: an end that could not be recorded, and an event.
 //!
-//! While the process lives it knows better than its journal: what is listed here did not leave and will not. Once the store
-//! can be written again that is written down, and the application is owed an event. After a restart the journal is all
-//! there is; what stands in it is asked about, and ends in an event too.
+//! A call that never left, and whose end could not be written because the journal's disk failed, is kept in memory: its
+//! caller was told "unknown", and while the process lives it knows better than its journal. Once the store can be written
+//! again, its end is recorded there, and an event is owed. After a restart the journal is all there is; what stands in it
+//! is queried, and ends in an event too.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::super::Outbound;
-use crate::store::{JournalError, StoreError, Unsent};
+use jiff::Timestamp;
+
+use super::event;
+use crate::config::Account;
+use crate::payment::Final;
+use crate::store::{JournalError, PaymentView, Store, StoreError, Unsent};
 
 /// Far more than the calls that share a commit, and only those of the first one that fails get here; each is as long as
 /// what was posted.
-const UNSETTLED_MAX: usize = 1024;
+const UNSENT_MAX: usize = 1024;
 
 const WHY: &str = "it was not sent: the journal could not be written";
 
-/// Oldest first.
+/// Calls that never left and whose end is not recorded; oldest first.
 #[derive(Debug, Default)]
-pub struct Unsettled(Mutex<VecDeque<Unsent>>);
+pub(crate) struct UnsentCalls(Mutex<VecDeque<Unsent>>);
 
-impl Unsettled {
-    /// It is settled as soon as the store can be written.
-    pub(super) fn add(&self, unsent: Unsent) {
+impl UnsentCalls {
+    /// Its end is recorded as soon as the store can be written.
+    pub fn add(&self, unsent: Unsent) {
         let mut list = self.lock();
-        match list.len() < UNSETTLED_MAX {
+        match list.len() < UNSENT_MAX {
             true => list.push_back(unsent),
             false => tracing::error!(
                 "a caller was told that its call may be sent, and will get no event: too many were"
             ),
+        }
+    }
+
+    /// Records the ends that can be recorded, until the store fails again.
+    pub async fn record(&self, store: &dyn Store, now_ms: i64) {
+        loop {
+            // Taken off the list only when it is written.
+            let Some(unsent) = self.lock().front().cloned() else { return };
+            match store.end_unsent(&unsent, WHY, now_ms).await {
+                Ok(None) => {}
+                Ok(Some(view)) => {
+                    let row = view.row;
+                    let (account, operation, reference) =
+                        (row.account, row.operation, row.reference);
+                    tracing::info!(account, operation, reference, "{WHY}; its caller is told now");
+                }
+                Err(JournalError::Store(
+                    error @ (StoreError::Unavailable { .. }
+                    | StoreError::Uncertain { .. }
+                    | StoreError::Closed),
+                )) => return tracing::debug!("what was not sent is written down later: {error}"),
+                // Trying again would change nothing.
+                Err(error) => tracing::error!("nobody is told that a call was not sent: {error}"),
+            }
+            self.lock().pop_front();
         }
     }
 
@@ -39,27 +68,22 @@ impl Unsettled {
     }
 }
 
-/// Writes down what can be, until the store fails again.
-pub(super) async fn settle(outbound: &Outbound) {
-    loop {
-        // Taken off the list only when it is written.
-        let Some(unsent) = outbound.unsettled.lock().front().cloned() else { return };
-        let now_ms = outbound.clock.unix_ms();
-        match outbound.store.end_unsent(&unsent, WHY, now_ms).await {
-            Ok(None) => {}
-            Ok(Some(view)) => {
-                let row = view.row;
-                let (account, operation, reference) = (row.account, row.operation, row.reference);
-                tracing::info!(account, operation, reference, "{WHY}; its caller is told now");
-            }
-            Err(JournalError::Store(
-                error @ (StoreError::Unavailable { .. }
-                | StoreError::Uncertain { .. }
-                | StoreError::Closed),
-            )) => return tracing::debug!("what was not sent is written down later: {error}"),
-            // Trying again would change nothing.
-            Err(error) => tracing::error!("nobody is told that a call was not sent: {error}"),
-        }
-        outbound.unsettled.lock().pop_front();
-    }
+/// Stores the event that is owed of a settled payment.
+pub(super) async fn store_event(
+    store: &dyn Store,
+    account: &Account,
+    payment: &PaymentView,
+    now: Timestamp,
+) -> Result<(), JournalError> {
+    let row = &payment.row;
+    let Some(operation) = account.provider.operation(&row.operation) else {
+        tracing::error!(payment = %row.id, "its operation is no longer in the profile: its end cannot be told");
+        return Ok(());
+    };
+    let why = match row.end() {
+        Some(Final::NotSent) => "it was not sent",
+        _ => "the provider refused it",
+    };
+    let event = event::announcing(account, operation, why.to_owned(), now);
+    store.tell_owed(&row.id, event, now.as_millisecond()).await
 }

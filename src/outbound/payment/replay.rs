@@ -1,71 +1,101 @@
-//! Telling a caller what the journal knows: of a call that somebody else makes, or that was made before.
+//! What a caller learns from the journal: of its own call, or of one that somebody else makes or made before.
 
 use std::time::Instant;
 
-use super::super::Outbound;
-use super::super::call::attempt::{Exchange, PreparedCall};
-use super::super::call::classify::Verdict;
-use super::conclude::{rules_of, stored};
-use super::query::{Asked, ask};
+use super::super::call::classify::{InDoubt, Verdict};
+use super::super::call::repeat::Exchange;
+use super::journalled::Journalled;
+use super::make::Made;
+use super::query::{Reported, query, stored};
 use crate::clock::later;
 use crate::outcome::Outcome;
 use crate::payment::{Final, State};
 use crate::problem::{Code, Problem};
-use crate::store::{PaymentView, StoredAnswer};
+use crate::store::{PaymentView, Store, StoredAnswer};
 use crate::wire::Answer;
 
-/// The same call is being made or was made: wait for its end, a bounded time, and repeat its answer.
-pub(super) async fn wait_for(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    mut view: PaymentView,
+/// The same call is being made or was made: waits for its end, a bounded time, and repeats its answer, byte for byte.
+///
+/// # Errors
+/// When the call's end is not known in time: its caller then gets an event, whoever learns the end. When it was not sent.
+pub(super) async fn replay(
+    payment: &Journalled<'_>,
+    view: PaymentView,
 ) -> Result<Exchange, Problem> {
-    let until = later(Instant::now(), call.account.timeouts.total);
-    let mut changes = outbound.store.payment_changes(&view.row.id);
-    loop {
-        // Looked at after subscribing, so that no change falls between.
-        let now = outbound.store.payment(&view.row.id).await;
-        view = match now {
-            Ok(now) => now.unwrap_or(view),
-            // It knew the call a moment ago: "not sent" would be untrue.
-            Err(error) => {
-                tracing::error!(payment = %view.row.id, "the journal cannot be read: {error}");
-                return told_to_wait(outbound, call, view).await;
-            }
-        };
-        if let Some(end) = view.row.end() {
-            return over(outbound, call, end, &view).await;
+    let view = wait(payment, view).await;
+    let (_, view) = end_or_promise(payment.store, view).await?;
+    let view = standing(payment.store, view).await.ok_or_else(in_progress)?;
+    let (end, view) = end_or_promise(payment.store, view).await?;
+    match end {
+        Final::Accepted | Final::Rejected => {
+            let verdict = settled_answer(payment, end, &view).await;
+            Ok(Exchange { attempts: 0, verdict, is_replay: true })
         }
-        let is_making = matches!(view.row.payment.state, State::Ready | State::Sending { .. });
-        let left = until.saturating_duration_since(Instant::now());
-        if !is_making || left.is_zero() || outbound.stopping.has_begun() {
-            return told_to_wait(outbound, call, view).await;
-        }
-        // Whether it changed, time is up or the process stops: look once more.
-        let changed = outbound.stopping.unless(changes.changed());
-        let _ = tokio::time::timeout(left, changed).await;
+        Final::NotSent => Err(Problem::not_sent(
+            Code::ProviderUnreachable,
+            "the call with this reference that was under way was not sent",
+        )),
     }
 }
 
-/// Nobody is told to wait for nothing: the journal owes an event from now on, whoever learns the end.
-async fn told_to_wait(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    view: PaymentView,
-) -> Result<Exchange, Problem> {
-    if view.row.owes_event {
-        return Err(in_progress());
-    }
-    match outbound.store.promise_event(&view.row.id).await {
-        Ok(view) => match view.row.end() {
-            Some(end) => over(outbound, call, end, &view).await,
-            None => Err(in_progress()),
-        },
-        Err(error) => {
-            tracing::error!(payment = %view.row.id, "no event of its end can be promised: {error}");
-            Err(in_progress())
+/// What the caller of its own call learns. The last attempt's verdict counts only where the journal says the same: an
+/// earlier attempt may still be in doubt, or have been settled by somebody else.
+pub(super) async fn report(payment: &Journalled<'_>, made: Made) -> Exchange {
+    let Made { attempts, verdict, view } = made;
+    let own = verdict.outcome(payment.call.operation);
+    let view = match view {
+        Some(view) => standing(payment.store, view).await,
+        None => None,
+    };
+    let journalled = view.as_ref().and_then(|view| view.row.payment.outcome());
+    let verdict = match view.as_ref().and_then(|view| view.row.end().zip(Some(view))) {
+        _ if journalled == Some(own) => verdict,
+        Some((end, view)) => settled_answer(payment, end, view).await,
+        // The journal could not be told or does not know: only a success or a doubt counts as it was seen.
+        None if matches!(own, Outcome::Accepted | Outcome::Unknown) => verdict,
+        None => Verdict::InDoubt(InDoubt::Unrecorded),
+    };
+    Exchange { attempts, verdict, is_replay: false }
+}
+
+/// Waits while the call is being made, no longer than its time-out. Returns the payment as it was read last.
+async fn wait(payment: &Journalled<'_>, mut view: PaymentView) -> PaymentView {
+    let (store, stopping) = (payment.store, &payment.egress.stopping);
+    let until = later(Instant::now(), payment.call.account.timeouts.total);
+    let mut changes = store.payment_changes(payment.id);
+    loop {
+        // Looked at after subscribing, so that no change falls between.
+        view = match store.payment(payment.id).await {
+            Ok(now) => now.unwrap_or(view),
+            // It knew the call a moment ago: "not sent" would be untrue.
+            Err(error) => {
+                tracing::error!(payment = %payment.id, "the journal cannot be read: {error}");
+                return view;
+            }
+        };
+        let is_making = matches!(view.row.payment.state, State::Ready | State::Sending { .. });
+        let left = until.saturating_duration_since(Instant::now());
+        if !is_making || left.is_zero() || stopping.has_begun() {
+            return view;
         }
+        // Whether it changed, time is up or the process stops: look once more.
+        let _ = tokio::time::timeout(left, stopping.unless(changes.changed())).await;
     }
+}
+
+/// The payment's end. Nobody waits for nothing: where there is none yet, the journal owes an event from now on.
+async fn end_or_promise(
+    store: &dyn Store,
+    view: PaymentView,
+) -> Result<(Final, PaymentView), Problem> {
+    let view = match view.row.end().is_some() || view.row.owes_event {
+        true => view,
+        false => store.promise_event(&view.row.id).await.map_err(|error| {
+            tracing::error!(payment = %view.row.id, "no event of its end can be promised: {error}");
+            in_progress()
+        })?,
+    };
+    view.row.end().map(|end| (end, view)).ok_or_else(in_progress)
 }
 
 fn in_progress() -> Problem {
@@ -76,127 +106,45 @@ fn in_progress() -> Problem {
     )
 }
 
-/// The end of the earlier call, or of the one that stands in its place.
-async fn over(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    end: Final,
-    view: &PaymentView,
-) -> Result<Exchange, Problem> {
-    let other = match standing(outbound, view).await {
-        None => return replay(outbound, call, end, view).await,
-        Some(Stands::Unlike) => return Err(in_progress()),
-        Some(Stands::Same(other)) => other,
-    };
-    let promised = outbound.store.promise_event(&other.row.id).await.ok();
-    match promised.and_then(|view| view.row.end().map(|end| (end, view))) {
-        Some((end, view)) => replay(outbound, call, end, &view).await,
-        None => Err(in_progress()),
-    }
-}
-
-/// What stands under the reference of a call that came to nothing.
-enum Stands {
-    /// An earlier call with the same parameters that was made after all.
-    Same(Box<PaymentView>),
-    /// Another one, or nobody can tell.
-    Unlike,
-}
-
-/// An earlier call under the reference may turn out to have been made while a later one is. Then the later one is not, and
-/// "rejected" or "not sent" would be taken for the end of it.
-async fn standing(outbound: &Outbound, view: &PaymentView) -> Option<Stands> {
+/// The payment that stands under the reference of `view`. An earlier call may turn out to have been made while a later one
+/// is. Then the later one is not, and "rejected" or "not sent" would be taken for the end of the earlier. `None` when that
+/// one has other parameters, or nobody can tell.
+async fn standing(store: &dyn Store, view: PaymentView) -> Option<PaymentView> {
     let row = &view.row;
     if row.generation == 1 || !row.payment.frees_its_reference() {
-        return None;
+        return Some(view);
     }
-    match outbound.store.find_payment(&row.account, &row.operation, &row.reference).await {
-        Ok(Some(other)) if other.row.payment.frees_its_reference() => None,
-        Ok(Some(other)) if other.row.fingerprint == row.fingerprint => {
-            Some(Stands::Same(Box::new(other)))
-        }
-        Ok(_) | Err(_) => Some(Stands::Unlike),
+    match store.find_payment(&row.account, &row.operation, &row.reference).await {
+        Ok(Some(other)) if other.row.payment.frees_its_reference() => Some(view),
+        Ok(Some(other)) if other.row.fingerprint == row.fingerprint => Some(other),
+        Ok(_) | Err(_) => None,
     }
 }
 
-/// The answer of the earlier call, byte for byte.
-async fn replay(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    end: Final,
-    view: &PaymentView,
-) -> Result<Exchange, Problem> {
-    match end {
-        Final::Accepted | Final::Rejected => {
-            let verdict = known_answer(outbound, call, end, view).await;
-            Ok(Exchange { attempts: 0, verdict, is_replay: true })
-        }
-        Final::NotSent => Err(Problem::not_sent(
-            Code::ProviderUnreachable,
-            "the call with this reference that was under way was not sent",
-        )),
-    }
-}
-
-/// The end of a call as its own caller hears it. The last attempt's verdict is told only where the journal says the same:
-/// an earlier attempt may still be in doubt, or have been settled by somebody else.
-pub(super) async fn told(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    attempts: u32,
-    verdict: Verdict,
-    view: Option<PaymentView>,
-) -> Exchange {
-    let own = verdict.outcome(call.operation);
-    let view = match view {
-        None => None,
-        Some(view) => match standing(outbound, &view).await {
-            None => Some(view),
-            Some(Stands::Same(other)) => Some(*other),
-            Some(Stands::Unlike) => None,
-        },
-    };
-    let journalled = view.as_ref().map(|view| view.row.payment.outcome());
-    let verdict = match (journalled, view.as_ref().and_then(|view| view.row.end().zip(Some(view))))
-    {
-        (Some(Some(outcome)), _) if outcome == own => verdict,
-        (_, Some((end, view))) => known_answer(outbound, call, end, view).await,
-        // The journal could not be told or does not know: only a success or a doubt may be told as it was seen.
-        _ if matches!(own, Outcome::Accepted | Outcome::Unknown) => verdict,
-        _ => Verdict::Settled(Outcome::Unknown),
-    };
-    Exchange { attempts, verdict, is_replay: false }
-}
-
-/// The provider's answer to a settled call: as it is kept or, where a notification told of the end, as the provider tells
-/// when it is asked now.
-async fn known_answer(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    end: Final,
-    view: &PaymentView,
-) -> Verdict {
+/// The provider's answer to a settled call: as it is kept or, where a notification told the end, what the provider answers
+/// to a status query now.
+async fn settled_answer(payment: &Journalled<'_>, end: Final, view: &PaymentView) -> Verdict {
     // A refusal that was contradicted later is kept, and is no answer to this payment any more.
-    let fits = |verdict: &Verdict| verdict.outcome(call.operation) == end.outcome();
-    let kept = view.answer.as_ref().and_then(|answer| answered(call, answer));
+    let fits = |verdict: &Verdict| verdict.outcome(payment.call.operation) == end.outcome();
+    let kept = view.answer.as_ref().and_then(|answer| answered(payment, answer));
     if let Some(verdict) = kept.filter(fits) {
         return verdict;
     }
-    if view.row.payment.is_elsewhere(&rules_of(call.account, call.operation)) {
+    if view.row.payment.is_elsewhere(&payment.rules()) {
         // What is known there under this reference is another payment.
-        return Verdict::Settled(end.outcome());
+        return Verdict::Settled(end);
     }
-    let asked = ask(outbound, call);
-    let told = match outbound.stopping.unless(asked).await {
-        Some(Asked::Found { answer, .. }) => answered(call, &stored(&answer)),
-        Some(Asked::NotFound | Asked::Unclear(_)) | None => None,
+    let querying = query(payment.egress, payment.call);
+    let told = match payment.egress.stopping.unless(querying).await {
+        Some(Reported::Found { answer, .. }) => answered(payment, &stored(&answer)),
+        Some(Reported::NotFound | Reported::Unclear(_)) | None => None,
     };
-    told.filter(fits).unwrap_or_else(|| Verdict::Settled(end.outcome()))
+    told.filter(fits).unwrap_or(Verdict::Settled(end))
 }
 
 /// A stored answer as if it had just come.
-fn answered(call: &PreparedCall<'_>, answer: &StoredAnswer) -> Option<Verdict> {
-    let understood = call.account.provider.read_answer(&answer.body)?;
+fn answered(payment: &Journalled<'_>, answer: &StoredAnswer) -> Option<Verdict> {
+    let understood = payment.call.account.provider.read_answer(&answer.body)?;
     let status = http::StatusCode::from_u16(answer.status).ok()?;
     let answer = Answer { status, headers: http::HeaderMap::new(), body: answer.body.clone() };
     Some(Verdict::Answered { answer, understood })

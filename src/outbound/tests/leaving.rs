@@ -102,7 +102,7 @@ async fn what_another_process_took_over_meanwhile_does_not_leave() {
     let id = world.payment("shop", "WAITING001").await.row.id;
     // Another process finds that its hold ran out, asks, and sends it.
     world.clocks().pass(24 * 60 * 60 * 1000);
-    let now_ms = world.outbound.clock.unix_ms();
+    let now_ms = world.outbound.egress.clock.unix_ms();
     world.store.recover(now_ms).await.expect("taken over");
     let here = world.outbound.live.load().accounts["shop"].places["payout_create"];
     let rules = Rules::new(0, 2).at(here);

@@ -63,7 +63,7 @@ async fn a_call_that_comes_after_the_stop_began_is_not_made() {
     let world = World::with(FAST);
     world.providers.shop.creates([code(10000)]);
     world.begin_stop();
-    wait_until("the stop", async || world.outbound.stopping.has_begun()).await;
+    wait_until("the stop", async || world.outbound.egress.stopping.has_begun()).await;
     let reply = world.pay("shop", "TOOLATE001").await;
     assert_eq!(problem(&reply)["code"], "shutting-down");
     assert_eq!(outcome(&reply), "not_sent");

@@ -18,9 +18,10 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, MovedClock};
 use crate::config::{Live, demo, load_text};
 use crate::json::parse_object;
-use crate::limits::{AccountLimits, InFlight, Limiters};
+use crate::limits::AccountLimits;
 use crate::metrics::Metrics;
-use crate::outbound::{Outbound, Stopping, Unsettled, resolver};
+use crate::outbound::Outbound;
+use crate::outbound::payment::resolver;
 use crate::payment::Fingerprint;
 use crate::provider::{EventStatus, NormaliseContext, Provider};
 use crate::sign::SignPool;
@@ -181,7 +182,7 @@ impl World {
 
     /// Another process on the same journal, after this one stopped, with providers that are `told`.
     pub async fn after_a_restart_with(self, settings: &str, told: impl FnOnce(&Providers)) -> Self {
-        let (folder, clock) = (self.folder.clone(), self.outbound.clock.clone());
+        let (folder, clock) = (self.folder.clone(), self.outbound.egress.clock.clone());
         self.stop().await;
         self.store.close().await.expect("closed");
         Self::made(folder, clock, settings, told)
@@ -213,26 +214,21 @@ impl World {
         let metrics = Metrics::new("0", "0");
         let providers = Arc::new(Providers::default());
         told(&providers);
-        let outbound = Arc::new(Outbound {
-            live: Live::new(loaded.snapshot),
-            upstream: providers.clone(),
-            signers: SignPool::start(2, 64),
-            in_flight: InFlight::new(metrics.clone()),
-            limiters: Limiters::new(metrics.clone()),
-            store: store.clone(),
-            metrics: metrics.clone(),
+        let outbound = Arc::new(Outbound::new(
+            Live::new(loaded.snapshot),
+            providers.clone(),
+            SignPool::start(2, 64),
+            store.clone(),
+            metrics.clone(),
             clock,
-            unsettled: Unsettled::default(),
-            stopping: Stopping::default(),
-            stranded: resolver::Said::default(),
-        });
+        ));
         let (stop, stopped) = watch::channel(false);
         let resolver = tokio::spawn(resolver::run(outbound.clone(), stopped));
         Self { outbound, providers, metrics, store, stop, resolver, folder }
     }
 
     pub fn clocks(&self) -> &MovedClock {
-        self.outbound.clock.moves().expect("a test's clocks")
+        self.outbound.egress.clock.moves().expect("a test's clocks")
     }
 
     /// Posts a payout and waits for its answer.
@@ -268,7 +264,7 @@ impl World {
 
     /// The same, with an attempt that left some time ago: that time passes.
     pub async fn lose_what_left(&self, account: &str, reference: &str, ago_ms: i64) {
-        let now_ms = self.outbound.clock.unix_ms();
+        let now_ms = self.outbound.egress.clock.unix_ms();
         let parameters = payout(reference);
         let object = parse_object(parameters.as_bytes()).expect("JSON");
         let snapshot = self.outbound.live.load();

@@ -1,8 +1,8 @@
 //! The resolver: finds out what became of calls whose outcome is unknown, for as long as it takes.
 //!
-//! It asks the provider with growing pauses, after every restart and while the sidecar runs; what it finds becomes an
+//! It queries the provider with growing pauses, after every restart and while the sidecar runs; what it finds becomes an
 //! event in the same commit, so that the application hears of it like of everything else. Who works when is in
-//! `workers`, what is done about one payment in `resolution`; this file keeps house.
+//! `workers`, what is done about one payment in `resolution`; this file does what is due every second.
 
 mod jumps;
 mod resolution;
@@ -16,79 +16,86 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::super::Outbound;
-use super::conclude::millis;
-use super::owed;
+use super::journalled::millis;
+use crate::clock::Clock;
+use crate::config::Snapshot;
+use crate::metrics::Metrics;
+use crate::store::Store;
 use jumps::Jumps;
-
-pub use stranded::Said;
-
-/// How often the journal is looked at for what is due.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+use workers::LOOK_EVERY;
 
 /// How often stranded payments are counted: that reads a row for each payment in doubt.
 const COUNT_STRANDED_EVERY: Duration = Duration::from_secs(5);
 
-/// How often settled payments are looked at for being old.
+/// How often old settled payments are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
-/// Finds out until `shutdown` turns true, which begins the stop of all calls. Ends when no attempt is under way any more.
+/// Resolves until `shutdown` turns true, which begins the stop of all calls. Ends when no attempt is under way any more.
 pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
     let told_to_stop = async {
-        // Without anybody who could tell, nobody is there to be worked for either.
+        // Where its sender is gone, nobody is there to be worked for either.
         let _ = shutdown.wait_for(|stop| *stop).await;
-        outbound.stopping.begin();
+        outbound.egress.stopping.begin();
     };
-    tokio::join!(told_to_stop, keep_house(&outbound), workers::work(&outbound));
+    tokio::join!(told_to_stop, keep_up(&outbound), workers::work(&outbound));
 }
 
 /// Takes over what dead processes left, shows figures, removes what is old.
-async fn keep_house(outbound: &Outbound) {
-    let (mut swept, mut jumps) = (None, Jumps::new(outbound));
-    let (mut counted, mut stranded) = (None::<Instant>, BTreeSet::new());
+async fn keep_up(outbound: &Outbound) {
+    let (store, egress) = (&*outbound.store, &outbound.egress);
+    let record_unsent = || outbound.unsent.record(store, egress.clock.unix_ms());
+    let ahead_ms = || egress.clock.unix_ms().saturating_sub(store.time_ms());
+    let (mut swept, mut jumps) = (None, Jumps { ahead_ms: ahead_ms() });
+    let (mut counted, mut stranded) = (None, BTreeSet::new());
     loop {
-        owed::settle(outbound).await;
-        recover(outbound).await;
-        show_figures(outbound).await;
-        if counted.is_none_or(|at| at.elapsed() >= COUNT_STRANDED_EVERY) {
-            counted = Some(Instant::now());
-            stranded::show(outbound, &mut stranded).await;
+        record_unsent().await;
+        recover(store, &egress.clock).await;
+        let snapshot = outbound.live.load();
+        show_figures(&snapshot, store, &egress.metrics, egress.clock.unix_ms()).await;
+        if is_due(&mut counted, COUNT_STRANDED_EVERY) {
+            stranded::show(&snapshot, store, &egress.metrics, &mut stranded).await;
         }
-        jumps.look(outbound);
-        if swept.is_none_or(|at: Instant| at.elapsed() >= SWEEP_EVERY) {
-            swept = Some(Instant::now());
-            sweep(outbound).await;
+        jumps.look(ahead_ms());
+        if is_due(&mut swept, SWEEP_EVERY) {
+            sweep(&snapshot, store).await;
         }
-        if outbound.stopping.unless(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
-            return owed::settle(outbound).await;
+        if egress.stopping.unless(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
+            return record_unsent().await;
         }
     }
 }
 
+/// Whether `every` has passed since `last`, which is then now.
+fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
+    let is_due = last.is_none_or(|at| at.elapsed() >= every);
+    if is_due {
+        *last = Some(Instant::now());
+    }
+    is_due
+}
+
 /// Shows how many outcomes are unknown, and since when.
-async fn show_figures(outbound: &Outbound) {
-    let Ok(counts) = outbound.store.payment_counts().await else { return };
-    let now_ms = outbound.clock.unix_ms();
-    let snapshot = outbound.live.load();
+async fn show_figures(snapshot: &Snapshot, store: &dyn Store, metrics: &Metrics, now_ms: i64) {
+    let Ok(counts) = store.payment_counts().await else { return };
     for name in snapshot.accounts.keys() {
         let known = counts.iter().find(|counts| counts.account == *name);
         let unknown = known.map_or(0, |counts| counts.unknown);
         let oldest = known.and_then(|counts| counts.oldest_unknown_at_ms);
         let age_ms = oldest.map_or(0, |at_ms| now_ms.saturating_sub(at_ms).max(0));
-        outbound.metrics.set_unknown(name, unknown, age_ms as f64 / 1e3);
+        metrics.set_unknown(name, unknown, age_ms as f64 / 1e3);
     }
 }
 
-/// Removes settled payments that nobody will ask about any more.
-async fn sweep(outbound: &Outbound) {
-    let kept_ms = millis(outbound.live.load().retention.payments);
-    if let Err(error) = outbound.store.sweep_payments(kept_ms).await {
+/// Removes settled payments that are older than they are kept.
+async fn sweep(snapshot: &Snapshot, store: &dyn Store) {
+    if let Err(error) = store.sweep_payments(millis(snapshot.retention.payments)).await {
         tracing::error!("old payments could not be removed: {error}");
     }
 }
 
 /// Takes over what a process that died left behind.
-async fn recover(outbound: &Outbound) {
-    match outbound.store.recover(outbound.clock.unix_ms()).await {
+async fn recover(store: &dyn Store, clock: &Clock) {
+    match store.recover(clock.unix_ms()).await {
         Ok(found) if found.unknown > 0 => {
             tracing::warn!(
                 payments = found.unknown,

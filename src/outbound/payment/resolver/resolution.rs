@@ -1,81 +1,64 @@
-//! What is done about one payment: a question, and what follows from its answer.
+//! The resolution of one payment: a status query, and what follows from its answer.
 
 use std::time::{Duration, Instant};
 
-use super::super::super::Outbound;
-use super::super::super::call::attempt::{PreparedCall, attempt};
 use super::super::super::call::backoff;
-use super::super::conclude::{Listener, conclude, millis, note_resolved, rules_of};
+use super::super::attempt::{announce, attempt};
 use super::super::event;
-use super::super::last_look::Announced;
-use super::super::money_of;
-use super::super::poll::{Learned, question};
-use super::stranded;
+use super::super::journalled::{Journalled, millis};
+use super::super::money::counted_minor;
+use super::super::query::{Queried, record_query};
+use super::stranded::Logged;
 use crate::clock::later;
-use crate::config::Account;
-use crate::json::parse_object;
 use crate::limits::CircuitState;
 use crate::metrics::CallClass;
-use crate::payment::{Final, Next};
-use crate::store::{Closure, JournalError, PaymentView};
+use crate::payment::Next;
+use crate::store::{Closure, JournalError, PaymentView, Store};
 
 /// Attempts at one payment, those inside the call included, after which nothing more is sent: what was sent in vain so
 /// often and is not at the provider is called off.
 const RESENDS_MAX: u32 = 10;
 
-/// Asks once, and sends once more or calls it off where the answer allows it.
+/// Queries once, and sends once more or calls it off where the answer allows it.
 pub(super) async fn resolve(
-    outbound: &Outbound,
-    account: &Account,
-    payment: &PaymentView,
+    payment: &Journalled<'_>,
+    view: &PaymentView,
+    stranded: &Logged,
 ) -> Result<(), JournalError> {
-    let row = &payment.row;
-    let (Some(operation), Ok(parameters)) =
-        (account.provider.operation(&row.operation), parse_object(payment.parameters.as_bytes()))
-    else {
-        stranded::note(outbound, row, "operation");
-        return Ok(());
+    let pause = backoff::in_background(age(payment.store, view), backoff::random());
+    let queried = record_query(payment, pause, None).await?;
+    let Some(Queried { view, is_absent }) = queried else {
+        // The next process queries at once.
+        return Ok(payment.store.hand_over(payment.id).await?);
     };
-    let limits = outbound.limiters.of(account);
-    let call = PreparedCall { account, limits, operation, parameters: &parameters };
-    let pause = backoff::in_background(age(outbound, payment), backoff::random());
-    let asked = question(outbound, &call, &row.id, pause, None).await?;
-    let Some(Learned { view, is_absent }) = asked else {
-        // The next process asks at once.
-        return Ok(outbound.store.hand_over(&row.id).await?);
-    };
-    let rules = rules_of(account, operation);
-    if view.row.payment.is_in_doubt() && view.row.payment.is_elsewhere(&rules) {
-        stranded::note(outbound, &view.row, &view.row.payment.differs_from_here(&rules));
+    let (row, rules) = (&view.row, payment.rules());
+    if row.payment.is_in_doubt() && row.payment.is_elsewhere(&rules) {
+        stranded.log(row, &row.payment.differs_from_here(&rules));
     }
-    match view.row.payment.next(&rules) {
-        Next::Send if view.row.payment.attempts < RESENDS_MAX => {
-            resend(outbound, &call, &view).await
-        }
-        Next::Send if is_absent => call_off(outbound, &call, &view).await,
+    match row.payment.next(&rules) {
+        Next::Send if row.payment.attempts < RESENDS_MAX => resend(payment, &view).await,
+        Next::Send if is_absent => call_off(payment, row.payment.attempts).await,
         Next::Send | Next::Rest(_) | Next::Ask | Next::Wait => Ok(()),
     }
 }
 
 /// How long ago the last attempt left.
-fn age(outbound: &Outbound, payment: &PaymentView) -> Duration {
-    let now_ms = outbound.store.time_ms();
-    let since_ms = payment.row.last_attempt_tick.unwrap_or(now_ms);
+fn age(store: &dyn Store, view: &PaymentView) -> Duration {
+    let now_ms = store.time_ms();
+    let since_ms = view.row.last_attempt_tick.unwrap_or(now_ms);
     Duration::from_millis(u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or(0))
 }
 
 /// It provably did not land. The caller asked for it once: it is made once, with the ids it had.
-async fn resend(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    view: &PaymentView,
-) -> Result<(), JournalError> {
+async fn resend(payment: &Journalled<'_>, view: &PaymentView) -> Result<(), JournalError> {
+    let (call, stopping) = (payment.call, &payment.egress.stopping);
     let circuit = call.limits.circuit(CallClass::Create).state();
-    if circuit == CircuitState::Open || outbound.stopping.has_begun() {
+    if circuit == CircuitState::Open || stopping.has_begun() {
         return Ok(());
     }
-    if let Some(minor) = money_of(call) {
-        let again = call.limits.money.reserve_again(minor, age(outbound, view), Instant::now());
+    if let Some(minor) = counted_minor(call) {
+        let age = age(payment.store, view);
+        let again = call.limits.money.reserve_again(minor, age, Instant::now());
         if let Err(refused) = again {
             tracing::warn!(
                 pause_ms = millis(refused.retry_after),
@@ -84,60 +67,30 @@ async fn resend(
             return Ok(());
         }
     }
-    let (id, rules) = (&view.row.id, rules_of(call.account, call.operation));
-    let at = Instant::now();
-    let number = match outbound.store.about_to_send(id, rules, outbound.clock.unix_ms()).await {
-        Ok(number) => number,
+    let announced = match announce(payment).await {
+        Ok(announced) => announced,
         // The operator knows; it goes on when the freeze ends.
         Err(JournalError::Frozen(_)) => return Ok(()),
         Err(error) => return Err(error),
     };
-    let announced = Announced::new(outbound, id, number, at);
     let deadline = later(Instant::now(), call.account.timeouts.total);
-    let attempted = attempt(outbound, call, deadline, &announced).await;
-    let verdict = announced.verdict(attempted);
-    // What left just now is asked about soon, however often it was asked about before.
+    // What left just now is queried soon, however often it was queried before.
     let pause = backoff::in_background(Duration::ZERO, backoff::random());
-    let after = (pause, Listener::Application);
-    conclude(outbound, call, id, number, &verdict, after).await;
-    match outbound.stopping.has_begun() {
-        true => Ok(outbound.store.hand_over(id).await?),
+    attempt(payment, announced, deadline, pause, None).await;
+    match stopping.has_begun() {
+        true => Ok(payment.store.hand_over(payment.id).await?),
         false => Ok(()),
     }
 }
 
 /// It was sent as often as it may be, and the provider has just said once more that it has nothing.
-async fn call_off(
-    outbound: &Outbound,
-    call: &PreparedCall<'_>,
-    view: &PaymentView,
-) -> Result<(), JournalError> {
-    let row = &view.row;
-    let reason = format!("{} attempts did not reach the provider", row.payment.attempts);
-    let event = Listener::Application.event(outbound, call, None, reason.clone());
-    let (closure, rules) = (Closure::Abandoned { reason }, rules_of(call.account, call.operation));
-    let now_ms = outbound.clock.unix_ms();
-    let view = outbound.store.close_case(&row.id, closure, rules, event, now_ms).await?;
-    note_resolved(outbound, &view);
+async fn call_off(payment: &Journalled<'_>, attempts: u32) -> Result<(), JournalError> {
+    let reason = format!("{attempts} attempts did not reach the provider");
+    let (call, now) = (payment.call, payment.egress.clock.now());
+    let event = event::announcing(call.account, call.operation, reason.clone(), now);
+    let (closure, now_ms) = (Closure::Abandoned { reason }, now.as_millisecond());
+    let closing =
+        payment.store.close_case(payment.id, closure, payment.rules(), Some(event), now_ms);
+    payment.note_resolved(&closing.await?);
     Ok(())
-}
-
-/// Tells the end of a settled payment to whoever waits for it.
-pub(super) async fn tell(
-    outbound: &Outbound,
-    account: &Account,
-    payment: &PaymentView,
-) -> Result<(), JournalError> {
-    let row = &payment.row;
-    let Some(operation) = account.provider.operation(&row.operation) else {
-        tracing::error!(payment = %row.id, "its operation is no longer in the profile: its end cannot be told");
-        return Ok(());
-    };
-    let why = match row.end() {
-        Some(Final::NotSent) => "it was not sent",
-        _ => "the provider refused it",
-    };
-    let now = outbound.clock.now();
-    let event = event::announcing(account, operation, None, why.to_owned(), now);
-    outbound.store.tell_owed(&row.id, event, now.as_millisecond()).await
 }

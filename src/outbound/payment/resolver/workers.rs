@@ -11,27 +11,34 @@ use tokio::task::{Id, JoinSet};
 use tracing::{Instrument, Span};
 
 use super::super::super::Outbound;
-use super::super::conclude::millis;
-use super::super::query::question_limit;
-use super::{LOOK_EVERY, resolution};
+use super::super::super::call::prepared::PreparedCall;
+use super::super::journalled::millis;
+use super::super::owed;
+use super::super::query::query_limit;
+use super::resolution;
+use super::stranded::Logged;
 use crate::config::Account;
-use crate::store::{PaymentView, StoreError};
+use crate::json::parse_object;
+use crate::store::{JournalError, PaymentView, Store};
+
+/// How often the journal is looked at for what is due.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a worker looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lane {
     /// Payments in doubt.
     Unknown,
-    /// Accepted payments that no notification told of in time.
+    /// Accepted payments without a notification in time.
     Unnoticed,
-    /// Settled payments whose end somebody waits for.
+    /// Settled payments of which an event is owed.
     Owed,
 }
 
 impl Lane {
     const ALL: [Self; 3] = [Self::Unknown, Self::Unnoticed, Self::Owed];
 
-    /// Payments asked about at the same time, per account: resolving must not crowd out the calls of the day, and what is
+    /// Payments queried at the same time, per account: resolving must not crowd out the calls of the day, and what is
     /// only missing a notification must not hold up what is in doubt.
     fn at_once(self) -> usize {
         match self {
@@ -47,18 +54,20 @@ impl Lane {
 pub(super) async fn work(outbound: &Arc<Outbound>) {
     let mut workers = JoinSet::new();
     let mut running: HashMap<Id, (String, Lane)> = HashMap::new();
+    let stranded = Arc::new(Logged::default());
     loop {
         for name in outbound.live.load().accounts.keys() {
             for lane in Lane::ALL {
                 if running.values().any(|(known, its)| known == name && *its == lane) {
                     continue;
                 }
-                let worker = workers.spawn(look_after(outbound.clone(), name.clone(), lane));
+                let work = look_after(outbound.clone(), stranded.clone(), name.clone(), lane);
+                let worker = workers.spawn(work);
                 running.insert(worker.id(), (name.clone(), lane));
             }
         }
         let pause = tokio::time::sleep(LOOK_EVERY);
-        if outbound.stopping.unless(pause).await.is_none() {
+        if outbound.egress.stopping.unless(pause).await.is_none() {
             break;
         }
         while let Some(ended) = workers.try_join_next_with_id() {
@@ -77,26 +86,30 @@ pub(super) async fn work(outbound: &Arc<Outbound>) {
 
 /// Works through what is due of one account, a bounded number at a time and without a pause while there is more. Ends at
 /// the stop, or when the account is no longer configured.
-async fn look_after(outbound: Arc<Outbound>, name: String, lane: Lane) {
+async fn look_after(outbound: Arc<Outbound>, stranded: Arc<Logged>, name: String, lane: Lane) {
+    let (store, stopping) = (&*outbound.store, &outbound.egress.stopping);
     let mut under_way = FuturesUnordered::new();
-    let mut changes = outbound.store.unknown_changes(&name);
+    let mut changes = store.unknown_changes(&name);
     while let Some(account) = outbound.live.load().accounts.get(&name).cloned() {
-        if outbound.stopping.has_begun() {
+        if stopping.has_begun() {
             break;
         }
         changes.mark_unchanged();
         let room = lane.at_once().saturating_sub(under_way.len());
         if room > 0 {
-            for payment in claim(&outbound, &account, lane, room).await {
-                let span = span_of(&payment);
-                under_way.push(handle(&outbound, account.clone(), payment, lane).instrument(span));
+            for payment in claim(store, &account, lane, room).await {
+                let (span, account) = (span_of(&payment), account.clone());
+                let (outbound, stranded) = (&*outbound, &*stranded);
+                let handling =
+                    async move { handle(outbound, stranded, &account, payment, lane).await };
+                under_way.push(handling.instrument(span));
             }
         }
         tokio::select! {
             // There is room again.
             Some(()) = under_way.next() => {}
             () = something_due(&mut changes), if under_way.len() < lane.at_once() => {}
-            () = outbound.stopping.begun() => {}
+            () = stopping.begun() => {}
         }
     }
     while under_way.next().await.is_some() {}
@@ -128,36 +141,56 @@ fn span_of(payment: &PaymentView) -> Span {
     )
 }
 
-async fn handle(outbound: &Outbound, account: Arc<Account>, payment: PaymentView, lane: Lane) {
-    let done = match lane {
-        Lane::Unknown | Lane::Unnoticed => resolution::resolve(outbound, &account, &payment).await,
-        Lane::Owed => resolution::tell(outbound, &account, &payment).await,
-    };
-    match (done, lane) {
-        (Ok(()), _) => {}
-        (Err(error), Lane::Unknown | Lane::Unnoticed) => {
-            tracing::error!("an unknown outcome could not be resolved: {error}");
+async fn handle(
+    outbound: &Outbound,
+    stranded: &Logged,
+    account: &Account,
+    payment: PaymentView,
+    lane: Lane,
+) {
+    let egress = &outbound.egress;
+    match lane {
+        Lane::Unknown | Lane::Unnoticed => {
+            if let Err(error) = resolve(outbound, stranded, account, &payment).await {
+                tracing::error!("an unknown outcome could not be resolved: {error}");
+            }
         }
-        // Nothing was claimed, so it would be due again at once.
-        (Err(error), Lane::Owed) => {
-            tracing::error!("an event that is owed could not be stored: {error}");
-            let pause = tokio::time::sleep(OWED_PAUSE);
-            outbound.stopping.unless(pause).await;
+        Lane::Owed => {
+            let (store, now) = (&*outbound.store, egress.clock.now());
+            if let Err(error) = owed::store_event(store, account, &payment, now).await {
+                tracing::error!("an event that is owed could not be stored: {error}");
+                // Nothing was claimed, so it would be due again at once.
+                egress.stopping.unless(tokio::time::sleep(OWED_PAUSE)).await;
+            }
         }
     }
 }
 
-async fn claim(
+/// Resolves a payment as the call that it was, where its operation is still in the profile.
+async fn resolve(
     outbound: &Outbound,
+    stranded: &Logged,
     account: &Account,
-    lane: Lane,
-    room: usize,
-) -> Vec<PaymentView> {
-    let lease_ms = millis(lease(account));
-    let claimed: Result<_, StoreError> = match lane {
-        Lane::Unknown => outbound.store.claim_unknown(&account.name, room, lease_ms).await,
-        Lane::Unnoticed => outbound.store.claim_unnoticed(&account.name, room, lease_ms).await,
-        Lane::Owed => outbound.store.owed_events(&account.name, room).await,
+    payment: &PaymentView,
+) -> Result<(), JournalError> {
+    let row = &payment.row;
+    let (Some(operation), Ok(parameters)) =
+        (account.provider.operation(&row.operation), parse_object(payment.parameters.as_bytes()))
+    else {
+        stranded.log(row, "operation");
+        return Ok(());
+    };
+    let limits = outbound.limiters.of(account);
+    let call = PreparedCall { account, limits, operation, parameters: &parameters };
+    resolution::resolve(&outbound.journalled(&call, &row.id), payment, stranded).await
+}
+
+async fn claim(store: &dyn Store, account: &Account, lane: Lane, room: usize) -> Vec<PaymentView> {
+    let (name, lease_ms) = (&account.name, millis(lease(account)));
+    let claimed = match lane {
+        Lane::Unknown => store.claim_unknown(name, room, lease_ms).await,
+        Lane::Unnoticed => store.claim_unnoticed(name, room, lease_ms).await,
+        Lane::Owed => store.owed_events(name, room).await,
     };
     claimed.unwrap_or_else(|error| {
         tracing::error!(
@@ -168,14 +201,14 @@ async fn claim(
     })
 }
 
-/// For what a claim needs beyond its question and its resend: four commits and a signature, each of them fast.
+/// For what a claim needs beyond its query and its resend: four commits and a signature, each of them fast.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
-/// For how long a claimed payment is nobody else's: longer than everything that is done under the claim. A question has
+/// For how long a claimed payment is nobody else's: longer than everything that is done under the claim. A query has
 /// its own limit; a resend waits for the rate and then takes the total time-out at most.
 fn lease(account: &Account) -> Duration {
     let resend = account.limits.max_wait.saturating_add(account.timeouts.total);
-    question_limit(account).saturating_add(resend).saturating_add(LEASE_MARGIN)
+    query_limit(account).saturating_add(resend).saturating_add(LEASE_MARGIN)
 }
 
 #[cfg(test)]
@@ -197,9 +230,9 @@ mod tests {
             );
             let loaded = load_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
             let account = &loaded.snapshot.accounts["shop"];
-            let question = Duration::from_secs(20).min(account.timeouts.total);
-            let done = question + account.limits.max_wait + account.timeouts.total;
-            assert!(lease(account) > done, "a second worker would ask while the first resends");
+            let query = Duration::from_secs(20).min(account.timeouts.total);
+            let done = query + account.limits.max_wait + account.timeouts.total;
+            assert!(lease(account) > done, "a second worker would query while the first resends");
         }
     }
 }

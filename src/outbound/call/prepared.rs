@@ -1,0 +1,48 @@
+//! A call that passed every check, and what the provider's data says of it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::config::Account;
+use crate::json::Object;
+use crate::limits::AccountLimits;
+use crate::metrics::CallClass;
+use crate::provider::{CodeMeaning, NormaliseContext, Normalised, Operation, ProviderAnswer};
+
+/// A call that passed every check and waits to be signed.
+pub(crate) struct PreparedCall<'a> {
+    pub account: &'a Account,
+    /// Taken once, like the account: a reload changes no call that is under way.
+    pub limits: Arc<AccountLimits>,
+    pub operation: &'a Operation,
+    pub parameters: &'a Object<'a>,
+}
+
+impl PreparedCall<'_> {
+    pub fn class(&self) -> CallClass {
+        CallClass::of(self.operation)
+    }
+
+    /// What the `data` of a status query says of the call.
+    pub fn reported(&self, data: &str, now: Timestamp) -> Option<Normalised> {
+        self.account.provider.synthesise(self.operation, data, &reading(self.account, now))
+    }
+
+    /// What the provider's answer to the call itself says of it, where it accepted it and says anything.
+    pub fn reported_by(&self, answer: &ProviderAnswer, now: Timestamp) -> Option<Normalised> {
+        let data = answer.data.as_deref().filter(|_| answer.meaning == CodeMeaning::Accepted)?;
+        self.reported(data, now)
+    }
+}
+
+/// How the provider's data about a payment of `account` is read.
+pub(crate) fn reading(account: &Account, now: Timestamp) -> NormaliseContext<'_> {
+    NormaliseContext {
+        account: &account.name,
+        currency: account.currency.as_deref(),
+        timezone: account.timezone,
+        received_at: now,
+        id: "",
+    }
+}

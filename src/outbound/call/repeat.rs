@@ -1,0 +1,81 @@
+//! The attempt loop of a call that needs no journal, and whether any call may be attempted once more.
+//!
+//! What is repeated here needs no memory: what provably was not sent, what the provider refused for the moment, and calls
+//! that are safe to repeat whatever became of them. Everything else is the journal's: see `payment`.
+
+use std::time::{Duration, Instant};
+
+use super::attempt::Egress;
+use super::backoff;
+use super::classify::Verdict;
+use super::prepared::PreparedCall;
+use crate::clock::later;
+use crate::wire::NoLook;
+
+/// What came of a call, and how many attempts it took.
+pub(crate) struct Exchange {
+    pub attempts: u32,
+    pub verdict: Verdict,
+    /// Whether the answer is that of an earlier call with the same reference.
+    pub is_replay: bool,
+}
+
+/// Makes the call, again where that is safe, within the total time-out.
+pub(crate) async fn run(egress: &Egress, call: &PreparedCall<'_>) -> Exchange {
+    let deadline = later(Instant::now(), call.account.timeouts.total);
+    let mut repeats = Repeats::of(call, deadline);
+    loop {
+        let verdict = egress.attempt(call, deadline, &NoLook).await;
+        repeats.count(&verdict);
+        let is_safe = verdict.nothing_happened_yet()
+            || (call.operation.safe_to_repeat() && verdict.is_inconclusive());
+        if !is_safe || !repeats.go_again(&verdict).await {
+            return Exchange { attempts: repeats.attempts, verdict, is_replay: false };
+        }
+    }
+}
+
+/// How often a call was attempted so far.
+pub(crate) struct Repeats<'a> {
+    call: &'a PreparedCall<'a>,
+    deadline: Instant,
+    /// Tries to reach the provider, also those that found no connection; without a signature there is none.
+    pub attempts: u32,
+    /// Whether it was signed anew because the provider refused its timestamp. Once is enough: what is refused with the
+    /// time of a moment ago is refused for a clock that is wrong.
+    is_resigned: bool,
+}
+
+impl<'a> Repeats<'a> {
+    /// Before the first attempt; nothing is repeated after `deadline`.
+    pub fn of(call: &'a PreparedCall<'a>, deadline: Instant) -> Self {
+        Self { call, deadline, attempts: 0, is_resigned: false }
+    }
+
+    /// Counts the attempt that ended with `verdict`.
+    pub fn count(&mut self, verdict: &Verdict) {
+        self.attempts += u32::from(verdict.was_tried());
+    }
+
+    /// Waits for the next attempt, when there may be one: by number, by time, and by the account's budget of repeats.
+    pub async fn go_again(&mut self, verdict: &Verdict) -> bool {
+        let (is_stale, attempts) = (verdict.is_stale(), self.attempts);
+        let is_enough = attempts == 0 || attempts >= self.call.account.retry.attempts;
+        if is_enough || (is_stale && self.is_resigned) {
+            return false;
+        }
+        let backoff = || backoff::in_call(attempts - 1, backoff::random());
+        let pause = match is_stale {
+            // The next timestamp is as good now as later.
+            true => Duration::ZERO,
+            false => verdict.retry_after().unwrap_or_else(backoff),
+        };
+        let is_paid = || self.call.limits.repeats(self.call.class()).spend();
+        if later(Instant::now(), pause) >= self.deadline || !is_paid() {
+            return false;
+        }
+        self.is_resigned |= is_stale;
+        tokio::time::sleep(pause).await;
+        true
+    }
+}

@@ -1,0 +1,102 @@
+//! A journalled call, and what every step of its life uses.
+
+use std::time::{Duration, Instant};
+
+use super::super::call::attempt::Egress;
+use super::super::call::prepared::PreparedCall;
+use super::owed::UnsentCalls;
+use crate::metrics::Phase;
+use crate::payment::Rules;
+use crate::store::{JournalError, PaymentId, PaymentView, Store, Unsent};
+
+/// A call that is in the journal under `id`, or is about to be.
+#[derive(Clone, Copy)]
+pub(crate) struct Journalled<'a> {
+    pub store: &'a dyn Store,
+    pub egress: &'a Egress,
+    pub unsent: &'a UnsentCalls,
+    pub call: &'a PreparedCall<'a>,
+    pub id: &'a PaymentId,
+}
+
+impl Journalled<'_> {
+    /// When "not found" is believed of it, where its account sends and queries now.
+    pub fn rules(&self) -> Rules {
+        let (account, operation) = (self.call.account, self.call.operation);
+        let lost = account.provider.lost;
+        let rules = Rules::new(millis(lost.grace), lost.not_found_needed);
+        match account.places.get(&operation.name) {
+            Some(here) => rules.at(*here),
+            None => rules,
+        }
+    }
+
+    /// The date for the journal's history.
+    pub fn now_ms(&self) -> i64 {
+        self.egress.clock.unix_ms()
+    }
+
+    /// Waits for the journal and counts how long that took.
+    #[tracing::instrument(name = "journal", target = "countersign_phase", skip_all)]
+    pub async fn timed<T>(&self, writing: impl Future<Output = T>) -> T {
+        let started = Instant::now();
+        let written = writing.await;
+        self.egress.metrics.observe_phase(Phase::Journal, started.elapsed().as_secs_f64());
+        written
+    }
+
+    /// Records that its caller will not make it again; what the journal then says of it. Where that cannot be written, it
+    /// is recorded later.
+    pub async fn give_up(&self, reason: &str) -> Option<PaymentView> {
+        let given_up = self.store.give_up(self.id, reason, self.now_ms()).await;
+        let unwritten = |error: &JournalError| {
+            self.unwritten(error);
+            self.unsent.add(Unsent::Begun(self.id.clone()));
+        };
+        given_up.inspect_err(unwritten).ok()
+    }
+
+    /// What is still in doubt is the resolver's, or the next process's: due at once.
+    pub async fn hand_over(&self) {
+        if let Err(error) = self.store.hand_over(self.id).await {
+            tracing::error!(payment = %self.id, "a payment in doubt is queried later: {error}");
+        }
+    }
+
+    /// Logs a step that the journal did not take.
+    pub fn unwritten(&self, error: &JournalError) {
+        tracing::error!(payment = %self.id, "what became of a payment could not be written down: {error}");
+    }
+
+    /// Counts and logs what the step that `view` came from brought to light: that an outcome in doubt is known, and what
+    /// speaks against what the provider said.
+    pub fn note_resolved(&self, view: &PaymentView) {
+        let row = &view.row;
+        let metrics = &self.egress.metrics;
+        metrics.count_conflicts(&row.account, row.just_flagged.iter().map(|flag| flag.word()));
+        for flag in &row.just_flagged {
+            tracing::error!(
+                payment = %row.id,
+                account = row.account,
+                operation = row.operation,
+                reference = row.reference,
+                conflict = flag.word(),
+                "what the provider says of a payment does not fit what was sent, or what it said before"
+            );
+        }
+        let Some(end) = row.end().filter(|_| row.just_resolved) else { return };
+        let outcome = end.outcome().as_str();
+        metrics.count_resolved(&row.account, outcome);
+        tracing::info!(
+            account = row.account,
+            operation = row.operation,
+            reference = row.reference,
+            outcome,
+            "an unknown outcome was resolved"
+        );
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
