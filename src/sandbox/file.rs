@@ -11,11 +11,11 @@ use std::time::Duration;
 use jiff::tz::Offset;
 use serde::Deserialize;
 
+use super::engine::http::target::Target;
 use super::engine::keys::{MerchantKey, ProviderKey};
-use super::engine::notify::{NotifySettings, check_url};
-use super::engine::setup::{
-    App, LISTEN_DEFAULT, Sandbox, demo_next_provider_key, demo_provider_key,
-};
+use super::engine::settings::NotifySettings;
+use super::setup::{App, LISTEN_DEFAULT, Sandbox};
+use crate::config::demo;
 use crate::mistake::Mistake;
 use crate::provider::{OperationOverride, Provider, builtin_names};
 use crate::secret::Secret;
@@ -118,8 +118,8 @@ impl File {
             .collect();
         let provider = mistakes.all(self.provider());
         let provider_key =
-            mistakes.take("provider_key", key(&self.provider_key, demo_provider_key));
-        let next_key = key(&self.next_provider_key, demo_next_provider_key);
+            mistakes.take("provider_key", key(&self.provider_key, demo::PROVIDER_PRIVATE_KEY));
+        let next_key = key(&self.next_provider_key, demo::NEXT_PROVIDER_PRIVATE_KEY);
         let next_provider_key = mistakes.take("next_provider_key", next_key);
         let notify = self.notify(&mut mistakes);
         let payout_url = optional(&self.payout_notify_url, notify_url);
@@ -247,14 +247,12 @@ fn optional<T>(
     given.as_deref().map(read).transpose()
 }
 
-fn key(
-    given: &Option<Text>,
-    default: fn() -> Result<ProviderKey, String>,
-) -> Result<ProviderKey, String> {
-    match given {
-        None => default(),
-        Some(text) => ProviderKey::from_text(&Secret::new(text.read()?.into_bytes())),
-    }
+fn key(given: &Option<Text>, default: &str) -> Result<ProviderKey, String> {
+    let text = match given {
+        None => default.to_string(),
+        Some(text) => text.read()?,
+    };
+    ProviderKey::from_text(&Secret::new(text.into_bytes()))
 }
 
 fn builtin(name: &str) -> Result<Provider, Vec<Mistake>> {
@@ -269,7 +267,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn notify_url(text: &str) -> Result<String, String> {
-    check_url(text).map(|()| text.to_string())
+    Target::from_url(text).map(|_| text.to_string())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -10,14 +10,16 @@
 mod bluepay;
 mod engine;
 mod file;
+mod setup;
 
 pub use engine::keys::{MerchantKey, ProviderKey};
-pub use engine::notify::{Notification, NotificationState, NotifySettings};
+pub use engine::notify::row::{Notification, NotificationState};
 pub use engine::requests::SeenRequest;
 pub use engine::running::Running;
-pub use engine::setup::{App, LISTEN_DEFAULT, Sandbox};
+pub use engine::settings::NotifySettings;
 pub use engine::transaction::{Change, Product, Status, Transaction};
 pub use file::load;
+pub use setup::{App, LISTEN_DEFAULT, Sandbox};
 
 #[cfg(test)]
 mod tests;

@@ -4,40 +4,27 @@
 //! here, and the signature is checked with aws-lc-rs over the decoded `param` text. A mistake in the signer's canonical
 //! bytes must not be repeated by the one who checks them.
 
-use std::collections::BTreeMap;
-
 use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::answers::{Code, Refusal};
-use crate::provider::{Member, MemberType, Operation};
-use crate::sandbox::engine::keys::MerchantKey;
+use super::codes::{Code, Refusal};
+use crate::provider::{Member, MemberType};
+use crate::sandbox::engine::dialect::{Request, Verified};
+use crate::sandbox::engine::settings::Settings;
 
-/// A request that passed every check.
-#[derive(Debug)]
-pub struct Verified {
-    pub app_id: String,
-    pub parameters: Map<String, Value>,
-}
-
-/// Checks `body`, a request to `operation`, at `now_ms` (Unix milliseconds) against the merchants' keys.
-pub fn verify(
-    body: &[u8],
-    operation: &Operation,
-    merchants: &BTreeMap<String, MerchantKey>,
-    now_ms: i64,
-    window_ms: i64,
-) -> Result<Verified, Refusal> {
-    let envelope = Envelope::read(body)?;
-    let merchant = merchants.get(&envelope.app_id).ok_or(Code::AppIdError)?;
+/// Checks the body of `request`.
+pub fn verify(settings: &Settings, request: &Request<'_>) -> Result<Verified, Refusal> {
+    let envelope = Envelope::read(request.body)?;
+    let merchant = settings.merchants.get(&envelope.app_id).ok_or(Code::AppIdError)?;
     check_signature(&envelope, merchant.parsed())?;
     let Ok(Value::Object(parameters)) = serde_json::from_str(&envelope.param) else {
         return Err(Refusal::because(Code::ParamError, "`param` is not a JSON object"));
     };
-    check_timestamp(parameters.get("timestamp"), now_ms, window_ms)?;
-    for member in operation.members.iter().filter(|member| member.name != "timestamp") {
+    let timestamp = parameters.get("timestamp");
+    check_timestamp(timestamp, request.now_ms, settings.timestamp_window_ms)?;
+    for member in request.operation.members.iter().filter(|member| member.name != "timestamp") {
         check_member(member, parameters.get(&member.name))?;
     }
     Ok(Verified { app_id: envelope.app_id, parameters })

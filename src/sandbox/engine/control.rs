@@ -7,11 +7,12 @@ use http::StatusCode;
 use http::header::ALLOW;
 use serde_json::{Value, json};
 
-use super::shared::{Shared, locked};
-use crate::sandbox::bluepay::answers::{self, problem};
+use super::http::reply::{self, bare, problem};
+use super::lock::locked;
+use super::shared::Shared;
 use crate::wire::Reply;
 
-/// The pages there are, for whoever asks for another one.
+/// The pages there are, for those who ask for another one.
 const PAGES: &str = "`/_sandbox`, `/_sandbox/transactions`, `/_sandbox/requests`, `/_sandbox/notifications`, \
     `/_sandbox/payout_notify_url`, `/_sandbox/faults`, `/_sandbox/reset`";
 
@@ -25,20 +26,26 @@ pub fn page(path: &str) -> Option<&str> {
 pub fn answer(shared: &Shared, method: &str, page: &str, body: &[u8]) -> Reply {
     match (page, method) {
         ("", "GET") => ok(about(shared)),
-        ("transactions", "GET") => ok(json!(shared.transactions())),
+        ("transactions", "GET") => ok(transactions(shared)),
         ("requests", "GET") => ok(json!(locked(&shared.requests).list())),
         ("notifications", "GET") => ok(json!(shared.notifications())),
-        ("notifications", "POST") => notify(shared, body),
+        ("faults", "GET") => ok(shared.faults()),
+        ("notifications", "POST") => {
+            let queued = read(body).and_then(|request| shared.notify(&request));
+            created(queued.map(|notification| json!(notification)))
+        }
+        ("faults", "POST") => {
+            let added = read(body).and_then(|rules| shared.add_faults(&rules));
+            created(added.map(|()| shared.faults()))
+        }
         ("payout_notify_url", "POST") => set_payout_notify_url(shared, body),
-        ("faults", "GET") => ok(faults(shared)),
-        ("faults", "POST") => add_faults(shared, body),
         ("faults", "DELETE") => {
             locked(&shared.faults).clear();
-            answers::bare(StatusCode::NO_CONTENT)
+            bare(StatusCode::NO_CONTENT)
         }
         ("reset", "POST") => {
             shared.reset();
-            answers::bare(StatusCode::NO_CONTENT)
+            bare(StatusCode::NO_CONTENT)
         }
         ("" | "transactions" | "requests", _) => wrong_method("GET"),
         ("faults", _) => wrong_method("GET, POST, DELETE"),
@@ -49,7 +56,8 @@ pub fn answer(shared: &Shared, method: &str, page: &str, body: &[u8]) -> Reply {
 }
 
 fn about(shared: &Shared) -> Value {
-    let operations: Vec<Value> = shared
+    let settings = &shared.settings;
+    let operations: Vec<Value> = settings
         .provider
         .operations
         .iter()
@@ -58,34 +66,21 @@ fn about(shared: &Shared) -> Value {
         })
         .collect();
     json!({
-        "provider": shared.provider.name,
-        "app_ids": shared.merchants.keys().collect::<Vec<_>>(),
+        "provider": settings.provider.name,
+        "app_ids": settings.merchants.keys().collect::<Vec<_>>(),
         "provider_public_key": shared.notifications.public_key(),
         "provider_public_keys": shared.notifications.public_keys(),
-        "seed": shared.seed,
-        "timezone": shared.zone.to_string(),
-        "timestamp_window_ms": shared.timestamp_window_ms,
-        "settle_after_ms": shared.settle_after_ms,
+        "seed": settings.seed,
+        "timezone": settings.zone.to_string(),
+        "timestamp_window_ms": settings.timestamp_window_ms,
+        "settle_after_ms": settings.settle_after_ms,
         "operations": operations,
     })
 }
 
-fn faults(shared: &Shared) -> Value {
-    json!({"seed": shared.seed, "rules": locked(&shared.faults).list()})
-}
-
-fn add_faults(shared: &Shared, body: &[u8]) -> Reply {
-    match read(body).and_then(|rules| shared.add_faults(&rules)) {
-        Ok(()) => answers::json(StatusCode::CREATED, faults(shared).to_string()),
-        Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
-    }
-}
-
-fn notify(shared: &Shared, body: &[u8]) -> Reply {
-    match read(body).and_then(|wish| shared.notify(&wish)) {
-        Ok(notification) => answers::json(StatusCode::CREATED, json!(notification).to_string()),
-        Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
-    }
+fn transactions(shared: &Shared) -> Value {
+    let word = |product, status| shared.dialect.status_word(product, status);
+    shared.transactions().iter().map(|transaction| transaction.row(word)).collect()
 }
 
 fn set_payout_notify_url(shared: &Shared, body: &[u8]) -> Reply {
@@ -95,7 +90,7 @@ fn set_payout_notify_url(shared: &Shared, body: &[u8]) -> Reply {
             _ => Err("the strings `app_id` and `url` are required".into()),
         });
     match set {
-        Ok(()) => answers::bare(StatusCode::NO_CONTENT),
+        Ok(()) => bare(StatusCode::NO_CONTENT),
         Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
     }
 }
@@ -105,7 +100,14 @@ fn read(body: &[u8]) -> Result<Value, String> {
 }
 
 fn ok(body: Value) -> Reply {
-    answers::json(StatusCode::OK, body.to_string())
+    reply::json(StatusCode::OK, body.to_string())
+}
+
+fn created(made: Result<Value, String>) -> Reply {
+    match made {
+        Ok(made) => reply::json(StatusCode::CREATED, made.to_string()),
+        Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
+    }
 }
 
 fn wrong_method(allowed: &str) -> Reply {

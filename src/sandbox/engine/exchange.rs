@@ -1,4 +1,4 @@
-//! One connection's life: read a request, decide, carry out, answer (or misbehave), and again.
+//! One connection's life: read a request, decide, carry out, answer (or what a requested fault prescribes), and again.
 //!
 //! The order matters for what faults prove. A fault is chosen when the head is known and before the body is read; the
 //! work is done under one short lock; only then does anything go back over the wire. So "after committing" means that
@@ -13,15 +13,16 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::net::TcpStream;
 
 use super::control;
-use super::faults::request::{self, Next};
-use super::faults::{Fault, Hit};
-use super::http::{Connection, Head, ReadError};
+use super::dialect::{Answer, Call, Request};
+use super::faults::Hit;
+use super::faults::request::{self, Fault, Next, Work};
+use super::http::head::Head;
+use super::http::reply::problem;
+use super::http::{Connection, ReadError};
+use super::lock::locked;
 use super::requests::SeenRequest;
-use super::shared::{Shared, locked};
+use super::shared::Shared;
 use crate::provider::Operation;
-use crate::sandbox::bluepay::answers::{self, ACCEPTED, Refusal};
-use crate::sandbox::bluepay::operations::{self, Call};
-use crate::sandbox::bluepay::request as envelope;
 use crate::wire::Reply;
 
 /// Serves `stream` until one side ends it.
@@ -39,8 +40,8 @@ pub async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             Ok(Next::Reset) => return connection.reset(),
             Err(ReadError::Gone) => return,
             Err(ReadError::Refused(status)) => {
-                let reply = answers::problem(status, "the request could not be read");
-                let _ = connection.send(&reply, false).await;
+                let reply = problem(status, "the request could not be read");
+                request::send(&mut connection, &reply, false).await;
                 return connection.close().await;
             }
         }
@@ -51,43 +52,43 @@ async fn one(connection: &mut Connection, head: &Head, shared: &Shared) -> Resul
     if let Some(page) = control::page(&head.path) {
         let body = connection.read_body(head).await?;
         let reply = control::answer(shared, &head.method, page, &body);
-        return Ok(request::send(connection, &reply, head.keep_alive()).await);
+        return Ok(request::send(connection, &reply, head.keep_alive).await);
     }
-    let operation = shared.operation(&head.path);
+    let settings = &shared.settings;
+    let operation = settings.operation(&head.path);
     let name = operation.map(|operation| operation.name.as_str());
-    let mut seen = SeenRequest::new(head, name, shared.clock.unix_ms());
+    let mut seen = SeenRequest::new(head, name, settings.clock.unix_ms());
     let planned = match operation {
-        Some(operation) if head.method == "POST" => {
-            called(connection, head, shared, operation, &mut seen).await
-        }
-        other => no_call(connection, head, other.is_some(), &mut seen).await,
+        Some(operation) => called(connection, head, shared, operation, &mut seen).await,
+        None => read_body(connection, head, &mut seen).await.map(|_| Planned {
+            reply: Some(problem(StatusCode::NOT_FOUND, "no operation has this path")),
+            fault: None,
+        }),
     };
     locked(&shared.requests).push(seen);
-    let (shape, keep_alive) = (&shared.provider.answer, head.keep_alive());
-    Ok(match planned? {
-        Planned::Answer(reply) => {
-            request::send(connection, &dated(reply, shared), keep_alive).await
-        }
-        Planned::Fault(fault, reply) => {
-            let reply = reply.map(|reply| dated(reply, shared));
-            request::deliver(connection, &fault, reply, shape, keep_alive).await
-        }
+    let Planned { reply, fault } = planned?;
+    // A fault that cuts an answer off without having done the work still needs one to cut.
+    let honest = reply.unwrap_or_else(|| shared.dialect.accepted(settings));
+    let honest = dated(honest, shared);
+    Ok(match fault {
+        None => request::send(connection, &honest, head.keep_alive).await,
+        Some(fault) => request::deliver(connection, fault, honest, head.keep_alive).await,
     })
 }
 
 /// With the sandbox's clock in it, as servers answer.
 fn dated(reply: Reply, shared: &Shared) -> Reply {
-    match DateTimePrinter::new().timestamp_to_rfc9110_string(&shared.clock.now()) {
+    match DateTimePrinter::new().timestamp_to_rfc9110_string(&shared.settings.clock.now()) {
         Ok(date) => reply.with_header(DATE, &date),
         Err(_) => reply,
     }
 }
 
 /// What is left to do once a request is decided and logged.
-enum Planned {
-    Answer(Reply),
-    /// With the honest answer when the work was done.
-    Fault(Fault, Option<Reply>),
+struct Planned {
+    /// The honest answer, when the work was done.
+    reply: Option<Reply>,
+    fault: Option<Fault>,
 }
 
 async fn called(
@@ -97,33 +98,31 @@ async fn called(
     operation: &Operation,
     seen: &mut SeenRequest,
 ) -> Result<Planned, ReadError> {
-    let hit = locked(&shared.faults).choose(&operation.name);
-    let Some(Hit { kind, fault }) = hit else {
-        let body = read_body(connection, head, seen).await?;
-        return Ok(Planned::Answer(carry_out(shared, operation, head, &body, seen)));
+    let method = shared.dialect.method(operation);
+    if head.method != method {
+        read_body(connection, head, seen).await?;
+        let detail = format!("this operation is called with {method}");
+        let reply = problem(StatusCode::METHOD_NOT_ALLOWED, &detail).with_header(ALLOW, method);
+        return Ok(Planned { reply: Some(reply), fault: None });
+    }
+    let (fault, work) = match locked(&shared.faults).choose(&operation.name) {
+        None => (None, Work::Done),
+        Some(Hit { kind, fault }) => {
+            seen.fault = Some(kind);
+            let work = fault.work;
+            (Some(fault), work)
+        }
     };
-    seen.fault = Some(kind);
-    if !fault.reads_body() {
-        return Ok(Planned::Fault(fault, None));
+    if work == Work::Unread {
+        return Ok(Planned { reply: None, fault });
     }
     let body = read_body(connection, head, seen).await?;
-    let reply = fault.commits().then(|| carry_out(shared, operation, head, &body, seen));
-    Ok(Planned::Fault(fault, reply))
-}
-
-/// A path that is no operation's, or a method that calls none.
-async fn no_call(
-    connection: &mut Connection,
-    head: &Head,
-    path_exists: bool,
-    seen: &mut SeenRequest,
-) -> Result<Planned, ReadError> {
-    read_body(connection, head, seen).await?;
-    Ok(Planned::Answer(match path_exists {
-        true => answers::problem(StatusCode::METHOD_NOT_ALLOWED, "every call is a POST")
-            .with_header(ALLOW, "POST"),
-        false => answers::problem(StatusCode::NOT_FOUND, "no operation has this path"),
-    }))
+    let reply = (work == Work::Done).then(|| {
+        let answer = honest(shared, operation, head, &body).unwrap_or_else(|refused| *refused);
+        (seen.code, seen.message) = (answer.code, answer.message);
+        answer.reply
+    });
+    Ok(Planned { reply, fault })
 }
 
 async fn read_body(
@@ -137,50 +136,23 @@ async fn read_body(
 }
 
 /// The honest answer to one request.
-fn carry_out(
+fn honest(
     shared: &Shared,
     operation: &Operation,
     head: &Head,
     body: &[u8],
-    seen: &mut SeenRequest,
-) -> Reply {
-    if !head.header("content-type").is_some_and(is_json) {
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return answers::problem(status, "the body must be `application/json`");
-    }
-    let shape = &shared.provider.answer;
-    let (code, message, reply) = match perform(shared, operation, body) {
-        Ok(data) => (ACCEPTED, "Success".to_string(), answers::accepted(shape, data)),
-        Err(Refusal { code, message }) => {
-            let reply = answers::refusal(shape, code.number(), &message);
-            (code.number(), message, reply)
-        }
-    };
-    seen.code = Some(code);
-    seen.message = Some(message);
-    reply
-}
-
-fn perform(shared: &Shared, operation: &Operation, body: &[u8]) -> operations::Outcome {
-    let now_ms = shared.clock.unix_ms();
+) -> Result<Answer, Box<Answer>> {
+    let (dialect, settings) = (shared.dialect, &shared.settings);
+    let now_ms = settings.clock.unix_ms();
     // The signature is checked outside the lock: it is the slow part.
-    let verified =
-        envelope::verify(body, operation, &shared.merchants, now_ms, shared.timestamp_window_ms)?;
-    shared.with_state(|state| {
-        let (ledger, serial) = state.ledger(&verified.app_id).ok_or(answers::Code::AppIdError)?;
-        operations::perform(&mut Call {
+    let verified = dialect.verify(settings, &Request { operation, head, body, now_ms })?;
+    Ok(shared.with_state(|state| {
+        dialect.perform(&mut Call {
+            settings,
             operation: &operation.name,
             parameters: &verified.parameters,
-            ledger,
-            serial,
+            ledger: state.ledger(&verified.app_id),
             now_ms,
-            settle_after_ms: shared.settle_after_ms,
-            zone: shared.zone,
         })
-    })
-}
-
-fn is_json(content_type: &str) -> bool {
-    let media_type = content_type.split(';').next().unwrap_or_default();
-    media_type.trim().eq_ignore_ascii_case("application/json")
+    }))
 }

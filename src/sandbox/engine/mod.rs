@@ -1,15 +1,22 @@
-//! The part of the sandbox that knows no provider: sockets, faults, transactions, the outbox and the control interface.
+//! The part of the sandbox that knows no provider: sockets, faults, transactions, notifications and the control interface.
+//!
+//! A request crosses `exchange.rs` → the provider's [`dialect::Dialect`] → `state.rs`, and goes back through
+//! `faults/request.rs` when a fault hits it. A change of status in `state.rs` becomes a notification in `notify/`, which
+//! `sender.rs` posts. What connections share stands in `shared.rs`.
 
-pub mod control;
-pub mod exchange;
-pub mod faults;
+mod control;
+pub mod dialect;
+mod exchange;
+mod faults;
 pub mod http;
 pub mod keys;
+mod lock;
 pub mod notify;
-pub mod random;
+mod random;
 pub mod requests;
 pub mod running;
-pub mod setup;
+mod sender;
+pub mod settings;
 pub mod shared;
 pub mod state;
 pub mod transaction;

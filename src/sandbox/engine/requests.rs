@@ -5,8 +5,9 @@
 use std::collections::VecDeque;
 
 use serde::Serialize;
+use serde_json::Value;
 
-use super::http::Head;
+use super::http::head::{Head, field};
 use super::transaction::rfc3339;
 
 /// How many requests are kept.
@@ -31,7 +32,7 @@ pub struct SeenRequest {
     /// The raw body as text; bytes that are not UTF-8 are replaced. `None` when a fault kept it from being read.
     pub body: Option<String>,
     /// The sandbox's honest answer code. `None` when the request was not carried out.
-    pub code: Option<i64>,
+    pub code: Option<Value>,
     /// The words beside the code.
     pub message: Option<String>,
     /// The fault that hit it.
@@ -68,8 +69,7 @@ impl SeenRequest {
 
     /// The first value of a header field.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(it, _)| it.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
+        field(&self.headers, name)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A sandbox that runs: where it is, what it saw, and how it ends.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,9 +10,11 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::exchange;
-use super::notify::{self, Notification};
+use super::lock::locked;
+use super::notify::row::Notification;
 use super::requests::SeenRequest;
-use super::shared::{Shared, locked};
+use super::sender;
+use super::shared::Shared;
 use super::transaction::Transaction;
 
 /// The most connections at once; more wait in the kernel's queue.
@@ -26,11 +29,17 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(listener: TcpListener, address: SocketAddr, shared: Shared) -> Self {
+    /// Listens on `listen` and serves.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn start(listen: SocketAddr, shared: Shared) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
         let shared = Arc::new(shared);
         let accepting = tokio::spawn(accept(listener, shared.clone()));
-        let sending = tokio::spawn(notify::run(shared.clone()));
-        Self { address, shared, accepting, sending }
+        let sending = tokio::spawn(sender::run(shared.clone()));
+        Ok(Self { address, shared, accepting, sending })
     }
 
     /// Where it listens.
@@ -45,12 +54,12 @@ impl Running {
 
     /// The seed of its random faults.
     pub fn seed(&self) -> u64 {
-        self.shared.seed
+        self.shared.settings.seed
     }
 
     /// The app ids it knows.
     pub fn app_ids(&self) -> impl Iterator<Item = &str> {
-        self.shared.merchants.keys().map(String::as_str)
+        self.shared.settings.merchants.keys().map(String::as_str)
     }
 
     /// Everything that happened, oldest first.
@@ -68,15 +77,15 @@ impl Running {
         self.shared.notifications()
     }
 
-    /// Posts a notification on demand, written as for `POST /_sandbox/notifications`.
+    /// Posts a requested notification, written as for `POST /_sandbox/notifications`.
     ///
     /// # Errors
     /// What is wrong with what is asked for.
-    pub fn notify(&self, wish: &Value) -> Result<Notification, String> {
-        self.shared.notify(wish)
+    pub fn notify(&self, request: &Value) -> Result<Notification, String> {
+        self.shared.notify(request)
     }
 
-    /// Says where a merchant is told about payouts, whose requests cannot say.
+    /// Sets where a merchant's notifications about payouts go; their requests cannot say.
     ///
     /// # Errors
     /// When the sandbox does not know `app_id`.
@@ -87,11 +96,6 @@ impl Running {
     /// The public half of the key that signs notifications now, as one line of base64. `None` without a key.
     pub fn provider_public_key(&self) -> Option<String> {
         self.shared.notifications.public_key()
-    }
-
-    /// The public halves of all the provider's keys: those that sign, or may after a key roll.
-    pub fn provider_public_keys(&self) -> Vec<String> {
-        self.shared.notifications.public_keys()
     }
 
     /// Puts one fault rule or a list of them in force, written as for `POST /_sandbox/faults`.

@@ -1,6 +1,6 @@
 //! The sandbox as its clients meet it: over real sockets, with requests signed by aws-lc-rs directly.
 
-mod bench;
+pub mod bench;
 mod connections;
 mod control;
 mod faults;

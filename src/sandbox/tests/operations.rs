@@ -221,7 +221,7 @@ async fn a_user_who_does_not_agree_gives_no_token() {
     bench.settle();
     let list = bench.accepted("authorization_status", json!({"userId": "sandbox:fail"})).await;
     assert_eq!(list["tokenList"], json!([]));
-    assert_eq!(bench.running.transactions()[0].status_word(), "FAILED");
+    assert_eq!(bench.page("GET", "/_sandbox/transactions", "").await.json()[0]["status"], "FAILED");
 }
 
 #[tokio::test]

@@ -3,9 +3,12 @@
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::{Call, Outcome, bad, failed_code, failed_message, present};
-use crate::sandbox::bluepay::answers::{self, Code, Refusal};
-use crate::sandbox::engine::transaction::{Draft, Product, Status, Transaction};
+use crate::sandbox::bluepay::call::{Outcome, bad};
+use crate::sandbox::bluepay::codes::{Code, Refusal};
+use crate::sandbox::bluepay::text::{Members, date};
+use crate::sandbox::bluepay::words::status_word;
+use crate::sandbox::engine::dialect::Call;
+use crate::sandbox::engine::transaction::{Product, Status, Transaction};
 
 /// How long a payer has, in seconds, when the merchant does not say.
 const EXPIRE_SECONDS_DEFAULT: i64 = 3600;
@@ -16,52 +19,46 @@ pub fn create_qr(call: &mut Call<'_>) -> Outcome {
     let given = dynamic || call.parameters.get("amount").is_some_and(|amount| !amount.is_null());
     let amount = given.then(|| call.amount("amount"));
     let code = open(call, Product::Qr, amount.transpose()?)?;
-    Ok(qr_code(call, &code))
+    Ok(qr_code(call, &code).into())
 }
 
 pub fn qr_detail(call: &mut Call<'_>) -> Outcome {
-    let code = call.find(Product::Qr, call.id("mchOrderId")?)?;
-    let mut data = qr_code(call, code);
-    if let Value::Object(members) = &mut data {
-        members.insert("qrCodeId".into(), format!("QR{}", code.transaction_id).into());
-        members.insert("transactionCreateTime".into(), call.time(code.created_at_ms).into());
-        if let Some(returned) = call.returned(code) {
-            members.insert("transactionReturnTime".into(), returned.into());
-        }
-        if let Some(amount) = code.amount {
-            members.insert("amount".into(), amount.into());
-            members.insert("fee".into(), 0.into());
-            members.insert("totalAmount".into(), amount.into());
-        }
-    }
-    Ok(data)
+    let code = call.ordered(Product::Qr)?;
+    Ok(qr_code(call, code)
+        .with("qrCodeId", format!("QR{}", code.transaction_id))
+        .with("transactionCreateTime", call.time(code.created_at_ms))
+        .with("transactionReturnTime", call.returned(code))
+        .with("amount", code.amount)
+        .with("fee", code.amount.map(|_| 0))
+        .with("totalAmount", code.amount)
+        .into())
 }
 
 /// A list, as the provider documents it: the payments made with one code between two dates.
 pub fn qr_payments(call: &mut Call<'_>) -> Outcome {
-    let (start, end) = (date(call, "startDate")?, date(call, "endDate")?);
+    let (start, end) = (day(call, "startDate")?, day(call, "endDate")?);
     if start > end {
         return Err(bad("endDate", "is before `startDate`"));
     }
-    let code = call.find(Product::Qr, call.id("mchOrderId")?)?;
-    let created = answers::date(code.created_at_ms, call.zone);
+    let code = call.ordered(Product::Qr)?;
+    let created = date(code.created_at_ms, call.settings.zone);
     let listed = code.amount.is_some() && (start.to_string()..=end.to_string()).contains(&created);
     let payment = || {
-        present([
-            ("transactionId", code.transaction_id.as_str().into()),
-            ("channelCode", code.text("channelCode").into()),
-            ("transactionCreateTime", call.time(code.created_at_ms).into()),
-            ("transactionReturnTime", call.returned(code).into()),
-            ("transactionAmount", code.amount.into()),
-            ("transactionStatus", payment_status(code).into()),
-            ("remark", code.text("remark").into()),
-        ])
+        Members::default()
+            .with("transactionId", code.transaction_id.as_str())
+            .echo(code, &["channelCode"])
+            .with("transactionCreateTime", call.time(code.created_at_ms))
+            .with("transactionReturnTime", call.returned(code))
+            .with("transactionAmount", code.amount)
+            .with("transactionStatus", payment_status(code))
+            .echo(code, &["remark"])
+            .into()
     };
     Ok(Value::Array(listed.then(payment).into_iter().collect()))
 }
 
 pub fn cancel_qr(call: &mut Call<'_>) -> Outcome {
-    let code = call.find(Product::Qr, call.id("mchOrderId")?)?;
+    let code = call.ordered(Product::Qr)?;
     let transaction_id = code.transaction_id.clone();
     match code.status {
         Status::Pending => call.ledger.end(&transaction_id, Status::Cancelled, call.now_ms),
@@ -70,7 +67,7 @@ pub fn cancel_qr(call: &mut Call<'_>) -> Outcome {
         Status::Completed | Status::Failed => return Err(Code::CancelNotAllowed.into()),
     }
     let code = call.ledger.by_transaction_id(&transaction_id).ok_or(Code::NotFound)?;
-    Ok(qr_code(call, code))
+    Ok(qr_code(call, code).into())
 }
 
 pub fn create_webpay(call: &mut Call<'_>) -> Outcome {
@@ -80,38 +77,33 @@ pub fn create_webpay(call: &mut Call<'_>) -> Outcome {
         "WECHAT_JS_URL" => &["wpOpenid", "wpAppid"],
         _ => &[],
     };
-    required.iter().try_for_each(|name| call.need(name).map(drop))?;
+    call.need_all(required)?;
     let amount = call.amount("amount")?;
     let order = open(call, Product::WebPay, Some(amount))?;
     let wechat = channel == "WECHAT_JS_URL";
     let prepay = || json!({"wechatpay": {"prepayId": format!("wx{}", order.transaction_id)}});
-    Ok(present([
-        ("mchOrderId", order.reference.as_str().into()),
-        ("payUrl", pay_url(&order).into()),
-        ("transactionId", order.transaction_id.as_str().into()),
-        ("expiresTime", expires(call, &order).into()),
-        ("metadata", wechat.then(prepay).into()),
-    ]))
+    Ok(Members::default()
+        .with("mchOrderId", order.reference.as_str())
+        .with("payUrl", pay_url(&order))
+        .with("transactionId", order.transaction_id.as_str())
+        .with("expiresTime", expires(call, &order))
+        .with("metadata", wechat.then(prepay))
+        .into())
 }
 
 pub fn webpay_status(call: &mut Call<'_>) -> Outcome {
-    let order = call.find(Product::WebPay, call.id("mchOrderId")?)?;
-    Ok(present([
-        ("payUrl", pay_url(order).into()),
-        ("transactionStatus", order.status_word().into()),
-        ("transactionId", order.transaction_id.as_str().into()),
-        ("createTime", call.time(order.created_at_ms).into()),
-        ("returnTime", call.returned(order).into()),
-        ("mchOrderId", order.reference.as_str().into()),
-        ("amount", order.amount.into()),
-        ("email", order.text("email").into()),
-        ("notifyUrl", order.text("notifyUrl").into()),
-        ("redirectUrl", order.text("redirectUrl").into()),
-        ("channelCode", order.text("channelCode").into()),
-        ("customerName", order.text("customerName").into()),
-        ("failedCode", failed_code(order).into()),
-        ("failedMessage", failed_message(order).into()),
-    ]))
+    let order = call.ordered(Product::WebPay)?;
+    Ok(Members::default()
+        .with("payUrl", pay_url(order))
+        .with("transactionStatus", status_word(order.product, order.status))
+        .with("transactionId", order.transaction_id.as_str())
+        .with("createTime", call.time(order.created_at_ms))
+        .with("returnTime", call.returned(order))
+        .with("mchOrderId", order.reference.as_str())
+        .with("amount", order.amount)
+        .echo(order, &["email", "notifyUrl", "redirectUrl", "channelCode", "customerName"])
+        .failure(order, order.status)
+        .into())
 }
 
 fn open(
@@ -124,33 +116,28 @@ fn open(
     if seconds.is_some_and(|seconds| !(30..=3600).contains(&seconds)) {
         return Err(bad("expireSeconds", "must be from 30 to 3600"));
     }
-    call.ledger.refuse_reference(product, reference, Code::DuplicateOrderId)?;
-    let draft = call.draft(product, reference, call.text("remark"));
+    let draft = call.draft(product, reference, call.text("remark"), Code::DuplicateOrderId)?;
     // A code without an amount waits for payers; nobody pays it here.
     let settles = draft.settles.filter(|_| amount.is_some());
-    call.open(Draft { amount, settles, ..draft })
+    call.open(Transaction { amount, settles, ..draft })
 }
 
-fn qr_code(call: &Call<'_>, code: &Transaction) -> Value {
+fn qr_code(call: &Call<'_>, code: &Transaction) -> Members {
     // A code without an amount is not a transaction until somebody pays.
     let transaction_id = code.amount.is_some().then_some(code.transaction_id.as_str());
     let status = code.amount.is_some().then(|| payment_status(code));
-    present([
-        ("mchOrderId", code.reference.as_str().into()),
-        ("transactionId", transaction_id.into()),
-        ("channelCode", code.text("channelCode").into()),
-        ("notifyUrl", code.text("notifyUrl").into()),
-        ("remark", code.text("remark").into()),
-        ("qrCodeContent", format!("SANDBOX-QR-{}", code.transaction_id).into()),
-        ("qrStatus", qr_status(call, code).into()),
-        ("transactionStatus", status.into()),
-        ("qrLink", pay_url(code).into()),
-        ("createTime", call.time(code.created_at_ms).into()),
-        ("updateTime", call.time(code.updated_at_ms()).into()),
-        ("expiresTime", expires(call, code).into()),
-        ("failedCode", failed_code(code).into()),
-        ("failedMessage", failed_message(code).into()),
-    ])
+    Members::default()
+        .with("mchOrderId", code.reference.as_str())
+        .with("transactionId", transaction_id)
+        .echo(code, &["channelCode", "notifyUrl", "remark"])
+        .with("qrCodeContent", format!("SANDBOX-QR-{}", code.transaction_id))
+        .with("qrStatus", qr_status(call, code))
+        .with("transactionStatus", status)
+        .with("qrLink", pay_url(code))
+        .with("createTime", call.time(code.created_at_ms))
+        .with("updateTime", call.time(code.updated_at_ms()))
+        .with("expiresTime", expires(call, code))
+        .failure(code, code.status)
 }
 
 fn qr_status(call: &Call<'_>, code: &Transaction) -> &'static str {
@@ -164,8 +151,8 @@ fn qr_status(call: &Call<'_>, code: &Transaction) -> &'static str {
 /// The documentation knows no cancelled payment, only a cancelled code: its payment did not come about.
 fn payment_status(code: &Transaction) -> &'static str {
     match code.status {
-        Status::Cancelled => Status::Failed.word(code.product),
-        _ => code.status_word(),
+        Status::Cancelled => status_word(code.product, Status::Failed),
+        status => status_word(code.product, status),
     }
 }
 
@@ -184,10 +171,8 @@ fn pay_url(transaction: &Transaction) -> String {
     format!("https://sandbox.invalid/pay/{}", transaction.transaction_id)
 }
 
-fn date(call: &Call<'_>, name: &str) -> Result<Date, Refusal> {
-    let text = call.need(name)?;
-    match text.len() == 10 {
-        true => text.parse().map_err(|_| bad(name, "must be a date like 2024-07-31")),
-        false => Err(bad(name, "must be a date like 2024-07-31")),
-    }
+fn day(call: &Call<'_>, name: &str) -> Result<Date, Refusal> {
+    let day = call.need(name)?;
+    let day = Some(day).filter(|day| day.len() == 10).and_then(|day| day.parse().ok());
+    day.ok_or_else(|| bad(name, "must be a date like 2024-07-31"))
 }

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, Outcome, bad, failed_code, failed_message, present};
-use crate::sandbox::bluepay::answers::{Code, Refusal};
-use crate::sandbox::engine::transaction::{Draft, Product, Status, Transaction};
-
-/// How long a token is good for, in milliseconds: the provider's example shows ten years.
-pub const TOKEN_LIFE_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1_000;
+use crate::sandbox::bluepay::call::{Outcome, TOKEN_LIFE_MS, bad};
+use crate::sandbox::bluepay::codes::{Code, Refusal};
+use crate::sandbox::bluepay::text::Members;
+use crate::sandbox::bluepay::words::status_word;
+use crate::sandbox::engine::dialect::Call;
+use crate::sandbox::engine::transaction::{Product, Status, Transaction};
 
 /// The user agrees by itself after a while, unless its id asks for something else.
 pub fn authorize(call: &mut Call<'_>) -> Outcome {
@@ -19,8 +19,8 @@ pub fn authorize(call: &mut Call<'_>) -> Outcome {
         _ => return Err(bad("terminalType", "is not one of `WEB`, `WAP`, `APP`")),
     }
     // No page says what a repeated `requestId` is answered with; the code for a repeated order id is the nearest.
-    call.ledger.refuse_reference(Product::Authorization, reference, Code::DuplicateOrderId)?;
-    let draft = call.draft(Product::Authorization, reference, Some(user));
+    let duplicate = Code::DuplicateOrderId;
+    let draft = call.draft(Product::Authorization, reference, Some(user), duplicate)?;
     let authorization = call.open(draft)?;
     // The name of this last member could not be read anywhere.
     let url = format!("https://sandbox.invalid/authorize/{}", authorization.transaction_id);
@@ -44,14 +44,14 @@ pub fn authorizations(call: &mut Call<'_>) -> Outcome {
 fn token_row(call: &Call<'_>, token: &Transaction) -> Value {
     let cancelled = token.status == Status::Cancelled;
     let activated_ms = token.returned_at_ms().unwrap_or(token.created_at_ms);
-    present([
-        ("channelCode", token.text("channelCode").into()),
-        ("payToken", token.transaction_id.as_str().into()),
-        ("tokenStatus", token.status_word().into()),
-        ("expiresTime", call.time(activated_ms.saturating_add(TOKEN_LIFE_MS)).into()),
-        ("inactiveTime", cancelled.then(|| call.time(token.updated_at_ms())).into()),
-        ("inactiveType", cancelled.then_some("MCH_CANCEL").into()),
-    ])
+    Members::default()
+        .echo(token, &["channelCode"])
+        .with("payToken", token.transaction_id.as_str())
+        .with("tokenStatus", status_word(token.product, token.status))
+        .with("expiresTime", call.time(activated_ms.saturating_add(TOKEN_LIFE_MS)))
+        .with("inactiveTime", cancelled.then(|| call.time(token.updated_at_ms())))
+        .with("inactiveType", cancelled.then_some("MCH_CANCEL"))
+        .into()
 }
 
 /// No public page describes this call: a `payToken` ends one authorization, a `userId` alone all of that user's.
@@ -80,18 +80,16 @@ pub fn cancel_authorization(call: &mut Call<'_>) -> Outcome {
     }
     let tokens = found.iter().filter_map(|(token, _)| call.ledger.by_transaction_id(token));
     let rows: Vec<Value> = tokens.map(|token| token_row(call, token)).collect();
-    Ok(present([("userId", call.text("userId").into()), ("tokenList", rows.into())]))
+    Ok(Members::default().with("userId", call.text("userId")).with("tokenList", rows).into())
 }
 
 pub fn create(call: &mut Call<'_>) -> Outcome {
     let reference = call.id("mchOrderId")?;
     let amount = call.amount("amount")?;
-    call.ledger.refuse_reference(Product::Debit, reference, Code::DuplicateOrderId)?;
+    let steering = call.text("remark");
+    let draft = call.draft(Product::Debit, reference, steering, Code::DuplicateOrderId)?;
     check_token(call, call.need("payToken")?)?;
-    let debit = call.open(Draft {
-        amount: Some(amount),
-        ..call.draft(Product::Debit, reference, call.text("remark"))
-    })?;
+    let debit = call.open(Transaction { amount: Some(amount), ..draft })?;
     Ok(debit_row(call, &debit))
 }
 
@@ -106,27 +104,24 @@ fn check_token(call: &Call<'_>, pay_token: &str) -> Result<(), Refusal> {
 }
 
 pub fn status(call: &mut Call<'_>) -> Outcome {
-    Ok(debit_row(call, call.find(Product::Debit, call.id("mchOrderId")?)?))
+    Ok(debit_row(call, call.ordered(Product::Debit)?))
 }
 
 fn debit_row(call: &Call<'_>, debit: &Transaction) -> Value {
-    present([
-        ("mchOrderId", debit.reference.as_str().into()),
-        ("transactionId", debit.transaction_id.as_str().into()),
-        ("channelCode", debit.text("channelCode").into()),
-        ("notifyUrl", debit.text("notifyUrl").into()),
-        ("remark", debit.text("remark").into()),
-        ("transactionStatus", debit.status_word().into()),
-        ("transactionCreateTime", call.time(debit.created_at_ms).into()),
-        ("transactionReturnTime", call.returned(debit).into()),
-        ("createTime", call.time(debit.created_at_ms).into()),
-        ("updateTime", call.time(debit.updated_at_ms()).into()),
-        ("amount", debit.amount.into()),
-        ("fee", 0.into()),
-        ("totalAmount", debit.amount.into()),
-        ("failedCode", failed_code(debit).into()),
-        ("failedMessage", failed_message(debit).into()),
-    ])
+    Members::default()
+        .with("mchOrderId", debit.reference.as_str())
+        .with("transactionId", debit.transaction_id.as_str())
+        .echo(debit, &["channelCode", "notifyUrl", "remark"])
+        .with("transactionStatus", status_word(debit.product, debit.status))
+        .with("transactionCreateTime", call.time(debit.created_at_ms))
+        .with("transactionReturnTime", call.returned(debit))
+        .with("createTime", call.time(debit.created_at_ms))
+        .with("updateTime", call.time(debit.updated_at_ms()))
+        .with("amount", debit.amount)
+        .with("fee", 0)
+        .with("totalAmount", debit.amount)
+        .failure(debit, debit.status)
+        .into()
 }
 
 fn tokens_of<'l>(call: &'l Call<'_>, user: &'l str) -> impl Iterator<Item = &'l Transaction> {

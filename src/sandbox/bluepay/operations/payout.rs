@@ -1,28 +1,33 @@
 //! Payouts: money that leaves the balance when it is asked for and comes back when the payout fails.
 
-use super::{Call, Outcome, bad, failed_code, failed_message, present};
-use crate::sandbox::bluepay::answers::Code;
-use crate::sandbox::bluepay::answers::Refusal;
-use crate::sandbox::engine::transaction::{Draft, Product};
+use crate::sandbox::bluepay::call::{Outcome, bad};
+use crate::sandbox::bluepay::codes::{Code, Refusal};
+use crate::sandbox::bluepay::text::Members;
+use crate::sandbox::bluepay::words::status_word;
+use crate::sandbox::engine::dialect::Call;
+use crate::sandbox::engine::transaction::{Product, Transaction};
 
 pub fn create(call: &mut Call<'_>) -> Outcome {
     let reference = call.id("mchOrderId")?;
     let idempotency_id = call.id("idempotencyId")?;
     let amount = call.amount("amount")?;
     check_beneficiary(call)?;
-    call.ledger.refuse_reference(Product::Payout, reference, Code::DuplicateOrderId)?;
-    call.ledger.refuse_idempotency_id(idempotency_id)?;
-    let payout = call.open(Draft {
+    let steering = call.text("remark");
+    let draft = call.draft(Product::Payout, reference, steering, Code::DuplicateOrderId)?;
+    if call.ledger.has_seen_idempotency_id(idempotency_id) {
+        return Err(Code::DuplicateIdempotencyId.into());
+    }
+    let payout = call.open(Transaction {
         idempotency_id: Some(idempotency_id.to_string()),
         amount: Some(amount),
-        ..call.draft(Product::Payout, reference, call.text("remark"))
+        ..draft
     })?;
-    Ok(present([
-        ("mchOrderId", reference.into()),
-        ("transactionId", payout.transaction_id.as_str().into()),
-        ("transactionStatus", payout.status_word().into()),
-        ("transactionTime", call.time(payout.created_at_ms).into()),
-    ]))
+    Ok(Members::default()
+        .with("mchOrderId", reference)
+        .with("transactionId", payout.transaction_id.as_str())
+        .with("transactionStatus", status_word(Product::Payout, payout.status))
+        .with("transactionTime", call.time(payout.created_at_ms))
+        .into())
 }
 
 /// What is required depends on how the money travels.
@@ -33,20 +38,19 @@ fn check_beneficiary(call: &Call<'_>) -> Result<(), Refusal> {
         _ => return Err(bad("payMethodCode", "is not one of `BANK`, `PROMPTPAY`")),
     };
     call.need("accountNo")?;
-    required.iter().try_for_each(|name| call.need(name).map(drop))
+    call.need_all(required)
 }
 
 pub fn status(call: &mut Call<'_>) -> Outcome {
-    let payout = call.find(Product::Payout, call.id("mchOrderId")?)?;
-    Ok(present([
-        ("mchOrderId", payout.reference.as_str().into()),
-        ("transactionId", payout.transaction_id.as_str().into()),
-        ("amount", payout.amount.into()),
-        ("transactionStatus", payout.status_word().into()),
-        ("createTime", call.time(payout.created_at_ms).into()),
-        ("returnTime", call.returned(payout).into()),
-        ("remark", payout.text("remark").into()),
-        ("failedCode", failed_code(payout).into()),
-        ("failedMessage", failed_message(payout).into()),
-    ]))
+    let payout = call.ordered(Product::Payout)?;
+    Ok(Members::default()
+        .with("mchOrderId", payout.reference.as_str())
+        .with("transactionId", payout.transaction_id.as_str())
+        .with("amount", payout.amount)
+        .with("transactionStatus", status_word(Product::Payout, payout.status))
+        .with("createTime", call.time(payout.created_at_ms))
+        .with("returnTime", call.returned(payout))
+        .echo(payout, &["remark"])
+        .failure(payout, payout.status)
+        .into())
 }

@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
-use super::{Call, Outcome, bad, failed_code, failed_message, present};
-use crate::sandbox::bluepay::answers::{self, Code, Refusal};
-use crate::sandbox::engine::transaction::{Draft, Product, Status, Transaction};
+use crate::sandbox::bluepay::call::{Outcome, bad};
+use crate::sandbox::bluepay::codes::{Code, Refusal};
+use crate::sandbox::bluepay::text::{Members, date};
+use crate::sandbox::bluepay::words::status_word;
+use crate::sandbox::engine::dialect::Call;
+use crate::sandbox::engine::transaction::{Product, Status, Transaction};
 
 /// How long after a payment it may be refunded, in milliseconds.
 const REFUND_WITHIN_MS: i64 = 60 * 24 * 60 * 60 * 1_000;
@@ -13,20 +16,18 @@ pub fn create(call: &mut Call<'_>) -> Outcome {
     let reference = call.id("mchRefundOrderId")?;
     let original = call.id("originalTransactionId")?.to_string();
     let amount = call.parameters.get("refundAmount").and_then(Value::as_i64).unwrap_or(0);
-    call.ledger.refuse_reference(Product::Refund, reference, Code::DuplicateRefundOrderId)?;
+    let steering = call.text("refundReason");
+    let draft = call.draft(Product::Refund, reference, steering, Code::DuplicateRefundOrderId)?;
     check_refundable(call, &original, amount)?;
-    let refund = call.open(Draft {
-        amount: Some(amount),
-        original: Some(original),
-        ..call.draft(Product::Refund, reference, call.text("refundReason"))
-    })?;
-    Ok(present([
-        ("mchRefundOrderId", reference.into()),
-        ("refundTransactionId", refund.transaction_id.as_str().into()),
-        ("refundCreateTime", call.time(refund.created_at_ms).into()),
-        ("refundAmount", refund.amount.into()),
-        ("refundStatus", refund.status_word().into()),
-    ]))
+    let refund =
+        call.open(Transaction { amount: Some(amount), original: Some(original), ..draft })?;
+    Ok(Members::default()
+        .with("mchRefundOrderId", reference)
+        .with("refundTransactionId", refund.transaction_id.as_str())
+        .with("refundCreateTime", call.time(refund.created_at_ms))
+        .with("refundAmount", refund.amount)
+        .with("refundStatus", status_word(refund.product, refund.status))
+        .into())
 }
 
 fn check_refundable(call: &Call<'_>, original: &str, amount: i64) -> Result<(), Refusal> {
@@ -73,29 +74,28 @@ pub fn status(call: &mut Call<'_>) -> Outcome {
 }
 
 fn refund_row(call: &Call<'_>, refund: &Transaction) -> Value {
-    present([
-        ("mchRefundOrderId", refund.reference.as_str().into()),
-        ("originalTransactionId", refund.original.as_deref().into()),
-        ("refundTransactionId", refund.transaction_id.as_str().into()),
-        ("refundAmount", refund.amount.into()),
-        ("feeRefunded", 0.into()),
-        ("refundStatus", refund.status_word().into()),
-        ("refundCreateTime", call.time(refund.created_at_ms).into()),
-        ("refundReturnTime", call.returned(refund).into()),
-        ("failedCode", failed_code(refund).into()),
-        ("failedMessage", failed_message(refund).into()),
-    ])
+    Members::default()
+        .with("mchRefundOrderId", refund.reference.as_str())
+        .with("originalTransactionId", refund.original.as_deref())
+        .with("refundTransactionId", refund.transaction_id.as_str())
+        .with("refundAmount", refund.amount)
+        .with("feeRefunded", 0)
+        .with("refundStatus", status_word(refund.product, refund.status))
+        .with("refundCreateTime", call.time(refund.created_at_ms))
+        .with("refundReturnTime", call.returned(refund))
+        .failure(refund, refund.status)
+        .into()
 }
 
 /// No public page names a void's members, only its codes: these names are guesses by analogy with the refund.
 pub fn void(call: &mut Call<'_>) -> Outcome {
     let reference = call.need_one_of(&["mchVoidOrderId", "mchOrderId"])?;
     let original = call.need_one_of(&["originalTransactionId", "transactionId"])?.to_string();
-    call.ledger.refuse_reference(Product::Void, reference, Code::DuplicateVoidOrderId)?;
+    let draft = call.draft(Product::Void, reference, None, Code::DuplicateVoidOrderId)?;
     let payment = collected(call, &original, Code::VoidNotSuccessful)?;
     let amount = payment.amount;
     let same_day =
-        answers::date(payment.created_at_ms, call.zone) == answers::date(call.now_ms, call.zone);
+        date(payment.created_at_ms, call.settings.zone) == date(call.now_ms, call.settings.zone);
     if voided(call, &original) {
         return Err(Code::AlreadyVoided.into());
     }
@@ -107,22 +107,17 @@ pub fn void(call: &mut Call<'_>) -> Outcome {
     if !same_day {
         return Err(Code::VoidOverTheDay.into());
     }
-    let draft = Draft {
-        amount,
-        original: Some(original.clone()),
-        settles: None,
-        ..call.draft(Product::Void, reference, None)
-    };
-    let void = call.open(draft)?;
+    let original = Some(original);
+    let void = call.open(Transaction { amount, original, settles: None, ..draft })?;
     call.ledger.end(&void.transaction_id, Status::Completed, call.now_ms);
-    Ok(present([
-        ("mchVoidOrderId", reference.into()),
-        ("originalTransactionId", original.into()),
-        ("voidTransactionId", void.transaction_id.as_str().into()),
-        ("amount", amount.into()),
-        ("transactionStatus", Status::Completed.word(Product::Void).into()),
-        ("createTime", call.time(void.created_at_ms).into()),
-    ]))
+    Ok(Members::default()
+        .with("mchVoidOrderId", reference)
+        .with("originalTransactionId", void.original.as_deref())
+        .with("voidTransactionId", void.transaction_id.as_str())
+        .with("amount", amount)
+        .with("transactionStatus", status_word(Product::Void, Status::Completed))
+        .with("createTime", call.time(void.created_at_ms))
+        .into())
 }
 
 /// The payment `original`; refused with `otherwise` when it is a transaction that collected nothing.

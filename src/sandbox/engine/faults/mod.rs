@@ -1,86 +1,25 @@
-//! Faults on demand: which rules are in force, and which of them hits a request or a notification.
+//! Requested faults: which rules are in force, and which of them hits a request or a notification.
 //!
-//! At most one rule hits: the first that matches. What a fault does on the wire stands in `request.rs`; how
-//! a rule is written in `rule.rs`.
+//! At most one rule hits: the first that matches. How a rule is written stands in `rule.rs` and `kinds.rs`, what a fault does
+//! to a request in `request.rs`, what it does to a notification in `notify/changes.rs`.
 
+pub mod kinds;
 pub mod notification;
+pub mod parameters;
 pub mod request;
 pub mod rule;
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
+use kinds::Effect;
 use notification::NotificationFault;
+use request::Fault;
 use rule::Rule;
 
 use super::random::Random;
 
 /// The most rules in force at once; used-up ones make room first.
 pub const RULES_MAX: usize = 100;
-
-/// What a rule does to what it hits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    Request(Fault),
-    Notification(NotificationFault),
-}
-
-/// One way to misbehave towards a request, with everything it needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Does the work, then answers after `delay`.
-    LateAnswer { delay: Duration },
-    /// Resets the connection when the head has been read; the body is never read.
-    ResetBeforeReading,
-    /// Does the work, then resets the connection.
-    ResetAfterCommit,
-    /// Does the work, then ends the connection in an orderly way without an answer.
-    CloseAfterCommit,
-    /// Does the work (or not) and keeps silent; after `max` the connection is closed.
-    Stall { max: Duration, commit: bool },
-    /// An HTTP error status, with or without a body.
-    Status { status: u16, body: Option<String>, commit: bool },
-    /// HTTP 200 with an answer code of our choice.
-    ErrorCode { code: i64, message: String, commit: bool },
-    /// HTTP 200 with a body that is not the provider's envelope.
-    Garbage { body: String, commit: bool },
-    /// Announces more bytes than it sends, then closes.
-    Truncated { commit: bool },
-    /// Does the work, then answers byte by byte, with a pause of `interval` before each.
-    SlowDrip { interval: Duration },
-    /// 429 with `Retry-After`; nothing is done.
-    Throttled { retry_after_s: u64, body: String },
-    /// HTTP 200 with a body of `bytes` bytes.
-    Oversized { bytes: usize, commit: bool },
-    /// Bytes that are not HTTP, then closes.
-    NotHttp { body: String, commit: bool },
-}
-
-impl Fault {
-    /// Whether the request's body is read at all.
-    pub fn reads_body(&self) -> bool {
-        !matches!(self, Self::ResetBeforeReading)
-    }
-
-    /// Whether the request is carried out, whatever the caller gets to see.
-    pub fn commits(&self) -> bool {
-        match self {
-            Self::LateAnswer { .. }
-            | Self::ResetAfterCommit
-            | Self::CloseAfterCommit
-            | Self::SlowDrip { .. } => true,
-            Self::ResetBeforeReading | Self::Throttled { .. } => false,
-            Self::Stall { commit, .. }
-            | Self::Status { commit, .. }
-            | Self::ErrorCode { commit, .. }
-            | Self::Garbage { commit, .. }
-            | Self::Truncated { commit }
-            | Self::Oversized { commit, .. }
-            | Self::NotHttp { commit, .. } => *commit,
-        }
-    }
-}
 
 /// The rules in force.
 pub struct Faults {
@@ -98,7 +37,7 @@ struct Active {
 
 /// A fault that hit, with the name of its kind.
 #[derive(Clone, Debug)]
-pub struct Hit<F = Fault> {
+pub struct Hit<F> {
     pub kind: &'static str,
     pub fault: F,
 }
@@ -111,7 +50,7 @@ impl Faults {
 
     /// Puts `rules` in force, all or none of them.
     pub fn add(&mut self, rules: Vec<Rule>) -> Result<(), String> {
-        self.rules.retain(|active| !active.used_up());
+        self.rules.retain(|active| !active.is_used_up());
         if self.rules.len() + rules.len() > RULES_MAX {
             return Err(format!("at most {RULES_MAX} rules may be in force at once"));
         }
@@ -125,7 +64,7 @@ impl Faults {
     }
 
     /// The fault for a request to `operation`, if a rule hits it.
-    pub fn choose(&mut self, operation: &str) -> Option<Hit> {
+    pub fn choose(&mut self, operation: &str) -> Option<Hit<Fault>> {
         choose(&mut self.rules, &mut self.request_random, operation, |effect| match effect {
             Effect::Request(fault) => Some(fault),
             Effect::Notification(_) => None,
@@ -142,21 +81,13 @@ impl Faults {
 
     /// Every rule as it was given, with `hits` and, for counted ones, `left`.
     pub fn list(&self) -> Vec<Value> {
-        self.rules
-            .iter()
-            .map(|active| {
-                let mut row = active.rule.text.clone();
-                row.insert("hits".into(), active.hits.into());
-                row.insert(
-                    "left".into(),
-                    active
-                        .rule
-                        .count
-                        .map_or(Value::Null, |count| json!(count.saturating_sub(active.hits))),
-                );
-                Value::Object(row)
-            })
-            .collect()
+        let row = |Active { rule, hits }: &Active| {
+            let mut row = Value::Object(rule.text.clone());
+            row["hits"] = json!(hits);
+            row["left"] = json!(rule.count.map(|count| count.saturating_sub(*hits)));
+            row
+        };
+        self.rules.iter().map(row).collect()
     }
 }
 
@@ -177,14 +108,13 @@ fn choose<F: Clone>(
 }
 
 impl Active {
-    fn used_up(&self) -> bool {
+    fn is_used_up(&self) -> bool {
         self.rule.count.is_some_and(|count| self.hits >= count)
     }
 
     fn is_hit(&self, operation: &str, random: &mut Random) -> bool {
-        let concerned = self.rule.operation.as_deref().is_none_or(|wanted| wanted == operation);
-        concerned
-            && !self.used_up()
+        self.rule.operation.as_deref().is_none_or(|wanted| wanted == operation)
+            && !self.is_used_up()
             && self.rule.probability.is_none_or(|probability| random.happens(probability))
     }
 }
@@ -193,14 +123,17 @@ impl Active {
 mod tests {
     use serde_json::json;
 
-    use super::rule::parse;
     use super::*;
+    use crate::sandbox::bluepay::BluePay;
+    use crate::sandbox::tests::bench::settings;
+
+    fn parse(rules: &Value) -> Vec<Rule> {
+        rule::parse(rules, &BluePay, &settings()).expect("valid rules")
+    }
 
     fn faults(rules: Value) -> Faults {
         let mut faults = Faults::new(42);
-        faults
-            .add(parse(&rules, &["payout_create", "balance"]).expect("valid rules"))
-            .expect("room");
+        faults.add(parse(&rules)).expect("room");
         faults
     }
 
@@ -252,7 +185,7 @@ mod tests {
         assert_eq!(kinds(&mut faults(rule.clone()), "balance", 100), run);
         first.clear();
         assert!(first.list().is_empty(), "clearing takes every rule out of force");
-        first.add(parse(&rule, &["balance"]).expect("valid")).expect("room");
+        first.add(parse(&rule)).expect("room");
         assert_eq!(kinds(&mut first, "balance", 100), run);
     }
 
@@ -260,8 +193,8 @@ mod tests {
     fn rules_do_not_pile_up_without_bound() {
         let mut faults = Faults::new(0);
         let many = Value::Array(vec![json!({"kind": "stall"}); RULES_MAX]);
-        faults.add(parse(&many, &[]).expect("valid")).expect("just fits");
-        let one = || parse(&json!({"kind": "stall"}), &[]).expect("valid");
+        faults.add(parse(&many)).expect("just fits");
+        let one = || parse(&json!({"kind": "stall"}));
         assert!(faults.add(one()).is_err(), "the limit should hold");
         assert!(faults.choose("balance").is_some());
         assert!(faults.add(one()).is_ok(), "a used-up rule should make room");

@@ -1,16 +1,51 @@
-//! What each fault does on the wire, once it has been decided and the work has (or has not) been done.
+//! What a requested fault does to a request: whether the work is done, and what goes over the wire in place of the answer.
 
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::RETRY_AFTER;
-use serde_json::Value;
 
-use super::Fault;
-use crate::provider::AnswerShape;
-use crate::sandbox::bluepay::answers;
-use crate::sandbox::engine::http::{Connection, encode};
+use crate::sandbox::engine::http::Connection;
+use crate::sandbox::engine::http::reply::{encode, json};
 use crate::wire::Reply;
+
+/// One way to treat a request wrongly.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub work: Work,
+    pub instead: Instead,
+}
+
+/// How far the request gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Its body is not read.
+    Unread,
+    /// It is read and not carried out.
+    Undone,
+    /// It is carried out, whatever the caller gets to see.
+    Done,
+}
+
+/// What the caller gets in place of the honest answer.
+#[derive(Clone, Debug)]
+pub enum Instead {
+    /// The honest answer after a pause.
+    Late(Duration),
+    /// An RST.
+    Reset,
+    /// Nothing for so long, then a FIN.
+    Silence(Duration),
+    /// Another answer.
+    Reply(Reply),
+    /// 200 with so many bytes of blanks.
+    Blanks(usize),
+    /// Half of the honest body behind a head that announces all of it, then a FIN.
+    Half,
+    /// The honest answer byte by byte, with a pause before each.
+    Drip(Duration),
+    /// Bytes that are not HTTP, then a FIN.
+    Bytes(String),
+}
 
 /// What becomes of the connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,53 +58,36 @@ pub enum Next {
     Reset,
 }
 
-/// Gives `connection` what `fault` prescribes instead of `answer`, the honest answer. `answer` is `None` when the work
-/// was not done.
+/// Gives `connection` what `fault` prescribes in place of `honest`, the honest answer.
 pub async fn deliver(
     connection: &mut Connection,
-    fault: &Fault,
-    answer: Option<Reply>,
-    shape: &AnswerShape,
+    fault: Fault,
+    honest: Reply,
     keep_alive: bool,
 ) -> Next {
-    // A fault that cuts an answer off without having done the work still needs one to cut.
-    let honest = answer.unwrap_or_else(|| answers::accepted(shape, Value::Null));
-    let reply = match fault {
-        Fault::LateAnswer { delay } => match connection.pause(*delay).await {
+    let reply = match fault.instead {
+        Instead::Late(delay) => match connection.pause(delay).await {
             true => honest,
             false => return Next::Close,
         },
-        Fault::ResetBeforeReading | Fault::ResetAfterCommit => return Next::Reset,
-        Fault::CloseAfterCommit => return Next::Close,
-        Fault::Stall { max, .. } => {
-            connection.pause(*max).await;
+        Instead::Reset => return Next::Reset,
+        Instead::Silence(length) => {
+            connection.pause(length).await;
             return Next::Close;
         }
-        Fault::Status { status, body, .. } => {
-            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            match body {
-                Some(body) => answers::json(status, body.clone()),
-                None => answers::bare(status),
-            }
+        Instead::Reply(reply) => reply,
+        Instead::Blanks(bytes) => json(StatusCode::OK, vec![b' '; bytes]),
+        Instead::Half => {
+            let half = Reply { body: honest.body.slice(..honest.body.len() / 2), ..honest.clone() };
+            let _ = connection.write(&encode(&half, honest.body.len(), true)).await;
+            return Next::Close;
         }
-        Fault::ErrorCode { code, message, .. } => answers::refusal(shape, *code, message),
-        Fault::Garbage { body, .. } => answers::json(StatusCode::OK, body.clone()),
-        Fault::Truncated { .. } => return truncated(connection, &honest).await,
-        Fault::SlowDrip { interval } => {
-            return drip(connection, &encode(&honest, honest.body.len(), keep_alive), *interval)
-                .await
-                .unwrap_or(if keep_alive { Next::Keep } else { Next::Close });
+        Instead::Drip(interval) => {
+            let bytes = encode(&honest, honest.body.len(), keep_alive);
+            return drip(connection, &bytes, interval, keep_alive).await;
         }
-        Fault::Throttled { retry_after_s, body } => {
-            let reply = match body.is_empty() {
-                true => answers::bare(StatusCode::TOO_MANY_REQUESTS),
-                false => answers::json(StatusCode::TOO_MANY_REQUESTS, body.clone()),
-            };
-            reply.with_header(RETRY_AFTER, &retry_after_s.to_string())
-        }
-        Fault::Oversized { bytes, .. } => answers::json(StatusCode::OK, vec![b' '; *bytes]),
-        Fault::NotHttp { body, .. } => {
-            let _ = connection.write(body.as_bytes()).await;
+        Instead::Bytes(bytes) => {
+            let _ = connection.write(bytes.as_bytes()).await;
             return Next::Close;
         }
     };
@@ -78,25 +96,26 @@ pub async fn deliver(
 
 /// Sends `reply` whole.
 pub async fn send(connection: &mut Connection, reply: &Reply, keep_alive: bool) -> Next {
-    match connection.send(reply, keep_alive).await {
-        Ok(()) if keep_alive => Next::Keep,
-        Ok(()) | Err(_) => Next::Close,
+    let sent = connection.write(&encode(reply, reply.body.len(), keep_alive)).await;
+    match sent.is_ok() && keep_alive {
+        true => Next::Keep,
+        false => Next::Close,
     }
 }
 
-/// Half of the body behind a head that announces all of it.
-async fn truncated(connection: &mut Connection, honest: &Reply) -> Next {
-    let half = Reply { body: honest.body.slice(..honest.body.len() / 2), ..honest.clone() };
-    let _ = connection.write(&encode(&half, honest.body.len(), true)).await;
-    Next::Close
-}
-
-/// `Some` when the connection ended on the way.
-async fn drip(connection: &mut Connection, bytes: &[u8], interval: Duration) -> Option<Next> {
+async fn drip(
+    connection: &mut Connection,
+    bytes: &[u8],
+    interval: Duration,
+    keep_alive: bool,
+) -> Next {
     for byte in bytes {
         if !connection.pause(interval).await || connection.write(&[*byte]).await.is_err() {
-            return Some(Next::Close);
+            return Next::Close;
         }
     }
-    None
+    match keep_alive {
+        true => Next::Keep,
+        false => Next::Close,
+    }
 }

@@ -1,63 +1,40 @@
-//! Notifications: what the provider tells a merchant by itself, posted until the merchant acknowledges it.
+//! Notifications: what the provider reports to a merchant by itself, posted until the merchant acknowledges it.
 //!
-//! A change of status becomes the provider's text (`bluepay/notification.rs`), unless a fault has other plans (`queue.rs`, `faults/notification.rs`),
-//! waits in the outbox (`outbox.rs`), and is signed and posted by one task (`sender.rs`, `envelope.rs`, `http/client.rs`). What
-//! a test asks for on demand comes through `requested.rs`. Only loopback is ever posted to (`http/target.rs`).
+//! A change of status becomes the provider's text, unless a fault changes what is posted (`changes.rs`), and waits in the
+//! outbox (`outbox.rs`) until the sender signs and posts it. What a test asks for comes through `requested.rs`.
 
-mod envelope;
-mod outbox;
-mod queue;
-mod requested;
-mod row;
-mod sender;
+mod changes;
+mod keys;
+pub mod outbox;
+pub mod requested;
+pub mod row;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use envelope::{Keys, Signer};
-use outbox::Outbox;
+use keys::{Keys, Signer};
+use outbox::{Outbox, Posting};
+use row::Notification;
 
+use super::dialect::{Dialect, Report};
+use super::http::client::Message;
 use super::keys::ProviderKey;
-use super::shared::locked;
-use super::transaction::{Product, Transaction};
-
-pub use requested::Wish;
-pub use row::{Notification, NotificationState};
-pub use sender::run;
-
-/// How long the pauses between a notification's attempts are unless told otherwise, in seconds. The provider's own are
-/// not published.
-const REPEAT_SECONDS: [u64; 10] = [1, 2, 5, 10, 30, 60, 60, 60, 60, 60];
-
-/// How notifications are posted.
-#[derive(Clone, Debug)]
-pub struct NotifySettings {
-    /// The pause before each repeat; when none is left, the notification is given up.
-    pub repeat: Vec<Duration>,
-    /// How long one attempt may take.
-    pub timeout: Duration,
-}
-
-impl Default for NotifySettings {
-    fn default() -> Self {
-        let repeat = REPEAT_SECONDS.map(Duration::from_secs).to_vec();
-        Self { repeat, timeout: Duration::from_secs(10) }
-    }
-}
+use super::lock::locked;
+use super::settings::Settings;
+use super::transaction::{Transaction, rfc3339};
 
 /// Everything about notifications that the connections and the sender share.
 pub struct Notifications {
+    dialect: &'static dyn Dialect,
     keys: Keys,
     /// The place of the key that signs now.
     active_key: AtomicUsize,
-    settings: NotifySettings,
-    /// By app id: a payout's request cannot say where to.
+    /// By app id: where a merchant's notifications go that no request has an address for.
     payout_urls: Mutex<BTreeMap<String, String>>,
-    outbox: Mutex<Outbox>,
+    pub outbox: Mutex<Outbox>,
     /// Wakes the sender.
     wake: Notify,
 }
@@ -65,14 +42,14 @@ pub struct Notifications {
 impl Notifications {
     /// `keys` are the provider's: the first signs until the keys are rolled.
     pub fn new(
-        keys: impl IntoIterator<Item = ProviderKey>,
-        settings: NotifySettings,
+        dialect: &'static dyn Dialect,
+        keys: Vec<ProviderKey>,
         payout_urls: BTreeMap<String, String>,
     ) -> Self {
         Self {
+            dialect,
             keys: Keys::new(keys),
             active_key: AtomicUsize::new(0),
-            settings,
             payout_urls: Mutex::new(payout_urls),
             outbox: Mutex::new(Outbox::default()),
             wake: Notify::new(),
@@ -109,6 +86,20 @@ impl Notifications {
         self.wake.notify_one();
     }
 
+    /// Waits until something changed that the sender must look at.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// What is posted for `posting`. Slow: it signs.
+    ///
+    /// # Errors
+    /// Why it cannot be signed.
+    pub fn seal(&self, posting: &Posting) -> Result<Message, String> {
+        let signature = self.keys.signature(&posting.signer)?;
+        self.dialect.seal(&posting.row.param, signature, posting.flaws)
+    }
+
     /// Whether there is a key to change over to.
     pub fn can_roll(&self) -> bool {
         self.keys.own().len() > 1
@@ -124,16 +115,31 @@ impl Notifications {
         Signer::Provider(self.active_key.load(Ordering::Relaxed))
     }
 
-    /// Where `transaction` is told about.
+    /// Where notifications about `transaction` go.
     fn url_for(&self, transaction: &Transaction) -> Option<String> {
-        match transaction.product {
-            Product::Payout => locked(&self.payout_urls).get(&transaction.app_id).cloned(),
-            _ => transaction.notify_url().map(str::to_string),
+        match self.dialect.notify_member(transaction.product) {
+            Some(member) => transaction.text(member).map(str::to_string),
+            None => locked(&self.payout_urls).get(&transaction.app_id).cloned(),
         }
     }
-}
 
-/// Whether notifications are posted to `url`, or why not.
-pub fn check_url(url: &str) -> Result<(), String> {
-    super::http::target::Target::from_url(url).map(drop)
+    /// An honest notification. `None` when the provider knows none about such a transaction.
+    fn honest(&self, settings: &Settings, report: &Report<'_>, now_ms: i64) -> Option<Posting> {
+        let written = self.dialect.notification(settings, report)?;
+        let (transaction, status) = (report.transaction, report.change.status);
+        let word =
+            report.word.unwrap_or_else(|| self.dialect.status_word(transaction.product, status));
+        let row = Notification {
+            app_id: Some(transaction.app_id.clone()),
+            operation: Some(transaction.operation.clone()),
+            reference: Some(transaction.reference.clone()),
+            event: Some(written.event),
+            status: Some(word.to_string()),
+            url: self.url_for(transaction),
+            param: written.text,
+            queued_at: rfc3339(now_ms),
+            ..Notification::default()
+        };
+        Some(Posting { signer: self.active_signer(), ..Posting::new(row) })
+    }
 }

@@ -8,24 +8,27 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::envelope::Envelope;
+use super::keys::Signer;
 use super::row::{Notification, NotificationState};
 use crate::clock::later;
-use crate::sandbox::engine::http::client::Answered;
+use crate::sandbox::engine::dialect::Flaws;
+use crate::sandbox::engine::http::client::{Answered, Message};
 use crate::sandbox::engine::http::target::Target;
 use crate::sandbox::engine::transaction::rfc3339;
 
 /// The most notifications kept; a load test nobody listens to must not fill the machine's memory.
 const NOTIFICATIONS_MAX: usize = 20_000;
 
-/// A notification that is not in the outbox yet.
+/// A notification and how it is posted.
 #[derive(Clone)]
-pub struct Draft {
+pub struct Posting {
     pub row: Notification,
-    pub envelope: Envelope,
-    pub first: First,
+    pub signer: Signer,
+    pub flaws: Flaws,
     /// Whether it is posted again until it is acknowledged.
     pub repeats: bool,
+    /// What is posted, once it has been signed.
+    pub sealed: Option<Message>,
 }
 
 /// When a notification is first posted.
@@ -39,20 +42,14 @@ pub enum First {
     BehindNext,
 }
 
-/// What one attempt needs.
-pub struct Job {
-    pub number: u64,
-    pub target: Target,
-    pub param: String,
-    pub envelope: Envelope,
-    /// Sealed by an earlier attempt.
-    pub body: Option<String>,
+impl First {
+    pub const AT_ONCE: Self = Self::After(Duration::ZERO);
 }
 
 /// The notifications.
 #[derive(Default)]
 pub struct Outbox {
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Posting>,
     count: u64,
     /// What is to be posted when.
     agenda: BTreeSet<(Instant, u64)>,
@@ -64,34 +61,33 @@ pub struct Outbox {
     behind_next: Vec<u64>,
 }
 
-struct Entry {
-    row: Notification,
-    envelope: Envelope,
-    repeats: bool,
-    target: Option<Target>,
+impl Posting {
+    /// An unsigned one that is repeated.
+    pub fn new(row: Notification) -> Self {
+        let (signer, flaws) = (Signer::Nobody, Flaws::default());
+        Self { row, signer, flaws, repeats: true, sealed: None }
+    }
 }
 
 impl Outbox {
     /// Takes a notification in; its number.
-    pub fn push(&mut self, draft: Draft, now: Instant) -> u64 {
+    pub fn push(&mut self, mut posting: Posting, first: First, now: Instant) -> u64 {
         self.make_room(now);
         self.count += 1;
-        let (number, first) = (self.count, draft.first);
-        let mut row = Notification { number, ..draft.row };
-        let target = match row.state {
-            NotificationState::Waiting => target(row.url.as_deref()),
-            _ => Err(row.note.clone().unwrap_or_default()),
-        };
-        if let (NotificationState::Waiting, Err(note)) = (row.state, &target) {
+        let number = self.count;
+        let row = &mut posting.row;
+        row.number = number;
+        if row.state == NotificationState::Waiting
+            && let Err(note) = target(row)
+        {
             row.state = NotificationState::Refused;
-            row.note = Some(note.clone());
+            row.note = Some(note);
         }
         let is_over = row.state != NotificationState::Waiting;
-        let waiting = self.follow(&row.app_id, number);
-        let (envelope, repeats) = (draft.envelope, draft.repeats);
-        self.entries.insert(number, Entry { row, envelope, repeats, target: target.ok() });
-        if !waiting.is_empty() {
-            self.behind.insert(number, waiting);
+        let followers = self.followers(&row.app_id);
+        self.entries.insert(number, posting);
+        if !followers.is_empty() {
+            self.behind.insert(number, followers);
         }
         match first {
             _ if is_over => self.end(number, now),
@@ -106,17 +102,13 @@ impl Outbox {
     }
 
     /// Takes out what is due, at most `room` of it.
-    pub fn take_due(&mut self, now: Instant, room: usize) -> Vec<Job> {
-        let mut jobs = Vec::new();
-        while jobs.len() < room {
-            let Some(&(at, number)) = self.agenda.first() else { break };
-            if at > now {
-                break;
-            }
-            self.agenda.pop_first();
-            jobs.extend(self.entries.get(&number).and_then(|entry| entry.job(number)));
+    pub fn take_due(&mut self, now: Instant, room: usize) -> Vec<Posting> {
+        let mut due = Vec::new();
+        while due.len() < room && self.next_due().is_some_and(|at| at <= now) {
+            let next = self.agenda.pop_first();
+            due.extend(next.and_then(|(_, number)| self.entries.get(&number)).cloned());
         }
-        jobs
+        due
     }
 
     /// When the next one is due.
@@ -124,38 +116,40 @@ impl Outbox {
         self.agenda.first().map(|(at, _)| *at)
     }
 
-    /// Notes the body that is posted.
-    pub fn sealed(&mut self, number: u64, body: &str) {
-        if let Some(entry) = self.entries.get_mut(&number) {
-            entry.row.body = Some(body.to_string());
+    /// Notes what is posted.
+    pub fn sealed(&mut self, number: u64, message: Message) {
+        if let Some(posting) = self.entries.get_mut(&number) {
+            posting.row.body = Some(message.body.clone());
+            posting.sealed = Some(message);
         }
     }
 
     /// Ends what cannot be posted at all.
     pub fn refuse(&mut self, number: u64, note: String, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(&number) {
-            entry.row.state = NotificationState::Refused;
-            entry.row.note = Some(note);
+        if let Some(Posting { row, .. }) = self.entries.get_mut(&number) {
+            row.state = NotificationState::Refused;
+            row.note = Some(note);
             self.end(number, now);
         }
     }
 
     /// Notes how an attempt went, and when the next one is due: after `pauses[0]` for the second, and so on.
+    /// `acknowledges` says whether an answer acknowledges the notification.
     pub fn attempted(
         &mut self,
         number: u64,
         result: Result<Answered, String>,
+        acknowledges: impl Fn(&Answered) -> bool,
         pauses: &[Duration],
-        now: Instant,
-        now_ms: i64,
+        (now, now_ms): (Instant, i64),
     ) {
         // A reset may have taken it away in the meantime.
-        let Some(Entry { row, repeats, .. }) = self.entries.get_mut(&number) else { return };
+        let Some(Posting { row, repeats, .. }) = self.entries.get_mut(&number) else { return };
         let pause = pauses.get(row.attempts as usize).filter(|_| *repeats);
         row.attempts = row.attempts.saturating_add(1);
         row.last_status = result.as_ref().ok().map(|answered| answered.status);
         row.last_error = result.as_ref().err().cloned();
-        if result.is_ok_and(|answered| answered.acknowledges()) {
+        if result.as_ref().is_ok_and(acknowledges) {
             row.state = NotificationState::Acknowledged;
             row.acknowledged_at = Some(rfc3339(now_ms));
             return self.end(number, now);
@@ -171,12 +165,12 @@ impl Outbox {
 
     /// One of them.
     pub fn get(&self, number: u64) -> Option<&Notification> {
-        self.entries.get(&number).map(|entry| &entry.row)
+        self.entries.get(&number).map(|posting| &posting.row)
     }
 
     /// All of them, oldest first.
     pub fn list(&self) -> Vec<Notification> {
-        self.entries.values().map(|entry| entry.row.clone()).collect()
+        self.entries.values().map(|posting| posting.row.clone()).collect()
     }
 
     /// Forgets everything but the count: an attempt that is still under way must not be taken for a new one's.
@@ -184,12 +178,10 @@ impl Outbox {
         *self = Self { count: self.count, ..Self::default() };
     }
 
-    /// Those that waited for the next notification of `app_id` now wait for that one.
-    fn follow(&mut self, app_id: &Option<String>, number: u64) -> Vec<u64> {
+    /// Those that waited for the next notification of `app_id`.
+    fn followers(&mut self, app_id: &Option<String>) -> Vec<u64> {
         let entries = &self.entries;
-        let same = |held: &mut u64| {
-            *held != number && entries.get(held).is_none_or(|entry| entry.row.app_id == *app_id)
-        };
+        let same = |held: &mut u64| entries.get(held).is_none_or(|it| it.row.app_id == *app_id);
         self.behind_next.extract_if(.., same).collect()
     }
 
@@ -204,9 +196,8 @@ impl Outbox {
     }
 
     fn release(&mut self, number: u64, now: Instant) {
-        for held in self.behind.remove(&number).unwrap_or_default() {
-            self.agenda.insert((now, held));
-        }
+        let held = self.behind.remove(&number).unwrap_or_default();
+        self.agenda.extend(held.into_iter().map(|held| (now, held)));
     }
 
     /// Forgets the one that has been over for longest, or else the oldest.
@@ -222,58 +213,44 @@ impl Outbox {
     }
 }
 
-impl Entry {
-    fn job(&self, number: u64) -> Option<Job> {
-        Some(Job {
-            number,
-            target: self.target.clone()?,
-            param: self.row.param.clone(),
-            envelope: self.envelope.clone(),
-            body: self.row.body.clone(),
-        })
-    }
-}
-
-fn target(url: Option<&str>) -> Result<Target, String> {
-    Target::from_url(url.ok_or("no notify URL is known")?)
+/// Where a notification is posted, or why it cannot be.
+pub fn target(row: &Notification) -> Result<Target, String> {
+    Target::from_url(row.url.as_deref().ok_or("no notify URL is known")?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::envelope::Signer;
-    use super::super::queue::{blank, made};
     use super::*;
 
     const PAUSE: Duration = Duration::from_secs(1);
 
-    fn draft(app_id: &str, first: First) -> Draft {
+    fn posting(app_id: &str) -> Posting {
         let url = Some("http://127.0.0.1:1/".to_string());
-        let row =
-            Notification { app_id: Some(app_id.to_string()), url, ..blank("{}".to_string(), 0) };
-        Draft { row, envelope: made(Signer::Nobody, "param"), first, repeats: true }
+        let app_id = Some(app_id.to_string());
+        Posting::new(Notification { app_id, url, ..Notification::default() })
     }
 
-    fn at_once(app_id: &str) -> Draft {
-        draft(app_id, First::After(Duration::ZERO))
+    fn push(outbox: &mut Outbox, app_id: &str, now: Instant) -> u64 {
+        outbox.push(posting(app_id), First::AT_ONCE, now)
     }
 
     fn due(outbox: &mut Outbox, now: Instant) -> Vec<u64> {
-        outbox.take_due(now, usize::MAX).iter().map(|job| job.number).collect()
+        outbox.take_due(now, usize::MAX).iter().map(|posting| posting.row.number).collect()
     }
 
     fn fail(outbox: &mut Outbox, number: u64, now: Instant) {
-        outbox.attempted(number, Err("nobody there".into()), &[PAUSE], now, 0);
+        outbox.attempted(number, Err("nobody there".into()), |_| true, &[PAUSE], (now, 0));
     }
 
     fn acknowledge(outbox: &mut Outbox, number: u64, now: Instant) {
-        let body = br#"{"code":10000,"message":"Success"}"#.to_vec();
-        outbox.attempted(number, Ok(Answered { status: 200, body }), &[PAUSE], now, 0);
+        let answered = Answered { status: 200, body: Vec::new() };
+        outbox.attempted(number, Ok(answered), |_| true, &[PAUSE], (now, 0));
     }
 
     #[test]
     fn a_failed_attempt_is_repeated_after_the_pause_and_then_given_up() {
         let (mut outbox, now) = (Outbox::default(), Instant::now());
-        let number = outbox.push(at_once("a"), now);
+        let number = push(&mut outbox, "a", now);
         assert_eq!(due(&mut outbox, now), [number]);
         assert!(due(&mut outbox, now).is_empty(), "an attempt under way is not due again");
         fail(&mut outbox, number, now);
@@ -288,7 +265,7 @@ mod tests {
     #[test]
     fn what_is_not_to_be_repeated_is_given_up_at_once() {
         let (mut outbox, now) = (Outbox::default(), Instant::now());
-        let number = outbox.push(Draft { repeats: false, ..at_once("a") }, now);
+        let number = outbox.push(Posting { repeats: false, ..posting("a") }, First::AT_ONCE, now);
         fail(&mut outbox, number, now);
         assert_eq!(outbox.get(number).map(|row| row.state), Some(NotificationState::GivenUp));
     }
@@ -296,9 +273,9 @@ mod tests {
     #[test]
     fn what_is_held_back_waits_for_the_same_merchants_next() {
         let (mut outbox, now) = (Outbox::default(), Instant::now());
-        let held = outbox.push(draft("a", First::BehindNext), now);
-        let others = outbox.push(at_once("b"), now);
-        let next = outbox.push(at_once("a"), now);
+        let held = outbox.push(posting("a"), First::BehindNext, now);
+        let others = push(&mut outbox, "b", now);
+        let next = push(&mut outbox, "a", now);
         assert_eq!(due(&mut outbox, now), [others, next]);
         acknowledge(&mut outbox, others, now);
         fail(&mut outbox, next, now);
@@ -310,11 +287,11 @@ mod tests {
     #[test]
     fn notifications_do_not_pile_up_without_bound() {
         let (mut outbox, now) = (Outbox::default(), Instant::now());
-        let waiting = outbox.push(at_once("a"), now);
-        let over = outbox.push(at_once("a"), now);
+        let waiting = push(&mut outbox, "a", now);
+        let over = push(&mut outbox, "a", now);
         acknowledge(&mut outbox, over, now);
         for _ in 0..NOTIFICATIONS_MAX {
-            outbox.push(at_once("a"), now);
+            push(&mut outbox, "a", now);
         }
         assert_eq!(outbox.list().len(), NOTIFICATIONS_MAX);
         assert!(outbox.get(over).is_none(), "what is over makes room first");
@@ -326,9 +303,9 @@ mod tests {
     #[test]
     fn a_late_result_of_a_forgotten_notification_changes_nothing() {
         let (mut outbox, now) = (Outbox::default(), Instant::now());
-        let forgotten = outbox.push(at_once("a"), now);
+        let forgotten = push(&mut outbox, "a", now);
         outbox.clear();
-        let number = outbox.push(at_once("a"), now);
+        let number = push(&mut outbox, "a", now);
         acknowledge(&mut outbox, forgotten, now);
         assert_ne!(number, forgotten);
         assert_eq!(outbox.get(number).map(|row| row.state), Some(NotificationState::Waiting));

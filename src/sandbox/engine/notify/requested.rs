@@ -1,28 +1,28 @@
-//! A notification that a test asks for on demand (`POST /_sandbox/notifications`): any text, signed or not.
+//! A notification that a test asks for (`POST /_sandbox/notifications`): any text, signed or not.
 //!
 //! What is left out is taken from the transaction. Fault rules do not hit what was asked for.
 
 use std::time::Duration;
 
-use jiff::tz::Offset;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Notifications;
-use super::envelope::{Envelope, Signer};
-use super::outbox::{Draft, First};
-use super::queue::blank;
+use super::keys::Signer;
+use super::outbox::{First, Posting};
 use super::row::Notification;
-use crate::sandbox::bluepay::notification::Told;
-use crate::sandbox::engine::faults::rule::HOLD_MS_MAX;
-use crate::sandbox::engine::shared::locked;
-use crate::sandbox::engine::transaction::{Change, Status, Transaction};
+use crate::sandbox::engine::dialect::{Flaws, Report};
+use crate::sandbox::engine::faults::parameters::HOLD_MS_MAX;
+use crate::sandbox::engine::http::client::Message;
+use crate::sandbox::engine::lock::locked;
+use crate::sandbox::engine::settings::Settings;
+use crate::sandbox::engine::transaction::{Change, Status, Transaction, rfc3339};
 
 /// What is asked for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wish {
+pub struct Requested {
     /// The merchant's own id of the transaction it is about.
     reference: Option<String>,
     app_id: Option<String>,
@@ -39,7 +39,7 @@ pub struct Wish {
     url: Option<String>,
     #[serde(default)]
     signed_by: SignedBy,
-    /// Stands in `sign`, whatever it is.
+    /// Stands where the signature belongs, whatever it is.
     sign: Option<String>,
     #[serde(default)]
     member: Member,
@@ -63,7 +63,7 @@ enum SignedBy {
     Nobody,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Member {
     #[default]
@@ -71,12 +71,12 @@ enum Member {
     Params,
 }
 
-impl Wish {
-    /// Reads a wish, or says what is wrong with it.
+impl Requested {
+    /// Reads what is asked for, or says what is wrong with it.
     pub fn read(value: &Value) -> Result<Self, String> {
-        let wish = Self::deserialize(value).map_err(|error| error.to_string())?;
-        match wish.delay_ms <= HOLD_MS_MAX {
-            true => Ok(wish),
+        let requested = Self::deserialize(value).map_err(|error| error.to_string())?;
+        match requested.delay_ms <= HOLD_MS_MAX {
+            true => Ok(requested),
             false => Err(format!("`delay_ms` must be a whole number from 0 to {HOLD_MS_MAX}")),
         }
     }
@@ -97,61 +97,15 @@ impl Notifications {
     /// Queues what is asked for, about `transaction` when it is about one.
     pub fn grant(
         &self,
-        wish: Wish,
+        settings: &Settings,
+        requested: Requested,
         transaction: Option<&Transaction>,
-        zone: Offset,
-        now_ms: i64,
     ) -> Result<Notification, String> {
-        let mut row = self.wished_row(&wish, transaction, zone, now_ms)?;
-        row.url = wish.url.clone().or(row.url);
+        let row = self.requested_row(settings, &requested, transaction)?;
         if transaction.is_none() && row.url.is_none() {
             return Err("`reference` or `url` is required".into());
         }
-        let draft = Draft {
-            row,
-            first: First::After(Duration::from_millis(wish.delay_ms)),
-            repeats: wish.repeat.unwrap_or(true),
-            envelope: self.wished_envelope(wish),
-        };
-        let mut outbox = locked(&self.outbox);
-        let number = outbox.push(draft, Instant::now());
-        let row = outbox.get(number).cloned();
-        drop(outbox);
-        self.wake();
-        row.ok_or_else(|| "there is no room for the notification".to_string())
-    }
-
-    fn wished_row(
-        &self,
-        wish: &Wish,
-        transaction: Option<&Transaction>,
-        zone: Offset,
-        now_ms: i64,
-    ) -> Result<Notification, String> {
-        let told = transaction.map(|transaction| Told {
-            transaction,
-            change: wished_change(wish, transaction),
-            event: wish.event.as_deref(),
-            word: wish.status.as_deref(),
-            zone,
-        });
-        let honest = told.and_then(|told| self.draft(&told, now_ms)).map(|draft| draft.row);
-        match (honest, wish.param.clone().or_else(|| wish.body.as_ref().map(|_| String::new()))) {
-            (Some(row), None) => Ok(row),
-            (Some(row), Some(param)) => Ok(Notification { param, ..row }),
-            (None, Some(param)) => Ok(blank(param, now_ms)),
-            (None, None) if transaction.is_some() => {
-                Err("the provider tells nothing about such a transaction; give a `param`".into())
-            }
-            (None, None) => Err("`reference`, `param` or `body` is required".into()),
-        }
-    }
-
-    fn wished_envelope(&self, wish: Wish) -> Envelope {
-        if let Some(body) = wish.body {
-            return Envelope::Raw(body);
-        }
-        let signer = match (wish.sign, wish.signed_by) {
+        let signer = match (requested.sign, requested.signed_by) {
             (Some(text), _) => Signer::Text(text),
             (None, SignedBy::Active) => self.active_signer(),
             (None, SignedBy::First) => Signer::Provider(0),
@@ -159,20 +113,68 @@ impl Notifications {
             (None, SignedBy::Stranger) => Signer::Stranger,
             (None, SignedBy::Nobody) => Signer::Nobody,
         };
-        let member = match wish.member {
-            Member::Param => "param",
-            Member::Params => "params",
+        let posting = Posting {
+            signer,
+            flaws: Flaws {
+                is_tampered: requested.tampered,
+                is_misnamed: requested.member == Member::Params,
+            },
+            repeats: requested.repeat.unwrap_or(true),
+            sealed: requested.body.map(Message::json),
+            ..Posting::new(row)
         };
-        Envelope::Made { signer, member, is_tampered: wish.tampered }
+        let mut outbox = locked(&self.outbox);
+        let first = First::After(Duration::from_millis(requested.delay_ms));
+        let number = outbox.push(posting, first, Instant::now());
+        let row = outbox.get(number).cloned();
+        drop(outbox);
+        self.wake();
+        row.ok_or_else(|| "there is no room for the notification".to_string())
     }
-}
 
-/// The status that goes with the word asked for, so that the other members fit it.
-fn wished_change(wish: &Wish, transaction: &Transaction) -> Change {
-    let word = |status: &Status| Some(status.word(transaction.product)) == wish.status.as_deref();
-    let all = [Status::Pending, Status::Completed, Status::Failed, Status::Cancelled];
-    Change {
-        status: all.into_iter().find(word).unwrap_or(transaction.status),
-        at_ms: transaction.updated_at_ms(),
+    fn requested_row(
+        &self,
+        settings: &Settings,
+        requested: &Requested,
+        transaction: Option<&Transaction>,
+    ) -> Result<Notification, String> {
+        let now_ms = settings.clock.unix_ms();
+        let honest = transaction.and_then(|transaction| {
+            let report = Report {
+                transaction,
+                change: self.requested_change(requested, transaction),
+                event: requested.event.as_deref(),
+                word: requested.status.as_deref(),
+            };
+            self.honest(settings, &report, now_ms).map(|posting| posting.row)
+        });
+        let text = match (&requested.param, &requested.body) {
+            (Some(param), _) => Some(param.clone()),
+            (None, body) => body.as_ref().map(|_| String::new()),
+        };
+        if honest.is_none() && text.is_none() {
+            return Err(match transaction {
+                Some(_) => "the provider reports nothing about such a transaction; give a `param`",
+                None => "`reference`, `param` or `body` is required",
+            }
+            .into());
+        }
+        let row = honest.unwrap_or_else(|| Notification {
+            queued_at: rfc3339(now_ms),
+            ..Notification::default()
+        });
+        let url = requested.url.clone().or(row.url);
+        let body = requested.body.clone();
+        Ok(Notification { url, body, param: text.unwrap_or(row.param), ..row })
+    }
+
+    /// The status that goes with the word asked for, so that the other members fit it.
+    fn requested_change(&self, requested: &Requested, transaction: &Transaction) -> Change {
+        let fits = |status: &Status| {
+            let word = self.dialect.status_word(transaction.product, *status);
+            Some(word) == requested.status.as_deref()
+        };
+        let status = Status::ALL.into_iter().find(fits).unwrap_or(transaction.status);
+        Change { status, at_ms: transaction.updated_at_ms() }
     }
 }

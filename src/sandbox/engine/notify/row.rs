@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// A notification and how it went.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Notification {
     /// Counts up from 1 and never begins again.
     pub number: u64,
@@ -14,7 +14,7 @@ pub struct Notification {
     /// The merchant's own id of the transaction.
     pub reference: Option<String>,
     pub event: Option<String>,
-    /// The provider's word for the status told.
+    /// The provider's word for the status reported.
     pub status: Option<String>,
     /// Where it goes.
     pub url: Option<String>,
@@ -40,10 +40,11 @@ pub struct Notification {
 }
 
 /// How far a notification has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotificationState {
     /// To be posted, for the first time or again.
+    #[default]
     Waiting,
     /// Over: the merchant has it.
     Acknowledged,

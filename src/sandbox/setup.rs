@@ -3,33 +3,30 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::Offset;
-use tokio::net::TcpListener;
 
-use super::faults::Faults;
-use super::keys::{MerchantKey, ProviderKey};
-use super::notify::{Notifications, NotifySettings};
-use super::requests::Requests;
-use super::running::Running;
-use super::shared::Shared;
-use super::state::State;
+use super::bluepay::BluePay;
+use super::engine::keys::{MerchantKey, ProviderKey};
+use super::engine::running::Running;
+use super::engine::settings::{NotifySettings, Settings};
+use super::engine::shared::Shared;
 use crate::clock::Clock;
 use crate::config::demo;
 use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::sign::Hash;
 
-/// Where the sandbox listens unless told otherwise.
+/// Where the sandbox listens unless set otherwise.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8700));
 
 /// A merchant application the sandbox knows.
 pub struct App {
     pub app_id: String,
     pub public_key: MerchantKey,
-    /// Where it is told about payouts, whose requests cannot say.
+    /// Where its notifications about payouts go, whose requests cannot say.
     pub payout_notify_url: Option<String>,
 }
 
@@ -84,9 +81,10 @@ impl Sandbox {
         let public_key = MerchantKey::from_text(demo::MERCHANT_PUBLIC_KEY, Hash::Sha256)?;
         let app_id = demo::APP_ID.to_string();
         let app = App { app_id, public_key, payout_notify_url: None };
+        let key = |text: &str| ProviderKey::from_text(&Secret::new(text.as_bytes().to_vec()));
         Ok(Self {
-            provider_key: Some(demo_provider_key()?),
-            next_provider_key: Some(demo_next_provider_key()?),
+            provider_key: Some(key(demo::PROVIDER_PRIVATE_KEY)?),
+            next_provider_key: Some(key(demo::NEXT_PROVIDER_PRIVATE_KEY)?),
             ..Self::new(provider, vec![app])
         })
     }
@@ -105,11 +103,8 @@ impl Sandbox {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
             }
         }
-        let listener = TcpListener::bind(self.listen).await?;
-        let address = listener.local_addr()?;
         let keys = self.provider_key.into_iter().chain(self.next_provider_key);
-        let state = State::new(merchants.keys(), self.balance);
-        let shared = Shared {
+        let settings = Settings {
             provider: self.provider,
             merchants,
             clock: self.clock,
@@ -117,23 +112,11 @@ impl Sandbox {
             settle_after_ms: milliseconds(self.settle_after),
             zone: self.timezone,
             seed: self.seed,
-            state: Mutex::new(state),
-            faults: Mutex::new(Faults::new(self.seed)),
-            requests: Mutex::new(Requests::default()),
-            notifications: Notifications::new(keys, self.notify, payout_urls),
+            notify: self.notify,
         };
-        Ok(Running::start(listener, address, shared))
+        let shared = Shared::new(&BluePay, settings, self.balance, keys.collect(), payout_urls);
+        Running::start(self.listen, shared).await
     }
-}
-
-/// The provider's demo key pair.
-pub fn demo_provider_key() -> Result<ProviderKey, String> {
-    ProviderKey::from_text(&Secret::new(demo::PROVIDER_PRIVATE_KEY.as_bytes().to_vec()))
-}
-
-/// The one it changes over to.
-pub fn demo_next_provider_key() -> Result<ProviderKey, String> {
-    ProviderKey::from_text(&Secret::new(demo::NEXT_PROVIDER_PRIVATE_KEY.as_bytes().to_vec()))
 }
 
 fn milliseconds(duration: Duration) -> i64 {

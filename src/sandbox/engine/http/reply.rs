@@ -1,0 +1,49 @@
+//! The sandbox's answers, and their bytes on the wire.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde_json::json;
+
+use crate::wire::Reply;
+
+/// An answer with a JSON body.
+pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    Reply::new(status, "application/json", body)
+}
+
+/// An answer without a body.
+pub fn bare(status: StatusCode) -> Reply {
+    Reply { status, headers: HeaderMap::new(), body: Bytes::new(), ticket: None }
+}
+
+/// What is not part of the provider's API: unknown paths, the sandbox's own pages.
+pub fn problem(status: StatusCode, detail: &str) -> Reply {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let body = json!({
+        "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail,
+    });
+    Reply::new(status, "application/problem+json", body.to_string())
+}
+
+/// The bytes of an answer whose head announces `length` bytes of body.
+pub fn encode(reply: &Reply, length: usize, keep_alive: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256 + reply.body.len());
+    let reason = reply.status.canonical_reason().unwrap_or("Unknown");
+    out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", reply.status.as_u16()).as_bytes());
+    for (name, value) in &reply.headers {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    // 204 has no body and must not announce one.
+    if reply.status != StatusCode::NO_CONTENT {
+        out.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
+    }
+    if !keep_alive {
+        out.extend_from_slice(b"connection: close\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(&reply.body);
+    out
+}

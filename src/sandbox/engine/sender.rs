@@ -1,0 +1,74 @@
+//! The task that posts notifications when they are due, and that lets transactions settle when no request comes.
+//!
+//! One loop decides; every attempt runs in a task of its own, a bounded number at once. When this task ends, they do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::http::client::{Message, post};
+use super::lock::locked;
+use super::notify::outbox::{Posting, target};
+use super::shared::Shared;
+
+/// The most attempts at once.
+const ATTEMPTS_MAX: usize = 64;
+
+/// How long the sender sleeps at most; whatever makes it later is then noticed.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// Settles and posts until it is aborted.
+pub async fn run(shared: Arc<Shared>) {
+    let notifications = &shared.notifications;
+    let mut attempts = JoinSet::new();
+    loop {
+        let settles_in = shared.settle();
+        let room = ATTEMPTS_MAX - attempts.len().min(ATTEMPTS_MAX);
+        let due = locked(&notifications.outbox).take_due(Instant::now(), room);
+        for posting in due {
+            attempts.spawn(attempt(shared.clone(), posting));
+        }
+        let posts_in = locked(&notifications.outbox)
+            .next_due()
+            .filter(|_| attempts.len() < ATTEMPTS_MAX)
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        let pause = [settles_in, posts_in].into_iter().flatten().min().unwrap_or(SLEEP_MAX);
+        tokio::select! {
+            () = notifications.woken() => {}
+            () = tokio::time::sleep(pause.min(SLEEP_MAX)) => {}
+            Some(_) = attempts.join_next() => {}
+        }
+    }
+}
+
+async fn attempt(shared: Arc<Shared>, posting: Posting) {
+    let (outbox, settings) = (&shared.notifications.outbox, &shared.settings);
+    let number = posting.row.number;
+    let ready = match target(&posting.row) {
+        Ok(target) => sealed(&shared, posting).await.map(|message| (target, message)),
+        Err(note) => Err(note),
+    };
+    let (target, message) = match ready {
+        Ok(ready) => ready,
+        Err(note) => return locked(outbox).refuse(number, note, Instant::now()),
+    };
+    let result = post(&target, &message, settings.notify.timeout).await;
+    let acknowledges = |answered: &_| shared.dialect.acknowledges(answered);
+    let now = (Instant::now(), settings.clock.unix_ms());
+    locked(outbox).attempted(number, result, acknowledges, &settings.notify.repeat, now);
+}
+
+/// What is posted: made for the first attempt, the same for all others.
+async fn sealed(shared: &Arc<Shared>, posting: Posting) -> Result<Message, String> {
+    if let Some(message) = posting.sealed {
+        return Ok(message);
+    }
+    let (signing, number) = (shared.clone(), posting.row.number);
+    let seal = move || signing.notifications.seal(&posting);
+    // Signing takes milliseconds, making a key seconds: other connections go on meanwhile.
+    let message = tokio::task::spawn_blocking(seal).await.map_err(|error| error.to_string())??;
+    locked(&shared.notifications.outbox).sealed(number, message.clone());
+    Ok(message)
+}
