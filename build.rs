@@ -2,6 +2,7 @@
 //!
 //! `COUNTERSIGN_COMMIT` and `COUNTERSIGN_BUILD_DATE` take precedence, for builds without a git checkout and for
 //! reproducible ones.
+#![expect(clippy::disallowed_methods, reason = "a build is told by its environment")]
 
 use std::process::Command;
 

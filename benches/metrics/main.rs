@@ -3,6 +3,7 @@
 //! The goal is less than 2 us for a request. The updates are those of a payout with one attempt, in the order in which the
 //! outbound path makes them; a provider with as many operations as the built-in one is announced, so that the maps have
 //! their usual size. Printed too: what one scrape costs.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "it measures real time")]
 
 #[path = "../support/cpu.rs"]
 mod cpu;

@@ -4,6 +4,7 @@
 //! is measured, are posted over 1, 8 and 64 keep-alive connections; the same ones with wrong signatures go through
 //! everything but normalising and storing. Then the stored ones are delivered to an application that does nothing, and the
 //! store alone is measured empty and with a million events. Smaller sizes: `cargo bench --bench notifications -- --help`.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "it measures real time")]
 
 mod acknowledge;
 mod deliver;

@@ -6,6 +6,7 @@
 //! figure to compare between machines and days. The bare signature is also measured on every core at once, as the load keeps
 //! them: cores that share a unit or a clock rate are slower then, which is no cost of ours ("busy"). After each pair the journal's share stands by itself: what a payout costs more
 //! than a query, as CPU and as waiting.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "it measures real time")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -4,14 +4,16 @@
 //! report honest outcomes any more.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 use tokio::time::timeout;
 
 use super::JSON;
+use crate::clock::instant;
 use crate::config::{Account, Snapshot, key_warnings};
 use crate::store::Store;
 use crate::wire::Reply;
@@ -45,8 +47,7 @@ impl StoreHealth {
             Ok(said) => said.map_err(|error| error.to_string()),
             Err(_) => Err(format!("the store did not take a write within {PATIENCE:?}")),
         };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((Instant::now(), said.clone()));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((instant(), said.clone()));
         said
     }
 

@@ -1,7 +1,9 @@
 //! How long a stop may have to wait: for the longest that anything under way may take, by the configuration it began with.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::clock::later;
 use crate::config::Snapshot;
@@ -39,6 +41,7 @@ pub(super) fn drain_max(snapshot: &Snapshot) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::instant;
     use crate::config::{demo, load_text};
 
     fn snapshot(total: &str) -> Snapshot {
@@ -61,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_stop_waits_for_calls_that_began_before_a_reload_made_calls_shorter() {
-        let (long, short, now) = (snapshot("60s"), snapshot("1s"), Instant::now());
+        let (long, short, now) = (snapshot("60s"), snapshot("1s"), instant());
         let draining = Draining::default();
         draining.replaced(&long, now);
         draining.replaced(&short, now);

@@ -11,7 +11,7 @@ mod usable;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::executor::block_on;
 use pingora_core::server::ShutdownWatch;
@@ -19,7 +19,7 @@ use pingora_core::services::background::background_service;
 
 use crate::admin::{Admin, StoreHealth};
 use crate::audit::{self, Actor};
-use crate::clock::Clock;
+use crate::clock::{Clock, instant};
 use crate::config::{Address, Live, Loaded, Snapshot};
 use crate::delivery::Delivery;
 use crate::edge::signals::Hangups;
@@ -202,7 +202,7 @@ impl Sidecar {
             self.serving.in_flight.clone(),
             self.serving.deadlines.linger,
             // Looked at when the stop begins: a reload may have changed how long calls take.
-            move || draining.max(&live.load(), Instant::now()),
+            move || draining.max(&live.load(), instant()),
             move |_| {
                 close(store);
                 tracing::info!("stopped");

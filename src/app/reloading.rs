@@ -1,12 +1,12 @@
 //! What the running parts do with a new configuration: listeners present other certificates, limits are adjusted.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::draining::Draining;
 use super::spendings::Spendings;
 use super::usable::{certificate, unusable};
 use crate::audit::{self, Actor, Audit};
+use crate::clock::instant;
 use crate::config::{Boot, Listener, Loaded, Snapshot};
 use crate::edge::tls::CertificateSlot;
 use crate::mistake::Mistake;
@@ -67,9 +67,9 @@ fn prepare(
         for (slot, new) in &presented {
             slot.present(new);
         }
-        outbound.limiters.configure(snapshot, Instant::now());
+        outbound.limiters.configure(snapshot, instant());
         spendings.count(&outbound.limiters, snapshot);
-        draining.replaced(&before, Instant::now());
+        draining.replaced(&before, instant());
     }))
 }
 

@@ -4,10 +4,12 @@
 //! not configured when the process started. What this process moves itself is for the budgets to remember.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::executor::block_on;
+use tokio::time::Instant;
 
+use crate::clock::instant;
 use crate::config::Snapshot;
 use crate::limits::Limiters;
 use crate::store::{Spending, Store, StoreError};
@@ -28,14 +30,14 @@ impl Spendings {
     /// # Errors
     /// When the journal cannot be read: a budget that looks unspent would be no net.
     pub fn read(store: &dyn Store) -> Result<Self, StoreError> {
-        let (read_at, read_at_ms) = (Instant::now(), store.time_ms());
+        let (read_at, read_at_ms) = (instant(), store.time_ms());
         let waiting = Mutex::new(block_on(store.spendings(read_at_ms - HOUR_MS))?);
         Ok(Self { waiting, read_at, read_at_ms })
     }
 
     /// Counts, once, what the accounts of `snapshot` moved.
     pub fn count(&self, limiters: &Limiters, snapshot: &Snapshot) {
-        let now = Instant::now();
+        let now = instant();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let is_configured = |spending: &mut Spending| snapshot.account(&spending.account).is_some();
         for spending in waiting.extract_if(.., is_configured) {

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::actor::Actor;
 use super::entry::{Action, Entry};
 use super::file::AuditFile;
-use crate::clock::Clock;
+use crate::clock::{Clock, instant};
+use crate::threads;
 
 /// Entries that may wait, some 300 bytes each: minutes of a busy sidecar.
 const ENTRIES_WAITING_MAX: usize = 16 * 1024;
@@ -51,10 +54,10 @@ impl Writer {
             path: path.to_owned(),
             lost: lost.clone(),
             is_failing: false,
-            synced: Instant::now(),
+            synced: instant(),
             is_dirty: false,
         };
-        std::thread::Builder::new().name("audit".to_owned()).spawn(move || state.run(&receiver))?;
+        threads::start("audit", move || state.run(&receiver))?;
         Ok(Self { waiting, lost })
     }
 
@@ -140,7 +143,7 @@ impl Writing {
         if self.is_dirty && self.synced.elapsed() >= after {
             let synced = self.file.sync();
             self.is_dirty = synced.is_err();
-            self.synced = Instant::now();
+            self.synced = instant();
             self.tell(synced);
         }
     }

@@ -12,6 +12,7 @@ use super::snapshot::Listener;
 use super::sources::Sources;
 use super::syntax;
 use super::walk::Walk;
+use crate::environment;
 use crate::mistake::Mistake;
 
 /// Reads `listen.admin` of the file at `path`.
@@ -22,7 +23,7 @@ pub fn admin_listener(path: &Path) -> Result<Listener, Vec<Mistake>> {
     let mut seen = Seen::default();
     let text = compile::text(path, &mut seen).map_err(|problem| vec![Mistake::new("", problem)])?;
     let root = Section::<ConfigFile>::root(syntax::parse(&text)?);
-    let mut walk = Walk::new(Sources::new(&|name| std::env::var_os(name), &text).beside(seen));
+    let mut walk = Walk::new(Sources::new(&environment::variable, &text).beside(seen));
     match listen::admin(&mut walk, &root.value.listen.value) {
         Some(listener) if walk.mistakes.is_empty() => Ok(listener),
         _ => Err(walk.mistakes),

@@ -27,6 +27,7 @@ use super::sources::{
 use super::syntax;
 use super::walk::Walk;
 use crate::clock::Clock;
+use crate::environment;
 use crate::mistake::Mistake;
 use crate::store::StoreUrl;
 
@@ -85,7 +86,7 @@ pub fn read(path: &Path, rest: Duration) -> Result<Loaded, Refused> {
 
 /// Compiles configuration text.
 pub fn load_text(text: &str) -> Result<Loaded, Vec<Mistake>> {
-    compile(text, &|name| std::env::var_os(name), Clock::System.now())
+    compile(text, &environment::variable, Clock::System.now())
 }
 
 fn read_once(path: &Path) -> Result<Loaded, Refused> {
@@ -94,7 +95,7 @@ fn read_once(path: &Path) -> Result<Loaded, Refused> {
         Ok(text) => text,
         Err(problem) => return Err(Refused { mistakes: vec![Mistake::new("", problem)], seen }),
     };
-    compile_from(&text, &|name| std::env::var_os(name), Clock::System.now(), seen)
+    compile_from(&text, &environment::variable, Clock::System.now(), seen)
 }
 
 /// Compiles configuration text with the environment and the time of the caller's choice.

@@ -18,6 +18,7 @@ use super::suggest::nearest;
 use super::syntax;
 use super::walk::Walk;
 use crate::clock::Clock;
+use crate::environment;
 use crate::mistake::Mistake;
 use crate::store::StoreUrl;
 
@@ -88,7 +89,7 @@ impl Text {
 
     fn walk(self) -> Result<(Section<ConfigFile>, Walk<'static>), Vec<Mistake>> {
         let root = Section::<ConfigFile>::root(syntax::parse(&self.text)?);
-        let sources = Sources::new(&|name| std::env::var_os(name), &self.text).beside(self.seen);
+        let sources = Sources::new(&environment::variable, &self.text).beside(self.seen);
         Ok((root, Walk::new(sources)))
     }
 }

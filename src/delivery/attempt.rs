@@ -1,7 +1,7 @@
 //! One attempt: the call that carries an event, and what the application said to it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::pauses::retry_after;
 use super::webhook;
-use crate::clock::Clock;
+use crate::clock::{Clock, instant};
 use crate::config::{self, DeliveryFormat};
 use crate::store::{Attempt, Claimed};
 use crate::trace;
@@ -50,7 +50,7 @@ pub(super) async fn post(
     settings: &config::Delivery,
     claimed: &Claimed,
 ) -> Tried {
-    let (started_at, started) = (clock.now(), Instant::now());
+    let (started_at, started) = (clock.now(), instant());
     let (status, heard) = match call(settings, claimed, started_at.as_second()) {
         Some(call) => match upstream.send(&settings.target, call, settings.timeouts, &NoLook).await
         {

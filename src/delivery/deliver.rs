@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::rand;
 use serde::Deserialize;
 use tokio::time::sleep;
 use tracing::Span;
@@ -12,6 +11,7 @@ use super::held::Hold;
 use super::{Delivery, attempt, verdict};
 use crate::config::Account;
 use crate::metrics::DeliveryResult;
+use crate::random;
 use crate::store::{Claimed, Settlement, StoreError};
 use crate::trace;
 
@@ -140,7 +140,5 @@ fn record(parts: &Delivery, claimed: &Claimed, settlement: &Settlement, result: 
 
 /// A number from 0 up to 1. It spreads attempts and keeps no secret: without randomness the pause is simply the longest.
 fn random() -> f64 {
-    let mut bytes = [0; 4];
-    let _ = rand::fill(&mut bytes);
-    f64::from(u32::from_ne_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+    random::fraction().unwrap_or(0.0)
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout_at};
+use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep, timeout_at};
 use tracing::Instrument;
 
 use super::held::Held;
 use super::{Delivery, deliver, stopped};
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::config::Account;
 use crate::store::{Settled, Settlement, StoreError};
 
@@ -143,7 +143,7 @@ impl Worker {
 
     /// Lets running attempts end, for a while, and hands back what is left.
     async fn finish(mut self, mut renewal: Interval) {
-        let deadline = later(Instant::now(), self.pace.stop);
+        let deadline = later(instant(), self.pace.stop);
         loop {
             tokio::select! {
                 ended = timeout_at(deadline, self.attempts.join_next()) => match ended {
@@ -201,7 +201,7 @@ impl Worker {
 }
 
 fn renewal(every: Duration) -> Interval {
-    let mut renewal = interval_at(later(Instant::now(), every), every);
+    let mut renewal = interval_at(later(instant(), every), every);
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     renewal
 }

@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
 use super::guard::catching;
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::wire::{NotSent, Target};
 
 /// Addresses of one name that are tried: enough for a dual-stack name of which one family is unreachable.
@@ -29,7 +29,7 @@ pub(super) async fn open(
     if host.is_empty() {
         return Err(NotSent::Resolve);
     }
-    let deadline = later(Instant::now(), limit);
+    let deadline = later(instant(), limit);
     let opening = async {
         let addresses = resolve(host, target.port).await?;
         let tcp = dial(&addresses, deadline).await?;
@@ -57,7 +57,7 @@ async fn dial(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, 
     let mut failure = NotSent::Connect;
     for (tried, address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
-        let share = deadline.saturating_duration_since(Instant::now()) / left;
+        let share = deadline.saturating_duration_since(instant()) / left;
         failure = match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => {

@@ -4,13 +4,15 @@
 //! cut off is a payment in an unknown state, so that time is only a ceiling here, and the process leaves as soon as
 //! nothing is in flight.
 
-use crate::clock::later;
+use crate::clock::{instant, later};
+use crate::threads;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{ExecutionPhase, Server};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 
 use super::in_flight::InFlight;
 
@@ -71,14 +73,15 @@ pub fn exit_when_drained(
             tracing::error!(requests, "time to finish is up: requests are cut off");
         }
         before_exit(outcome);
+        #[expect(clippy::exit, reason = "pingora would wait for what has drained already")]
         std::process::exit(i32::from(outcome != Drained::Completely));
     };
-    thread::Builder::new().name("drain".to_owned()).spawn(watch)?;
+    threads::start("drain", watch)?;
     Ok(())
 }
 
 fn block_until_drained(in_flight: &InFlight, linger: Duration, drain_max: Duration) -> Drained {
-    let deadline = later(Instant::now(), drain_max);
+    let deadline = later(instant(), drain_max);
     thread::sleep(linger.saturating_add(LINGER_MARGIN).min(drain_max));
     loop {
         match verdict(in_flight, deadline) {
@@ -94,7 +97,7 @@ pub(super) async fn wait_until_drained(
     linger: Duration,
     drain_max: Duration,
 ) -> Drained {
-    let deadline = later(Instant::now(), drain_max);
+    let deadline = later(instant(), drain_max);
     tokio::time::sleep(linger.saturating_add(LINGER_MARGIN).min(drain_max)).await;
     loop {
         match verdict(in_flight, deadline) {
@@ -107,7 +110,7 @@ pub(super) async fn wait_until_drained(
 fn verdict(in_flight: &InFlight, deadline: Instant) -> Option<Drained> {
     match in_flight.count() {
         0 => Some(Drained::Completely),
-        requests if Instant::now() >= deadline => Some(Drained::CutOff(requests)),
+        requests if instant() >= deadline => Some(Drained::CutOff(requests)),
         _ => None,
     }
 }
@@ -131,7 +134,8 @@ mod tests {
         let waiting = {
             let in_flight = in_flight.clone();
             let a_minute = Duration::from_secs(60);
-            thread::spawn(move || block_until_drained(&in_flight, Duration::ZERO, a_minute))
+            let drain = move || block_until_drained(&in_flight, Duration::ZERO, a_minute);
+            threads::start("drain", drain).expect("a thread")
         };
         assert!(!waiting.is_finished(), "one request is still in flight");
         drop(guard);

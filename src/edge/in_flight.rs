@@ -42,10 +42,11 @@ mod tests {
     fn a_panicking_request_stops_counting() {
         let in_flight = InFlight::default();
         let inside = in_flight.clone();
-        let panicked = std::thread::spawn(move || {
+        let panicked = crate::threads::start("request", move || {
             let _guard = inside.enter();
             panic!("expected in this test");
         })
+        .expect("a thread")
         .join();
         assert!(panicked.is_err());
         assert_eq!(in_flight.count(), 0, "a leaked count would hold up every shutdown");

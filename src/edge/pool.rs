@@ -4,13 +4,14 @@
 //! out when it is open and silent, and not after it has been idle for long. Connections stay with
 //! the runtime that opened them.
 
-use crate::clock::later;
+use crate::clock::{instant, later};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pingora_core::protocols::Stream;
 use tokio::runtime::{Handle, Id};
+use tokio::time::Instant;
 
 use super::socket::is_quiet;
 
@@ -48,7 +49,7 @@ impl Pool {
         let runtime = Handle::current().id();
         loop {
             let mut idle = self.shelves().idle.get_mut(&runtime)?.get_mut(fingerprint)?.pop()?;
-            if idle.until > Instant::now() && is_quiet(&mut idle.stream) {
+            if idle.until > instant() && is_quiet(&mut idle.stream) {
                 return Some(idle.stream);
             }
         }
@@ -60,7 +61,7 @@ impl Pool {
             Some(announced) => announced.saturating_sub(ANNOUNCED_MARGIN).min(IDLE_MAX),
             None => IDLE_MAX,
         };
-        let now = Instant::now();
+        let now = instant();
         let mut shelves = self.shelves();
         shelves.sweep(now);
         let targets = shelves.idle.entry(Handle::current().id()).or_default();

@@ -3,12 +3,11 @@
 //! Everything refused here is something on which two HTTP parsers could disagree, so that the request an application
 //! sent and the request we act on might differ.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Version};
 use pingora_core::protocols::http::v1::server::HttpSession;
+use tokio::time::Instant;
 
 use crate::wire::{Peer, Refusal, Request};
 

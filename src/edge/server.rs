@@ -6,7 +6,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::BytesMut;
@@ -25,6 +25,7 @@ use super::in_flight::InFlight;
 use super::reply::{close_readably, write_reply};
 use super::request::{check_head, refusal_of_unparsed, request_of};
 use super::socket::{has_hung_up, tcp_peer, unix_peer};
+use crate::clock::instant;
 use crate::wire::{Handler, Peer, Refusal, Reply, Request};
 
 /// Connections one listener holds open. An idle one costs some 40 KiB, so this is 160 MiB of them; an application and its
@@ -217,7 +218,7 @@ impl HttpServer {
             Ok(Err(_)) => return Err(refusal_of_unparsed(session)),
         }
         check_head(session)?;
-        let received_at = Instant::now();
+        let received_at = instant();
         let body_bytes_max = self.handler.body_bytes_max();
         let body =
             read_body(session, body_bytes_max, self.deadlines.body, &self.large_bodies).await?;

@@ -4,7 +4,6 @@
 //! way the system does it: at once, with requests under way.
 
 use std::io;
-use std::thread;
 
 use async_trait::async_trait;
 use pingora_core::server::{RunArgs, ShutdownSignal, ShutdownSignalWatch};
@@ -12,6 +11,8 @@ use rustix::process::Signal;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::sync::watch;
+
+use crate::threads;
 
 /// How the process was told to stop.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +69,7 @@ pub fn listen(hangups: Hangups, on_hangup: impl Fn() + Send + 'static) -> io::Re
         };
         let _ = tell.send(Some(stop));
     };
-    thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(wait))?;
+    threads::start("signals", move || runtime.block_on(wait))?;
     Ok(RunArgs { shutdown_signal: Box::new(Told(told)) })
 }
 

@@ -55,7 +55,7 @@ fn layers_hold_nothing(stream: &mut Stream) -> bool {
     Pin::new(stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_pending()
 }
 
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "pingora lends no descriptor")]
 fn socket_of(stream: &Stream) -> Option<BorrowedFd<'_>> {
     let descriptor = stream.id();
     if descriptor < 0 {

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora_core::protocols::Stream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::connect::open;
 use super::exchange::{exchange, request_bytes};
 use super::pool::Pool;
 use super::tls::ClientConfigs;
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::wire::{
     Answer, Call, LastLook, NoAnswer, NotSent, SendError, Target, Timeouts, Upstream,
 };
@@ -35,14 +35,14 @@ impl Upstream for PingoraUpstream {
         timeouts: Timeouts,
         last_look: &dyn LastLook,
     ) -> Result<Answer, SendError> {
-        let deadline = later(Instant::now(), timeouts.total);
+        let deadline = later(instant(), timeouts.total);
         let request = request_bytes(target, &call);
         let connect_limit = timeouts.connect.min(timeouts.total);
         let stream = self.connection(target, connect_limit).await.map_err(SendError::NotSent)?;
         last_look.may_leave().await.map_err(SendError::NotSent)?;
         // Last of all, and nothing is waited for from here to the first byte: whatever came before may have taken longer than
         // its limit, because the process was paused.
-        if Instant::now() >= deadline {
+        if instant() >= deadline {
             return Err(SendError::NotSent(NotSent::TooLate));
         }
 

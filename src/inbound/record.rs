@@ -1,7 +1,6 @@
 //! What is known about one notification, and the one place where it is counted, logged and answered.
 
-use std::time::Instant;
-
+use tokio::time::Instant;
 use tracing::Span;
 use tracing::field::Empty;
 

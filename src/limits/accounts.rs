@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use super::budget::RetryBudget;
 use super::circuit::Circuit;
 use super::money::{COUNTS_FOR, MoneyBudget};
 use super::rate::RateLimiter;
 use super::skew::ClockSkew;
+use crate::clock::instant;
 use crate::config::{Account, Snapshot};
 use crate::metrics::{CallClass, Metrics};
 
@@ -131,7 +133,7 @@ impl Limiters {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let Known { accounts, gone } = &mut *known;
         let made = || {
-            let now = Instant::now();
+            let now = instant();
             let mut limits = AccountLimits::new(account, &self.metrics, now);
             if let Some((money, _)) = gone.get(&account.name) {
                 limits.continue_money(account, money, &self.metrics, now);
@@ -212,7 +214,7 @@ mod tests {
             let limits = format!("limits = {{ money_per_hour = \"{limit} THB\" }}");
             snapshot_of(name, &format!("{formerly}\n{limits}"))
         };
-        let now = Instant::now();
+        let now = instant();
         let spend = |snapshot: &Snapshot, name: &str| {
             limiters.of(&snapshot.accounts[name]).money.reserve(600, now).is_ok()
         };
@@ -232,11 +234,11 @@ mod tests {
         let limiters = Limiters::new(Metrics::new("0", "0"));
         let (before, same) = (hourly(1, ""), hourly(1, ", in_flight = 5"));
         assert!(passes(&limiters.of(&before.accounts["shop"])).await);
-        limiters.configure(&same, Instant::now());
+        limiters.configure(&same, instant());
         let after = limiters.of(&same.accounts["shop"]);
         assert!(!passes(&after).await, "a reload should not refill the bucket");
         let changed = hourly(2, "");
-        limiters.configure(&changed, Instant::now());
+        limiters.configure(&changed, instant());
         let after = limiters.of(&changed.accounts["shop"]);
         assert!(passes(&after).await, "a changed rate should begin with a full bucket");
     }
@@ -245,7 +247,7 @@ mod tests {
     async fn a_changed_rate_does_not_reopen_what_the_provider_closed() {
         let limiters = Limiters::new(Metrics::new("0", "0"));
         let (before, changed) = (hourly(10, ""), hourly(20, ""));
-        let now = Instant::now();
+        let now = instant();
         let closed = limiters.of(&before.accounts["shop"]);
         closed.rate.close_for(Some(Duration::from_secs(600)), now);
         limiters.configure(&changed, now);
@@ -259,7 +261,7 @@ mod tests {
         let metrics = Metrics::new("0", "0");
         let limiters = Limiters::new(metrics.clone());
         let settings = "circuit = { failures = 1, open_for = \"1h\" }";
-        let (before, now) = (snapshot(settings), Instant::now());
+        let (before, now) = (snapshot(settings), instant());
         let limits = limiters.of(&before.accounts["shop"]);
         let leave = limits.circuit(CallClass::Create).enter(now).expect("closed");
         leave.settle(Sample::Failed, now);
@@ -277,13 +279,13 @@ mod tests {
         let mut snapshot = hourly(1, "");
         limiters.of(&snapshot.accounts["shop"]);
         snapshot.accounts.clear();
-        limiters.configure(&snapshot, Instant::now());
+        limiters.configure(&snapshot, instant());
         let known = |limiters: &Limiters| {
             let known = limiters.known.read().expect("a lock");
             (known.accounts.len(), known.gone.len())
         };
         assert_eq!(known(&limiters), (0, 1), "its money is remembered for as long as it counts");
-        limiters.configure(&snapshot, Instant::now() + COUNTS_FOR);
+        limiters.configure(&snapshot, instant() + COUNTS_FOR);
         assert_eq!(known(&limiters), (0, 0));
     }
 
@@ -291,7 +293,7 @@ mod tests {
     fn an_account_that_comes_back_within_the_hour_has_no_fresh_budget() {
         let limiters = Limiters::new(Metrics::new("0", "0"));
         let (with, mut without) = (snapshot("limits.money_per_hour = \"10.00 THB\""), snapshot(""));
-        let (account, now) = (&with.accounts["shop"], Instant::now());
+        let (account, now) = (&with.accounts["shop"], instant());
         assert!(limiters.of(account).money.reserve(900, now).is_ok());
         without.accounts.clear();
         for _ in 0..2 {
@@ -306,7 +308,7 @@ mod tests {
     fn money_that_left_without_a_budget_counts_in_one_that_a_reload_sets() {
         let limiters = Limiters::new(Metrics::new("0", "0"));
         let (without, with) = (snapshot(""), snapshot("limits.money_per_hour = \"10.00 THB\""));
-        let now = Instant::now();
+        let now = instant();
         assert!(limiters.of(&without.accounts["shop"]).money.reserve(900, now).is_ok());
         limiters.configure(&with, now);
         assert!(limiters.of(&with.accounts["shop"]).money.reserve(101, now).is_err());

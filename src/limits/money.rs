@@ -5,9 +5,10 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prometheus::IntCounter;
+use tokio::time::Instant;
 
 use crate::config::Money;
 use crate::metrics::{LimitKind, Metrics};
@@ -202,6 +203,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::clock::instant;
 
     const HOUR: Duration = Duration::from_secs(3600);
     const MINUTE: Duration = Duration::from_secs(60);
@@ -216,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_exceeds_the_hour_is_refused_counted_and_told_when_it_fits() {
-        let (metrics, start) = (Metrics::new("0", "0"), Instant::now());
+        let (metrics, start) = (Metrics::new("0", "0"), instant());
         let budget = MoneyBudget::new("shop", baht(1000), &metrics, start);
         assert!(budget.reserve(600, start).is_ok());
         assert!(budget.reserve(400, start + 10 * MINUTE).is_ok());
@@ -230,7 +232,7 @@ mod tests {
 
     #[test]
     fn more_than_a_whole_budget_never_fits_and_huge_amounts_do_not_overflow() {
-        let now = Instant::now();
+        let now = instant();
         let budget = budget(u64::MAX - 1, now);
         assert_eq!(budget.reserve(u64::MAX, now), Err(MoneyRefused { retry_after: HOUR }));
         assert!(budget.reserve(u64::MAX - 1, now).is_ok());
@@ -239,7 +241,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_again_counts_once_and_from_then_on() {
-        let now = Instant::now();
+        let now = instant();
         let budget = budget(1000, now);
         let reserved = budget.reserve(600, now).expect("it fits");
         let later = now + 40 * MINUTE;
@@ -252,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_again_must_fit_into_the_hour_in_which_it_leaves() {
-        let now = Instant::now();
+        let now = instant();
         let budget = budget(1000, now);
         budget.record(600, 30 * MINUTE, now);
         assert!(budget.reserve_again(600, 30 * MINUTE, now).is_ok(), "the journal's own money");
@@ -263,7 +265,7 @@ mod tests {
 
     #[test]
     fn what_was_not_sent_is_given_back() {
-        let now = Instant::now();
+        let now = instant();
         let budget = budget(1000, now);
         let reserved = budget.reserve(1000, now).expect("it fits");
         assert!(budget.reserve(1, now).is_err());
@@ -273,7 +275,7 @@ mod tests {
 
     #[test]
     fn spendings_outlive_a_change_of_the_limit() {
-        let now = Instant::now();
+        let now = instant();
         let before = budget(1000, now);
         assert!(before.reserve(900, now).is_ok());
         let with = |limit| MoneyBudget::new("shop", limit, &Metrics::new("0", "0"), now);
@@ -291,7 +293,7 @@ mod tests {
 
     #[test]
     fn what_the_journal_knows_counts_after_a_restart() {
-        let now = Instant::now();
+        let now = instant();
         let budget = budget(1000, now);
         budget.record(400, 59 * MINUTE, now);
         budget.record(5000, 2 * HOUR, now);
@@ -308,7 +310,7 @@ mod tests {
         fn no_hour_sees_more_than_the_budget_and_the_promised_time_is_kept(
             calls in prop::collection::vec((0u64..1_200_000, 0u64..700), 1..200)
         ) {
-            let start = Instant::now();
+            let start = instant();
             let budget = budget(1000, start);
             let (mut now, mut passed) = (start, Vec::new());
             for (pause, minor) in calls {

@@ -4,7 +4,6 @@
 //! different threads never mix.
 
 use std::io::Write;
-use std::time::SystemTime;
 
 use jiff::Timestamp;
 use tracing::span::{Attributes, Id, Record};
@@ -15,6 +14,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::fields::{Fields, Value};
+use crate::clock::wall_clock;
 use crate::config::LogFormat;
 
 /// Makes lines and hands them to the thread that writes.
@@ -55,7 +55,7 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Lines {
         fields.message = own.message;
         let metadata = event.metadata();
         let target = own.log_target.as_deref().unwrap_or(metadata.target());
-        let line = line(self.format, Timestamp::now(), *metadata.level(), target, &fields);
+        let line = line(self.format, wall_clock(), *metadata.level(), target, &fields);
         // The queue takes it or counts it as dropped; there is nobody to tell about more than that.
         let _ = self.writer.clone().write_all(line.as_bytes());
     }
@@ -144,7 +144,7 @@ fn is_plain(text: &str) -> bool {
 
 /// A line that the writing thread itself has to say.
 pub(super) fn dropped(lines: usize) -> String {
-    let now = Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let now = wall_clock();
     let message = "log lines were dropped: they were not read as fast as they came".to_owned();
     let lines = Value::Integer(i64::try_from(lines).unwrap_or(i64::MAX));
     let fields = Fields { message, values: vec![("lines", lines)], ..Fields::default() };

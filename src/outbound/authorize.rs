@@ -52,12 +52,11 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use bytes::Bytes;
     use http::{HeaderMap, HeaderValue, Method};
 
     use super::*;
+    use crate::clock::instant;
     use crate::secret::Secret;
 
     fn request(peer: Peer, authorization: &[&str]) -> Request {
@@ -72,7 +71,7 @@ mod tests {
             headers,
             body: Bytes::new(),
             peer,
-            received_at: Instant::now(),
+            received_at: instant(),
         }
     }
 

@@ -1,12 +1,12 @@
 //! What is known about one request on its way through, and the one place where it is counted, logged and stamped.
 
-use std::time::Instant;
-
 use http::HeaderMap;
+use tokio::time::Instant;
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::answer::Answered;
+use crate::clock::instant;
 use crate::config::Account;
 use crate::metrics::{Metrics, NOBODY};
 use crate::outcome::Outcome;
@@ -92,7 +92,7 @@ impl Record {
 
     /// Counts, logs and answers a request that was refused before it was whole.
     pub fn refused(problem: Problem, metrics: &Metrics) -> Reply {
-        Self::begin(Instant::now()).finish(Err(problem), metrics)
+        Self::begin(instant()).finish(Err(problem), metrics)
     }
 
     /// Counts and logs the request and completes its answer.

@@ -1,9 +1,11 @@
 //! What is gone from the configuration and still in the metrics: calls that began before may take a while.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::changes::Changes;
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::config::{Account, Snapshot};
 use crate::metrics::{KeyUse, Metrics};
 
@@ -24,7 +26,7 @@ struct Leaving {
 impl Retired {
     /// Notes what `changes` took away from `before`.
     pub fn note(&mut self, changes: &Changes, before: &Snapshot) {
-        let now = Instant::now();
+        let now = instant();
         let due =
             |name: &str| later(now, before.accounts.get(name).map_or(MARGIN, |it| longest(it)));
         let accounts = changes.removed.iter().map(|account| (account, None));
@@ -112,7 +114,7 @@ mod tests {
         super::super::announce(&metrics, before);
         let mut retired = Retired::default();
         retired.note(&Changes::between(before, after), before);
-        let now = Instant::now();
+        let now = instant();
         retired.forget_due(after, now, &metrics, &|_| panic!("calls may still be under way"));
         let later = now + Duration::from_secs(3600);
         retired.forget_due(then, later, &metrics, &|_| {});

@@ -1,16 +1,17 @@
 //! The loop that decides when to look: on events of watched directories, on a poll, on SIGHUP.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch::Receiver;
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::place::Places;
 use super::watch::{Shared, Watches};
 use super::{Reloader, Trigger};
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::config::key_warnings;
 
 /// How long it must be quiet after an event: exchanging one mount makes eight of them.
@@ -29,7 +30,7 @@ impl Reloader {
         let shared = watches.shared();
         let mut tidy = interval(TIDY_EVERY);
         tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut reminded, mut polled) = (Instant::now(), Instant::now());
+        let (mut reminded, mut polled) = (instant(), instant());
         loop {
             let settings = self.live.load().reload;
             let has_new_watches;
@@ -50,12 +51,12 @@ impl Reloader {
                 }
                 () = over(polled, settings.poll) => {
                     self.look(Trigger::Poll).await;
-                    polled = Instant::now();
+                    polled = instant();
                 }
                 _ = tidy.tick() => self.tidy().await,
             }
             if reminded.elapsed() >= REMIND_EVERY {
-                reminded = Instant::now();
+                reminded = instant();
                 self.remind();
             }
         }
@@ -81,7 +82,7 @@ impl Reloader {
     async fn tidy(&self) {
         let snapshot = self.live.load();
         let mut turn = self.turn.lock().await;
-        turn.retired.forget_due(&snapshot, Instant::now(), &self.metrics, &*self.parts.forget);
+        turn.retired.forget_due(&snapshot, instant(), &self.metrics, &*self.parts.forget);
     }
 
     /// Says again what was said when the configuration was loaded: a process may run for longer than a key.
@@ -97,14 +98,14 @@ impl Reloader {
 
 /// Waits until nothing has happened for a while.
 async fn quiet(shared: &Shared) {
-    let began = Instant::now();
+    let began = instant();
     while began.elapsed() < UNREST_MAX && timeout(QUIET, shared.happened()).await.is_ok() {}
 }
 
 /// Waits until `length` has passed since `from`; for good without a length.
 async fn over(from: Instant, length: Option<Duration>) {
     match length {
-        Some(length) => sleep_until(later(from, length).into()).await,
+        Some(length) => sleep_until(later(from, length)).await,
         None => std::future::pending().await,
     }
 }

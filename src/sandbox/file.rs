@@ -16,6 +16,7 @@ use super::engine::keys::{MerchantKey, ProviderKey};
 use super::engine::settings::NotifySettings;
 use super::setup::{App, LISTEN_DEFAULT, Sandbox};
 use crate::config::demo;
+use crate::environment;
 use crate::mistake::Mistake;
 use crate::provider::{OperationOverride, Provider, builtin_names};
 use crate::secret::Secret;
@@ -215,8 +216,9 @@ impl Text {
     fn read(&self) -> Result<String, String> {
         let text = match self {
             Self::Literal(text) => text.clone(),
-            Self::Env(EnvReference { env }) => std::env::var(env)
-                .map_err(|_| format!("environment variable `{env}` is not set or not text"))?,
+            Self::Env(EnvReference { env }) => environment::variable(env)
+                .and_then(|text| text.into_string().ok())
+                .ok_or_else(|| format!("environment variable `{env}` is not set or not text"))?,
             Self::File(FileReference { file }) => std::fs::read_to_string(file)
                 .map_err(|error| format!("file `{file}` cannot be read: {error}"))?,
         };

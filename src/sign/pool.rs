@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::key::Hash;
 use super::keyring::SigningKey;
+use crate::threads;
 
 /// Threads that sign, behind a bounded queue. Clones share them; they end when the last clone is dropped.
 #[derive(Clone)]
@@ -38,9 +39,7 @@ impl SignPool {
         let threads = (0..threads.max(1))
             .map(|number| {
                 let jobs = jobs.clone();
-                thread::Builder::new()
-                    .name(format!("sign-{number}"))
-                    .spawn(move || work(&jobs))
+                threads::start(format!("sign-{number}"), move || work(&jobs))
                     .expect("the operating system starts a signing thread")
             })
             .collect();
@@ -194,7 +193,7 @@ mod tests {
             .submit(move || {
                 // Kept by the thread until it ends.
                 KEPT.with(|kept| kept.replace(Some(seen)));
-                thread::current().name().unwrap_or_default().as_bytes().to_vec()
+                std::thread::current().name().unwrap_or_default().as_bytes().to_vec()
             })
             .await;
         assert_eq!(name, Ok(b"sign-0".to_vec()));

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::random;
+
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const LENGTH: usize = 26;
 
@@ -25,9 +27,7 @@ macro_rules! id {
         impl $name {
             /// A new id for something that happened at `now_ms`; `None` when the system has no randomness to give.
             pub fn generate(now_ms: i64) -> Option<Self> {
-                let mut random = [0; 10];
-                aws_lc_rs::rand::fill(&mut random).ok()?;
-                Some(Self::from_parts(now_ms, random))
+                Some(Self::from_parts(now_ms, random::bytes()?))
             }
 
             /// The id made of `now_ms` and `random`; the same parts make the same id.

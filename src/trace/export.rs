@@ -11,14 +11,15 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout_at};
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 
 use super::layer::TracedSpan;
 use super::otlp;
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::config::Tracing;
+use crate::threads;
 use crate::wire::{AnswerBody, Call, NoLook, Timeouts, Upstream};
 
 /// Spans that may wait, some 600 bytes each: the number that OpenTelemetry recommends.
@@ -83,9 +84,7 @@ pub(super) fn start(settings: Tracing, upstream: Arc<dyn Upstream>) -> std::io::
     let dropped = queue.dropped.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let exporter = Exporter { settings, upstream, dropped, is_failing: false };
-    std::thread::Builder::new()
-        .name("trace-export".to_owned())
-        .spawn(move || runtime.block_on(exporter.run(waiting)))?;
+    threads::start("trace-export", move || runtime.block_on(exporter.run(waiting)))?;
     *QUEUE.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.clone());
     Ok(queue)
 }
@@ -160,7 +159,7 @@ async fn gather(
 ) -> (Vec<Box<TracedSpan>>, Option<blocking::Sender<()>>) {
     let mut spans = Vec::new();
     let mut next = waiting.recv().await;
-    let until = later(Instant::now(), GATHER_FOR);
+    let until = later(instant(), GATHER_FOR);
     while let Some(message) = next {
         match message {
             Message::Ended(span) => spans.push(span),

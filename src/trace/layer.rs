@@ -3,9 +3,6 @@
 //! Parent-based: a trace that came from outside is exported when its beginner does, one that begins here by chance. Only
 //! spans that are exported cost more than a look.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use aws_lc_rs::rand;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -17,8 +14,10 @@ use tracing_subscriber::registry::{Extensions, LookupSpan};
 
 use super::context::TraceContext;
 use super::export::Queue;
+use crate::clock::wall_clock;
 use crate::logging::fields::{Fields, Value};
 use crate::logging::{Also, PHASES};
+use crate::random;
 
 /// A span that goes to the collector when it ends.
 #[derive(Debug)]
@@ -194,12 +193,9 @@ impl Visit for Given {
 
 /// Never 0. Ids need to be unique, not secret.
 fn random_id() -> u64 {
-    let mut bytes = [0; 8];
-    let _ = rand::fill(&mut bytes);
-    u64::from_ne_bytes(bytes).max(1)
+    u64::from_ne_bytes(random::bytes().unwrap_or_default()).max(1)
 }
 
 fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(wall_clock().as_nanosecond()).unwrap_or(0)
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::random;
+
 /// A random 128-bit id, written as 32 lower-case hexadecimal characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(String);
@@ -9,8 +11,7 @@ pub struct RequestId(String);
 impl RequestId {
     /// A new id. Ids need to be unique, not secret; should the random source fail, the id is all zeros.
     pub fn random() -> Self {
-        let mut bytes = [0u8; 16];
-        let _ = aws_lc_rs::rand::fill(&mut bytes);
+        let bytes = random::bytes().unwrap_or_default();
         Self(format!("{:032x}", u128::from_be_bytes(bytes)))
     }
 

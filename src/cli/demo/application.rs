@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::config::{Address, Listener};
 use crate::edge::{self, PingoraUpstream, Serving};
 use crate::wire::{
@@ -79,8 +79,8 @@ impl Application {
 
     /// Waits for an event about `reference`.
     pub async fn event_about(&self, reference: &str) -> Result<Delivered, String> {
-        let deadline = later(Instant::now(), PATIENCE);
-        while Instant::now() < deadline {
+        let deadline = later(instant(), PATIENCE);
+        while instant() < deadline {
             if let Some(event) = self.receiver.about(reference) {
                 return Ok(event);
             }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::application::{Delivered, Got};
 use super::stage::Stage;
+use crate::environment;
 use crate::sandbox::Notification;
 
 /// Signatures and problems are longer than a line; this much of them is shown.
@@ -20,7 +21,7 @@ pub(super) struct Story {
 
 impl Story {
     pub fn new(json: bool) -> Self {
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colour = std::io::stdout().is_terminal() && environment::variable("NO_COLOR").is_none();
         Self { as_json: json, json: json.then(Vec::new), colour }
     }
 

@@ -9,10 +9,12 @@ mod state;
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prometheus::IntGauge;
+use tokio::time::Instant;
 
+use crate::clock::instant;
 use crate::config::CircuitLimits;
 use crate::metrics::{CallClass, Metrics};
 use crate::provider::{Kind, Operation};
@@ -134,7 +136,7 @@ impl CircuitLeave {
 impl Drop for CircuitLeave {
     fn drop(&mut self) {
         if !self.is_settled {
-            self.circuit.settle(self.leave, Sample::Silent, Instant::now());
+            self.circuit.settle(self.leave, Sample::Silent, instant());
         }
     }
 }

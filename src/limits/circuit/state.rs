@@ -1,7 +1,9 @@
 //! A circuit as a plain state machine: closed while calls go well, open when they do not, half-open while one call tries
 //! whether they go well again. Time is an argument.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::clock::later;
 use crate::config::CircuitLimits;

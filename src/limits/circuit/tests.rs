@@ -1,12 +1,14 @@
 //! The circuit as callers meet it, and its rules under any order of events.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proptest::prelude::*;
+use tokio::time::Instant;
 
 use super::state::{Leave, Machine};
 use super::*;
+use crate::clock::instant;
 
 const LIMITS: CircuitLimits = CircuitLimits { failures: 3, open_for: Duration::from_secs(10) };
 
@@ -22,7 +24,7 @@ fn fail(circuit: &Arc<Circuit>, times: usize, now: Instant) {
 
 #[test]
 fn failures_in_a_row_open_the_circuit_of_their_class_only() {
-    let (metrics, now) = (Metrics::new("0", "0"), Instant::now());
+    let (metrics, now) = (Metrics::new("0", "0"), instant());
     let creates = circuit(CallClass::Create, &metrics, now);
     let queries = circuit(CallClass::Query, &metrics, now);
     fail(&creates, 2, now);
@@ -37,7 +39,7 @@ fn failures_in_a_row_open_the_circuit_of_their_class_only() {
 
 #[test]
 fn refusals_are_business_and_never_open_it() {
-    let now = Instant::now();
+    let now = instant();
     let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), now);
     for _ in 0..100 {
         fail(&creates, 2, now);
@@ -52,7 +54,7 @@ fn refusals_are_business_and_never_open_it() {
 
 #[test]
 fn many_failures_among_answers_open_it_too_but_not_long_ago_ones() {
-    let start = Instant::now();
+    let start = instant();
     let limits = CircuitLimits { failures: 1000, ..LIMITS };
     let mut machine = Machine::new(limits, start);
     let mut settle = |samples: &[Sample], now| {
@@ -71,7 +73,7 @@ fn many_failures_among_answers_open_it_too_but_not_long_ago_ones() {
 
 #[test]
 fn one_call_at_a_time_tries_and_decides() {
-    let (metrics, start) = (Metrics::new("0", "0"), Instant::now());
+    let (metrics, start) = (Metrics::new("0", "0"), instant());
     let creates = circuit(CallClass::Create, &metrics, start);
     fail(&creates, 3, start);
     let now = start + LIMITS.open_for;
@@ -90,7 +92,7 @@ fn one_call_at_a_time_tries_and_decides() {
 
 #[test]
 fn a_try_that_ends_without_a_result_makes_room_for_the_next() {
-    let start = Instant::now();
+    let start = instant();
     let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), start);
     fail(&creates, 3, start);
     let now = start + LIMITS.open_for;
@@ -100,7 +102,7 @@ fn a_try_that_ends_without_a_result_makes_room_for_the_next() {
 
 #[test]
 fn news_from_before_the_circuit_opened_neither_closes_nor_opens_it() {
-    let start = Instant::now();
+    let start = instant();
     let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), start);
     let (early, late) = (creates.enter(start).expect("closed"), creates.enter(start));
     fail(&creates, 3, start);
@@ -115,7 +117,7 @@ fn news_from_before_the_circuit_opened_neither_closes_nor_opens_it() {
 
 #[test]
 fn those_who_waited_while_it_opened_do_not_all_go_out() {
-    let start = Instant::now();
+    let start = instant();
     let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), start);
     let waiting: Vec<_> = (0..5).map(|_| creates.enter(start).expect("closed")).collect();
     fail(&creates, 3, start);
@@ -132,7 +134,7 @@ fn those_who_waited_while_it_opened_do_not_all_go_out() {
 
 #[test]
 fn zero_failures_switch_it_off() {
-    let now = Instant::now();
+    let now = instant();
     let mut machine = Machine::new(CircuitLimits { failures: 0, ..LIMITS }, now);
     for _ in 0..100 {
         let leave = machine.enter(now).expect("always closed");
@@ -162,7 +164,7 @@ proptest! {
     fn the_circuit_keeps_its_promises_in_any_order_of_events(
         events in prop::collection::vec(event(), 1..300)
     ) {
-        let mut now = Instant::now();
+        let mut now = instant();
         let mut machine = Machine::new(LIMITS, now);
         let mut under_way: Vec<Leave> = Vec::new();
         let mut probe: Option<Leave> = None;

@@ -6,13 +6,14 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
+use tokio::time::Instant;
 
 use crate::config::Rate;
 
@@ -112,6 +113,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::clock::instant;
 
     fn per_second(count: u32) -> Rate {
         Rate { count, per: Duration::from_secs(1) }
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn an_empty_bucket_says_when_the_next_call_comes_back() {
-        let start = Instant::now();
+        let start = instant();
         let bucket = Bucket::new(per_second(10), Some(2), start);
         assert!(bucket.take(start) && bucket.take(start), "the burst should pass at once");
         assert!(!bucket.take(start), "a third call should not pass");
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_drained_bucket_starts_empty_when_its_time_has_come() {
-        let start = Instant::now();
+        let start = instant();
         let bucket = Bucket::new(per_second(10), Some(5), start);
         let opens = start + Duration::from_secs(3);
         bucket.drain(opens);
@@ -147,7 +149,7 @@ mod tests {
             burst in 1u32..50,
             steps in prop::collection::vec(0u64..200_000, 1..300),
         ) {
-            let start = Instant::now();
+            let start = instant();
             let bucket = Bucket::new(per_second(count), Some(burst), start);
             let mut now = start;
             let mut passed: Vec<Instant> = Vec::new();

@@ -10,10 +10,12 @@ mod queue;
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prometheus::IntCounter;
+use tokio::time::Instant;
 
+use crate::clock::instant;
 use crate::config::Limits;
 use crate::metrics::{LimitKind, Metrics};
 use crate::provider::{Kind, Operation};
@@ -65,7 +67,7 @@ impl RateLimiter {
     /// Admits one call of `operation` now or after waiting for its turn, at most `max_wait`. Whoever drops the future
     /// leaves the line.
     pub async fn admit(&self, urgency: Urgency, operation: &str) -> Result<(), RateRefused> {
-        let arrival = self.queue().arrive(urgency, operation, Instant::now());
+        let arrival = self.queue().arrive(urgency, operation, instant());
         let ticket = match arrival {
             Arrival::Admitted => return Ok(()),
             Arrival::Refused(refused) => return Err(self.count(refused)),
@@ -73,7 +75,7 @@ impl RateLimiter {
         };
         let waiting = Waiting { limiter: self, ticket };
         loop {
-            let turn = self.queue().ask(&waiting.ticket, Instant::now());
+            let turn = self.queue().ask(&waiting.ticket, instant());
             match turn {
                 Turn::Admitted => return Ok(()),
                 Turn::Refused(refused) => return Err(self.count(refused)),

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proptest::prelude::*;
+use tokio::time::Instant;
 
 use super::queue::{Arrival, CLOSED_MAX, Queue, RateRefused, Ticket, Turn, Urgency, WAITING_MAX};
 use super::*;
+use crate::clock::instant;
 use crate::config::{OnExcess, OperationLimit, Rate};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -58,7 +60,7 @@ fn is_granted(ticket: &Ticket) -> bool {
 
 #[test]
 fn a_call_over_the_rate_is_refused_and_told_when_to_come_back() {
-    let now = Instant::now();
+    let now = instant();
     let mut queue = Queue::new(&limits(Some(per_second(2)), 2, OnExcess::Reject, SECOND), now);
     admitted(queue.arrive(Urgency::Last, "payout_create", now));
     admitted(queue.arrive(Urgency::Last, "payout_create", now));
@@ -72,7 +74,7 @@ fn a_call_over_the_rate_is_refused_and_told_when_to_come_back() {
 
 #[test]
 fn a_call_that_is_sure_to_wait_too_long_is_refused_at_once() {
-    let now = Instant::now();
+    let now = instant();
     let mut queue = Queue::new(&limits(Some(per_second(1)), 1, OnExcess::Wait, 2 * SECOND), now);
     admitted(queue.arrive(Urgency::Last, "a", now));
     waits(queue.arrive(Urgency::Last, "a", now));
@@ -84,7 +86,7 @@ fn a_call_that_is_sure_to_wait_too_long_is_refused_at_once() {
 
 #[test]
 fn queries_and_refunds_go_before_creates_that_waited_longer() {
-    let now = Instant::now();
+    let now = instant();
     let mut queue = Queue::new(&limits(Some(per_second(1)), 1, OnExcess::Wait, 60 * SECOND), now);
     admitted(queue.arrive(Urgency::Last, "payout_create", now));
     let create = waits(queue.arrive(Urgency::Last, "payout_create", now));
@@ -97,7 +99,7 @@ fn queries_and_refunds_go_before_creates_that_waited_longer() {
 
 #[test]
 fn a_call_that_waits_in_vain_is_refused_when_its_time_is_over() {
-    let now = Instant::now();
+    let now = instant();
     let max_wait = Duration::from_millis(1500);
     let mut queue = Queue::new(&limits(Some(per_second(1)), 1, OnExcess::Wait, max_wait), now);
     admitted(queue.arrive(Urgency::Last, "a", now));
@@ -112,7 +114,7 @@ fn a_call_that_waits_in_vain_is_refused_when_its_time_is_over() {
 
 #[test]
 fn one_who_leaves_wakes_the_next() {
-    let now = Instant::now();
+    let now = instant();
     let mut queue = Queue::new(&limits(Some(per_second(1)), 1, OnExcess::Wait, 60 * SECOND), now);
     admitted(queue.arrive(Urgency::Last, "a", now));
     let first = waits(queue.arrive(Urgency::Last, "a", now));
@@ -124,7 +126,7 @@ fn one_who_leaves_wakes_the_next() {
 
 #[test]
 fn an_operation_with_a_rate_of_its_own_does_not_hold_up_others() {
-    let now = Instant::now();
+    let now = instant();
     let account = limits(Some(per_second(100)), 100, OnExcess::Wait, 60 * SECOND);
     let mut queue = Queue::new(&with_operation(account, "payout_create", per_second(1), 1), now);
     admitted(queue.arrive(Urgency::Last, "payout_create", now));
@@ -136,7 +138,7 @@ fn an_operation_with_a_rate_of_its_own_does_not_hold_up_others() {
 
 #[test]
 fn an_operation_over_its_own_rate_is_named_in_the_refusal() {
-    let now = Instant::now();
+    let now = instant();
     let account = limits(Some(per_second(100)), 100, OnExcess::Reject, SECOND);
     let mut queue = Queue::new(&with_operation(account, "payout_create", per_second(1), 1), now);
     admitted(queue.arrive(Urgency::Last, "payout_create", now));
@@ -151,7 +153,7 @@ fn an_operation_over_its_own_rate_is_named_in_the_refusal() {
 
 #[test]
 fn the_providers_own_word_closes_the_account_and_no_burst_follows() {
-    let now = Instant::now();
+    let now = instant();
     let mut queue = Queue::new(&limits(Some(per_second(10)), 5, OnExcess::Reject, SECOND), now);
     queue.close_for(Some(30 * SECOND), now);
     queue.close_for(Some(SECOND), now);
@@ -166,7 +168,7 @@ fn the_providers_own_word_closes_the_account_and_no_burst_follows() {
 
 #[test]
 fn the_provider_can_close_an_account_without_a_rate_but_not_for_days() {
-    let now = Instant::now();
+    let now = instant();
     let mut queue = Queue::new(&limits(None, 1, OnExcess::Reject, SECOND), now);
     queue.close_for(None, now);
     assert_eq!(refused(queue.arrive(Urgency::Last, "a", now)).retry_after, SECOND);
@@ -179,7 +181,7 @@ fn the_provider_can_close_an_account_without_a_rate_but_not_for_days() {
 
 #[test]
 fn the_lines_are_bounded() {
-    let now = Instant::now();
+    let now = instant();
     let patient = limits(Some(per_second(1)), 1, OnExcess::Wait, 1_000_000 * SECOND);
     let mut queue = Queue::new(&patient, now);
     admitted(queue.arrive(Urgency::Last, "a", now));
@@ -191,7 +193,7 @@ fn the_lines_are_bounded() {
 }
 
 fn limiter(limits: &Limits, metrics: &Metrics) -> RateLimiter {
-    RateLimiter::new("shop", limits, metrics, Instant::now())
+    RateLimiter::new("shop", limits, metrics, instant())
 }
 
 #[tokio::test]
@@ -348,7 +350,7 @@ proptest! {
         own_count in 1u32..5,
         events in prop::collection::vec(event(), 1..200),
     ) {
-        let start = Instant::now();
+        let start = instant();
         let account = limits(Some(per_second(count)), burst, OnExcess::Wait, 2 * SECOND);
         let limits = with_operation(account, "limited", per_second(own_count), 1);
         let queue = Queue::new(&limits, start);

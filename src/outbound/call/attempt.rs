@@ -3,17 +3,17 @@
 //! Every attempt is signed anew, because the timestamp stands inside the signed text; the ids stay.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE, DATE};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::classify::{Verdict, WhyNotSent, classify};
 use super::prepared::PreparedCall;
 use super::stopping::Stopping;
-use crate::clock::Clock;
+use crate::clock::{Clock, instant};
 use crate::limits::{CircuitLeave, Urgency};
 use crate::logging::PHASES;
 use crate::metrics::{Metrics, Phase};
@@ -51,7 +51,7 @@ impl Egress {
         };
         let sent = self.send(call, body, deadline, last_look).await;
         let verdict = classify(call, sent, self.clock.now());
-        leave.settle(verdict.sample(), Instant::now());
+        leave.settle(verdict.sample(), instant());
         learn(call, &verdict);
         let (account, operation) = (&call.account.name, &call.operation.name);
         self.metrics.count_attempt(account, operation, verdict.attempt_result());
@@ -62,13 +62,13 @@ impl Egress {
     /// refuses, the circuit's leave is dropped, and the next call may try.
     async fn admit(&self, call: &PreparedCall<'_>) -> Result<CircuitLeave, WhyNotSent> {
         let circuit = call.limits.circuit(call.class());
-        let leave = circuit.enter(Instant::now()).map_err(WhyNotSent::CircuitOpen)?;
-        let waited = Instant::now();
+        let leave = circuit.enter(instant()).map_err(WhyNotSent::CircuitOpen)?;
+        let waited = instant();
         let admitting = call.limits.rate.admit(Urgency::of(call.operation), &call.operation.name);
         let admitted = admitting.instrument(tracing::info_span!(target: PHASES, "wait")).await;
         self.metrics.observe_phase(Phase::Wait, waited.elapsed().as_secs_f64());
         admitted.map_err(WhyNotSent::RateLimited)?;
-        leave.still_good(Instant::now()).map_err(WhyNotSent::CircuitOpen)
+        leave.still_good(instant()).map_err(WhyNotSent::CircuitOpen)
     }
 
     /// The complete signed request body, with the time of this very attempt in it.
@@ -88,7 +88,7 @@ impl Egress {
             call.parameters.splice(additions.iter().map(|(name, value)| (*name, value.as_str())));
         let recipe = &account.provider.request;
         let unsigned = recipe.prepare(&account.app_id, text);
-        let started = Instant::now();
+        let started = instant();
         let signature = self.signers.sign(key.clone(), recipe.hash(), unsigned.message()).await;
         self.metrics.observe_phase(Phase::Sign, started.elapsed().as_secs_f64());
         let signature = signature?;
@@ -113,7 +113,7 @@ impl Egress {
             answer_body: AnswerBody::Needed,
         };
         let account = call.account;
-        let (started, sent_at) = (Instant::now(), self.clock.now());
+        let (started, sent_at) = (instant(), self.clock.now());
         let left = deadline.saturating_duration_since(started);
         if left.is_zero() {
             // Sending now would only make an unknown outcome.
@@ -138,7 +138,7 @@ impl Egress {
 fn learn(call: &PreparedCall<'_>, verdict: &Verdict) {
     let limits = &call.limits;
     if verdict.is_too_often() {
-        limits.rate.close_for(verdict.retry_after(), Instant::now());
+        limits.rate.close_for(verdict.retry_after(), instant());
     }
     if verdict.is_stale() {
         limits.skew.believe_newest();

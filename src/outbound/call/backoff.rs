@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::random;
+
 /// Pauses between attempts at one call, and between questions inside a call. The first is short, because most faults are
 /// a connection that was closed; the longest keeps a caller who waits from waiting for nothing.
 const IN_CALL: Pauses =
@@ -37,13 +39,9 @@ pub(crate) fn in_background(age: Duration, random: f64) -> Duration {
     limit.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
 }
 
-/// A random number in 0..=1; the middle when the system has none to give, which costs only the jitter.
+/// A random number from 0 up to 1; the middle when the system has none to give, which costs only the jitter.
 pub(crate) fn random() -> f64 {
-    let mut bytes = [0u8; 4];
-    match aws_lc_rs::rand::fill(&mut bytes) {
-        Ok(()) => f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX),
-        Err(_) => 0.5,
-    }
+    random::fraction().unwrap_or(0.5)
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 //! What is repeated here needs no memory: what provably was not sent, what the provider refused for the moment, and calls
 //! that are safe to repeat whatever became of them. Everything else is the journal's: see `payment`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::attempt::Egress;
 use super::backoff;
 use super::classify::Verdict;
 use super::prepared::PreparedCall;
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::wire::NoLook;
 
 /// What came of a call, and how many attempts it took.
@@ -22,7 +24,7 @@ pub(crate) struct Exchange {
 
 /// Makes the call, again where that is safe, within the total time-out.
 pub(crate) async fn run(egress: &Egress, call: &PreparedCall<'_>) -> Exchange {
-    let deadline = later(Instant::now(), call.account.timeouts.total);
+    let deadline = later(instant(), call.account.timeouts.total);
     let mut repeats = Repeats::of(call, deadline);
     loop {
         let verdict = egress.attempt(call, deadline, &NoLook).await;
@@ -71,7 +73,7 @@ impl<'a> Repeats<'a> {
             false => verdict.retry_after().unwrap_or_else(backoff),
         };
         let is_paid = || self.call.limits.repeats(self.call.class()).spend();
-        if later(Instant::now(), pause) >= self.deadline || !is_paid() {
+        if later(instant(), pause) >= self.deadline || !is_paid() {
             return false;
         }
         self.is_resigned |= is_stale;

@@ -1,6 +1,8 @@
 //! One attempt at a journalled call: announced, made, and its end recorded.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::super::call::backoff;
 use super::super::call::classify::Verdict;
@@ -8,6 +10,7 @@ use super::event;
 use super::journalled::{Journalled, millis};
 use super::last_look::Announced;
 use super::query::stored;
+use crate::clock::instant;
 use crate::store::{Conclusion, JournalError, PaymentView};
 
 /// How often recording the end of an attempt is tried before it is left to the status query.
@@ -20,7 +23,7 @@ const CONCLUDE_TRIES: u32 = 4;
 pub(super) async fn announce<'a>(
     payment: &'a Journalled<'a>,
 ) -> Result<Announced<'a>, JournalError> {
-    let at = Instant::now();
+    let at = instant();
     let (rules, now_ms) = (payment.rules(), payment.now_ms());
     let attempt = payment.store.about_to_send(payment.id, rules, now_ms).await?;
     Ok(Announced::new(payment, attempt, at))

@@ -2,11 +2,11 @@
 //!
 //! What a status query brought is read like a notification; what it leaves out, the store completes from the journal's row.
 
-use std::time::Instant;
-
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::super::call::prepared::{PreparedCall, reading};
+use crate::clock::instant;
 use crate::config::Account;
 use crate::provider::{Normalised, Operation, Recount};
 use crate::store::OutcomeEvent;
@@ -32,7 +32,7 @@ pub(super) fn unless_heard(
     reason: String,
     at: Timestamp,
 ) -> Option<OutcomeEvent> {
-    let is_heard = heard_until.is_some_and(|until| Instant::now() < until);
+    let is_heard = heard_until.is_some_and(|until| instant() < until);
     let event = || match reported {
         Some(reported) => OutcomeEvent { reported, reason, at },
         None => announcing(call.account, call.operation, reason, at),

@@ -1,10 +1,11 @@
 //! A journalled call, and what every step of its life uses.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::call::attempt::Egress;
 use super::super::call::prepared::PreparedCall;
 use super::owed::UnsentCalls;
+use crate::clock::instant;
 use crate::metrics::Phase;
 use crate::payment::Rules;
 use crate::store::{JournalError, PaymentId, PaymentView, Store, Unsent};
@@ -39,7 +40,7 @@ impl Journalled<'_> {
     /// Waits for the journal and counts how long that took.
     #[tracing::instrument(name = "journal", target = "countersign_phase", skip_all)]
     pub async fn timed<T>(&self, writing: impl Future<Output = T>) -> T {
-        let started = Instant::now();
+        let started = instant();
         let written = writing.await;
         self.egress.metrics.observe_phase(Phase::Journal, started.elapsed().as_secs_f64());
         written

@@ -5,9 +5,10 @@
 //! another process may have taken the payment over.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::super::call::classify::{Verdict, WhyNotSent};
 use super::journalled::{Journalled, millis};

@@ -1,7 +1,7 @@
 //! Making a call that was begun: attempts and, when one ends in doubt, status queries, until it is known what became of the
 //! call or time is up.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::super::call::classify::{InDoubt, Verdict, WhyNotSent};
 use super::super::call::repeat::Repeats;
@@ -10,7 +10,7 @@ use super::journalled::Journalled;
 use super::last_look::Announced;
 use super::money::Money;
 use super::poll::{HANDED_OVER_AFTER, poll};
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::payment::{Next, State};
 use crate::store::{JournalError, PaymentView};
 
@@ -29,7 +29,7 @@ pub(super) async fn make(
 ) -> Made {
     let (account, stopping) = (payment.call.account, &payment.egress.stopping);
     let (rules, total) = (payment.rules(), account.timeouts.total);
-    let deadline = later(Instant::now(), total);
+    let deadline = later(instant(), total);
     let poll_until = later(deadline, account.retry.resolve_for);
     let ask_after = account.retry.resolve_for.saturating_add(HANDED_OVER_AFTER);
     let mut attempt_until = deadline;
@@ -60,7 +60,7 @@ pub(super) async fn make(
                     return Made { attempts, verdict, view };
                 }
                 // A resend is a new attempt at a call whose first time is over: it has the whole of it again.
-                attempt_until = later(Instant::now(), total);
+                attempt_until = later(instant(), total);
             }
             // Where it may be sent, an earlier attempt is still in doubt, and a resend did not leave: the resolver goes on.
             Next::Rest(_) | Next::Send => return Made { attempts, verdict, view: Some(view) },

@@ -19,11 +19,10 @@ mod query;
 mod replay;
 pub mod resolver;
 
-use std::time::Instant;
-
 use super::call::classify::{Verdict, WhyNotSent};
 use super::call::repeat::Exchange;
 use super::record::Record;
+use crate::clock::instant;
 use crate::outcome::Outcome;
 use crate::problem::{Code, Problem};
 use crate::store::Begun;
@@ -42,7 +41,7 @@ pub(super) async fn run(
     // Without a reference there is nothing to recognise the call by; it is journalled under the request's own id.
     let reference = record.reference.clone().unwrap_or_else(|| record.id().to_string());
     let money = Money::reserve(payment.call);
-    let begun_at = Instant::now();
+    let begun_at = instant();
     let begun = match begin(payment, &reference, money.is_ok()).await {
         Ok(begun) => begun,
         Err(verdict) => return Ok(unmade(verdict)),

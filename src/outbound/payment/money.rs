@@ -1,9 +1,9 @@
 //! What a call takes from its account's money per hour.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::super::call::prepared::PreparedCall;
+use crate::clock::instant;
 use crate::limits::{MoneyBudget, MoneyRefused, Reserved};
 use crate::provider::MemberType;
 
@@ -22,7 +22,7 @@ impl Money {
     /// When the account's money for this hour does not suffice.
     pub fn reserve(call: &PreparedCall<'_>) -> Result<Self, MoneyRefused> {
         let budget = call.limits.money.clone();
-        let reserve = |minor| budget.reserve(minor, Instant::now());
+        let reserve = |minor| budget.reserve(minor, instant());
         let reserved = counted_minor(call).map(reserve).transpose()?;
         Ok(Self { budget, reserved, is_spent: false })
     }
@@ -38,7 +38,7 @@ impl Money {
     /// When it does not fit now; it then counts as before.
     pub fn renew(&mut self) -> Result<(), MoneyRefused> {
         if let Some(reserved) = self.reserved {
-            self.reserved = Some(self.budget.renew(reserved, Instant::now())?);
+            self.reserved = Some(self.budget.renew(reserved, instant())?);
         }
         Ok(())
     }

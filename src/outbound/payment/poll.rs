@@ -1,11 +1,13 @@
 //! Polling for the outcome within the call.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::super::call::backoff;
 use super::journalled::Journalled;
 use super::query::record_query;
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::payment::Next;
 use crate::store::PaymentView;
 
@@ -29,7 +31,7 @@ pub(super) async fn poll(
     let mut latest = None;
     for count in 0.. {
         let pause = backoff::in_call(count, backoff::random()).max(PAUSE_MIN);
-        if later(Instant::now(), pause) >= until {
+        if later(instant(), pause) >= until {
             break;
         }
         match payment.egress.stopping.unless(settled_meanwhile(payment, pause)).await {
@@ -37,7 +39,7 @@ pub(super) async fn poll(
             Some(settled) => return settled,
             None => break,
         }
-        let left = until.saturating_duration_since(Instant::now());
+        let left = until.saturating_duration_since(instant());
         let again_after = left.saturating_add(HANDED_OVER_AFTER);
         match record_query(payment, again_after, Some(heard_until)).await {
             Ok(Some(queried)) => {

@@ -1,13 +1,15 @@
 //! The status query: asking the provider what became of a call, and recording what it says.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::super::call::attempt::Egress;
 use super::super::call::classify::Verdict;
 use super::super::call::prepared::PreparedCall;
 use super::event;
 use super::journalled::{Journalled, millis};
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::config::Account;
 use crate::json::parse_object;
 use crate::provider::{Flag, LookedUp, Normalised};
@@ -46,7 +48,7 @@ pub(super) async fn query(egress: &Egress, call: &PreparedCall<'_>) -> Reported 
     let limits = call.limits.clone();
     let call = PreparedCall { account, limits, operation: query, parameters: &question };
     let limit = query_limit(account);
-    let attempt = egress.attempt(&call, later(Instant::now(), limit), &NoLook);
+    let attempt = egress.attempt(&call, later(instant(), limit), &NoLook);
     // A query may be dropped at any moment: it changes nothing.
     let Ok(verdict) = tokio::time::timeout(limit, attempt).await else {
         return Reported::Unclear(format!("no answer within {} s", limit.as_secs_f32()));

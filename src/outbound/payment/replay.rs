@@ -1,13 +1,11 @@
 //! What a caller learns from the journal: of its own call, or of one that somebody else makes or made before.
 
-use std::time::Instant;
-
 use super::super::call::classify::{InDoubt, Verdict};
 use super::super::call::repeat::Exchange;
 use super::journalled::Journalled;
 use super::make::Made;
 use super::query::{Reported, query, stored};
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::outcome::Outcome;
 use crate::payment::{Final, State};
 use crate::problem::{Code, Problem};
@@ -61,7 +59,7 @@ pub(super) async fn report(payment: &Journalled<'_>, made: Made) -> Exchange {
 /// Waits while the call is being made, no longer than its time-out. Returns the payment as it was read last.
 async fn wait(payment: &Journalled<'_>, mut view: PaymentView) -> PaymentView {
     let (store, stopping) = (payment.store, &payment.egress.stopping);
-    let until = later(Instant::now(), payment.call.account.timeouts.total);
+    let until = later(instant(), payment.call.account.timeouts.total);
     let mut changes = store.payment_changes(payment.id);
     loop {
         // Looked at after subscribing, so that no change falls between.
@@ -74,7 +72,7 @@ async fn wait(payment: &Journalled<'_>, mut view: PaymentView) -> PaymentView {
             }
         };
         let is_making = matches!(view.row.payment.state, State::Ready | State::Sending { .. });
-        let left = until.saturating_duration_since(Instant::now());
+        let left = until.saturating_duration_since(instant());
         if !is_making || left.is_zero() || stopping.has_begun() {
             return view;
         }

@@ -1,10 +1,9 @@
 //! A resend says nothing about the attempt before it.
 
-use std::time::Instant;
-
 use serde_json::Value;
 
 use super::world::{Act, FAST, World, code, not_found, outcome, wait_until};
+use crate::clock::instant;
 
 const CHASED: &str = "timeouts = { connect = \"1s\", total = \"5s\" }\n\
     retry = { attempts = 3, resolve_for = \"20s\" }\ncircuit = { failures = 0 }";
@@ -74,7 +73,7 @@ async fn what_is_sent_again_in_the_background_must_fit_into_the_money_of_the_hou
     world.providers.shop.creates([code(10000)]);
     world.providers.shop.queries([not_found()]);
     let money = world.limits("shop").money.clone();
-    let reserved = money.reserve(50_000, Instant::now()).expect("it fits");
+    let reserved = money.reserve(50_000, instant()).expect("it fits");
     // It left in an hour that is over.
     world.lose_what_left("shop", "INDOUBT001", 2 * 60 * 60 * 1000).await;
     let id = world.payment("shop", "INDOUBT001").await.row.id;
@@ -91,5 +90,5 @@ async fn what_is_sent_again_in_the_background_must_fit_into_the_money_of_the_hou
             view.row.payment.state.as_str() == "accepted"
         })
         .await;
-    assert!(money.reserve(50_000, Instant::now()).is_err(), "its money counts from now on");
+    assert!(money.reserve(50_000, instant()).is_err(), "its money counts from now on");
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::clock::{Clock, MovedClock};
+use crate::clock::{Clock, MovedClock, instant};
 use crate::config::{Live, demo, load_text};
 use crate::json::parse_object;
 use crate::limits::AccountLimits;
@@ -251,7 +251,7 @@ impl World {
             headers,
             body: body.into(),
             peer: Peer::Unidentified,
-            received_at: Instant::now(),
+            received_at: instant(),
         };
         let outbound = self.outbound.clone();
         tokio::spawn(async move { outbound.handle(request).await })

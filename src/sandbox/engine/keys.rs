@@ -4,7 +4,6 @@
 //! who signs.
 
 use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{
     KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
@@ -13,6 +12,7 @@ use aws_lc_rs::signature::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::random;
 use crate::secret::Secret;
 use crate::sign::Hash;
 
@@ -61,7 +61,7 @@ impl ProviderKey {
     pub fn sign(&self, text: &str) -> Result<String, String> {
         let mut signature = vec![0; self.signature_bytes()];
         self.0
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
+            .sign(&RSA_PKCS1_SHA256, &random::source(), text.as_bytes(), &mut signature)
             .map_err(|_| "the notification could not be signed".to_string())?;
         Ok(STANDARD.encode(signature))
     }

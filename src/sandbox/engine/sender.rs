@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use super::http::client::{Message, post};
 use super::lock::locked;
 use super::notify::outbox::{Posting, target};
 use super::shared::Shared;
+use crate::clock::instant;
 
 /// The most attempts at once.
 const ATTEMPTS_MAX: usize = 64;
@@ -26,14 +26,14 @@ pub async fn run(shared: Arc<Shared>) {
     loop {
         let settles_in = shared.settle();
         let room = ATTEMPTS_MAX - attempts.len().min(ATTEMPTS_MAX);
-        let due = locked(&notifications.outbox).take_due(Instant::now(), room);
+        let due = locked(&notifications.outbox).take_due(instant(), room);
         for posting in due {
             attempts.spawn(attempt(shared.clone(), posting));
         }
         let posts_in = locked(&notifications.outbox)
             .next_due()
             .filter(|_| attempts.len() < ATTEMPTS_MAX)
-            .map(|at| at.saturating_duration_since(Instant::now()));
+            .map(|at| at.saturating_duration_since(instant()));
         let pause = [settles_in, posts_in].into_iter().flatten().min().unwrap_or(SLEEP_MAX);
         tokio::select! {
             () = notifications.woken() => {}
@@ -52,11 +52,11 @@ async fn attempt(shared: Arc<Shared>, posting: Posting) {
     };
     let (target, message) = match ready {
         Ok(ready) => ready,
-        Err(note) => return locked(outbox).refuse(number, note, Instant::now()),
+        Err(note) => return locked(outbox).refuse(number, note, instant()),
     };
     let result = post(&target, &message, settings.notify.timeout).await;
     let acknowledges = |answered: &_| shared.dialect.acknowledges(answered);
-    let now = (Instant::now(), settings.clock.unix_ms());
+    let now = (instant(), settings.clock.unix_ms());
     locked(outbox).attempted(number, result, acknowledges, &settings.notify.repeat, now);
 }
 

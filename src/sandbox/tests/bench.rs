@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
@@ -15,6 +14,7 @@ use tokio::net::TcpStream;
 
 use crate::clock::Clock;
 use crate::provider::Provider;
+use crate::random;
 use crate::sandbox::engine::settings::Settings;
 use crate::sandbox::{App, MerchantKey, NotifySettings, Running, Sandbox};
 use crate::sign::Hash;
@@ -62,7 +62,7 @@ pub fn other_merchant() -> &'static RsaKeyPair {
 
 pub fn sign(key: &RsaKeyPair, message: &str) -> String {
     let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature)
+    key.sign(&RSA_PKCS1_SHA256, &random::source(), message.as_bytes(), &mut signature)
         .expect("a signature");
     STANDARD.encode(signature)
 }

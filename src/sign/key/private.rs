@@ -3,11 +3,11 @@
 use std::fmt;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{self, KeyPair as _};
 
 use super::{Hash, KeyError, PublicKey, der, raw, text};
+use crate::random;
 use crate::secret::Secret;
 
 /// An RSA private key that passed a sign-and-verify self-test when it was read.
@@ -96,7 +96,7 @@ impl PrivateKey {
             Hash::Sha512 => &signature::RSA_PKCS1_SHA512,
         };
         let mut signed = vec![0; self.pair.public_modulus_len()];
-        self.pair.sign(encoding, &SystemRandom::new(), message, &mut signed).ok()?;
+        self.pair.sign(encoding, &random::source(), message, &mut signed).ok()?;
         Some(signed)
     }
 

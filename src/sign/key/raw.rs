@@ -3,6 +3,7 @@
 //! `aws-lc-rs` verifies SHA-1 signatures but makes none, and some providers of the family still ask for them; and
 //! `explain` wants to know over which digest a signature was made. Both call the same library one level down. This is the
 //! only unsafe code of this folder, and every path that signs with SHA-256 or SHA-512, or verifies, does without it.
+#![expect(unsafe_code, reason = "calls of a C library")]
 
 use std::ptr::NonNull;
 

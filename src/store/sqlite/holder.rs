@@ -9,8 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::rand;
-
+use crate::random;
 use crate::store::{AccountNames, RunningSidecar};
 
 /// What a process does with the store.
@@ -171,8 +170,8 @@ fn file_prefix(store: &Path) -> Option<String> {
 }
 
 fn random_name() -> io::Result<String> {
-    let mut bytes = [0u8; 8];
-    rand::fill(&mut bytes).map_err(|_| io::Error::other("the system has no randomness to give"))?;
+    let bytes =
+        random::bytes().ok_or_else(|| io::Error::other("the system has no randomness to give"))?;
     Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 

@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,6 +33,7 @@ use rusqlite::Connection;
 use super::observe::{Observed, Observer};
 use super::{AccountNames, Reason, RunningSidecar, Store, StoreClock, StoreError};
 use crate::clock::Clock;
+use crate::threads;
 use connect::FileIdentity;
 use holder::Role;
 use job::{Call, Job, Work};
@@ -114,9 +115,7 @@ impl SqliteStore {
         });
         let (calls, waiting) = sync_channel(WAITING_MAX);
         let writer = Writer::new(shared.clone(), connection, identity);
-        let thread = thread::Builder::new()
-            .name("store-write".into())
-            .spawn(move || writer.serve(&waiting))
+        let thread = threads::start("store-write", move || writer.serve(&waiting))
             .map_err(|error| cannot_open(path, &error))?;
         Ok(Self {
             calls,

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{connect, failure};
 use crate::store::{Reason, StoreError};
+use crate::threads;
 
 /// One slow listing must not hold up the next timer.
 const THREADS: usize = 2;
@@ -35,13 +35,13 @@ impl Readers {
         for number in 0..THREADS {
             let connection = connect::reader(path)?;
             let (receiver, path) = (receiver.clone(), path.to_owned());
-            thread::Builder::new()
-                .name(format!("store-read-{number}"))
-                .spawn(move || serve(&receiver, &path, connection))
-                .map_err(|error| StoreError::CannotOpen {
+            let name = format!("store-read-{number}");
+            threads::start(name, move || serve(&receiver, &path, connection)).map_err(|error| {
+                StoreError::CannotOpen {
                     path: PathBuf::from("store-read"),
                     problem: format!("cannot start a thread: {error}"),
-                })?;
+                }
+            })?;
         }
         Ok(Self(sender))
     }

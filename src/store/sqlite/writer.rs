@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::time::Instant;
 
 use super::bury;
 use super::connect::{self, FileIdentity};
@@ -20,6 +21,7 @@ use super::lock;
 use super::time::StoreTime;
 use super::transaction::{Failed, run_all};
 use super::wake::Wake;
+use crate::clock::instant;
 use crate::store::{AccountNames, Reason, StoreError};
 
 /// Calls that share a commit at most: enough for the sync to cost little per call, few enough for a short wait.
@@ -117,7 +119,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, connection: Connection, identity: FileIdentity) -> Self {
         let data_version = data_version(&connection).unwrap_or_default();
-        let looked_at = Instant::now();
+        let looked_at = instant();
         let files = Files::new(&shared.path, identity);
         let connection = Some(connection);
         Self {
@@ -303,7 +305,7 @@ impl Writer {
         self.failing = reason;
         if let Some(error) = error {
             let mut failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
-            *failed = Some((Instant::now(), error.clone()));
+            *failed = Some((instant(), error.clone()));
         }
     }
 
@@ -331,7 +333,7 @@ impl Writer {
         if self.looked_at.elapsed() < FOREIGN_CHANGES_EVERY {
             return;
         }
-        self.looked_at = Instant::now();
+        self.looked_at = instant();
         let Some(version) = self.connection.as_ref().and_then(|open| data_version(open).ok())
         else {
             return;

@@ -11,13 +11,14 @@ mod workers;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::super::Outbound;
 use super::journalled::millis;
-use crate::clock::Clock;
+use crate::clock::{Clock, instant};
 use crate::config::Snapshot;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -69,7 +70,7 @@ async fn keep_up(outbound: &Outbound) {
 fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
     let is_due = last.is_none_or(|at| at.elapsed() >= every);
     if is_due {
-        *last = Some(Instant::now());
+        *last = Some(instant());
     }
     is_due
 }

@@ -1,6 +1,6 @@
 //! The resolution of one payment: a status query, and what follows from its answer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::super::call::backoff;
 use super::super::attempt::{announce, attempt};
@@ -9,7 +9,7 @@ use super::super::journalled::{Journalled, millis};
 use super::super::money::counted_minor;
 use super::super::query::{Queried, record_query};
 use super::stranded::Logged;
-use crate::clock::later;
+use crate::clock::{instant, later};
 use crate::limits::CircuitState;
 use crate::metrics::CallClass;
 use crate::payment::Next;
@@ -58,7 +58,7 @@ async fn resend(payment: &Journalled<'_>, view: &PaymentView) -> Result<(), Jour
     }
     if let Some(minor) = counted_minor(call) {
         let age = age(payment.store, view);
-        let again = call.limits.money.reserve_again(minor, age, Instant::now());
+        let again = call.limits.money.reserve_again(minor, age, instant());
         if let Err(refused) = again {
             tracing::warn!(
                 pause_ms = millis(refused.retry_after),
@@ -73,7 +73,7 @@ async fn resend(payment: &Journalled<'_>, view: &PaymentView) -> Result<(), Jour
         Err(JournalError::Frozen(_)) => return Ok(()),
         Err(error) => return Err(error),
     };
-    let deadline = later(Instant::now(), call.account.timeouts.total);
+    let deadline = later(instant(), call.account.timeouts.total);
     // What left just now is queried soon, however often it was queried before.
     let pause = backoff::in_background(Duration::ZERO, backoff::random());
     attempt(payment, announced, deadline, pause, None).await;

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
+
+use crate::clock::instant;
 use crate::config::Snapshot;
 use crate::metrics::Metrics;
 use crate::reload::{names_of, stranded};
@@ -19,7 +22,7 @@ pub(super) struct Logged(Mutex<HashMap<PaymentId, Instant>>);
 impl Logged {
     /// Logs that a payment cannot be resolved, because of what `differs`.
     pub fn log(&self, row: &PaymentRow, differs: &str) {
-        if self.is_due(&row.id, Instant::now()) {
+        if self.is_due(&row.id, instant()) {
             tracing::warn!(
                 payment = %row.id,
                 account = row.account,

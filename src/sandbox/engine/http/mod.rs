@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use chunks::Chunks;
 use head::{BodyLength, Head, parse_head};
 
-use crate::clock::later;
+use crate::clock::{instant, later};
 
 /// The largest request head, in bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -68,7 +68,7 @@ impl Connection {
                 Ok(Err(_)) | Err(_) => return Ok(None),
             }
         }
-        let deadline = later(Instant::now(), READ_MAX);
+        let deadline = later(instant(), READ_MAX);
         loop {
             if let Some((head, used)) = parse_head(&self.buffer).map_err(ReadError::Refused)? {
                 self.buffer.advance(used);
@@ -86,7 +86,7 @@ impl Connection {
         if head.expects_continue {
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| ReadError::Gone)?;
         }
-        let deadline = later(Instant::now(), READ_MAX);
+        let deadline = later(instant(), READ_MAX);
         match head.length {
             BodyLength::Exactly(length) if length > BODY_BYTES_MAX => {
                 Err(ReadError::Refused(StatusCode::PAYLOAD_TOO_LARGE))
@@ -108,7 +108,7 @@ impl Connection {
 
     /// Waits for `pause`, or less when the client goes away. Whether the client is still there.
     pub async fn pause(&mut self, pause: Duration) -> bool {
-        let end = later(Instant::now(), pause);
+        let end = later(instant(), pause);
         loop {
             if self.buffer.len() >= AHEAD_BYTES_MAX {
                 tokio::time::sleep_until(end).await;

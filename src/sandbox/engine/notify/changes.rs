@@ -6,6 +6,7 @@ use super::Notifications;
 use super::keys::Signer;
 use super::outbox::{First, Outbox, Posting};
 use super::row::NotificationState;
+use crate::clock::instant;
 use crate::sandbox::engine::dialect::Report;
 use crate::sandbox::engine::faults::Hit;
 use crate::sandbox::engine::faults::notification::NotificationFault;
@@ -36,7 +37,7 @@ impl Notifications {
         let Some(mut posting) = honest(change.status, change.at_ms) else { return };
         let goes_out = posting.row.url.as_deref().is_some_and(|url| Target::from_url(url).is_ok());
         let hit = if goes_out { fault() } else { None };
-        let (mut outbox, now) = (locked(&self.outbox), Instant::now());
+        let (mut outbox, now) = (locked(&self.outbox), instant());
         let Some(Hit { kind, fault }) = hit else {
             outbox.push(posting, First::AT_ONCE, now);
             return;

@@ -221,6 +221,7 @@ pub fn target(row: &Notification) -> Result<Target, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::instant;
 
     const PAUSE: Duration = Duration::from_secs(1);
 
@@ -249,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_failed_attempt_is_repeated_after_the_pause_and_then_given_up() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let (mut outbox, now) = (Outbox::default(), instant());
         let number = push(&mut outbox, "a", now);
         assert_eq!(due(&mut outbox, now), [number]);
         assert!(due(&mut outbox, now).is_empty(), "an attempt under way is not due again");
@@ -264,7 +265,7 @@ mod tests {
 
     #[test]
     fn what_is_not_to_be_repeated_is_given_up_at_once() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let (mut outbox, now) = (Outbox::default(), instant());
         let number = outbox.push(Posting { repeats: false, ..posting("a") }, First::AT_ONCE, now);
         fail(&mut outbox, number, now);
         assert_eq!(outbox.get(number).map(|row| row.state), Some(NotificationState::GivenUp));
@@ -272,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_is_held_back_waits_for_the_same_merchants_next() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let (mut outbox, now) = (Outbox::default(), instant());
         let held = outbox.push(posting("a"), First::BehindNext, now);
         let others = push(&mut outbox, "b", now);
         let next = push(&mut outbox, "a", now);
@@ -286,7 +287,7 @@ mod tests {
 
     #[test]
     fn notifications_do_not_pile_up_without_bound() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let (mut outbox, now) = (Outbox::default(), instant());
         let waiting = push(&mut outbox, "a", now);
         let over = push(&mut outbox, "a", now);
         acknowledge(&mut outbox, over, now);
@@ -302,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_late_result_of_a_forgotten_notification_changes_nothing() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let (mut outbox, now) = (Outbox::default(), instant());
         let forgotten = push(&mut outbox, "a", now);
         outbox.clear();
         let number = push(&mut outbox, "a", now);

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::Notifications;
 use super::keys::Signer;
 use super::outbox::{First, Posting};
 use super::row::Notification;
+use crate::clock::instant;
 use crate::sandbox::engine::dialect::{Flaws, Report};
 use crate::sandbox::engine::faults::parameters::HOLD_MS_MAX;
 use crate::sandbox::engine::http::client::Message;
@@ -125,7 +125,7 @@ impl Notifications {
         };
         let mut outbox = locked(&self.outbox);
         let first = First::After(Duration::from_millis(requested.delay_ms));
-        let number = outbox.push(posting, first, Instant::now());
+        let number = outbox.push(posting, first, instant());
         let row = outbox.get(number).cloned();
         drop(outbox);
         self.wake();

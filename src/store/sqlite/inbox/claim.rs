@@ -1,12 +1,12 @@
 //! Handing out events for delivery. A claimed event stays where it is and becomes due again when its lease ends, so
 //! there is nothing to repair after a crash.
 
-use aws_lc_rs::rand;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::job::Work;
 use super::super::names::{self, current};
 use super::rows;
+use crate::random;
 use crate::store::{Claimed, Lease};
 
 /// Claims at most `limit` due events of `account`, longest due first.
@@ -106,10 +106,6 @@ fn lease_end(work: &Work<'_>, lease_ms: i64) -> i64 {
 
 /// Tells one claim of an event from the next. Random, because two processes may claim.
 fn token() -> i64 {
-    let mut bytes = [0u8; 8];
-    match rand::fill(&mut bytes) {
-        Ok(()) => i64::from_ne_bytes(bytes),
-        // Without randomness no id could have been made either; an old lease then counts as a new one.
-        Err(_) => 0,
-    }
+    // Without randomness no id could have been made either; an old lease then counts as a new one.
+    i64::from_ne_bytes(random::bytes().unwrap_or_default())
 }

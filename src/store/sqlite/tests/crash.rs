@@ -9,6 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::*;
+use crate::environment::variable;
 use crate::store::conformance::event;
 use crate::store::{Filter, Reason};
 
@@ -71,7 +72,7 @@ async fn what_was_acknowledged_survives_kill_9() {
 #[test]
 #[ignore = "the child of another test"]
 fn write_until_killed() {
-    let Some(store) = std::env::var_os(STORE) else { return };
+    let Some(store) = variable(STORE) else { return };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let store = open(&StoreUrl::Sqlite(store.into())).expect("the store opens");
@@ -108,7 +109,7 @@ fn a_disk_that_refuses_to_write_is_never_acknowledged_and_is_survived() {
 #[test]
 #[ignore = "the child of another test"]
 fn write_until_refused() {
-    let Some(store) = std::env::var_os(STORE) else { return };
+    let Some(store) = variable(STORE) else { return };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let store = open(&StoreUrl::Sqlite(store.into())).expect("the store opens");
@@ -139,7 +140,7 @@ fn write_until_refused() {
         store.receive(after).await.expect("with room again it works again");
         store.close().await.expect("closed");
 
-        let store = open(&StoreUrl::Sqlite(std::env::var_os(STORE).expect("set").into()));
+        let store = open(&StoreUrl::Sqlite(variable(STORE).expect("set").into()));
         let there = all(&*store.expect("the store opens")).await;
         let expected: HashSet<_> = stored.iter().map(ToString::to_string).collect();
         let there: HashSet<_> = there.into_iter().collect();

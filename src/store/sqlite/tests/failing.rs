@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use self::faults::{Call, EDQUOT, EIO, ENOSPC, Fault, Faults};
 use super::crash::STORE;
 use super::*;
+use crate::environment::variable;
 use crate::store::conformance::event;
 use crate::store::{Inbox, StoreError};
 
@@ -90,11 +91,11 @@ impl Told {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the child of another test"]
 async fn answer_and_compare() {
-    let (Some(file), Some(faults)) = (std::env::var_os(STORE), Faults::of_this_process()) else {
+    let (Some(file), Some(faults)) = (variable(STORE), Faults::of_this_process()) else {
         return;
     };
     let file = PathBuf::from(file);
-    let seed = std::env::var(SEED).expect("a seed").parse().expect("a number");
+    let seed = variable(SEED).and_then(|it| it.to_str()?.parse().ok()).expect("a seed");
     let mut random = Random(seed);
     let mut store = SqliteStore::open(&file, Clock::System).expect("the store opens");
     let mut told = Told::default();

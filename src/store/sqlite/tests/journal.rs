@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::commits::{hold_up, limit_pages, wait_for_queue};
 use super::crash::{ACKNOWLEDGED, STORE, child, lines};
 use super::*;
+use crate::environment::variable;
 use crate::payment::State;
 use crate::store::conformance::paying::{HOLD_MS, payout, rules, sending, state};
 use crate::store::conformance::{LEASE_MS, T0, event};
@@ -61,7 +62,7 @@ async fn unknown(store: &dyn Store) -> HashSet<String> {
 #[test]
 #[ignore = "the child of another test"]
 fn announce_until_killed() {
-    let Some(store) = std::env::var_os(STORE) else { return };
+    let Some(store) = variable(STORE) else { return };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let store = open(&StoreUrl::Sqlite(store.into())).expect("the store opens");
