@@ -195,15 +195,12 @@ impl Journal for Audited {
         &self,
         id: &PaymentId,
         closure: Closure,
-        rules: Rules,
         event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
-        let reason = match &closure {
-            Closure::Abandoned { reason } | Closure::ByHand { reason, .. } => reason.clone(),
-        };
+        let reason = closure.reason().to_owned();
         let entry = |reason| Entry { reason: Some(reason), ..self.entry(Action::PaymentSettled) };
-        let closed = self.store.close_case(id, closure, rules, event, now_ms).await;
+        let closed = self.store.close_case(id, closure, event, now_ms).await;
         let view = self.failed(closed, || entry(reason.clone()).about(id))?;
         self.audit.record(entry(reason).about_payment(&view.row));
         Ok(view)

@@ -14,17 +14,17 @@ pub struct Rules {
 
 impl Rules {
     /// `not_found_needed` is raised to two, a negative `grace_ms` to zero.
-    pub fn new(grace_ms: i64, not_found_needed: u32) -> Self {
-        let not_found_needed = not_found_needed.max(2);
-        Self { grace_ms: grace_ms.max(0), not_found_needed, here: None }
+    pub const fn new(grace_ms: i64, not_found_needed: u32) -> Self {
+        let not_found_needed = if not_found_needed < 2 { 2 } else { not_found_needed };
+        Self { grace_ms: if grace_ms < 0 { 0 } else { grace_ms }, not_found_needed, here: None }
     }
 
-    /// For whoever asks and sends at `here`. Without a place nothing is sent again that was made at a known one.
+    /// For queries and attempts that go to `here`. Without a place nothing is sent again that was made at a known one.
     pub fn at(self, here: Place) -> Self {
         Self { here: Some(here), ..self }
     }
 
-    /// Where they are asked about and sent to.
+    /// Where queries and attempts go.
     pub fn here(self) -> Option<Place> {
         self.here
     }

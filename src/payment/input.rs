@@ -1,27 +1,30 @@
 //! What can happen to a payment.
 
+use super::Rules;
 use crate::provider::{CodeMeaning, EventStatus};
 
 /// One thing that happened, or is about to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A create is about to leave. To be on disk before its first byte does.
-    AboutToSend,
+    /// The first create is about to leave, where the payment was begun to go. To be on disk before its first byte does.
+    FirstAttempt,
+    /// A create is about to leave, perhaps not the first one. To be on disk before its first byte does.
+    AboutToSend { rules: Rules },
     /// The attempt provably did not reach the provider.
     NotSent { attempt: u32 },
     /// The provider answered the attempt in its envelope, perhaps late.
     Answered { attempt: u32, meaning: CodeMeaning },
     /// The attempt ended without an answer that could be understood: a reset, a time-out, a body that says nothing.
     InDoubt { attempt: u32 },
-    /// Whoever made the call will not try again.
+    /// The caller will not try again.
     GaveUp,
     /// It was lost, it is not at the provider, and it was sent in vain as often as it may be.
-    Abandoned,
+    Abandoned { rules: Rules },
     /// A person found out what became of it, and says so.
     ByHand(Ruling),
     /// The provider was asked, at `asked_at_ms`, what became of it.
-    Asked { asked_at_ms: i64, finding: Finding },
-    /// A verified notification told of it.
+    Asked { asked_at_ms: i64, finding: Finding, rules: Rules },
+    /// A verified notification reported its status.
     Notified { status: Option<EventStatus> },
     /// The provider has something under its ids that is not what was sent, or that cannot be told to be.
     Differs,

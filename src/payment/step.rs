@@ -16,7 +16,6 @@ use crate::provider::{CodeMeaning, EventStatus};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transition {
     pub payment: Payment,
-    pub next: Next,
     /// The provider has a payment that was settled as rejected or not sent, or says that it does: somebody must look at it.
     pub contradicts: bool,
     /// It was in doubt, and now it is known what became of it.
@@ -52,15 +51,11 @@ pub enum Forbidden {
 }
 
 /// What `input`, at `now_ms` in store time, makes of `payment`.
-pub fn step(
-    payment: &Payment,
-    input: Input,
-    rules: &Rules,
-    now_ms: i64,
-) -> Result<Transition, Forbidden> {
+pub fn step(payment: &Payment, input: Input, now_ms: i64) -> Result<Transition, Forbidden> {
     let mut after = *payment;
     match input {
-        Input::AboutToSend => after.announce(rules)?,
+        Input::FirstAttempt => after.announce_first()?,
+        Input::AboutToSend { rules } => after.announce(&rules)?,
         Input::NotSent { attempt } => {
             after.known(attempt)?;
             after.had_no_effect(attempt, now_ms);
@@ -74,16 +69,16 @@ pub fn step(
             after.in_doubt(attempt, now_ms);
         }
         Input::GaveUp => after.give_up()?,
-        Input::Abandoned => after.abandon(rules)?,
+        Input::Abandoned { rules } => after.abandon(&rules)?,
         Input::ByHand(ruling) => after.ruled(ruling)?,
-        Input::Asked { asked_at_ms, finding } => {
+        Input::Asked { asked_at_ms, finding, rules } => {
             // Of one that was made before places were written down, the first that is asked is taken for it.
             after.place = after.place.or(rules.here());
             match finding {
                 Finding::Found { status } => after.found(status),
                 // That it is not elsewhere proves nothing, and takes nothing away from what is proved.
-                Finding::NotFound if after.is_elsewhere(rules) => {}
-                Finding::NotFound => after.not_found(asked_at_ms, rules, now_ms),
+                Finding::NotFound if after.is_elsewhere(&rules) => {}
+                Finding::NotFound => after.not_found(asked_at_ms, &rules, now_ms),
                 Finding::Unclear => {}
             }
         }
@@ -97,7 +92,7 @@ pub fn step(
     let contradicts = payment.frees_its_reference() && !after.frees_its_reference();
     let resolves = payment.is_in_doubt() && matches!(after.state, State::Settled(_));
     let ends = accepted(payment) && !over(payment) && over(&after);
-    Ok(Transition { payment: after, next: after.next(rules), contradicts, resolves, ends })
+    Ok(Transition { payment: after, contradicts, resolves, ends })
 }
 
 impl Payment {
@@ -111,15 +106,31 @@ impl Payment {
                     0 => rules.here().or(self.place),
                     _ => self.place.or(rules.here()),
                 };
-                self.attempts += 1;
-                self.open.insert(self.attempts);
-                self.state = State::Sending { attempt: self.attempts };
+                self.begin_attempt();
                 Ok(())
             }
             (Next::Wait, _) => Err(Forbidden::OnItsWay { attempt: self.attempts }),
             (Next::Ask, _) => Err(Forbidden::AskFirst),
             (Next::Rest(end), _) => Err(Forbidden::Over(end)),
         }
+    }
+
+    fn announce_first(&mut self) -> Result<(), Forbidden> {
+        match self.state {
+            State::Ready if self.attempts == 0 => {
+                self.begin_attempt();
+                Ok(())
+            }
+            State::Ready | State::Unknown { .. } => Err(Forbidden::AskFirst),
+            State::Sending { attempt } => Err(Forbidden::OnItsWay { attempt }),
+            State::Settled(end) => Err(Forbidden::Over(end)),
+        }
+    }
+
+    fn begin_attempt(&mut self) {
+        self.attempts += 1;
+        self.open.insert(self.attempts);
+        self.state = State::Sending { attempt: self.attempts };
     }
 
     fn known(&self, attempt: u32) -> Result<(), Forbidden> {

@@ -6,7 +6,7 @@ use crate::cli::open_store::Opened;
 use crate::cli::output::tell;
 use crate::clock::Clock;
 use crate::outbound::payment::event;
-use crate::payment::{Rules, Ruling};
+use crate::payment::Ruling;
 use crate::store::{
     Closure, JournalError, OutcomeEvent, PaymentFilter, PaymentId, PaymentRow, PaymentView, Store,
     StoreError,
@@ -57,10 +57,8 @@ impl Settle {
             promised.map_err(|error| CommandError::failed(error.to_string()))?;
         }
         let closure = Closure::ByHand { ruling: self.ruling, reason: self.reason };
-        // Nothing about absence is decided here.
-        let rules = Rules::new(i64::MAX, u32::MAX);
         let now_ms = Clock::System.unix_ms();
-        let settled = store.close_case(&row.id, closure, rules, event, now_ms).await;
+        let settled = store.close_case(&row.id, closure, event, now_ms).await;
         let settled = settled.map_err(|error| match error {
             JournalError::Forbidden { why, .. } => CommandError::failed(format!(
                 "payment `{}` cannot be settled, only one in doubt can: {why}",

@@ -5,9 +5,11 @@ use crate::outcome::Outcome;
 use crate::provider::{CodeMeaning, EventStatus};
 
 /// Ten seconds of grace, two answers: questions count when they are 2.5 seconds apart.
-fn rules() -> Rules {
-    Rules::new(10_000, 2)
-}
+const RULES: Rules = Rules::new(10_000, 2);
+
+const SEND: Input = Input::AboutToSend { rules: RULES };
+
+const ABANDON: Input = Input::Abandoned { rules: RULES };
 
 const FOUND: Finding = Finding::Found { status: Some(EventStatus::Succeeded) };
 
@@ -15,23 +17,37 @@ fn answered(attempt: u32, meaning: CodeMeaning) -> Input {
     Input::Answered { attempt, meaning }
 }
 
+fn asked(asked_at_ms: i64, finding: Finding) -> Input {
+    Input::Asked { asked_at_ms, finding, rules: RULES }
+}
+
 fn not_found(asked_at_ms: i64) -> Input {
-    Input::Asked { asked_at_ms, finding: Finding::NotFound }
+    asked(asked_at_ms, Finding::NotFound)
+}
+
+/// `input`, where these rules hold.
+fn by(rules: Rules, input: Input) -> Input {
+    match input {
+        Input::AboutToSend { .. } => Input::AboutToSend { rules },
+        Input::Abandoned { .. } => Input::Abandoned { rules },
+        Input::Asked { asked_at_ms, finding, .. } => Input::Asked { asked_at_ms, finding, rules },
+        other => other,
+    }
 }
 
 /// What becomes of a new payment; the inputs with the milliseconds at which they happen.
 fn after(inputs: &[(i64, Input)]) -> Payment {
     inputs.iter().fold(Payment::new(), |payment, (at_ms, input)| {
-        let done = step(&payment, *input, &rules(), *at_ms);
+        let done = step(&payment, *input, *at_ms);
         done.unwrap_or_else(|why| panic!("{input:?} is forbidden: {why}")).payment
     })
 }
 
 fn refusal(payment: &Payment, input: Input) -> Forbidden {
-    step(payment, input, &rules(), 0).expect_err("it must be forbidden")
+    step(payment, input, 0).expect_err("it must be forbidden")
 }
 
-const LOST: [(i64, Input); 2] = [(0, Input::AboutToSend), (500, Input::InDoubt { attempt: 1 })];
+const LOST: [(i64, Input); 2] = [(0, SEND), (500, Input::InDoubt { attempt: 1 })];
 
 fn lost_and(rest: &[(i64, Input)]) -> Payment {
     after(&[&LOST[..], rest].concat())
@@ -46,15 +62,15 @@ fn end(payment: &Payment) -> Option<Final> {
 
 #[test]
 fn nothing_is_sent_while_an_attempt_is_on_its_way() {
-    let sending = after(&[(0, Input::AboutToSend)]);
-    assert_eq!(refusal(&sending, Input::AboutToSend), Forbidden::OnItsWay { attempt: 1 });
+    let sending = after(&[(0, SEND)]);
+    assert_eq!(refusal(&sending, SEND), Forbidden::OnItsWay { attempt: 1 });
     assert_eq!(refusal(&sending, Input::GaveUp), Forbidden::OnItsWay { attempt: 1 });
 }
 
 #[test]
 fn nothing_is_sent_while_an_attempt_may_have_landed() {
     let lost = lost_and(&[]);
-    assert_eq!(refusal(&lost, Input::AboutToSend), Forbidden::AskFirst);
+    assert_eq!(refusal(&lost, SEND), Forbidden::AskFirst);
     assert_eq!(lost.outcome(), Some(Outcome::Unknown));
 }
 
@@ -68,23 +84,23 @@ fn not_found_is_not_believed_once_nor_early_nor_in_a_burst() {
     ] {
         let asks: Vec<_> = asks.into_iter().map(|at| (at.max(500), not_found(at))).collect();
         let payment = lost_and(&asks);
-        assert_eq!(refusal(&payment, Input::AboutToSend), Forbidden::AskFirst, "{why}");
+        assert_eq!(refusal(&payment, SEND), Forbidden::AskFirst, "{why}");
     }
     let absent = lost_and(&[(600, not_found(600)), (10_500, not_found(10_500))]);
-    assert_eq!(absent.next(&rules()), Next::Send, "twice, the last time after the grace period");
+    assert_eq!(absent.next(&RULES), Next::Send, "twice, the last time after the grace period");
 }
 
 #[test]
 fn a_clock_that_was_set_back_makes_absence_be_proved_anew_and_not_wait_for_it() {
     const DAY_MS: i64 = 86_400_000;
-    let lost = [(DAY_MS, Input::AboutToSend), (DAY_MS + 500, Input::InDoubt { attempt: 1 })];
+    let lost = [(DAY_MS, SEND), (DAY_MS + 500, Input::InDoubt { attempt: 1 })];
     for before in [vec![], vec![(DAY_MS + 9_000, not_found(DAY_MS + 9_000))]] {
         let again = [(1_000, not_found(900)), (1_500, not_found(1_500))];
         let early = after(&[&lost[..], &before, &again].concat());
-        assert_eq!(refusal(&early, Input::AboutToSend), Forbidden::AskFirst, "{before:?}");
+        assert_eq!(refusal(&early, SEND), Forbidden::AskFirst, "{before:?}");
         let late = [(5_000, not_found(5_000)), (11_000, not_found(11_000))];
         let absent = after(&[&lost[..], &before, &again, &late].concat());
-        assert_eq!(absent.next(&rules()), Next::Send, "a day too early otherwise: {before:?}");
+        assert_eq!(absent.next(&RULES), Next::Send, "a day too early otherwise: {before:?}");
     }
 }
 
@@ -93,11 +109,11 @@ fn a_second_loss_needs_its_own_proof_of_absence() {
     let payment = lost_and(&[
         (600, not_found(600)),
         (10_500, not_found(10_500)),
-        (11_000, Input::AboutToSend),
+        (11_000, SEND),
         (12_000, Input::InDoubt { attempt: 2 }),
         (20_000, not_found(20_000)),
     ]);
-    assert_eq!(refusal(&payment, Input::AboutToSend), Forbidden::AskFirst);
+    assert_eq!(refusal(&payment, SEND), Forbidden::AskFirst);
 }
 
 #[test]
@@ -105,14 +121,14 @@ fn a_refused_resend_does_not_say_that_the_first_attempt_was_refused() {
     let refused = lost_and(&[
         (600, not_found(600)),
         (10_500, not_found(10_500)),
-        (11_000, Input::AboutToSend),
+        (11_000, SEND),
         (12_000, answered(2, CodeMeaning::Refused)),
     ]);
     assert_eq!(refused.outcome(), Some(Outcome::Unknown), "attempt 1 may have taken the balance");
-    assert_eq!(refusal(&refused, Input::AboutToSend), Forbidden::AskFirst);
+    assert_eq!(refusal(&refused, SEND), Forbidden::AskFirst);
     let inputs = [(13_000, not_found(13_000)), (22_000, not_found(22_000))];
     let over = inputs.iter().fold(refused, |payment, (at, input)| {
-        step(&payment, *input, &rules(), *at).expect("allowed").payment
+        step(&payment, *input, *at).expect("allowed").payment
     });
     assert_eq!(end(&over), Some(Final::Rejected), "and it is not there either");
 }
@@ -122,24 +138,24 @@ fn a_duplicate_of_our_own_lost_attempt_is_asked_about_for_as_long_as_it_takes() 
     let mut inputs = vec![
         (600, not_found(600)),
         (10_500, not_found(10_500)),
-        (11_000, Input::AboutToSend),
+        (11_000, SEND),
         (12_000, answered(2, CodeMeaning::Landed)),
     ];
     inputs.extend((1..50).map(|n| (12_000 + n * 10_000, not_found(12_000 + n * 10_000))));
     let payment = lost_and(&inputs);
-    assert_eq!(payment.next(&rules()), Next::Ask, "the provider has it and does not find it");
-    assert_eq!(refusal(&payment, Input::AboutToSend), Forbidden::AskFirst);
+    assert_eq!(payment.next(&RULES), Next::Ask, "the provider has it and does not find it");
+    assert_eq!(refusal(&payment, SEND), Forbidden::AskFirst);
 }
 
 #[test]
 fn a_duplicate_that_is_not_found_is_not_called_rejected() {
-    let mut inputs = vec![(0, Input::AboutToSend), (100, answered(1, CodeMeaning::Landed))];
+    let mut inputs = vec![(0, SEND), (100, answered(1, CodeMeaning::Landed))];
     inputs.extend((1..50).map(|n| (100 + n * 10_000, not_found(100 + n * 10_000))));
     let payment = after(&inputs);
     assert_eq!(payment.outcome(), Some(Outcome::Unknown), "a balancer may have sent it twice");
-    assert_eq!(payment.next(&rules()), Next::Ask);
-    assert_eq!(refusal(&payment, Input::Abandoned), Forbidden::AskFirst);
-    let by_hand = step(&payment, Input::ByHand(Ruling::Rejected), &rules(), 600_000);
+    assert_eq!(payment.next(&RULES), Next::Ask);
+    assert_eq!(refusal(&payment, ABANDON), Forbidden::AskFirst);
+    let by_hand = step(&payment, Input::ByHand(Ruling::Rejected), 600_000);
     assert_eq!(end(&by_hand.expect("allowed").payment), Some(Final::Rejected));
 }
 
@@ -155,7 +171,7 @@ fn no_other_answer_takes_a_duplicate_back() {
             let payment = lost_and(&[
                 (600, not_found(600)),
                 (10_500, not_found(10_500)),
-                (11_000, Input::AboutToSend),
+                (11_000, SEND),
                 (11_500, Input::InDoubt { attempt: 2 }),
                 (12_000, answered(1, said[0])),
                 (13_000, answered(2, said[1])),
@@ -163,8 +179,8 @@ fn no_other_answer_takes_a_duplicate_back() {
                 (60_000, not_found(60_000)),
             ]);
             assert_eq!(payment.outcome(), Some(Outcome::Unknown), "{said:?}");
-            assert_eq!(payment.next(&rules()), Next::Ask, "{said:?}");
-            let given_up = step(&payment, Input::GaveUp, &rules(), 70_000).expect("allowed");
+            assert_eq!(payment.next(&RULES), Next::Ask, "{said:?}");
+            let given_up = step(&payment, Input::GaveUp, 70_000).expect("allowed");
             assert_eq!(given_up.payment.outcome(), Some(Outcome::Unknown), "{said:?}");
         }
     }
@@ -175,14 +191,14 @@ fn a_duplicate_after_the_end_reopens_what_was_called_rejected() {
     let rejected = lost_and(&[
         (600, not_found(600)),
         (10_500, not_found(10_500)),
-        (11_000, Input::AboutToSend),
+        (11_000, SEND),
         (11_500, answered(2, CodeMeaning::Refused)),
         (30_000, not_found(30_000)),
         (60_000, not_found(60_000)),
     ]);
     assert_eq!(end(&rejected), Some(Final::Rejected));
     for input in [answered(1, CodeMeaning::Landed), Input::Differs] {
-        let done = step(&rejected, input, &rules(), 70_000).expect("allowed");
+        let done = step(&rejected, input, 70_000).expect("allowed");
         assert!(done.contradicts, "{input:?}");
         assert_eq!(done.payment.outcome(), Some(Outcome::Unknown), "{input:?}");
     }
@@ -191,41 +207,40 @@ fn a_duplicate_after_the_end_reopens_what_was_called_rejected() {
 #[test]
 fn what_stands_under_our_ids_and_is_not_ours_proves_nothing_and_lets_nothing_leave() {
     for payment in [Payment::new(), lost_and(&[]), lost_and(&[(600, not_found(600))])] {
-        let done = step(&payment, Input::Differs, &rules(), 1_000).expect("allowed").payment;
+        let done = step(&payment, Input::Differs, 1_000).expect("allowed").payment;
         assert_eq!(done.outcome(), Some(Outcome::Unknown));
         let later = [(20_000, not_found(20_000)), (40_000, not_found(40_000))];
         let done = later.iter().fold(done, |payment, (at, input)| {
-            step(&payment, *input, &rules(), *at).expect("allowed").payment
+            step(&payment, *input, *at).expect("allowed").payment
         });
-        assert_eq!(refusal(&done, Input::AboutToSend), Forbidden::AskFirst);
-        let found = Input::Asked { asked_at_ms: 50_000, finding: FOUND };
-        let found = step(&done, found, &rules(), 50_000).expect("allowed").payment;
+        assert_eq!(refusal(&done, SEND), Forbidden::AskFirst);
+        let found = asked(50_000, FOUND);
+        let found = step(&done, found, 50_000).expect("allowed").payment;
         assert_eq!(end(&found), Some(Final::Accepted), "and then it finds ours");
     }
-    let sending = after(&[(0, Input::AboutToSend), (9, Input::Differs)]);
+    let sending = after(&[(0, SEND), (9, Input::Differs)]);
     assert_eq!(sending.outcome(), Some(Outcome::Unknown), "it may have left, and must not now");
-    let over = step(&sending, Input::NotSent { attempt: 1 }, &rules(), 20).expect("allowed");
+    let over = step(&sending, Input::NotSent { attempt: 1 }, 20).expect("allowed");
     assert_eq!(over.payment.outcome(), Some(Outcome::Unknown));
-    let accepted = step(&sending, answered(1, CodeMeaning::Accepted), &rules(), 20);
+    let accepted = step(&sending, answered(1, CodeMeaning::Accepted), 20);
     assert_eq!(end(&accepted.expect("allowed").payment), Some(Final::Accepted), "its own end");
 }
 
 #[test]
 fn a_call_that_was_made_earlier_lets_nothing_leave() {
-    let superseded = |payment: &Payment| {
-        step(payment, Input::Superseded, &rules(), 5_000).expect("allowed").payment
-    };
+    let superseded =
+        |payment: &Payment| step(payment, Input::Superseded, 5_000).expect("allowed").payment;
     assert_eq!(end(&superseded(&Payment::new())), Some(Final::NotSent));
-    let told_later = after(&[(0, Input::AboutToSend), (1, answered(1, CodeMeaning::Throttled))]);
+    let told_later = after(&[(0, SEND), (1, answered(1, CodeMeaning::Throttled))]);
     assert_eq!(end(&superseded(&told_later)), Some(Final::Rejected));
-    for payment in [after(&[(0, Input::AboutToSend)]), lost_and(&[(600, not_found(600))])] {
+    for payment in [after(&[(0, SEND)]), lost_and(&[(600, not_found(600))])] {
         let done = superseded(&payment);
         assert_eq!(done.outcome(), Some(Outcome::Unknown), "it may have left");
-        let not_sent = step(&done, Input::NotSent { attempt: 1 }, &rules(), 6_000);
+        let not_sent = step(&done, Input::NotSent { attempt: 1 }, 6_000);
         let not_sent = not_sent.expect("allowed").payment;
         assert_eq!(end(&superseded(&not_sent)), Some(Final::Rejected), "it did not leave");
     }
-    let accepted = after(&[(0, Input::AboutToSend), (9, answered(1, CodeMeaning::Accepted))]);
+    let accepted = after(&[(0, SEND), (9, answered(1, CodeMeaning::Accepted))]);
     assert_eq!(superseded(&accepted), accepted);
 }
 
@@ -245,17 +260,17 @@ fn an_attempt_that_was_never_announced_cannot_end() {
 fn attempts_come_to_an_end() {
     let mut payment = Payment::new();
     for attempt in 1..=ATTEMPTS_MAX {
-        for input in [Input::AboutToSend, Input::NotSent { attempt }] {
-            payment = step(&payment, input, &rules(), 0).expect("allowed").payment;
+        for input in [SEND, Input::NotSent { attempt }] {
+            payment = step(&payment, input, 0).expect("allowed").payment;
         }
     }
-    assert_eq!(refusal(&payment, Input::AboutToSend), Forbidden::TooManyAttempts);
+    assert_eq!(refusal(&payment, SEND), Forbidden::TooManyAttempts);
 }
 
 #[test]
 fn what_was_accepted_stays_accepted() {
-    let accepted = after(&[(0, Input::AboutToSend), (9, answered(1, CodeMeaning::Accepted))]);
-    assert_eq!(refusal(&accepted, Input::AboutToSend), Forbidden::Over(Final::Accepted));
+    let accepted = after(&[(0, SEND), (9, answered(1, CodeMeaning::Accepted))]);
+    assert_eq!(refusal(&accepted, SEND), Forbidden::Over(Final::Accepted));
     for input in [
         answered(1, CodeMeaning::Refused),
         answered(1, CodeMeaning::Landed),
@@ -266,7 +281,7 @@ fn what_was_accepted_stays_accepted() {
         Input::Notified { status: Some(EventStatus::Failed) },
         Input::Restarted,
     ] {
-        let done = step(&accepted, input, &rules(), 60_000).expect("it is only noted");
+        let done = step(&accepted, input, 60_000).expect("it is only noted");
         assert_eq!(end(&done.payment), Some(Final::Accepted), "{input:?}");
     }
 }
@@ -274,7 +289,7 @@ fn what_was_accepted_stays_accepted() {
 #[test]
 fn a_final_status_is_not_replaced_by_an_older_one() {
     let payment = after(&[
-        (0, Input::AboutToSend),
+        (0, SEND),
         (1, Input::Notified { status: Some(EventStatus::Succeeded) }),
         (2, Input::Notified { status: Some(EventStatus::Pending) }),
         (3, answered(1, CodeMeaning::Accepted)),
@@ -287,7 +302,7 @@ fn a_late_answer_or_finding_or_notification_settles_a_lost_payment() {
     for (input, expected) in [
         (answered(1, CodeMeaning::Accepted), Final::Accepted),
         (answered(1, CodeMeaning::Refused), Final::Rejected),
-        (Input::Asked { asked_at_ms: 600, finding: FOUND }, Final::Accepted),
+        (asked(600, FOUND), Final::Accepted),
         (Input::Notified { status: Some(EventStatus::Failed) }, Final::Accepted),
     ] {
         assert_eq!(end(&lost_and(&[(700, input)])), Some(expected), "{input:?}");
@@ -296,10 +311,9 @@ fn a_late_answer_or_finding_or_notification_settles_a_lost_payment() {
 
 #[test]
 fn a_payment_that_turns_up_after_it_was_given_up_is_called_a_contradiction() {
-    let given_up =
-        after(&[(0, Input::AboutToSend), (1, Input::NotSent { attempt: 1 }), (2, Input::GaveUp)]);
+    let given_up = after(&[(0, SEND), (1, Input::NotSent { attempt: 1 }), (2, Input::GaveUp)]);
     assert_eq!(end(&given_up), Some(Final::NotSent));
-    let done = step(&given_up, Input::Notified { status: None }, &rules(), 3).expect("allowed");
+    let done = step(&given_up, Input::Notified { status: None }, 3).expect("allowed");
     assert!(done.contradicts, "somebody must look at it");
     assert_eq!(end(&done.payment), Some(Final::Accepted), "the reference is not free any more");
 }
@@ -307,21 +321,21 @@ fn a_payment_that_turns_up_after_it_was_given_up_is_called_a_contradiction() {
 #[test]
 fn a_provider_that_says_not_now_may_be_tried_again_and_then_counts_as_refusing() {
     for meaning in [CodeMeaning::Throttled, CodeMeaning::StaleTimestamp] {
-        let told = after(&[(0, Input::AboutToSend), (1, answered(1, meaning))]);
-        assert_eq!(told.next(&rules()), Next::Send, "{meaning:?}");
-        let over = step(&told, Input::GaveUp, &rules(), 2).expect("allowed").payment;
+        let told = after(&[(0, SEND), (1, answered(1, meaning))]);
+        assert_eq!(told.next(&RULES), Next::Send, "{meaning:?}");
+        let over = step(&told, Input::GaveUp, 2).expect("allowed").payment;
         assert_eq!(end(&over), Some(Final::Rejected), "{meaning:?}: it did reach the provider");
     }
 }
 
 #[test]
 fn a_restart_leaves_open_what_was_on_its_way_and_closes_what_was_not() {
-    let sending = after(&[(0, Input::AboutToSend), (5, Input::Restarted)]);
+    let sending = after(&[(0, SEND), (5, Input::Restarted)]);
     assert_eq!(sending.state, State::Unknown { attempt: 1, since_ms: 5 });
     let ready = after(&[(5, Input::Restarted)]);
     assert_eq!(end(&ready), Some(Final::NotSent));
     let refused = Forbidden::Over(Final::NotSent);
-    assert_eq!(refusal(&ready, Input::AboutToSend), refused, "its old process must not send it");
+    assert_eq!(refusal(&ready, SEND), refused, "its old process must not send it");
 }
 
 #[test]
@@ -329,19 +343,19 @@ fn a_resend_that_provably_did_not_leave_keeps_what_was_known() {
     let payment = lost_and(&[
         (600, not_found(600)),
         (10_500, not_found(10_500)),
-        (11_000, Input::AboutToSend),
+        (11_000, SEND),
         (11_001, Input::NotSent { attempt: 2 }),
     ]);
     assert_eq!(payment.state, State::Unknown { attempt: 2, since_ms: 500 }, "attempt 1 is open");
-    assert_eq!(payment.next(&rules()), Next::Send, "its absence was established already");
-    let given_up = step(&payment, Input::GaveUp, &rules(), 12_000).expect("allowed").payment;
+    assert_eq!(payment.next(&RULES), Next::Send, "its absence was established already");
+    let given_up = step(&payment, Input::GaveUp, 12_000).expect("allowed").payment;
     assert_eq!(given_up.outcome(), Some(Outcome::Unknown), "it is not called not sent");
 }
 
 #[test]
 fn nothing_but_a_payment_in_doubt_is_settled_by_hand() {
-    let sending = after(&[(0, Input::AboutToSend)]);
-    let accepted = after(&[(0, Input::AboutToSend), (9, answered(1, CodeMeaning::Accepted))]);
+    let sending = after(&[(0, SEND)]);
+    let accepted = after(&[(0, SEND), (9, answered(1, CodeMeaning::Accepted))]);
     for (payment, why) in [
         (Payment::new(), Forbidden::NotInDoubt),
         (sending, Forbidden::OnItsWay { attempt: 1 }),
@@ -351,11 +365,7 @@ fn nothing_but_a_payment_in_doubt_is_settled_by_hand() {
             assert_eq!(refusal(&payment, Input::ByHand(ruling)), why, "{payment:?}");
         }
     }
-    let resending = lost_and(&[
-        (600, not_found(600)),
-        (10_500, not_found(10_500)),
-        (11_000, Input::AboutToSend),
-    ]);
+    let resending = lost_and(&[(600, not_found(600)), (10_500, not_found(10_500)), (11_000, SEND)]);
     let why = refusal(&resending, Input::ByHand(Ruling::Rejected));
     assert_eq!(why, Forbidden::OnItsWay { attempt: 2 }, "a resend may be arriving just now");
 }
@@ -365,72 +375,72 @@ fn a_person_s_word_settles_a_payment_in_doubt_and_is_news() {
     for (ruling, expected) in
         [(Ruling::Accepted, Final::Accepted), (Ruling::Rejected, Final::Rejected)]
     {
-        let done = step(&lost_and(&[]), Input::ByHand(ruling), &rules(), 700).expect("allowed");
+        let done = step(&lost_and(&[]), Input::ByHand(ruling), 700).expect("allowed");
         assert_eq!(end(&done.payment), Some(expected));
         assert!(done.resolves && done.is_news(), "{ruling:?}");
     }
     let rejected = lost_and(&[(700, Input::ByHand(Ruling::Rejected))]);
     let turned_up = Input::Notified { status: Some(EventStatus::Succeeded) };
-    let done = step(&rejected, turned_up, &rules(), 800).expect("allowed");
+    let done = step(&rejected, turned_up, 800).expect("allowed");
     assert!(done.contradicts, "the person was wrong, and that is shown");
 }
 
 #[test]
 fn only_what_is_proved_absent_is_called_off() {
     for payment in [lost_and(&[]), lost_and(&[(20_000, not_found(20_000))])] {
-        assert_eq!(refusal(&payment, Input::Abandoned), Forbidden::AskFirst);
+        assert_eq!(refusal(&payment, ABANDON), Forbidden::AskFirst);
     }
-    assert_eq!(refusal(&Payment::new(), Input::Abandoned), Forbidden::NotInDoubt);
+    assert_eq!(refusal(&Payment::new(), ABANDON), Forbidden::NotInDoubt);
     let absent = lost_and(&[(600, not_found(600)), (10_500, not_found(10_500))]);
-    let done = step(&absent, Input::Abandoned, &rules(), 11_000).expect("allowed");
+    let done = step(&absent, ABANDON, 11_000).expect("allowed");
     assert_eq!(end(&done.payment), Some(Final::NotSent));
     assert!(done.resolves);
 }
 
 #[test]
 fn what_was_never_in_doubt_is_not_resolved() {
-    let sending = after(&[(0, Input::AboutToSend)]);
+    let sending = after(&[(0, SEND)]);
     for input in [answered(1, CodeMeaning::Accepted), answered(1, CodeMeaning::Refused)] {
-        let done = step(&sending, input, &rules(), 5).expect("allowed");
+        let done = step(&sending, input, 5).expect("allowed");
         assert!(!done.resolves && !done.is_news(), "its caller hears it: {input:?}");
     }
-    let lost = lost_and(&[(700, Input::Asked { asked_at_ms: 600, finding: FOUND })]);
-    let again = Input::Asked { asked_at_ms: 800, finding: FOUND };
-    let done = step(&lost, again, &rules(), 900).expect("it is only noted");
+    let lost = lost_and(&[(700, asked(600, FOUND))]);
+    let again = asked(800, FOUND);
+    let done = step(&lost, again, 900).expect("it is only noted");
     assert!(!done.is_news(), "it was told already");
 }
 
 fn at(base_url: &str) -> Rules {
-    rules().at(Place::of("bluepay", base_url, "app", "/pay", Some("/status")))
+    RULES.at(Place::of("bluepay", base_url, "app", "/pay", Some("/status")))
 }
 
 #[test]
 fn only_the_place_it_was_made_at_can_say_that_it_is_not_there() {
     let (x, y) = (at("https://x.example"), at("https://y.example"));
-    let take = |payment: Payment, inputs: &[(i64, Input)], rules: &Rules| {
+    let take = |payment: Payment, inputs: &[(i64, Input)], rules: Rules| {
         inputs.iter().fold(payment, |payment, (at_ms, input)| {
-            step(&payment, *input, rules, *at_ms).expect("allowed").payment
+            step(&payment, by(rules, *input), *at_ms).expect("allowed").payment
         })
     };
-    let forbidden = |payment: &Payment, input, rules: &Rules| {
-        step(payment, input, rules, 0).expect_err("it must be forbidden")
+    let forbidden = |payment: &Payment, input, rules: Rules| {
+        step(payment, by(rules, input), 0).expect_err("it must be forbidden")
     };
-    let lost = take(Payment::new(), &[LOST[0], LOST[1], (600, not_found(600))], &x);
+    let lost = take(Payment::new(), &[LOST[0], LOST[1], (600, not_found(600))], x);
     let away =
         [(5_000, not_found(5_000)), (20_000, not_found(20_000)), (90_000, not_found(90_000))];
-    let stranded = take(lost, &away, &y);
+    let stranded = take(lost, &away, y);
     assert_eq!(stranded, lost, "what is not elsewhere proves nothing and takes nothing away");
-    for rules in [y, rules()] {
+    for rules in [y, RULES] {
         assert_eq!(stranded.next(&rules), Next::Ask);
-        assert_eq!(forbidden(&stranded, Input::AboutToSend, &rules), Forbidden::Elsewhere);
-        assert_eq!(forbidden(&stranded, Input::Abandoned, &rules), Forbidden::Elsewhere);
+        assert_eq!(forbidden(&stranded, SEND, rules), Forbidden::Elsewhere);
+        assert_eq!(forbidden(&stranded, ABANDON, rules), Forbidden::Elsewhere);
     }
-    let back = take(stranded, &[(91_000, not_found(91_000))], &x);
+    let back = take(stranded, &[(91_000, not_found(91_000))], x);
     assert_eq!(back.next(&x), Next::Send, "two answers of the right place");
-    assert_eq!(forbidden(&back, Input::AboutToSend, &y), Forbidden::Elsewhere, "proved at x");
-    let found = take(back, &[(92_000, Input::Asked { asked_at_ms: 92_000, finding: FOUND })], &y);
+    assert_eq!(forbidden(&back, SEND, y), Forbidden::Elsewhere, "proved at x");
+    let found = take(back, &[(92_000, asked(92_000, FOUND))], y);
     assert_eq!(end(&found), Some(Final::Accepted), "what is found counts wherever it is");
-    let ruled = take(stranded, &[(1, Input::ByHand(Ruling::Rejected))], &rules());
+    let ruled = take(stranded, &[(1, Input::ByHand(Ruling::Rejected))], RULES);
     assert_eq!(end(&ruled), Some(Final::Rejected), "a person has the last word");
 }
 
@@ -439,11 +449,11 @@ fn a_payment_from_before_places_were_written_down_is_taken_to_be_where_it_is_ask
     let (x, y) = (at("https://x.example"), at("https://y.example"));
     let lost = lost_and(&[]);
     assert_eq!(lost.place, None);
-    let asked = step(&lost, not_found(600), &x, 600).expect("allowed").payment;
+    let asked = step(&lost, by(x, not_found(600)), 600).expect("allowed").payment;
     assert_eq!(asked.place, x.here());
-    let elsewhere = step(&asked, not_found(10_500), &y, 10_500).expect("allowed").payment;
+    let elsewhere = step(&asked, by(y, not_found(10_500)), 10_500).expect("allowed").payment;
     assert_eq!(elsewhere.next(&x), Next::Ask, "a later change is noticed");
-    let absent = step(&elsewhere, not_found(10_600), &x, 10_600).expect("allowed").payment;
+    let absent = step(&elsewhere, by(x, not_found(10_600)), 10_600).expect("allowed").payment;
     assert_eq!(absent.next(&x), Next::Send);
 }
 
@@ -451,6 +461,21 @@ fn a_payment_from_before_places_were_written_down_is_taken_to_be_where_it_is_ask
 fn what_has_not_left_yet_may_go_anywhere() {
     let (x, y) = (at("https://x.example"), at("https://y.example"));
     let begun = Payment { place: x.here(), ..Payment::new() };
-    let sent = step(&begun, Input::AboutToSend, &y, 0).expect("allowed").payment;
+    let sent = step(&begun, by(y, SEND), 0).expect("allowed").payment;
     assert_eq!(sent.place, y.here());
+}
+
+#[test]
+fn only_the_first_attempt_needs_no_rules() {
+    let begun = Payment { place: at("https://x.example").here(), ..Payment::new() };
+    let first = step(&begun, Input::FirstAttempt, 0).expect("allowed").payment;
+    assert_eq!(first, Payment { place: begun.place, ..after(&[(0, SEND)]) });
+    for (payment, why) in [
+        (first, Forbidden::OnItsWay { attempt: 1 }),
+        (lost_and(&[]), Forbidden::AskFirst),
+        (after(&[(0, SEND), (1, Input::NotSent { attempt: 1 })]), Forbidden::AskFirst),
+        (after(&[(0, Input::GaveUp)]), Forbidden::Over(Final::NotSent)),
+    ] {
+        assert_eq!(refusal(&payment, Input::FirstAttempt), why);
+    }
 }

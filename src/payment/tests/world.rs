@@ -235,14 +235,12 @@ impl World {
     /// The world after `act`; `None` when it is not possible, or beyond what is explored.
     pub fn after(&self, act: Act, setting: &Setting) -> Option<Step> {
         let mut world = self.clone();
-        // A question ends with the configuration it began with.
-        let mut asked_away = self.is_away;
         let input = match act {
             Act::Send => {
                 if self.payment.attempts >= setting.attempts_max {
                     return None;
                 }
-                Some(Input::AboutToSend)
+                Some(Input::AboutToSend { rules: rules(self.is_away) })
             }
             Act::NotSent => {
                 let State::Sending { attempt } = self.payment.state else { return None };
@@ -260,7 +258,7 @@ impl World {
                 Some(Input::InDoubt { attempt })
             }
             Act::GiveUp => Some(Input::GaveUp),
-            Act::Abandon => Some(Input::Abandoned),
+            Act::Abandon => Some(Input::Abandoned { rules: rules(self.is_away) }),
             Act::ByHand => {
                 if !self.wire.is_empty() {
                     return None;
@@ -318,8 +316,9 @@ impl World {
             }
             Act::HearFinding => {
                 let (asked_at_ms, is_away, brings) = world.question.take()?;
-                asked_away = is_away;
-                let asked = |finding| Input::Asked { asked_at_ms, finding };
+                // A question ends with the configuration it began with.
+                let rules = rules(is_away);
+                let asked = |finding| Input::Asked { asked_at_ms, finding, rules };
                 Some(match brings {
                     Brings::Found(status) => asked(Finding::Found { status: Some(status) }),
                     Brings::Nothing => asked(Finding::NotFound),
@@ -360,7 +359,7 @@ impl World {
         let (mut contradicts, mut resolves) = (false, false);
         if let Some(input) = input {
             // What is forbidden does not happen.
-            let done = step(&self.payment, input, &rules(asked_away), self.now).ok()?;
+            let done = step(&self.payment, input, self.now).ok()?;
             world.payment = done.payment;
             (contradicts, resolves) = (done.contradicts, done.resolves);
         }

@@ -346,7 +346,7 @@ pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_no
     // By the late answer to an attempt that was given up.
     let first = lost(&*store, "D").await;
     let by_hand = Closure::ByHand { ruling: Ruling::Rejected, reason: "the bank says so".into() };
-    store.close_case(&first, by_hand, rules(), None, T0).await.expect("settled");
+    store.close_case(&first, by_hand, None, T0).await.expect("settled");
     let waiting = payout_of("D", 10_000, T0 + 1);
     let second = waiting.id.clone();
     store.begin(waiting).await.expect("written down");

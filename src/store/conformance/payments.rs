@@ -91,7 +91,7 @@ async fn follow(place: &dyn Place, reference: &str, acts: Vec<Act>) -> Result<()
             _ => {}
         }
         let Some(input) = input(&act, now_ms) else { continue };
-        let expected = step(&model, input, &rules(), now_ms);
+        let expected = step(&model, input, now_ms);
         let key = format!("{reference}-{number}");
         let done = perform(store.at(now_ms), &id, reference, &key, &act, now_ms).await;
         match (&expected, done) {
@@ -112,12 +112,14 @@ async fn follow(place: &dyn Place, reference: &str, acts: Vec<Act>) -> Result<()
 
 fn input(act: &Act, now_ms: i64) -> Option<Input> {
     Some(match *act {
-        Act::Send => Input::AboutToSend,
+        Act::Send => Input::AboutToSend { rules: rules() },
         Act::NotSent { attempt } => Input::NotSent { attempt },
         Act::InDoubt { attempt } => Input::InDoubt { attempt },
         Act::Answered { attempt, meaning } => Input::Answered { attempt, meaning },
         Act::GiveUp => Input::GaveUp,
-        Act::Ask { finding, ago_ms } => Input::Asked { asked_at_ms: now_ms - ago_ms, finding },
+        Act::Ask { finding, ago_ms } => {
+            Input::Asked { asked_at_ms: now_ms - ago_ms, finding, rules: rules() }
+        }
         Act::Notify { status } => Input::Notified { status },
         Act::Restart => Input::Restarted,
         Act::Wait { .. } | Act::Reopen => return None,

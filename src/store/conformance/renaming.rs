@@ -195,8 +195,8 @@ pub(in crate::store) async fn what_is_not_found_elsewhere_proves_nothing(place: 
     for rules in [rules().at(y), rules()] {
         let sent = store.about_to_send(&id, rules, T0 + 3 * GRACE_MS).await;
         assert!(matches!(sent, Err(JournalError::Forbidden { .. })), "{sent:?}");
-        let closure = crate::store::Closure::Abandoned { reason: "in vain".into() };
-        let closed = store.close_case(&id, closure, rules, None, T0 + 3 * GRACE_MS).await;
+        let closure = crate::store::Closure::Abandoned { reason: "in vain".into(), rules };
+        let closed = store.close_case(&id, closure, None, T0 + 3 * GRACE_MS).await;
         assert!(matches!(closed, Err(JournalError::Forbidden { .. })), "{closed:?}");
     }
     for at_ms in [T0, T0 + GRACE_MS] {

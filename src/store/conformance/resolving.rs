@@ -44,7 +44,7 @@ pub(in crate::store) async fn the_event_of_a_resolved_payment_is_stored_with_the
     assert!(row.expect("written down").row.just_resolved);
     let ruled = lost(&*store, "RULED").await;
     let closure = by_hand(Ruling::Rejected);
-    let row = store.at(T0).close_case(&ruled, closure, rules(), telling(), T0).await;
+    let row = store.at(T0).close_case(&ruled, closure, telling(), T0).await;
     assert!(row.expect("written down").row.just_resolved);
     // What was acknowledged is there after a kill: nothing is left to a later write.
     store.close().await.expect("closed");
@@ -109,18 +109,13 @@ pub(in crate::store) async fn a_notification_resolves_what_is_in_doubt_once(plac
 pub(in crate::store) async fn only_a_payment_in_doubt_is_settled_by_hand(place: &dyn Place) {
     let store = place.open();
     let settle = async |id, ruling| {
-        store
-            .at(T0)
-            .close_case(id, by_hand(ruling), rules(), None, T0)
-            .await
-            .map(|view| view.row.end())
+        store.at(T0).close_case(id, by_hand(ruling), None, T0).await.map(|view| view.row.end())
     };
     let under_way = sending(&*store, "A").await;
     // As the command does it: another process, which looks for dead ones first.
     let elsewhere = place.open();
     elsewhere.at(T0).recover(T0).await.expect("looked through");
-    let refused =
-        elsewhere.at(T0).close_case(&under_way, by_hand(Ruling::Rejected), rules(), None, T0);
+    let refused = elsewhere.at(T0).close_case(&under_way, by_hand(Ruling::Rejected), None, T0);
     let on_its_way = Forbidden::OnItsWay { attempt: 1 };
     assert!(
         matches!(refused.await, Err(JournalError::Forbidden { why, .. }) if why == on_its_way),

@@ -5,6 +5,7 @@ mod names;
 mod payment;
 mod payments;
 mod standing;
+pub(super) mod steps;
 
 use std::collections::BTreeMap;
 
@@ -104,7 +105,6 @@ pub trait Journal: StoreClock {
         &self,
         id: &PaymentId,
         closure: Closure,
-        rules: Rules,
         event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError>;
@@ -236,4 +236,9 @@ pub trait Journal: StoreClock {
 
     /// The freezes that hold.
     async fn freezes(&self) -> Result<Vec<Freeze>, StoreError>;
+}
+
+/// The key under which the resolver of an account is woken. No account's name has a colon, so it is not the delivery's.
+pub(super) fn resolver_key(account: &str) -> String {
+    format!("unknown:{account}")
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::payment::{Final, Fingerprint, Forbidden, Payment, Place, Ruling, State};
+use crate::payment::{Final, Fingerprint, Forbidden, Payment, Place, Rules, Ruling, State};
 use crate::provider::{CodeMeaning, EventStatus, Flag};
 use crate::store::{EventId, PaymentId, StoreError};
 
@@ -121,7 +121,7 @@ pub struct AskTimes {
 #[derive(Clone, Debug)]
 pub enum Closure {
     /// It is not at the provider, and was sent in vain as often as it may be.
-    Abandoned { reason: String },
+    Abandoned { reason: String, rules: Rules },
     /// An operator says so.
     ByHand { ruling: Ruling, reason: String },
 }
@@ -207,6 +207,8 @@ pub struct PaymentRow {
     /// When it is to be asked about next, in store time (a date where payments are listed or shown); `None` when it need
     /// not be.
     pub next_ask_at_ms: Option<i64>,
+    /// As in [`NewPayment::notice_within_ms`].
+    pub notice_within_ms: Option<i64>,
     pub notified_at_ms: Option<i64>,
     /// What was told about it differs from what was sent.
     pub amount_differs: bool,
@@ -222,6 +224,12 @@ pub struct PaymentRow {
     pub just_flagged: Vec<Flag>,
     /// As in [`NewPayment::trace`].
     pub trace: Option<String>,
+    /// The process that works on it.
+    pub owner: String,
+    /// As in [`NewPayment::hold_ms`].
+    pub lease_ms: i64,
+    /// Until then, in store time, it is the owner's while that lives.
+    pub leased_until_ms: i64,
 }
 
 /// A payment with its texts.
@@ -313,6 +321,24 @@ impl JournalError {
     }
 }
 
+impl AskedAnswer {
+    /// The provider's id of what was found.
+    pub fn provider_reference(&self) -> Option<&String> {
+        match self {
+            Self::Found { provider_reference, .. } => provider_reference.as_ref(),
+            Self::NotFound | Self::Unclear { .. } => None,
+        }
+    }
+}
+
+impl Closure {
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Abandoned { reason, .. } | Self::ByHand { reason, .. } => reason,
+        }
+    }
+}
+
 impl PaymentRow {
     /// How it ended, if it did.
     pub fn end(&self) -> Option<Final> {
@@ -346,6 +372,14 @@ impl PaymentRow {
         .into_iter()
         .filter_map(|(holds, flag)| holds.then_some(flag))
         .collect()
+    }
+
+    /// Keeps on record what speaks against it.
+    pub(super) fn object(&mut self, flags: &[Flag], provider_reference: Option<&String>) {
+        self.amount_differs |= flags.contains(&Flag::AmountMismatch);
+        if flags.contains(&Flag::ConflictingReference) {
+            self.conflicting_reference = provider_reference.cloned();
+        }
     }
 
     /// Whether amount or currency contradict what was sent. What either side leaves out contradicts nothing.

@@ -88,9 +88,8 @@ async fn call_off(payment: &Journalled<'_>, attempts: u32) -> Result<(), Journal
     let reason = format!("{attempts} attempts did not reach the provider");
     let (call, now) = (payment.call, payment.egress.clock.now());
     let event = event::announcing(call.account, call.operation, reason.clone(), now);
-    let (closure, now_ms) = (Closure::Abandoned { reason }, now.as_millisecond());
-    let closing =
-        payment.store.close_case(payment.id, closure, payment.rules(), Some(event), now_ms);
+    let closure = Closure::Abandoned { reason, rules: payment.rules() };
+    let closing = payment.store.close_case(payment.id, closure, Some(event), now.as_millisecond());
     payment.note_resolved(&closing.await?);
     Ok(())
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, params, params_from_iter};
 use super::super::job::Work;
 use super::super::names::{self, IS_ONE_OF};
 use super::rows;
+use crate::store::journal::steps::kept_since_ms;
 use crate::store::{
     Cursor, HistoryEntry, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
     PaymentRow,
@@ -147,7 +148,7 @@ pub(super) fn sweep(work: &mut Work<'_>, kept_ms: i64) -> rusqlite::Result<(u64,
     let old: Vec<i64> = work
         .connection
         .prepare_cached(OLD)?
-        .query_map(params![work.now_ms.saturating_sub(kept_ms), STEP as i64], |row| row.get(0))?
+        .query_map(params![kept_since_ms(kept_ms, work.now_ms), STEP as i64], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for sequence in &old {
         for sql in REMOVE {

@@ -1,23 +1,14 @@
-//! The journal in SQL: this file ties the trait to the transactions, each in its own file beside it. The rules are not
-//! here: every change of a payment goes through `save::take_step`.
+//! The journal in SQL: this file ties the trait to the transactions. What a step decides is not here: `take.rs` loads what it
+//! looks at, calls [`steps`] and saves what it comes to.
 
-mod accounts;
-mod announce;
-mod ask;
-mod begin;
-mod close;
 mod freeze;
+mod load;
 mod look;
-mod moves;
-mod notice;
-mod owed;
-mod recover;
 mod rows;
 mod save;
-mod siblings;
 mod spent;
 pub(super) mod standing;
-mod unsent;
+mod take;
 
 #[cfg(test)]
 mod plans;
@@ -31,25 +22,22 @@ use tokio::sync::watch;
 use super::SqliteStore;
 use super::job::Work;
 use super::names;
-use crate::outcome::Outcome;
 use crate::payment::{Rules, State};
+use crate::store::journal::resolver_key;
+use crate::store::journal::steps::{self, Step};
 use crate::store::page::PAGE_MAX;
 use crate::store::{
     AccountNames, AskTimes, AskedAnswer, Begun, Change, Closure, Conclusion, Cursor, Freeze,
     Journal, JournalError, Leave, NewPayment, Notice, Noticed, NotificationEvent, OpenAt,
-    OutcomeEvent, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId,
-    PaymentListing, PaymentView, Received, Recovered, Spending, Standing, StoreError, Subject,
-    Unsent,
+    OutcomeEvent, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
+    PaymentView, Received, Recovered, Spending, Standing, StoreError, Subject, Unsent,
 };
-
-/// Payments handed out by one claim at most.
-const CLAIM_MAX: usize = 256;
+use take::{Stepped, take};
 
 #[async_trait]
 impl Journal for SqliteStore {
     async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError> {
-        let begun =
-            self.hold_and_write(move |work, holder| begin::begin(work, &new, holder)).await?;
+        let begun = self.write_as_owner(move |work, owner| take::begin(work, &new, owner)).await?;
         self.note_begun(&begun);
         Ok(begun)
     }
@@ -57,7 +45,7 @@ impl Journal for SqliteStore {
     async fn begin_sending(&self, new: NewPayment) -> Result<Begun, StoreError> {
         let id = new.id.clone();
         let begun =
-            self.hold_and_write(move |work, holder| begin::begin_sending(work, &new, holder)).await;
+            self.write_as_owner(move |work, owner| take::begin_sending(work, &new, owner)).await;
         let begun = self.observed.uncertain(begun, Change::Begun(Subject::Id(&id)))?;
         self.note_begun(&begun);
         Ok(begun)
@@ -70,13 +58,13 @@ impl Journal for SqliteStore {
         now_ms: i64,
     ) -> Result<u32, JournalError> {
         let payment = id.clone();
-        let announce = move |work: &mut Work<'_>, holder: &str| {
-            moves::about_to_send(work, &payment, &rules, holder, now_ms)
-        };
-        let announced = self.hold_and_write(announce).await.map_err(JournalError::from).flatten();
-        let attempt = self.observed.uncertain(announced, Change::Sending { id, attempt: None })?;
-        self.observed.committed(Change::Sending { id, attempt: Some(attempt) });
-        Ok(attempt)
+        let announced = self
+            .write_as_owner(move |work, owner| {
+                take::about_to_send(work, &payment, rules, owner, now_ms)
+            })
+            .await;
+        let view = self.stepped(announced, Some(Change::Sending { id, attempt: None }))?;
+        Ok(view.row.payment.attempts)
     }
 
     async fn may_leave(
@@ -86,10 +74,13 @@ impl Journal for SqliteStore {
         hold_left_ms: i64,
     ) -> Result<Leave, StoreError> {
         let (id, shared) = (id.clone(), Arc::clone(&self.shared));
-        let holder = shared.holder()?;
+        let owner = shared.holder()?;
         self.read(move |connection| {
-            let held_beyond_ms = shared.time.now_ms().saturating_add(hold_left_ms);
-            moves::may_leave(connection, &id, attempt, &holder, held_beyond_ms)
+            let beyond_ms = shared.time.now_ms().saturating_add(hold_left_ms);
+            let row = rows::by_id(connection, &id)?;
+            let account = row.as_ref().map(|row| row.account.as_str());
+            let freeze = account.map(|account| freeze::of(connection, account)).transpose()?;
+            Ok(steps::may_leave(row.as_ref(), freeze.flatten(), attempt, &owner, beyond_ms))
         })
         .await
     }
@@ -103,16 +94,12 @@ impl Journal for SqliteStore {
         event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
-        let id = id.clone();
-        let view = self
-            .write(move |work| {
-                moves::conclude(work, &id, attempt, &conclusion, ask_after_ms, event, now_ms)
-            })
-            .await??;
-        if view.row.payment.outcome() == Some(Outcome::Unknown) {
-            self.observed.committed(Change::InDoubt { row: &view.row, attempt });
-        }
-        Ok(self.note_settled(view, now_ms))
+        self.step(id, None, move |work, view| {
+            let younger = load::younger(work.connection, &view.row)?;
+            let (event, at) = (event.as_ref(), work.at(now_ms));
+            Ok(steps::conclude(view, younger, attempt, &conclusion, ask_after_ms, event, at))
+        })
+        .await
     }
 
     async fn give_up(
@@ -121,32 +108,26 @@ impl Journal for SqliteStore {
         reason: &str,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
-        let (id, reason) = (id.clone(), reason.to_owned());
-        let view = self.write(move |work| moves::give_up(work, &id, &reason, now_ms)).await??;
-        Ok(self.note_settled(view, now_ms))
+        let reason = reason.to_owned();
+        self.step(id, None, move |work, view| {
+            Ok(steps::give_up(&view.row, &reason, work.at(now_ms)))
+        })
+        .await
     }
 
     async fn close_case(
         &self,
         id: &PaymentId,
         closure: Closure,
-        rules: Rules,
         event: Option<OutcomeEvent>,
         now_ms: i64,
     ) -> Result<PaymentView, JournalError> {
-        let payment = id.clone();
-        let reason = match &closure {
-            Closure::Abandoned { reason } | Closure::ByHand { reason, .. } => reason.clone(),
-        };
-        let closed = self
-            .write(move |work| close::close_case(work, &payment, &closure, &rules, event, now_ms))
-            .await
-            .map_err(JournalError::from)
-            .flatten();
-        let change = |payment| Change::Closed { payment, reason: &reason };
-        let view = self.observed.uncertain(closed, change(Subject::Id(id)))?;
-        self.observed.committed(change(Subject::Row(&view.row)));
-        Ok(view)
+        let reason = closure.reason().to_owned();
+        let change = Change::Closed { payment: Subject::Id(id), reason: &reason };
+        self.step(id, Some(change), move |work, view| {
+            Ok(steps::close_case(&view.row, &closure, event.as_ref(), work.at(now_ms)))
+        })
+        .await
     }
 
     async fn end_unsent(
@@ -156,17 +137,16 @@ impl Journal for SqliteStore {
         now_ms: i64,
     ) -> Result<Option<PaymentView>, JournalError> {
         let (unsent, reason) = (unsent.clone(), reason.to_owned());
-        let ended = self
-            .hold_and_write(move |work, holder| {
-                unsent::end_unsent(work, &unsent, &reason, holder, now_ms)
-            })
-            .await??;
-        Ok(ended.map(|view| self.note_settled(view, now_ms)))
+        let ended = self.write_as_owner(move |work, owner| {
+            take::end_unsent(work, &unsent, &reason, owner, now_ms)
+        });
+        let ended = ended.await??;
+        ended.map(|ended| self.stepped(Ok(Ok(ended)), None)).transpose()
     }
 
     async fn hand_over(&self, id: &PaymentId) -> Result<(), StoreError> {
-        let id = id.clone();
-        self.write(move |work| close::hand_over(work, &id)).await
+        let step = self.step(id, None, |work, view| Ok(steps::hand_over(&view.row, work.now_ms)));
+        or_nothing(step.await)
     }
 
     async fn claim_unknown(
@@ -195,20 +175,20 @@ impl Journal for SqliteStore {
         times: AskTimes,
         event: Option<OutcomeEvent>,
     ) -> Result<PaymentView, JournalError> {
-        let id = id.clone();
-        let view =
-            self.write(move |work| ask::asked(work, &id, &answer, &rules, times, event)).await??;
-        Ok(self.note_settled(view, times.now_ms))
+        self.step(id, None, move |work, view| {
+            let is_of_a_sibling = load::is_of_a_sibling(work.connection, &view.row, &answer)?;
+            let (event, at) = (event.as_ref(), work.at(times.now_ms));
+            Ok(steps::asked(view, is_of_a_sibling, &answer, rules, times, event, at))
+        })
+        .await
     }
 
     async fn promise_event(&self, id: &PaymentId) -> Result<PaymentView, JournalError> {
-        let id = id.clone();
-        self.write(move |work| owed::promise(work, &id)).await?
+        self.step(id, None, |_, view| Ok(steps::promise(&view.row))).await
     }
 
     async fn note_unheard(&self, id: &PaymentId) -> Result<(), StoreError> {
-        let id = id.clone();
-        self.write(move |work| owed::unheard(work, &id)).await
+        or_nothing(self.step(id, None, |_, view| Ok(steps::unheard(&view.row))).await)
     }
 
     async fn owed_events(
@@ -216,8 +196,13 @@ impl Journal for SqliteStore {
         account: &str,
         limit: usize,
     ) -> Result<Vec<PaymentView>, StoreError> {
-        let (account, limit) = (account.to_owned(), limit.min(CLAIM_MAX));
-        self.read(move |connection| owed::list(connection, &account, limit)).await
+        let (account, limit) = (account.to_owned(), limit.min(steps::CLAIM_MAX));
+        self.read(move |connection| {
+            let owed =
+                load::rows_of(connection, &account, load::OWED, |name| (name, limit as i64))?;
+            owed.into_iter().take(limit).map(|row| rows::view(connection, row)).collect()
+        })
+        .await
     }
 
     async fn tell_owed(
@@ -226,8 +211,9 @@ impl Journal for SqliteStore {
         event: OutcomeEvent,
         now_ms: i64,
     ) -> Result<(), JournalError> {
-        let id = id.clone();
-        self.write(move |work| owed::tell(work, &id, event, now_ms)).await?
+        let step = self
+            .step(id, None, move |work, view| Ok(steps::tell(&view.row, &event, work.at(now_ms))));
+        step.await.map(|_| ())
     }
 
     async fn receive_notice(
@@ -237,7 +223,7 @@ impl Journal for SqliteStore {
     ) -> Result<(Received, Noticed), StoreError> {
         let id = notice.event_id.clone();
         let (received, noticed) =
-            self.write(move |work| notice::receive(work, &notice, &event)).await?;
+            self.write(move |work| take::receive(work, &notice, &event)).await?;
         if let (Received::Stored, Some(row)) = (&received, &noticed.row) {
             self.observed.committed(Change::Notified { row, event: &id });
         }
@@ -250,16 +236,16 @@ impl Journal for SqliteStore {
         while let Some(place) = from {
             let shared = Arc::clone(&self.shared);
             let (step, next) =
-                self.write(move |work| recover::recover(work, &shared.path, place, now_ms)).await?;
+                self.write(move |work| take::recover(work, &shared.path, place, now_ms)).await?;
             total.unknown += step.unknown;
             total.closed += step.closed;
             total.under_way += step.under_way;
             from = next;
         }
         let shared = Arc::clone(&self.shared);
-        self.hold_and_write(move |work, holder| {
+        self.write_as_owner(move |work, owner| {
             work.time.keep(work.connection)?;
-            recover::take_over_questions(work, &shared.path, holder)
+            take::take_over(work, &shared.path, owner, now_ms)
         })
         .await?;
         let payments = total.unknown + total.closed;
@@ -274,7 +260,7 @@ impl Journal for SqliteStore {
     }
 
     fn unknown_changes(&self, account: &str) -> watch::Receiver<u64> {
-        self.shared.wake.listen(&account_key(account))
+        self.shared.wake.listen(&resolver_key(account))
     }
 
     async fn find_payment(
@@ -286,8 +272,8 @@ impl Journal for SqliteStore {
         let key = [account, operation, reference].map(str::to_owned);
         self.read(move |connection| {
             let [account, operation, reference] = key;
-            let row = rows::latest(connection, &account, &operation, &reference)?;
-            row.map(|row| rows::view(connection, row)).transpose()
+            let latest = load::latest(connection, &account, &operation, &reference)?;
+            steps::standing(latest).map(|row| rows::view(connection, row)).transpose()
         })
         .await
     }
@@ -348,7 +334,6 @@ impl Journal for SqliteStore {
     }
 
     async fn sweep_payments(&self, kept_ms: i64) -> Result<u64, StoreError> {
-        let kept_ms = kept_ms.max(PAYMENTS_KEPT_MIN_MS);
         let mut removed = 0;
         loop {
             // Each step is a call of its own, so payments get in between.
@@ -394,23 +379,47 @@ impl SqliteStore {
         }
     }
 
-    /// Passes on a payment that took a step at `now_ms`, which may have settled it.
-    fn note_settled(&self, view: PaymentView, now_ms: i64) -> PaymentView {
-        if view.row.end().is_some() && view.row.settled_at_ms == Some(now_ms) {
-            self.observed.committed(Change::Settled(&view.row));
-        }
-        view
+    /// Lets one payment take `step`. `change` is what an observer is told where the commit is uncertain.
+    async fn step<F>(
+        &self,
+        id: &PaymentId,
+        change: Option<Change<'_>>,
+        step: F,
+    ) -> Result<PaymentView, JournalError>
+    where
+        F: FnOnce(&Work<'_>, &PaymentView) -> rusqlite::Result<Step> + Send + 'static,
+    {
+        let id = id.clone();
+        let stepped = self.write(move |work| take(work, &id, step)).await;
+        self.stepped(stepped, change)
     }
 
-    /// Runs `work` with the name under which this process holds payments.
-    async fn hold_and_write<T, F>(&self, work: F) -> Result<T, StoreError>
+    /// Tells the observer what came of a step.
+    fn stepped(
+        &self,
+        stepped: Result<Result<Stepped, JournalError>, StoreError>,
+        change: Option<Change<'_>>,
+    ) -> Result<PaymentView, JournalError> {
+        let stepped = stepped.map_err(JournalError::from).flatten();
+        let (view, noted) = match change {
+            Some(change) => self.observed.uncertain(stepped, change)?,
+            None => stepped?,
+        };
+        if let Some(noted) = noted {
+            self.observed.committed(noted.change(&view.row));
+        }
+        Ok(view)
+    }
+
+    /// Runs `work` with the name under which this process owns payments.
+    async fn write_as_owner<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Work<'_>, &str) -> rusqlite::Result<T> + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
         let done = self.write(move |open| match shared.holder() {
-            Ok(holder) => work(open, &holder).map(Ok),
+            Ok(owner) => work(open, &owner).map(Ok),
             Err(error) => Ok(Err(error)),
         });
         done.await?
@@ -423,15 +432,18 @@ impl SqliteStore {
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError> {
-        let (account, limit) = (account.to_owned(), limit.min(CLAIM_MAX));
-        self.hold_and_write(move |work, holder| {
-            ask::claim(work, holder, &account, state, limit, lease_ms)
+        let account = account.to_owned();
+        self.write_as_owner(move |work, owner| {
+            take::claim(work, owner, &account, state, limit, lease_ms)
         })
         .await
     }
 }
 
-/// Under which the resolver of an account is woken. No account's name has a colon, so it is not the delivery's.
-fn account_key(account: &str) -> String {
-    format!("unknown:{account}")
+/// For steps that a payment which is not there need not take.
+fn or_nothing(stepped: Result<PaymentView, JournalError>) -> Result<(), StoreError> {
+    match stepped {
+        Err(JournalError::Store(error)) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }

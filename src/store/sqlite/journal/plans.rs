@@ -2,35 +2,34 @@
 
 use super::super::inbox::plans::connection_with_schema;
 use super::super::inbox::plans::plan;
-use super::{accounts, ask, look, notice, owed, recover, rows, siblings, spent, standing};
+use super::{load, look, rows, spent, standing};
 
 #[test]
 fn no_statement_of_a_call_reads_the_whole_journal() {
     let (_place, connection) = connection_with_schema();
+    let rows = |conditions| format!("SELECT {} FROM payment {conditions}", rows::COLUMNS);
     for conditions in
-        [rows::LATEST, ask::DUE, owed::OWED, notice::BY_REFERENCE, notice::BY_PROVIDER_REFERENCE]
+        [load::LATEST, load::DUE, load::OWED, load::BY_REFERENCE, load::BY_PROVIDER_REFERENCE]
     {
-        let sql = format!("SELECT {} FROM payment {conditions}", rows::COLUMNS);
+        let sql = rows(conditions);
         let plan = plan(&connection, &sql);
         assert!(plan.contains("SEARCH payment"), "{sql}\nis planned as\n{plan}");
     }
-    let by_index = [siblings::YOUNGER]
-        .map(|conditions| format!("SELECT {} FROM payment {conditions}", rows::COLUMNS));
     let others = [
-        siblings::SIBLING,
-        accounts::THEIRS_BY_REFERENCE,
-        accounts::THEIRS_BY_PROVIDER_REFERENCE,
-        accounts::STORED,
+        load::SIBLING,
+        load::THEIRS_BY_REFERENCE,
+        load::THEIRS_BY_PROVIDER_REFERENCE,
+        load::STORED,
     ];
-    for sql in by_index.iter().map(String::as_str).chain(others) {
-        let plan = plan(&connection, sql);
+    for sql in others.map(str::to_owned).into_iter().chain([rows(load::YOUNGER)]) {
+        let plan = plan(&connection, &sql);
         assert!(plan.contains("SEARCH") && !plan.contains("SCAN"), "{sql}\nis planned as\n{plan}");
     }
-    for sql in [spent::OPEN, spent::ACCEPTED, recover::WAITING] {
-        let plan = plan(&connection, sql);
+    for sql in [spent::OPEN.to_owned(), spent::ACCEPTED.to_owned(), rows(load::WAITING)] {
+        let plan = plan(&connection, &sql);
         assert!(plan.contains("USING INDEX payment_"), "{sql}\nis planned as\n{plan}");
     }
-    for sql in [look::OLD.to_owned(), format!("SELECT id FROM payment {}", recover::UNDER_WAY)] {
+    for sql in [look::OLD.to_owned(), rows(load::UNDER_WAY)] {
         let plan = plan(&connection, &sql);
         assert!(plan.contains("SEARCH payment"), "{sql}\nis planned as\n{plan}");
     }

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
 
-use super::super::names::{self, current};
+use super::super::names::current;
 use crate::payment::{Absence, Final, Fingerprint, OpenAttempts, Payment, Place, State, Told};
 use crate::provider::EventStatus;
 use crate::store::{PaymentId, PaymentRow, PaymentView, StoredAnswer};
@@ -20,7 +20,7 @@ pub(super) const COLUMNS: &str = concat!(
     generation, fingerprint, amount, currency, provider_reference, state, attempts, open_attempts, \
     told, doubtful_since, absences, last_absence_at, status, provider_code, begun_at, \
     last_attempt_at, settled_at, asks, next_ask_at, notified_at, amount_differs, contradicted, \
-    trace, owes_event, place, conflicting_reference, \
+    trace, owes_event, place, conflicting_reference, holder, hold, held_until, notice_within, \
     coalesce(last_attempt_tick, last_attempt_at) AS last_attempt_tick, \
     coalesce(settled_tick, settled_at) AS settled_tick"
 );
@@ -33,40 +33,6 @@ pub(super) fn by_id(
     let sql = format!("SELECT {COLUMNS} FROM payment WHERE id = ?1");
     connection.prepare_cached(&sql)?.query_row([id.as_str()], payment_row).optional()
 }
-
-/// The payment that stands under a reference: the latest that was made or may be, else the latest at all. An earlier one that
-/// was thought not to have happened counts again once it turns out that it did.
-pub(super) fn latest(
-    connection: &Connection,
-    account: &str,
-    operation: &str,
-    reference: &str,
-) -> rusqlite::Result<Option<PaymentRow>> {
-    let under_names = latest_of_each_name(connection, account, operation, reference)?;
-    let standing = |row: &PaymentRow| (!row.payment.frees_its_reference(), row.sequence);
-    Ok(under_names.into_iter().max_by_key(standing))
-}
-
-/// The payment that stands under a reference, of each name of the account.
-pub(super) fn latest_of_each_name(
-    connection: &Connection,
-    account: &str,
-    operation: &str,
-    reference: &str,
-) -> rusqlite::Result<Vec<PaymentRow>> {
-    let sql = format!("SELECT {COLUMNS} FROM payment {LATEST}");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut found = Vec::new();
-    for name in names::of(connection, account)? {
-        let latest = statement.query_row(params![name, operation, reference], payment_row);
-        found.extend(latest.optional()?);
-    }
-    Ok(found)
-}
-
-pub(super) const LATEST: &str = "
-    WHERE account = ?1 AND operation = ?2 AND reference = ?3
-    ORDER BY state IN ('rejected', 'not_sent'), generation DESC LIMIT 1";
 
 /// The row with its texts.
 pub(super) fn view(connection: &Connection, row: PaymentRow) -> rusqlite::Result<PaymentView> {
@@ -119,6 +85,10 @@ pub(super) fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         just_flagged: Vec::new(),
         trace: row.get(29)?,
         owes_event: row.get("owes_event")?,
+        notice_within_ms: row.get("notice_within")?,
+        owner: row.get("holder")?,
+        lease_ms: row.get("hold")?,
+        leased_until_ms: row.get("held_until")?,
     })
 }
 

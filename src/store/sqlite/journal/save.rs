@@ -1,75 +1,48 @@
-//! Taking a step: the rules first, then the row, its history, and a word to whoever waits for it.
+//! Writes what a step came to.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use rusqlite::{named_params, params};
 
+use super::super::inbox::receive;
 use super::super::job::Work;
-use super::account_key;
-use crate::payment::{Final, Input, Rules, State, Transition, step};
-use crate::provider::Flag;
-use crate::store::{JournalError, PaymentRow};
+use super::rows;
+use crate::store::journal::steps::{Changes, KeptAnswer, is_listed};
+use crate::store::{HistoryEntry, NewEvent, PaymentRow, Received};
 
-/// Characters kept of a reason: enough to know it by, too few to smuggle a body in.
-const DETAIL_CHARS_MAX: usize = 300;
-
-/// Entries of one payment's history from which on asks that changed nothing are no longer listed; they are counted still.
-const ASKS_LISTED_MAX: i64 = 200;
-
-/// What the history says about a step.
-pub(super) struct Entry<'a> {
-    pub(super) what: &'a str,
-    pub(super) attempt: Option<u32>,
-    pub(super) detail: Option<&'a str>,
-    pub(super) at_ms: i64,
-}
-
-/// Lets `input` happen to `row`, in memory, at a moment that the wall clock calls `now_ms`. Nothing is written.
-pub(super) fn take_step(
-    work: &Work<'_>,
-    row: &mut PaymentRow,
-    input: Input,
-    rules: &Rules,
-    now_ms: i64,
-) -> Result<Transition, JournalError> {
-    let transition = step(&row.payment, input, rules, work.now_ms)
-        .map_err(|why| JournalError::Forbidden { id: row.id.clone(), why })?;
-    let was_settled = matches!(row.payment.state, State::Settled(_));
-    row.payment = transition.payment;
-    if transition.contradicts {
-        row.contradicted = true;
-        row.just_flagged.push(Flag::Contradicted);
+/// Writes everything, and wakes those who wait for it.
+pub(super) fn save(work: &mut Work<'_>, changes: &mut Changes) -> rusqlite::Result<()> {
+    if let Some(event) = &changes.event {
+        let id = match receive_event(work, event)? {
+            Received::Stored => event.id.clone(),
+            Received::Duplicate { id, .. } => id,
+        };
+        changes.event_stored(&id);
     }
-    row.just_resolved |= transition.resolves;
-    match row.payment.state {
-        State::Settled(_) if !was_settled || transition.contradicts => {
-            (row.settled_at_ms, row.settled_tick) = (Some(now_ms), Some(work.now_ms));
-        }
-        State::Settled(_) => {}
-        State::Ready | State::Sending { .. } | State::Unknown { .. } => {
-            (row.settled_at_ms, row.settled_tick) = (None, None);
-        }
+    save_row(work, &changes.row)?;
+    if let Some(entry) = &changes.entry {
+        record(work, changes.row.sequence, entry)?;
     }
-    Ok(transition)
+    if let Some(KeptAnswer { answer, is_from_query }) = &changes.answer {
+        let from = if *is_from_query { "query" } else { "create" };
+        let values = params![changes.row.sequence, answer.status, answer.body.as_ref(), from];
+        work.connection.prepare_cached(KEEP_ANSWER)?.execute(values)?;
+    }
+    changes.woken().for_each(|key| work.wake(&key));
+    changes.siblings.iter_mut().try_for_each(|sibling| save(work, sibling))
 }
 
-/// When it is to be asked about next, in store time: given `in_doubt_ms` while it is unknown, and `accepted_ms` while it is accepted
-/// and nothing final was heard of it.
-pub(super) fn schedule(row: &mut PaymentRow, in_doubt_ms: Option<i64>, accepted_ms: Option<i64>) {
-    let over = row.payment.status.is_some_and(|status| status.is_final());
-    row.next_ask_at_ms = match row.payment.state {
-        State::Unknown { .. } => in_doubt_ms,
-        State::Settled(Final::Accepted) if !over => accepted_ms,
-        State::Ready | State::Sending { .. } | State::Settled(_) => None,
-    };
+const KEEP_ANSWER: &str = "
+    UPDATE payment_text SET answer_status = ?2, answer = ?3, answer_from = ?4 WHERE sequence = ?1";
+
+/// Stores an event within the transaction of a step.
+pub(super) fn receive_event(work: &mut Work<'_>, event: &NewEvent) -> rusqlite::Result<Received> {
+    receive::receive(work, event, digest(&SHA256, event.param.as_bytes()).as_ref())
 }
 
-/// Writes the row and one more entry of its history.
-pub(super) fn save(
-    work: &mut Work<'_>,
-    row: &PaymentRow,
-    entry: &Entry<'_>,
-) -> rusqlite::Result<()> {
+/// Writes the row and nothing else.
+pub(super) fn save_row(work: &Work<'_>, row: &PaymentRow) -> rusqlite::Result<()> {
     let payment = &row.payment;
-    work.connection.prepare_cached(SAVE)?.execute(named_params! {
+    let values = named_params! {
         ":sequence": row.sequence,
         ":provider_reference": row.provider_reference,
         ":state": payment.state.as_str(),
@@ -93,13 +66,10 @@ pub(super) fn save(
         ":owes_event": row.owes_event,
         ":place": payment.place.map(|place| place.to_string()),
         ":conflicting_reference": row.conflicting_reference,
-    })?;
-    record(work, row, entry)?;
-    work.wake(row.id.as_str());
-    if row.next_ask_at_ms.is_some() || (row.owes_event && row.end().is_some()) {
-        work.wake(&account_key(&row.account));
-    }
-    Ok(())
+        ":holder": row.owner,
+        ":held_until": row.leased_until_ms,
+    };
+    work.connection.prepare_cached(SAVE)?.execute(values).map(|_| ())
 }
 
 const SAVE: &str = "
@@ -111,29 +81,72 @@ const SAVE: &str = "
         settled_tick = :settled_tick, asks = :asks, next_ask_at = :next_ask_at,
         notified_at = :notified_at, amount_differs = :amount_differs, contradicted = :contradicted,
         owes_event = :owes_event, place = :place,
-        conflicting_reference = :conflicting_reference
+        conflicting_reference = :conflicting_reference, holder = :holder, held_until = :held_until
     WHERE sequence = :sequence";
 
+/// Writes a payment down for the first time; returns it as it is read, under the account's name in use.
+pub(super) fn insert(
+    work: &Work<'_>,
+    row: &PaymentRow,
+    parameters: &str,
+    begun: &HistoryEntry,
+) -> rusqlite::Result<PaymentRow> {
+    work.connection.prepare_cached(INSERT)?.execute(named_params! {
+        ":id": row.id.as_str(),
+        ":account": row.account,
+        ":provider": row.provider,
+        ":operation": row.operation,
+        ":kind": row.kind,
+        ":reference": row.reference,
+        ":generation": row.generation,
+        ":fingerprint": row.fingerprint.as_bytes(),
+        ":amount": row.amount_minor,
+        ":currency": row.currency,
+        ":now": row.begun_at_ms,
+        ":notice_within": row.notice_within_ms,
+        ":holder": row.owner,
+        ":hold": row.lease_ms,
+        ":held_until": row.leased_until_ms,
+        ":trace": row.trace,
+        ":place": row.payment.place.map(|place| place.to_string()),
+    })?;
+    let sequence = work.connection.last_insert_rowid();
+    work.connection
+        .prepare_cached("INSERT INTO payment_text (sequence, parameters) VALUES (?, ?)")?
+        .execute(params![sequence, parameters])?;
+    record(work, sequence, begun)?;
+    // It was inserted within this transaction.
+    rows::by_id(work.connection, &row.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+const INSERT: &str = "
+    INSERT INTO payment (id, account, provider, operation, kind, reference, generation, fingerprint,
+        amount, currency, state, attempts, open_attempts, told, absences, last_absence_at, begun_at,
+        asks, notice_within, holder, hold, held_until, amount_differs, contradicted, trace, place)
+    VALUES (:id, :account, :provider, :operation, :kind, :reference, :generation, :fingerprint,
+        :amount, :currency, 'ready', 0, 0, 'nothing', 0, 0, :now,
+        0, :notice_within, :holder, :hold, :held_until, 0, 0, :trace, :place)";
+
 /// Adds to the history.
-pub(super) fn record(work: &Work<'_>, row: &PaymentRow, entry: &Entry<'_>) -> rusqlite::Result<()> {
-    let detail: Option<String> =
-        entry.detail.map(|detail| detail.chars().take(DETAIL_CHARS_MAX).collect());
-    let state = row.payment.state.as_str();
-    let mut statement = work.connection.prepare_cached(RECORD)?;
+fn record(work: &Work<'_>, sequence: i64, entry: &HistoryEntry) -> rusqlite::Result<()> {
+    let last = "SELECT coalesce(max(entry), 0) FROM payment_history WHERE sequence = ?1";
+    let mut last = work.connection.prepare_cached(last)?;
+    let entries: u32 = last.query_row([sequence], |row| row.get(0))?;
+    if !is_listed(entry, entries) {
+        return Ok(());
+    }
     let values = params![
-        row.sequence,
+        sequence,
+        entries + 1,
         entry.at_ms,
         entry.what,
         entry.attempt,
-        state,
-        detail,
-        ASKS_LISTED_MAX
+        entry.state,
+        entry.detail
     ];
-    statement.execute(values).map(|_| ())
+    work.connection.prepare_cached(RECORD)?.execute(values).map(|_| ())
 }
 
 const RECORD: &str = "
     INSERT INTO payment_history (sequence, entry, at, what, attempt, state, detail)
-    SELECT ?1, coalesce(max(entry), 0) + 1, ?2, ?3, ?4, ?5, ?6
-    FROM payment_history WHERE sequence = ?1
-    HAVING ?3 <> 'asked' OR ?5 <> 'unknown' OR coalesce(max(entry), 0) < ?7";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";

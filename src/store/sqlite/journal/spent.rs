@@ -1,34 +1,22 @@
 //! What left lately: read once at start, so no index of its own is paid for by every call.
 
-use std::collections::BTreeMap;
-
 use rusqlite::Connection;
 
 use super::super::names::current;
 use crate::store::Spending;
-
-const MINUTE_MS: i64 = 60_000;
+use crate::store::journal::steps::Spent;
 
 /// Amounts by account, operation and minute. Added up here and not in SQL, where a sum that is too large is an error.
 pub(super) fn since(connection: &Connection, since_ms: i64) -> rusqlite::Result<Vec<Spending>> {
-    let mut minutes = BTreeMap::new();
+    let mut spent = Spent::default();
     for sql in [OPEN, ACCEPTED] {
         let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([since_ms])?;
         while let Some(row) = rows.next()? {
-            let (account, operation): (String, String) = (row.get(0)?, row.get(1)?);
-            let (at_ms, amount): (i64, i64) = (row.get(2)?, row.get(3)?);
-            let minute = minutes
-                .entry((account, operation, at_ms.div_euclid(MINUTE_MS)))
-                .or_insert((at_ms, 0u64));
-            minute.0 = minute.0.max(at_ms);
-            minute.1 = minute.1.saturating_add(u64::try_from(amount).unwrap_or(0));
+            spent.add(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         }
     }
-    let spendings = minutes.into_iter().map(|((account, operation, _), (at_ms, amount_minor))| {
-        Spending { account, operation, at_ms, amount_minor }
-    });
-    Ok(spendings.collect())
+    Ok(spent.into_spendings())
 }
 
 /// Open payments are few, however long ago they were begun. The list of states is the index's own.

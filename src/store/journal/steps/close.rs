@@ -1,0 +1,37 @@
+//! A payment in doubt ends without the provider's word.
+
+use super::{Changes, Moment, Noted, Step, notice_due, schedule, take};
+use crate::payment::{Input, Ruling};
+use crate::store::{Closure, OutcomeEvent, PaymentRow};
+
+/// Settles a payment in doubt.
+pub fn close_case(
+    row: &PaymentRow,
+    closure: &Closure,
+    event: Option<&OutcomeEvent>,
+    at: Moment,
+) -> Step {
+    let mut row = row.clone();
+    let (input, what, detail) = describe(closure);
+    let transition = take(&mut row, input, at)?;
+    let notice_at_ms = notice_due(&row, at);
+    schedule(&mut row, None, notice_at_ms);
+    let noted = Noted::Closed { reason: closure.reason().to_owned() };
+    let changes = Changes::told(row, what, None, Some(detail), at);
+    Ok(Some(changes.with_event(&transition, event).noting(Some(noted))))
+}
+
+fn describe(closure: &Closure) -> (Input, &'static str, String) {
+    match closure {
+        Closure::Abandoned { reason, rules } => {
+            (Input::Abandoned { rules: *rules }, "abandoned", reason.clone())
+        }
+        Closure::ByHand { ruling, reason } => {
+            let word = match ruling {
+                Ruling::Accepted => "accepted",
+                Ruling::Rejected => "rejected",
+            };
+            (Input::ByHand(*ruling), "settled_by_hand", format!("{word}: {reason}"))
+        }
+    }
+}

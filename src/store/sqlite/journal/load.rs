@@ -1,0 +1,174 @@
+//! What steps look at, read by index and under every name of an account.
+
+use rusqlite::{Connection, OptionalExtension, Params, params};
+
+use super::super::names;
+use super::rows::{COLUMNS, payment_row};
+use crate::store::journal::steps::{Neighbour, NeighbourPayment};
+use crate::store::{AskedAnswer, Notice, PaymentRow};
+
+/// Generations of one reference that are looked at: far more than anybody begins.
+const GENERATIONS_MAX: i64 = 16;
+
+/// The payments that meet `conditions`.
+pub(super) fn rows(
+    connection: &Connection,
+    conditions: &str,
+    values: impl Params,
+) -> rusqlite::Result<Vec<PaymentRow>> {
+    let sql = format!("SELECT {COLUMNS} FROM payment {conditions}");
+    connection.prepare_cached(&sql)?.query_map(values, payment_row)?.collect()
+}
+
+/// The payments of `account` that meet `conditions`, which take the values that a name of the account gives.
+pub(super) fn rows_of<P: Params>(
+    connection: &Connection,
+    account: &str,
+    conditions: &str,
+    values: impl Fn(String) -> P,
+) -> rusqlite::Result<Vec<PaymentRow>> {
+    let mut found = Vec::new();
+    for name in names::of(connection, account)? {
+        found.extend(rows(connection, conditions, values(name))?);
+    }
+    Ok(found)
+}
+
+/// The payment that stands under a reference, of each name of the account: the latest that was made or may be, else the
+/// latest at all. An earlier one that was thought not to have happened counts again once it turns out that it did.
+pub(super) fn latest(
+    connection: &Connection,
+    account: &str,
+    operation: &str,
+    reference: &str,
+) -> rusqlite::Result<Vec<PaymentRow>> {
+    rows_of(connection, account, LATEST, |name| (name, operation, reference))
+}
+
+pub(super) const LATEST: &str = "
+    WHERE account = ?1 AND operation = ?2 AND reference = ?3
+    ORDER BY state IN ('rejected', 'not_sent'), generation DESC LIMIT 1";
+
+/// Later calls under the reference of `row` that are not over, where it had come to nothing.
+pub(super) fn younger(
+    connection: &Connection,
+    row: &PaymentRow,
+) -> rusqlite::Result<Vec<PaymentRow>> {
+    if !row.payment.frees_its_reference() {
+        return Ok(Vec::new());
+    }
+    rows_of(connection, &row.account, YOUNGER, |name| {
+        (name, &row.operation, &row.reference, row.generation)
+    })
+}
+
+pub(super) const YOUNGER: &str = "
+    WHERE account = ?1 AND operation = ?2 AND reference = ?3 AND generation > ?4
+        AND state IN ('ready', 'sending', 'unknown')";
+
+/// Whether the transaction that a query found is that of another call under the same reference.
+pub(super) fn is_of_a_sibling(
+    connection: &Connection,
+    row: &PaymentRow,
+    answer: &AskedAnswer,
+) -> rusqlite::Result<bool> {
+    let Some(found) = answer.provider_reference() else { return Ok(false) };
+    let mut statement = connection.prepare_cached(SIBLING)?;
+    for name in names::of(connection, &row.account)? {
+        if statement.exists(params![name, row.operation, row.reference, found, row.sequence])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+pub(super) const SIBLING: &str = "
+    SELECT 1 FROM payment WHERE account = ?1 AND operation = ?2 AND reference = ?3
+        AND provider_reference = ?4 AND sequence <> ?5";
+
+/// Payments that a notification may be about: those under the merchant's reference, or where it has none, the one that the
+/// provider's names.
+pub(super) fn candidates(
+    connection: &Connection,
+    notice: &Notice,
+) -> rusqlite::Result<Vec<PaymentRow>> {
+    let (conditions, key) = match (&notice.reference, &notice.provider_reference) {
+        _ if !notice.is_journalled => return Ok(Vec::new()),
+        (Some(reference), _) => (BY_REFERENCE, reference),
+        (None, Some(provider_reference)) => (BY_PROVIDER_REFERENCE, provider_reference),
+        (None, None) => return Ok(Vec::new()),
+    };
+    rows_of(connection, &notice.account, conditions, |name| {
+        (name, &notice.kind, key, GENERATIONS_MAX)
+    })
+}
+
+pub(super) const BY_REFERENCE: &str = "INDEXED BY payment_notice
+    WHERE account = ?1 AND kind = ?2 AND reference = ?3 ORDER BY sequence DESC LIMIT ?4";
+
+pub(super) const BY_PROVIDER_REFERENCE: &str = "INDEXED BY payment_provider_reference
+    WHERE account = ?1 AND kind = ?2 AND provider_reference = ?3 ORDER BY sequence DESC LIMIT ?4";
+
+/// What stands under the names of accounts that the notification could be meant for too.
+pub(super) fn neighbours(
+    connection: &Connection,
+    notice: &Notice,
+) -> rusqlite::Result<Vec<Neighbour>> {
+    let mut found = Vec::new();
+    for account in &notice.neighbours {
+        for name in names::of(connection, account)? {
+            let has_event =
+                connection.prepare_cached(STORED)?.exists(params![name, notice.dedupe_key])?;
+            found.push(Neighbour { payment: theirs(connection, notice, &name)?, has_event });
+        }
+    }
+    Ok(found)
+}
+
+fn theirs(
+    connection: &Connection,
+    notice: &Notice,
+    name: &str,
+) -> rusqlite::Result<Option<NeighbourPayment>> {
+    let (sql, key) = match (&notice.reference, &notice.provider_reference) {
+        _ if !notice.is_journalled => return Ok(None),
+        (Some(reference), _) => (THEIRS_BY_REFERENCE, reference),
+        (None, Some(provider_reference)) => (THEIRS_BY_PROVIDER_REFERENCE, provider_reference),
+        (None, None) => return Ok(None),
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    let read = |row: &rusqlite::Row<'_>| Ok(NeighbourPayment { provider_reference: row.get(0)? });
+    statement.query_row(params![name, notice.kind, key], read).optional()
+}
+
+pub(super) const THEIRS_BY_REFERENCE: &str = "
+    SELECT provider_reference FROM payment INDEXED BY payment_notice
+    WHERE account = ?1 AND kind = ?2 AND reference = ?3
+        AND state NOT IN ('ready', 'rejected', 'not_sent') ORDER BY sequence DESC LIMIT 1";
+
+pub(super) const THEIRS_BY_PROVIDER_REFERENCE: &str = "
+    SELECT provider_reference FROM payment INDEXED BY payment_provider_reference
+    WHERE account = ?1 AND kind = ?2 AND provider_reference = ?3
+        AND state NOT IN ('ready', 'rejected', 'not_sent') ORDER BY sequence DESC LIMIT 1";
+
+pub(super) const STORED: &str = "
+    SELECT 1 FROM inbox WHERE account = ?1 AND dedupe_key = ?2
+    UNION ALL SELECT 1 FROM inbox_seen WHERE account = ?1 AND dedupe_key = ?2";
+
+/// The account, its state, the time and how many.
+pub(super) const DUE: &str = "INDEXED BY payment_due
+    WHERE account = ?1 AND state = ?2 AND next_ask_at <= ?3
+    ORDER BY next_ask_at LIMIT ?4";
+
+/// The account and how many.
+pub(super) const OWED: &str = "INDEXED BY payment_owed
+    WHERE account = ?1 AND owes_event = 1 AND settled_at IS NOT NULL LIMIT ?2";
+
+/// After a sequence, and how many.
+pub(super) const UNDER_WAY: &str = "INDEXED BY payment_held
+    WHERE state IN ('ready', 'sending') AND sequence > ?1 ORDER BY sequence LIMIT ?2";
+
+/// What is in doubt is little, also where there are millions of payments. The list of states is the index's own.
+pub(super) const WAITING: &str = "INDEXED BY payment_unsettled
+    WHERE state IN ('ready', 'sending', 'unknown') AND state = 'unknown'
+        AND next_ask_at > ?1 AND holder <> ?2";
