@@ -3,16 +3,15 @@
 
 use std::path::Path;
 
-use super::compile;
-use super::file::ConfigFile;
-use super::listen;
-use super::section::Section;
-use super::seen::Seen;
+use super::load;
 use super::snapshot::Listener;
-use super::sources::Sources;
-use super::syntax;
-use super::walk::Walk;
-use crate::environment;
+use crate::config::read::reader::Walk;
+use crate::config::read::section::Section;
+use crate::config::read::seen::Seen;
+use crate::config::read::sources::Sources;
+use crate::config::read::syntax;
+use crate::config::section::file::ConfigFile;
+use crate::config::section::listen;
 use crate::mistake::Mistake;
 
 /// Reads `listen.admin` of the file at `path`.
@@ -21,9 +20,9 @@ use crate::mistake::Mistake;
 /// When the file cannot be read, is not TOML, or that listener is not one.
 pub fn admin_listener(path: &Path) -> Result<Listener, Vec<Mistake>> {
     let mut seen = Seen::default();
-    let text = compile::text(path, &mut seen).map_err(|problem| vec![Mistake::new("", problem)])?;
+    let text = load::text(path, &mut seen).map_err(|problem| vec![Mistake::new("", problem)])?;
     let root = Section::<ConfigFile>::root(syntax::parse(&text)?);
-    let mut walk = Walk::new(Sources::new(&environment::variable, &text).beside(seen));
+    let mut walk = Walk::new(Sources::new(&crate::environment::variable, &text).beside(seen));
     match listen::admin(&mut walk, &root.value.listen.value) {
         Some(listener) if walk.mistakes.is_empty() => Ok(listener),
         _ => Err(walk.mistakes),

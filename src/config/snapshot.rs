@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::tz::Offset;
 
-use super::digests::Digests;
+use crate::config::report::digests::Digests;
 use crate::payment::Place;
 use crate::provider::Provider;
 use crate::secret::Secret;

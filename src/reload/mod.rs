@@ -176,7 +176,7 @@ impl Reloader {
             Trigger::Start | Trigger::Signal | Trigger::Request => Duration::ZERO,
         };
         let (boot, parts) = (self.boot.clone(), self.parts.clone());
-        let work = move || ready(config::read(&path, rest)?, &boot, &parts);
+        let work = move || ready(config::load_at_rest(&path, rest)?, &boot, &parts);
         spawn_blocking(work).await.unwrap_or_else(|_panicked| {
             let problem = "reading the configuration failed unexpectedly";
             Err(Refused { mistakes: vec![Mistake::new("", problem)], seen })

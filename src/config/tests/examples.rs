@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::ACCOUNT;
-use crate::config::{load, schema, syntax};
+use crate::config::read::syntax;
+use crate::config::{load, schema};
 
 fn shipped() -> Vec<PathBuf> {
     let in_folder = |folder: &str| {

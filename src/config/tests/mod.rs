@@ -10,7 +10,7 @@ use std::ffi::OsString;
 
 use jiff::Timestamp;
 
-use super::compile::{Loaded, compile};
+use super::load::{Loaded, compile};
 use crate::mistake::Mistake;
 
 /// The moment at which the tests load configurations.

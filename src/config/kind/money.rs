@@ -1,0 +1,96 @@
+//! An amount of money as a setting: `100000.00 THB`. Whole minor units from the first digit on; never a fraction in binary.
+
+use iso_currency::Currency;
+use serde_json::{Value, json};
+
+use crate::config::read::kind::{Setting, Wrong};
+use crate::config::snapshot::Money;
+
+impl Setting for Money {
+    const SECRET: bool = false;
+
+    fn expected() -> String {
+        "an amount above 0 and its ISO 4217 code, such as `100000.00 THB`".into()
+    }
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let (amount, code) = text.split_once(' ').ok_or_else(Self::wrong)?;
+        let currency = Currency::from_code(code).filter(|currency| currency.code() == code);
+        let exponent = currency.and_then(Currency::exponent).ok_or_else(Self::wrong)?;
+        match minor_units(amount, usize::from(exponent)) {
+            Some(minor) if minor > 0 => Ok(Self { minor, currency: code.to_owned() }),
+            _ => Err(Self::wrong()),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? [A-Z]{3}$" })
+    }
+}
+
+/// The amount in units of which `10^exponent` make one of its currency. Missing decimals are zeros; more than the currency
+/// has are refused.
+fn minor_units(amount: &str, exponent: usize) -> Option<u64> {
+    let (whole, decimals) = match amount.split_once('.') {
+        Some((whole, decimals)) if !decimals.is_empty() => (whole, decimals),
+        Some(_) => return None,
+        None => (amount, ""),
+    };
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_plain(whole) || !is_plain(decimals) || decimals.len() > exponent {
+        return None;
+    }
+    format!("{whole}{decimals:0<exponent$}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exact_positive_amounts_of_real_currencies_are_read() {
+        for text in [
+            "",
+            "100",
+            "THB",
+            "100THB",
+            "100  THB",
+            "THB 100",
+            "100 thb",
+            "100 XQQ",
+            "0 THB",
+            "0.00 THB",
+            "-1 THB",
+            "+1 THB",
+            "1. THB",
+            ".5 THB",
+            "1.005 THB",
+            "1,000 THB",
+            "1e3 THB",
+            "1.5 JPY",
+            "1.0 JPY",
+            "100.00 THB ",
+            "99999999999999999999 THB",
+            "100 XAU",
+            "١ THB",
+        ] {
+            assert!(Money::from_text(text).is_err(), "`{text}` should be refused");
+        }
+    }
+
+    #[test]
+    fn amounts_are_read_to_the_last_minor_unit() {
+        for (text, minor) in [
+            ("100000.00 THB", 10_000_000),
+            ("100000 THB", 10_000_000),
+            ("0.5 THB", 50),
+            ("0.01 THB", 1),
+            ("5 JPY", 5),
+            ("1.234 KWD", 1234),
+        ] {
+            let money = Money::from_text(text).expect(text);
+            assert_eq!(money.minor, minor, "`{text}`");
+            assert_eq!(money.currency, text[text.len() - 3..], "`{text}`");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Values that hold keys and secrets. None of their errors says anything about the text that was refused.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::config::read::kind::{Setting, Wrong};
+use crate::secret::Secret;
+use crate::sign::{PrivateKey, PublicKey};
+
+/// The shortest application token, in characters: below that, guessing becomes thinkable.
+const TOKEN_CHARACTERS_MIN: usize = 16;
+/// The longest application token, in characters; it must fit into one header field.
+const TOKEN_CHARACTERS_MAX: usize = 1024;
+/// What every Standard Webhooks secret begins with.
+const DELIVERY_SECRET_PREFIX: &str = "whsec_";
+/// Delivery secrets that may be in use at once: the old one, the new one, and room for a rotation that was interrupted.
+const DELIVERY_SECRETS_MAX: usize = 4;
+/// Lengths of a Standard Webhooks secret, in bytes.
+const DELIVERY_SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+impl Setting for PrivateKey {
+    const SECRET: bool = true;
+
+    fn expected() -> String {
+        "an RSA private key as PEM (PKCS#8 or PKCS#1) or as one line of base64".into()
+    }
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        PrivateKey::from_text(&Secret::new(text.into()))
+            .map_err(|error| Wrong::Problem(error.to_string()))
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "minLength": 1 })
+    }
+}
+
+impl Setting for PublicKey {
+    const SECRET: bool = false;
+
+    fn expected() -> String {
+        "an RSA public key as PEM or as one line of base64".into()
+    }
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        PublicKey::from_text(text.as_bytes()).map_err(|error| Wrong::Problem(error.to_string()))
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "minLength": 1 })
+    }
+}
+
+/// What an application presents as `Authorization: Bearer …`.
+pub(crate) struct AppToken(pub Secret);
+
+impl Setting for AppToken {
+    const SECRET: bool = true;
+
+    fn expected() -> String {
+        format!(
+            "{TOKEN_CHARACTERS_MIN} to {TOKEN_CHARACTERS_MAX} visible ASCII characters without blanks"
+        )
+    }
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let fits = (TOKEN_CHARACTERS_MIN..=TOKEN_CHARACTERS_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        match fits {
+            true => Ok(Self(Secret::new(text.into()))),
+            false => Err(Self::wrong()),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({
+            "type": "string",
+            "minLength": TOKEN_CHARACTERS_MIN,
+            "maxLength": TOKEN_CHARACTERS_MAX,
+        })
+    }
+}
+
+/// The bytes that sign deliveries, `whsec_` and base64 undone: at least one, more during a rotation.
+pub(crate) struct DeliverySecrets(pub Vec<Secret>);
+
+impl Setting for DeliverySecrets {
+    const SECRET: bool = true;
+
+    fn expected() -> String {
+        format!(
+            "`whsec_` and the base64 of 24 to 64 bytes, or up to {DELIVERY_SECRETS_MAX} of that \
+             with blanks between them"
+        )
+    }
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let secrets: Option<Vec<Secret>> = text.split_whitespace().map(delivery_secret).collect();
+        match secrets {
+            Some(secrets) if (1..=DELIVERY_SECRETS_MAX).contains(&secrets.len()) => {
+                Ok(Self(secrets))
+            }
+            _ => Err(Self::wrong()),
+        }
+    }
+
+    fn schema() -> Value {
+        let one = "whsec_[A-Za-z0-9+/]+=*";
+        json!({ "type": "string", "pattern": format!("^{one}(\\s+{one})*$") })
+    }
+}
+
+fn delivery_secret(text: &str) -> Option<Secret> {
+    let encoded = text.strip_prefix(DELIVERY_SECRET_PREFIX)?;
+    let secret = Secret::new(STANDARD.decode(encoded).ok()?);
+    DELIVERY_SECRET_BYTES.contains(&secret.expose().len()).then_some(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_tokens_are_refused() {
+        for token in ["", "short", "fifteen-chars--", "with a blank in it", "mit-ümlaut-oder-so"] {
+            assert!(AppToken::from_text(token).is_err(), "`{token}` should be refused");
+        }
+        assert!(AppToken::from_text("sixteen-chars---").is_ok());
+    }
+
+    #[test]
+    fn delivery_secrets_are_standard_webhooks_secrets() {
+        let encoded = |length: usize| format!("whsec_{}", STANDARD.encode(vec![7; length]));
+        for secret in ["", "whsec_", "whsec_!", "secret", &encoded(23), &encoded(65)] {
+            assert!(DeliverySecrets::from_text(secret).is_err(), "`{secret}` should be refused");
+        }
+        let read = DeliverySecrets::from_text(&encoded(24)).expect("24 bytes are enough");
+        assert_eq!(read.0[0].expose(), [7; 24]);
+    }
+
+    #[test]
+    fn two_delivery_secrets_stand_side_by_side_during_a_rotation() {
+        let one = format!("whsec_{}", STANDARD.encode([7; 24]));
+        let read = DeliverySecrets::from_text(&format!("{one} {one}")).expect("two secrets");
+        assert_eq!(read.0.len(), 2);
+        for wrong in [format!("{one} hush"), [one.as_str(); 5].join(" ")] {
+            assert!(DeliverySecrets::from_text(&wrong).is_err(), "`{wrong}` should be refused");
+        }
+    }
+}

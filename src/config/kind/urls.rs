@@ -1,0 +1,243 @@
+//! The three kinds of URL in the configuration: the provider's, the public notify URL, and the application's own.
+//!
+//! No URL may carry a user name or password: they would end up in logs. Plain http is for loopback.
+
+use serde_json::{Value, json};
+use url::{Host, Url};
+
+use crate::config::read::kind::{Setting, Wrong};
+
+/// Where a provider is reached.
+#[derive(Debug, Clone)]
+pub(crate) struct BaseUrl {
+    /// Without a `/` at the end; host in lower case, a default port left out.
+    pub text: String,
+    pub is_https: bool,
+    pub is_loopback: bool,
+    /// Lower case; an IPv6 address stands without brackets.
+    pub host: String,
+    pub port: u16,
+    /// Without a `/` at the end; may be empty.
+    pub path: String,
+}
+
+impl Setting for BaseUrl {
+    const SECRET: bool = false;
+
+    fn expected() -> String {
+        "an https URL with nothing after its path, such as `https://api.provider.example`".into()
+    }
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let url = plain_url(text)?;
+        https_or_loopback(&url)?;
+        if url.query().is_some() {
+            return Err("a URL without a query".into());
+        }
+        Ok(Self {
+            text: url.as_str().trim_end_matches('/').to_owned(),
+            is_https: url.scheme() == "https",
+            is_loopback: is_loopback(&url),
+            host: host_text(&url)?,
+            port: url.port_or_known_default().unwrap_or(443),
+            path: url.path().trim_end_matches('/').to_owned(),
+        })
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^https?://[^/?#@]+(/[^?#]*)?$" })
+    }
+}
+
+/// The address that the provider is told to post notifications to.
+#[derive(Debug, Clone)]
+pub(crate) struct NotifyUrl(pub String);
+
+impl Setting for NotifyUrl {
+    const SECRET: bool = false;
+
+    fn expected() -> String {
+        "an https URL, such as `https://pay.merchant.example/shop-th`".into()
+    }
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let url = plain_url(text)?;
+        https_or_loopback(&url)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^https?://[^/?#@]+(/[^#]*)?$" })
+    }
+}
+
+/// Where events are delivered to.
+#[derive(Debug, Clone)]
+pub(crate) struct DeliveryUrl {
+    pub url: Url,
+    pub is_https: bool,
+    /// Neither https nor loopback: whoever is on the way can read and change events.
+    pub is_exposed: bool,
+    /// Lower case; an IPv6 address stands without brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+impl DeliveryUrl {
+    /// What a request asks for: the path, and the query if there is one.
+    pub fn path_and_query(&self) -> String {
+        self.url[url::Position::BeforePath..].to_owned()
+    }
+}
+
+impl Setting for DeliveryUrl {
+    const SECRET: bool = false;
+
+    fn expected() -> String {
+        "an http or https URL, such as `http://127.0.0.1:9000/payments`".into()
+    }
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let url = plain_url(text)?;
+        let is_https = url.scheme() == "https";
+        Ok(Self {
+            is_https,
+            is_exposed: !is_https && !is_loopback(&url),
+            host: host_text(&url)?,
+            port: url.port_or_known_default().unwrap_or(443),
+            url,
+        })
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^https?://[^/?#@]+([/?][^#]*)?$" })
+    }
+}
+
+/// Reads an http or https URL without user, password and fragment.
+fn plain_url(text: &str) -> Result<Url, String> {
+    // The parser repairs blanks, backslashes and missing slashes; what is repaired is better corrected in the file.
+    let has_scheme = text.starts_with("https://") || text.starts_with("http://");
+    let is_clean = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if !has_scheme || !is_clean {
+        return Err("a URL beginning with `https://`, in visible ASCII characters".into());
+    }
+    let url = Url::parse(text).map_err(|error| format!("a URL that can be read: {error}"))?;
+    if !url.username().is_empty() || url.password().is_some() || authority(text).contains('@') {
+        return Err("a URL without user name and password".into());
+    }
+    if url.fragment().is_some() {
+        return Err("a URL without a fragment".into());
+    }
+    // `https:///path` is read as host `path`: never what was meant.
+    if authority(text).is_empty() || url.port() == Some(0) {
+        return Err("a URL with a host, and a port above 0 if there is one".into());
+    }
+    host_text(&url)?;
+    Ok(url)
+}
+
+/// The part between the scheme's slashes and the path.
+fn authority(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or(rest)
+}
+
+fn https_or_loopback(url: &Url) -> Result<(), String> {
+    match url.scheme() == "https" || is_loopback(url) {
+        true => Ok(()),
+        false => Err("https; plain http is allowed only towards a loopback host".into()),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
+    }
+}
+
+/// The host as a name that TLS can ask for, or as the text of an address.
+fn host_text(url: &Url) -> Result<String, String> {
+    match url.host() {
+        Some(Host::Ipv4(address)) => Ok(address.to_string()),
+        Some(Host::Ipv6(address)) => Ok(address.to_string()),
+        Some(Host::Domain(name)) => match rustls::pki_types::DnsName::try_from(name) {
+            Ok(_) if !name.ends_with('.') => Ok(name.to_owned()),
+            _ => Err("a host that is a valid DNS name without a dot at its end".into()),
+        },
+        None => Err("a URL with a host".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_is_https_and_nothing_but_a_place() {
+        for text in [
+            "",
+            "api.example.com",
+            "ftp://api.example.com",
+            "http://api.example.com",
+            "http://10.0.0.1",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+            "https://",
+            "https:///path",
+            "https:api.example.com",
+            "https://user@api.example.com",
+            "https://user:password@api.example.com",
+            "https://@api.example.com",
+            "https://api.example.com?x=1",
+            "https://api.example.com/#x",
+            "https://api.example.com:0",
+            "https://api.example.com:99999",
+            "https://api.example.com.",
+            "https://api .example.com",
+            "https:\\\\api.example.com",
+            " https://api.example.com",
+        ] {
+            assert!(BaseUrl::from_text(text).is_err(), "`{text}` should be refused");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for text in ["http://127.0.0.1:8700", "http://[::1]:8700", "http://localhost"] {
+            let url = BaseUrl::from_text(text).expect("loopback may be plain");
+            assert!(url.is_loopback && !url.is_https, "`{text}`");
+        }
+    }
+
+    #[test]
+    fn a_base_url_is_taken_apart() {
+        let url = BaseUrl::from_text("https://API.example.com/v1/").expect("a URL");
+        assert_eq!(
+            (url.host.as_str(), url.port, url.path.as_str()),
+            ("api.example.com", 443, "/v1")
+        );
+        assert_eq!(url.text, "https://api.example.com/v1");
+        let url = BaseUrl::from_text("https://[2001:db8::1]:8443").expect("a URL");
+        assert_eq!((url.host.as_str(), url.port, url.path.as_str()), ("2001:db8::1", 8443, ""));
+    }
+
+    #[test]
+    fn deliveries_over_plain_http_beyond_loopback_are_noticed() {
+        let exposed = |text| DeliveryUrl::from_text(text).expect("a URL").is_exposed;
+        assert!(exposed("http://shop.internal:9000/events"));
+        assert!(!exposed("http://127.0.0.1:9000/events"));
+        assert!(!exposed("https://shop.example.com/events?a=b"));
+    }
+
+    #[test]
+    fn the_query_of_a_delivery_address_is_part_of_every_delivery() {
+        let path = |text| DeliveryUrl::from_text(text).expect("a URL").path_and_query();
+        assert_eq!(path("https://shop.example.com/events?a=b&c"), "/events?a=b&c");
+        assert_eq!(path("http://shop.internal:9000"), "/");
+        assert_eq!(path("http://[fd00::1]:9000?a"), "/?a");
+    }
+}

@@ -1,0 +1,140 @@
+//! Which files a configuration was read from, and what stood in them: what tells whether it must be read again.
+//!
+//! Only hashes are kept. A file that could not be read counts too: its appearance is a change.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use super::sources::{CONFIG_BYTES_MAX, CONFIG_FILE, FILE, FILE_BYTES_MAX, read_regular};
+
+/// What one attempt to read a configuration found in its files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The configuration file; nothing when the text came from elsewhere.
+    configuration: Option<PathBuf>,
+    files: BTreeMap<PathBuf, Contents>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Contents {
+    Digest(Vec<u8>),
+    /// Why there are none.
+    Unreadable(String),
+}
+
+impl Seen {
+    /// The configuration file, when it can be read again: not text from a pipe, not text from memory.
+    pub fn configuration(&self) -> Option<&Path> {
+        self.configuration.as_deref()
+    }
+
+    /// Every file that was read or should have been, the configuration first.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let referred = self.files.keys().map(PathBuf::as_path);
+        let others = referred.filter(|path| Some(*path) != self.configuration());
+        self.configuration().into_iter().chain(others)
+    }
+
+    /// Reads every file again. False when one of them holds something else by now.
+    pub fn still_holds(&self) -> bool {
+        self.files.iter().all(|(path, contents)| {
+            let (what, bytes_max) = match Some(path.as_path()) == self.configuration() {
+                true => (CONFIG_FILE, CONFIG_BYTES_MAX),
+                false => (FILE, FILE_BYTES_MAX),
+            };
+            let found = read_regular(what, &path.to_string_lossy(), bytes_max);
+            *contents == Contents::of(found.as_ref().map(|(bytes, _)| bytes.as_slice()))
+        })
+    }
+
+    /// Notes the configuration file itself.
+    pub(crate) fn note_configuration(&mut self, path: &Path, found: Result<&[u8], &String>) {
+        self.configuration = Some(path.to_owned());
+        self.files.insert(path.to_owned(), Contents::of(found));
+    }
+
+    /// Notes a file that the configuration refers to.
+    pub(crate) fn note(&mut self, path: &str, found: Result<&[u8], &String>) {
+        self.files.insert(path.into(), Contents::of(found));
+    }
+}
+
+impl Contents {
+    fn of(found: Result<&[u8], &String>) -> Self {
+        match found {
+            Ok(bytes) => Self::Digest(digest(&SHA256, bytes).as_ref().to_vec()),
+            Err(why) => Self::Unreadable(why.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn what_changes_appears_or_vanishes_no_longer_holds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (kept, missing) = (folder.path().join("kept"), folder.path().join("missing"));
+        fs::write(&kept, "one").expect("written");
+        let mut seen = Seen::default();
+        for path in [&kept, &missing] {
+            let path = path.to_string_lossy();
+            let found = read_regular(FILE, &path, FILE_BYTES_MAX);
+            seen.note(&path, found.as_ref().map(|(bytes, _)| bytes.as_slice()));
+        }
+        assert!(seen.still_holds(), "a file that is missing as before is no change");
+        fs::write(&missing, "").expect("written");
+        assert!(!seen.still_holds(), "a file appeared");
+        fs::remove_file(&missing).expect("removed");
+        fs::write(&kept, "two").expect("written");
+        assert!(!seen.still_holds(), "a file holds something else");
+        fs::write(&kept, "one").expect("written");
+        assert!(seen.still_holds(), "what was put back is no change, whatever its times say");
+        fs::remove_file(&kept).expect("removed");
+        assert!(!seen.still_holds(), "a file vanished");
+    }
+
+    #[test]
+    fn a_configuration_that_is_refused_still_names_the_files_it_refers_to() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, key) = (folder.path().join("c.toml"), folder.path().join("no-such-key"));
+        let text = format!(
+            "[[account]]\nname = \"shop\"\nsigning_key = [{{ id = \"k\", private_key = {{ file = {key:?} }} }}]"
+        );
+        fs::write(&file, text).expect("written");
+        let Err(refused) = config::load_at_rest(&file, Duration::ZERO) else {
+            panic!("it has mistakes")
+        };
+        assert_eq!(refused.seen.files().collect::<Vec<_>>(), [file.as_path(), key.as_path()]);
+    }
+
+    #[test]
+    fn a_relative_path_is_watched_where_it_leads_and_where_it_once_led() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, key) = (folder.path().join("c.toml"), "keys/no-such-key");
+        let text = format!(
+            "[[account]]\nname = \"shop\"\nsigning_key = [{{ id = \"k\", private_key = {{ file = {key:?} }} }}]"
+        );
+        fs::write(&file, text).expect("written");
+        let Err(refused) = config::load_at_rest(&file, Duration::ZERO) else {
+            panic!("it has mistakes")
+        };
+        let (here, there) =
+            (folder.path().join(key), std::env::current_dir().expect("a folder").join(key));
+        let seen: Vec<&Path> = refused.seen.files().collect();
+        assert!(
+            seen.len() == 3 && seen.contains(&here.as_path()) && seen.contains(&there.as_path()),
+            "{seen:?}"
+        );
+        fs::create_dir(folder.path().join("keys")).expect("made");
+        fs::write(&here, "a key").expect("written");
+        assert!(!refused.seen.still_holds(), "the file appeared where it is looked for");
+    }
+}

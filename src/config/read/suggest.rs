@@ -1,0 +1,54 @@
+//! "Did you mean": the known word nearest to a mistyped one.
+
+/// The longest word that is compared; beyond it, nobody mistyped a key.
+const WORD_BYTES_MAX: usize = 40;
+
+/// The word among `known` that needs the fewest edits to become `word`, if a few are enough.
+pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    if word.len() > WORD_BYTES_MAX {
+        return None;
+    }
+    let word = word.to_ascii_lowercase().replace('-', "_");
+    let (edits, meant) =
+        known.iter().map(|candidate| (edits(&word, candidate), *candidate)).min()?;
+    // About a third of the word: `rat` is `rate`, `brust` is `burst`, but `port` is not `cert`.
+    (edits <= ((word.len() + 1) / 3).min(3)).then_some(meant)
+}
+
+/// The number of characters to add, remove or replace (Levenshtein).
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, wanted) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = index + 1;
+        for (column, found) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(wanted != *found);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_error_finds_the_key_that_was_meant() {
+        let known = ["rate", "burst", "on_excess", "max_wait", "in_flight"];
+        assert_eq!(nearest("rat", &known), Some("rate"));
+        assert_eq!(nearest("brust", &known), Some("burst"));
+        assert_eq!(nearest("on-excess", &known), Some("on_excess"));
+        assert_eq!(nearest("Max_Wait", &known), Some("max_wait"));
+    }
+
+    #[test]
+    fn another_word_finds_nothing() {
+        let known = ["rate", "burst"];
+        for word in ["timeout", "xy", "", "base", &"r".repeat(1000)] {
+            assert_eq!(nearest(word, &known), None, "`{word}`");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What tells whether a value that is not shown is another one: the contents of a file, a secret, a variable.
+//!
+//! What is public has a plain hash. A secret has a keyed one, with the account's first signing key as the key: whoever
+//! reads it on the admin side cannot try out tokens with it, and whoever holds the next configuration holds that key too.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
+use zeroize::Zeroizing;
+
+use crate::config::snapshot::Account;
+use crate::sign::{PrivateKey, hex};
+
+/// Keeps these hashes apart from whatever else the key is used for.
+const PURPOSE: &[u8] = b"countersign: is this value another one?";
+
+/// The values that were read from elsewhere, and the secrets that stand in the configuration itself.
+#[derive(Default)]
+pub struct Readings(Vec<Reading>);
+
+struct Reading {
+    path: String,
+    is_secret: bool,
+    text: Zeroizing<String>,
+}
+
+/// Hashes by key path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Digests {
+    /// By key path; a secret of an account without a usable hash key is missing.
+    pub values: BTreeMap<String, String>,
+    /// By account: the fingerprint of the key that its secrets are hashed with.
+    pub keyed_by: BTreeMap<String, String>,
+}
+
+impl Readings {
+    pub(crate) fn note(&mut self, path: &str, is_secret: bool, text: &str) {
+        let text = Zeroizing::new(text.to_owned());
+        self.0.push(Reading { path: path.to_owned(), is_secret, text });
+    }
+
+    /// The hashes that a process running with these values shows.
+    pub(crate) fn digests(&self, accounts: &BTreeMap<String, Arc<Account>>) -> Digests {
+        let first = accounts.values().filter_map(|account| {
+            let key = account.signing_keys.keys().first()?;
+            Some((account.name.clone(), key.key.public().fingerprint()))
+        });
+        self.digests_like(accounts, &first.collect())
+    }
+
+    /// The hashes to be held against those of somebody else, who hashes with `keyed_by`.
+    pub fn digests_like(
+        &self,
+        accounts: &BTreeMap<String, Arc<Account>>,
+        keyed_by: &BTreeMap<String, String>,
+    ) -> Digests {
+        let mut digests = Digests::default();
+        let mut keys: BTreeMap<&str, hmac::Key> = BTreeMap::new();
+        for account in accounts.values() {
+            let Some(fingerprint) = keyed_by.get(&account.name) else { continue };
+            let mut own = account.signing_keys.keys().iter();
+            if let Some(key) = own.find(|key| key.key.public().fingerprint() == *fingerprint) {
+                keys.insert(&account.name, hash_key(&key.key));
+                digests.keyed_by.insert(account.name.clone(), fingerprint.clone());
+            }
+        }
+        for reading in &self.0 {
+            let digest = match reading.is_secret {
+                false => Some(hex(digest(&SHA256, reading.text.as_bytes()).as_ref())),
+                true => account_of(&reading.path)
+                    .and_then(|account| keys.get(account))
+                    .map(|key| hex(hmac::sign(key, reading.text.as_bytes()).as_ref())),
+            };
+            digests.values.extend(digest.map(|digest| (reading.path.clone(), digest)));
+        }
+        // The public half says it all, whatever the hash key.
+        for account in accounts.values() {
+            for (index, key) in account.signing_keys.keys().iter().enumerate() {
+                let path = format!("account.{}.signing_key[{index}].private_key", account.name);
+                digests.values.insert(path, key.key.public().fingerprint());
+            }
+        }
+        digests
+    }
+}
+
+/// The account that a key path belongs to.
+fn account_of(path: &str) -> Option<&str> {
+    path.strip_prefix("account.")?.split('.').next()
+}
+
+fn hash_key(key: &PrivateKey) -> hmac::Key {
+    let whole = hmac::Key::new(hmac::HMAC_SHA256, key.to_pkcs8_base64().expose());
+    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&whole, PURPOSE).as_ref())
+}
