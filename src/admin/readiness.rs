@@ -89,7 +89,7 @@ pub(super) async fn answer(
 fn account_state(account: &Account, now: Timestamp) -> Value {
     match account.signing_keys.usable_at(now) {
         Some(key) => {
-            let warnings = key_warnings(account, now);
+            let warnings = key_warnings(&account.signing_keys, now);
             json!({ "ready": true, "signing_key": key.id, "warnings": warnings })
         }
         None => json!({ "ready": false, "reason": "no signing key is valid now" }),

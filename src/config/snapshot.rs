@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use jiff::tz::Offset;
 
-use crate::config::report::digests::Digests;
 use crate::payment::Place;
 use crate::provider::Provider;
 use crate::secret::Secret;
@@ -66,6 +65,15 @@ impl Snapshot {
     pub fn account(&self, name: &str) -> Option<&Arc<Account>> {
         account_called(&self.accounts, name)
     }
+}
+
+/// What tells whether a value that is not shown is another one: hashes by key path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Digests {
+    /// By key path; a secret of an account without a usable hash key is missing.
+    pub values: BTreeMap<String, String>,
+    /// By account: the fingerprint of the key that its secrets are hashed with.
+    pub keyed_by: BTreeMap<String, String>,
 }
 
 /// Accounts by name.
@@ -171,6 +179,16 @@ pub struct Listener {
 pub enum Address {
     Tcp(std::net::SocketAddr),
     Unix(PathBuf),
+}
+
+impl Address {
+    /// Whether other machines can reach it.
+    pub fn is_exposed(&self) -> bool {
+        match self {
+            Self::Tcp(address) => !address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => false,
+        }
+    }
 }
 
 /// `ip:port` or `unix:/path`, as in the configuration.

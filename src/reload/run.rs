@@ -89,7 +89,7 @@ impl Reloader {
     fn remind(&self) {
         let now = self.clock.now();
         for account in self.live.load().accounts.values() {
-            for warning in key_warnings(account, now) {
+            for warning in key_warnings(&account.signing_keys, now) {
                 tracing::warn!(account = account.name, "{warning}");
             }
         }

@@ -1,6 +1,5 @@
 //! Kinds of value that can stand in a configuration file.
 
-pub(crate) mod choices;
 pub(crate) mod money;
 pub(crate) mod pem;
 pub(crate) mod secrets;

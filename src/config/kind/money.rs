@@ -1,19 +1,21 @@
-//! An amount of money as a setting: `100000.00 THB`. Whole minor units from the first digit on; never a fraction in binary.
+//! An amount of money as a value: `100000.00 THB`. Whole minor units from the first digit on; never a fraction in binary.
 
 use iso_currency::Currency;
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
-use crate::config::read::kind::{Setting, Wrong};
+use crate::config::read::{Kind, Wrong};
 use crate::config::snapshot::Money;
 
-impl Setting for Money {
+impl Kind for Money {
+    type Parsed = Self;
+
     const SECRET: bool = false;
 
     fn expected() -> String {
         "an amount above 0 and its ISO 4217 code, such as `100000.00 THB`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
+    fn parse(text: &str) -> Result<Self, Wrong> {
         let (amount, code) = text.split_once(' ').ok_or_else(Self::wrong)?;
         let currency = Currency::from_code(code).filter(|currency| currency.code() == code);
         let exponent = currency.and_then(Currency::exponent).ok_or_else(Self::wrong)?;
@@ -23,7 +25,7 @@ impl Setting for Money {
         }
     }
 
-    fn schema() -> Value {
+    fn schema() -> Json {
         json!({ "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? [A-Z]{3}$" })
     }
 }
@@ -74,7 +76,7 @@ mod tests {
             "100 XAU",
             "١ THB",
         ] {
-            assert!(Money::from_text(text).is_err(), "`{text}` should be refused");
+            assert!(Money::parse(text).is_err(), "`{text}` should be refused");
         }
     }
 
@@ -88,7 +90,7 @@ mod tests {
             ("5 JPY", 5),
             ("1.234 KWD", 1234),
         ] {
-            let money = Money::from_text(text).expect(text);
+            let money = Money::parse(text).expect(text);
             assert_eq!(money.minor, minor, "`{text}`");
             assert_eq!(money.currency, text[text.len() - 3..], "`{text}`");
         }

@@ -4,9 +4,8 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use serde_json::{Value, json};
 
-use crate::config::read::kind::{Setting, Wrong};
+use crate::config::read::{Kind, Wrong};
 use crate::secret::Secret;
 
 /// One or more certificates.
@@ -16,53 +15,43 @@ pub(crate) struct Certificates {
     pub ders: Vec<CertificateDer<'static>>,
 }
 
-impl Setting for Certificates {
+impl Kind for Certificates {
+    type Parsed = Self;
+
     const SECRET: bool = false;
 
     fn expected() -> String {
         "one or more X.509 certificates as PEM".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
+    fn parse(text: &str) -> Result<Self, Wrong> {
         let ders: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-        match ders {
-            Ok(ders) if !ders.is_empty() => Ok(Self { pem: text.into(), ders }),
-            _ => Err(Self::wrong()),
-        }
-    }
-
-    fn schema() -> Value {
-        json!({ "type": "string", "minLength": 1 })
+        let ders = ders.ok().filter(|ders| !ders.is_empty()).ok_or_else(Self::wrong)?;
+        Ok(Self { pem: text.into(), ders })
     }
 }
 
 /// The private key of a certificate.
-pub(crate) struct CertificateKey {
-    pub pem: Secret,
-}
+pub(crate) struct CertificateKey;
 
-impl Setting for CertificateKey {
+impl Kind for CertificateKey {
+    type Parsed = Secret;
+
     const SECRET: bool = true;
 
     fn expected() -> String {
         "a private key as PEM (PKCS#8, PKCS#1 or SEC1)".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        match PrivateKeyDer::from_pem_slice(text.as_bytes()) {
-            Ok(_) => Ok(Self { pem: Secret::new(text.into()) }),
-            Err(_) => Err(Self::wrong()),
-        }
-    }
-
-    fn schema() -> Value {
-        json!({ "type": "string", "minLength": 1 })
+    fn parse(text: &str) -> Result<Secret, Wrong> {
+        let key = PrivateKeyDer::from_pem_slice(text.as_bytes());
+        key.map(|_| Secret::new(text.into())).map_err(|_| Self::wrong())
     }
 }
 
 /// Checks that `key` belongs to the first certificate; the error says what was expected.
-pub(crate) fn check_pair(chain: &Certificates, key: &CertificateKey) -> Result<(), &'static str> {
-    let key = PrivateKeyDer::from_pem_slice(key.pem.expose())
+pub(crate) fn check_pair(chain: &Certificates, key: &Secret) -> Result<(), &'static str> {
+    let key = PrivateKeyDer::from_pem_slice(key.expose())
         .map_err(|_| "a private key that can be read")?;
     match CertifiedKey::from_der(chain.ders.clone(), key, &default_provider()) {
         Ok(_) => Ok(()),

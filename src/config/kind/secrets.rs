@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
-use crate::config::read::kind::{Setting, Wrong};
+use crate::config::read::{Kind, Wrong};
 use crate::secret::Secret;
 use crate::sign::{PrivateKey, PublicKey};
 
@@ -19,43 +19,41 @@ const DELIVERY_SECRETS_MAX: usize = 4;
 /// Lengths of a Standard Webhooks secret, in bytes.
 const DELIVERY_SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-impl Setting for PrivateKey {
+impl Kind for PrivateKey {
+    type Parsed = Self;
+
     const SECRET: bool = true;
 
     fn expected() -> String {
         "an RSA private key as PEM (PKCS#8 or PKCS#1) or as one line of base64".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
+    fn parse(text: &str) -> Result<Self, Wrong> {
         PrivateKey::from_text(&Secret::new(text.into()))
             .map_err(|error| Wrong::Problem(error.to_string()))
     }
-
-    fn schema() -> Value {
-        json!({ "type": "string", "minLength": 1 })
-    }
 }
 
-impl Setting for PublicKey {
+impl Kind for PublicKey {
+    type Parsed = Self;
+
     const SECRET: bool = false;
 
     fn expected() -> String {
         "an RSA public key as PEM or as one line of base64".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
+    fn parse(text: &str) -> Result<Self, Wrong> {
         PublicKey::from_text(text.as_bytes()).map_err(|error| Wrong::Problem(error.to_string()))
-    }
-
-    fn schema() -> Value {
-        json!({ "type": "string", "minLength": 1 })
     }
 }
 
 /// What an application presents as `Authorization: Bearer …`.
-pub(crate) struct AppToken(pub Secret);
+pub(crate) struct AppToken;
 
-impl Setting for AppToken {
+impl Kind for AppToken {
+    type Parsed = Secret;
+
     const SECRET: bool = true;
 
     fn expected() -> String {
@@ -64,16 +62,13 @@ impl Setting for AppToken {
         )
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
+    fn parse(text: &str) -> Result<Secret, Wrong> {
         let fits = (TOKEN_CHARACTERS_MIN..=TOKEN_CHARACTERS_MAX).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic());
-        match fits {
-            true => Ok(Self(Secret::new(text.into()))),
-            false => Err(Self::wrong()),
-        }
+        fits.then(|| Secret::new(text.into())).ok_or_else(Self::wrong)
     }
 
-    fn schema() -> Value {
+    fn schema() -> Json {
         json!({
             "type": "string",
             "minLength": TOKEN_CHARACTERS_MIN,
@@ -83,9 +78,11 @@ impl Setting for AppToken {
 }
 
 /// The bytes that sign deliveries, `whsec_` and base64 undone: at least one, more during a rotation.
-pub(crate) struct DeliverySecrets(pub Vec<Secret>);
+pub(crate) struct DeliverySecrets;
 
-impl Setting for DeliverySecrets {
+impl Kind for DeliverySecrets {
+    type Parsed = Vec<Secret>;
+
     const SECRET: bool = true;
 
     fn expected() -> String {
@@ -95,17 +92,14 @@ impl Setting for DeliverySecrets {
         )
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
+    fn parse(text: &str) -> Result<Vec<Secret>, Wrong> {
         let secrets: Option<Vec<Secret>> = text.split_whitespace().map(delivery_secret).collect();
-        match secrets {
-            Some(secrets) if (1..=DELIVERY_SECRETS_MAX).contains(&secrets.len()) => {
-                Ok(Self(secrets))
-            }
-            _ => Err(Self::wrong()),
-        }
+        secrets
+            .filter(|secrets| (1..=DELIVERY_SECRETS_MAX).contains(&secrets.len()))
+            .ok_or_else(Self::wrong)
     }
 
-    fn schema() -> Value {
+    fn schema() -> Json {
         let one = "whsec_[A-Za-z0-9+/]+=*";
         json!({ "type": "string", "pattern": format!("^{one}(\\s+{one})*$") })
     }
@@ -124,28 +118,28 @@ mod tests {
     #[test]
     fn weak_tokens_are_refused() {
         for token in ["", "short", "fifteen-chars--", "with a blank in it", "mit-ümlaut-oder-so"] {
-            assert!(AppToken::from_text(token).is_err(), "`{token}` should be refused");
+            assert!(AppToken::parse(token).is_err(), "`{token}` should be refused");
         }
-        assert!(AppToken::from_text("sixteen-chars---").is_ok());
+        assert!(AppToken::parse("sixteen-chars---").is_ok());
     }
 
     #[test]
     fn delivery_secrets_are_standard_webhooks_secrets() {
         let encoded = |length: usize| format!("whsec_{}", STANDARD.encode(vec![7; length]));
         for secret in ["", "whsec_", "whsec_!", "secret", &encoded(23), &encoded(65)] {
-            assert!(DeliverySecrets::from_text(secret).is_err(), "`{secret}` should be refused");
+            assert!(DeliverySecrets::parse(secret).is_err(), "`{secret}` should be refused");
         }
-        let read = DeliverySecrets::from_text(&encoded(24)).expect("24 bytes are enough");
-        assert_eq!(read.0[0].expose(), [7; 24]);
+        let read = DeliverySecrets::parse(&encoded(24)).expect("24 bytes are enough");
+        assert_eq!(read[0].expose(), [7; 24]);
     }
 
     #[test]
     fn two_delivery_secrets_stand_side_by_side_during_a_rotation() {
         let one = format!("whsec_{}", STANDARD.encode([7; 24]));
-        let read = DeliverySecrets::from_text(&format!("{one} {one}")).expect("two secrets");
-        assert_eq!(read.0.len(), 2);
+        let read = DeliverySecrets::parse(&format!("{one} {one}")).expect("two secrets");
+        assert_eq!(read.len(), 2);
         for wrong in [format!("{one} hush"), [one.as_str(); 5].join(" ")] {
-            assert!(DeliverySecrets::from_text(&wrong).is_err(), "`{wrong}` should be refused");
+            assert!(DeliverySecrets::parse(&wrong).is_err(), "`{wrong}` should be refused");
         }
     }
 }

@@ -2,114 +2,123 @@
 //!
 //! No URL may carry a user name or password: they would end up in logs. Plain http is for loopback.
 
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 use url::{Host, Url};
 
-use crate::config::read::kind::{Setting, Wrong};
+use crate::config::read::{Kind, Wrong};
 
-/// Where a provider is reached.
+/// A URL of a host that is called, taken apart.
 #[derive(Debug, Clone)]
-pub(crate) struct BaseUrl {
-    /// Without a `/` at the end; host in lower case, a default port left out.
-    pub text: String,
+pub(crate) struct HostUrl {
+    pub url: Url,
     pub is_https: bool,
     pub is_loopback: bool,
     /// Lower case; an IPv6 address stands without brackets.
     pub host: String,
     pub port: u16,
-    /// Without a `/` at the end; may be empty.
-    pub path: String,
 }
 
-impl Setting for BaseUrl {
+impl HostUrl {
+    /// The whole URL without a `/` at its end; host in lower case, a default port left out.
+    pub fn text(&self) -> &str {
+        self.url.as_str().trim_end_matches('/')
+    }
+
+    /// The path without a `/` at its end; may be empty.
+    pub fn base_path(&self) -> &str {
+        self.url.path().trim_end_matches('/')
+    }
+
+    /// What a request asks for: the path, and the query if there is one.
+    pub fn path_and_query(&self) -> String {
+        self.url[url::Position::BeforePath..].to_owned()
+    }
+
+    /// Neither https nor loopback: anyone on the way can read and change what is sent.
+    pub fn is_exposed(&self) -> bool {
+        !self.is_https && !self.is_loopback
+    }
+}
+
+impl TryFrom<Url> for HostUrl {
+    type Error = String;
+
+    fn try_from(url: Url) -> Result<Self, String> {
+        Ok(Self {
+            is_https: url.scheme() == "https",
+            is_loopback: is_loopback(&url),
+            host: host_text(&url)?,
+            port: url.port_or_known_default().unwrap_or(443),
+            url,
+        })
+    }
+}
+
+/// Where a provider is reached.
+pub(crate) struct BaseUrl;
+
+impl Kind for BaseUrl {
+    type Parsed = HostUrl;
+
     const SECRET: bool = false;
 
     fn expected() -> String {
         "an https URL with nothing after its path, such as `https://api.provider.example`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
+    fn parse(text: &str) -> Result<HostUrl, Wrong> {
         let url = plain_url(text)?;
         https_or_loopback(&url)?;
-        if url.query().is_some() {
-            return Err("a URL without a query".into());
+        match url.query() {
+            None => Ok(url.try_into()?),
+            Some(_) => Err("a URL without a query".into()),
         }
-        Ok(Self {
-            text: url.as_str().trim_end_matches('/').to_owned(),
-            is_https: url.scheme() == "https",
-            is_loopback: is_loopback(&url),
-            host: host_text(&url)?,
-            port: url.port_or_known_default().unwrap_or(443),
-            path: url.path().trim_end_matches('/').to_owned(),
-        })
     }
 
-    fn schema() -> Value {
+    fn schema() -> Json {
         json!({ "type": "string", "pattern": "^https?://[^/?#@]+(/[^?#]*)?$" })
     }
 }
 
 /// The address that the provider is told to post notifications to.
-#[derive(Debug, Clone)]
-pub(crate) struct NotifyUrl(pub String);
+pub(crate) struct NotifyUrl;
 
-impl Setting for NotifyUrl {
+impl Kind for NotifyUrl {
+    type Parsed = String;
+
     const SECRET: bool = false;
 
     fn expected() -> String {
         "an https URL, such as `https://pay.merchant.example/shop-th`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let url = plain_url(text)?;
-        https_or_loopback(&url)?;
-        Ok(Self(text.to_owned()))
+    fn parse(text: &str) -> Result<String, Wrong> {
+        https_or_loopback(&plain_url(text)?)?;
+        Ok(text.to_owned())
     }
 
-    fn schema() -> Value {
+    fn schema() -> Json {
         json!({ "type": "string", "pattern": "^https?://[^/?#@]+(/[^#]*)?$" })
     }
 }
 
-/// Where events are delivered to.
-#[derive(Debug, Clone)]
-pub(crate) struct DeliveryUrl {
-    pub url: Url,
-    pub is_https: bool,
-    /// Neither https nor loopback: whoever is on the way can read and change events.
-    pub is_exposed: bool,
-    /// Lower case; an IPv6 address stands without brackets.
-    pub host: String,
-    pub port: u16,
-}
+/// Where events, or traces, are posted to.
+pub(crate) struct DeliveryUrl;
 
-impl DeliveryUrl {
-    /// What a request asks for: the path, and the query if there is one.
-    pub fn path_and_query(&self) -> String {
-        self.url[url::Position::BeforePath..].to_owned()
-    }
-}
+impl Kind for DeliveryUrl {
+    type Parsed = HostUrl;
 
-impl Setting for DeliveryUrl {
     const SECRET: bool = false;
 
     fn expected() -> String {
         "an http or https URL, such as `http://127.0.0.1:9000/payments`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let url = plain_url(text)?;
-        let is_https = url.scheme() == "https";
-        Ok(Self {
-            is_https,
-            is_exposed: !is_https && !is_loopback(&url),
-            host: host_text(&url)?,
-            port: url.port_or_known_default().unwrap_or(443),
-            url,
-        })
+    fn parse(text: &str) -> Result<HostUrl, Wrong> {
+        Ok(plain_url(text)?.try_into()?)
     }
 
-    fn schema() -> Value {
+    fn schema() -> Json {
         json!({ "type": "string", "pattern": "^https?://[^/?#@]+([/?][^#]*)?$" })
     }
 }
@@ -201,33 +210,30 @@ mod tests {
             "https:\\\\api.example.com",
             " https://api.example.com",
         ] {
-            assert!(BaseUrl::from_text(text).is_err(), "`{text}` should be refused");
+            assert!(BaseUrl::parse(text).is_err(), "`{text}` should be refused");
         }
     }
 
     #[test]
     fn plain_http_is_for_loopback_only() {
         for text in ["http://127.0.0.1:8700", "http://[::1]:8700", "http://localhost"] {
-            let url = BaseUrl::from_text(text).expect("loopback may be plain");
+            let url = BaseUrl::parse(text).expect("loopback may be plain");
             assert!(url.is_loopback && !url.is_https, "`{text}`");
         }
     }
 
     #[test]
     fn a_base_url_is_taken_apart() {
-        let url = BaseUrl::from_text("https://API.example.com/v1/").expect("a URL");
-        assert_eq!(
-            (url.host.as_str(), url.port, url.path.as_str()),
-            ("api.example.com", 443, "/v1")
-        );
-        assert_eq!(url.text, "https://api.example.com/v1");
-        let url = BaseUrl::from_text("https://[2001:db8::1]:8443").expect("a URL");
-        assert_eq!((url.host.as_str(), url.port, url.path.as_str()), ("2001:db8::1", 8443, ""));
+        let url = BaseUrl::parse("https://API.example.com/v1/").expect("a URL");
+        assert_eq!((url.host.as_str(), url.port, url.base_path()), ("api.example.com", 443, "/v1"));
+        assert_eq!(url.text(), "https://api.example.com/v1");
+        let url = BaseUrl::parse("https://[2001:db8::1]:8443").expect("a URL");
+        assert_eq!((url.host.as_str(), url.port, url.base_path()), ("2001:db8::1", 8443, ""));
     }
 
     #[test]
     fn deliveries_over_plain_http_beyond_loopback_are_noticed() {
-        let exposed = |text| DeliveryUrl::from_text(text).expect("a URL").is_exposed;
+        let exposed = |text| DeliveryUrl::parse(text).expect("a URL").is_exposed();
         assert!(exposed("http://shop.internal:9000/events"));
         assert!(!exposed("http://127.0.0.1:9000/events"));
         assert!(!exposed("https://shop.example.com/events?a=b"));
@@ -235,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_query_of_a_delivery_address_is_part_of_every_delivery() {
-        let path = |text| DeliveryUrl::from_text(text).expect("a URL").path_and_query();
+        let path = |text| DeliveryUrl::parse(text).expect("a URL").path_and_query();
         assert_eq!(path("https://shop.example.com/events?a=b&c"), "/events?a=b&c");
         assert_eq!(path("http://shop.internal:9000"), "/");
         assert_eq!(path("http://[fd00::1]:9000?a"), "/?a");

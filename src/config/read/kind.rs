@@ -1,31 +1,36 @@
-//! What one value of the configuration must look like: the trait that every kind of value implements.
+//! What one value of a configuration must look like: the trait that every kind of value implements.
 //!
-//! A [`Setting`] reads itself from text (an environment variable, a file, a TOML string) and says in words and as JSON
-//! Schema what it accepts. Where a value comes from is not its business: see `leaf` and `walk`.
+//! A [`Kind`] parses text (an environment variable, a file, a TOML string) and says in words and as JSON Schema what it
+//! accepts. Where a value comes from is not its business: see `value` and `reader`.
 
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
-/// A kind of value that can stand in the configuration.
-pub(crate) trait Setting: Sized {
+/// A kind of value that can stand in a configuration.
+pub(crate) trait Kind {
+    /// What a value of this kind becomes.
+    type Parsed;
+
     /// Whether a literal must never be shown, neither in mistakes nor in the redacted configuration.
     const SECRET: bool;
 
     /// What is accepted, to be read after "expected".
     fn expected() -> String;
 
-    /// Reads the value. The error never holds any of `text`.
-    fn from_text(text: &str) -> Result<Self, Wrong>;
+    /// Parses the value. The error never holds any of `text`.
+    fn parse(text: &str) -> Result<Self::Parsed, Wrong>;
 
-    /// Reads the value as it stands in the file; only strings unless a kind of value says otherwise.
-    fn from_literal(literal: &Value) -> Result<Self, Wrong> {
+    /// Parses the value as it stands in the file; only strings unless a kind of value says otherwise.
+    fn parse_literal(literal: &Json) -> Result<Self::Parsed, Wrong> {
         match literal {
-            Value::String(text) => Self::from_text(text),
+            Json::String(text) => Self::parse(text),
             _ => Err(Self::wrong()),
         }
     }
 
-    /// JSON Schema of a literal.
-    fn schema() -> Value;
+    /// JSON Schema of a literal; any text unless a kind of value says more.
+    fn schema() -> Json {
+        json!({ "type": "string", "minLength": 1 })
+    }
 
     /// The value is not what is accepted.
     fn wrong() -> Wrong {
@@ -54,7 +59,9 @@ pub(crate) trait Choice: Copy + 'static {
     const WORDS: &'static [(&'static str, Self)];
 }
 
-impl<T: Choice> Setting for T {
+impl<T: Choice> Kind for T {
+    type Parsed = Self;
+
     const SECRET: bool = false;
 
     fn expected() -> String {
@@ -65,64 +72,35 @@ impl<T: Choice> Setting for T {
         }
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
+    fn parse(text: &str) -> Result<Self, Wrong> {
         let found = T::WORDS.iter().find(|(word, _)| *word == text);
         found.map(|(_, choice)| *choice).ok_or_else(Self::wrong)
     }
 
-    fn schema() -> Value {
+    fn schema() -> Json {
         let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
         json!({ "enum": words })
     }
 }
 
-impl Setting for bool {
+impl Kind for bool {
+    type Parsed = Self;
+
     const SECRET: bool = false;
 
     fn expected() -> String {
         "`true` or `false`".into()
     }
 
-    fn from_text(text: &str) -> Result<Self, Wrong> {
+    fn parse(text: &str) -> Result<Self, Wrong> {
         text.parse().map_err(|_| Self::wrong())
     }
 
-    fn from_literal(literal: &Value) -> Result<Self, Wrong> {
+    fn parse_literal(literal: &Json) -> Result<Self, Wrong> {
         literal.as_bool().ok_or_else(Self::wrong)
     }
 
-    fn schema() -> Value {
+    fn schema() -> Json {
         json!({ "type": "boolean" })
-    }
-}
-
-/// A whole number between `MIN` and `MAX`, both included.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Whole<const MIN: u32, const MAX: u32>(pub u32);
-
-impl<const MIN: u32, const MAX: u32> Setting for Whole<MIN, MAX> {
-    const SECRET: bool = false;
-
-    fn expected() -> String {
-        format!("a whole number from {MIN} to {MAX}")
-    }
-
-    fn from_text(text: &str) -> Result<Self, Wrong> {
-        let number: u32 = text.parse().map_err(|_| Self::wrong())?;
-        match (MIN..=MAX).contains(&number) {
-            true => Ok(Self(number)),
-            false => Err(Self::wrong()),
-        }
-    }
-
-    fn from_literal(literal: &Value) -> Result<Self, Wrong> {
-        match literal {
-            Value::Number(number) => Self::from_text(&number.to_string()),
-            _ => Err(Self::wrong()),
-        }
-    }
-
-    fn schema() -> Value {
-        json!({ "type": "integer", "minimum": MIN, "maximum": MAX })
     }
 }

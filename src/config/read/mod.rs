@@ -1,14 +1,35 @@
 //! Reads a configuration file: its tables and values with their key paths, what they refer to, and every mistake in one go.
 //!
-//! Nothing here knows a key of any file: the sidecar and the sandbox read theirs with it.
+//! Nothing here knows a key of any file: the sidecar and the sandbox read theirs with it. [`open`] parses a file into the
+//! type that mirrors it, which takes anything; the [`Reader`] then turns its values into what they stand for and collects
+//! what is wrong.
 
+mod files;
 pub(crate) mod kind;
-pub(crate) mod paths;
-pub(crate) mod reader;
-pub(crate) mod schema;
-pub(crate) mod section;
-pub(crate) mod seen;
-pub(crate) mod sources;
-pub(crate) mod suggest;
-pub(crate) mod syntax;
-pub(crate) mod value;
+mod open;
+mod paths;
+mod reader;
+mod readings;
+mod schema;
+mod section;
+mod seen;
+mod sources;
+mod suggest;
+mod syntax;
+mod value;
+
+pub(crate) use kind::{Kind, Wrong};
+pub(crate) use open::{open, open_text};
+pub(crate) use paths::Found;
+pub(crate) use reader::{Defaulted, Reader};
+pub(crate) use schema::schema_of;
+pub(crate) use section::{Keyed, LABEL_BYTES_MAX, List, Section, file_section, is_label, join};
+pub(crate) use sources::Environment;
+pub(crate) use suggest::{did_you_mean, nearest};
+#[cfg(test)]
+pub(crate) use syntax::parse;
+pub(crate) use value::{At, Given, Required, Value, reference};
+
+pub use open::Refused;
+pub use readings::Readings;
+pub use seen::Seen;

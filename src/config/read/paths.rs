@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf, absolute};
 
 /// The folder that relative paths start at; none for text that stood in no file, where they start at the working directory.
 #[derive(Default)]
-pub(crate) struct Paths {
+pub(super) struct Paths {
     folder: Option<PathBuf>,
 }
 

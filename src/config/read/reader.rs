@@ -1,31 +1,50 @@
-//! The walk through a configuration: turns leaves into values and collects every mistake and warning on the way.
+//! Reads what was parsed: turns values into what they stand for and collects every mistake and warning on the way.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::Value as Json;
 use zeroize::Zeroizing;
 
-use super::kind::{Setting, Wrong};
-use super::section::{Keyed, List, Section, join};
-use super::sources::{Resolved, Sources};
-use super::suggest::nearest;
-use super::value::{Given, Leaf, Required};
+use super::kind::{Kind, Wrong};
+use super::readings::Readings;
+use super::section::{A_TABLE, Keyed, List, Section, in_words, join};
+use super::sources::Sources;
+use super::suggest::did_you_mean;
+use super::value::{At, Given, Required, Value};
 use crate::config::demo;
-use crate::config::report::digests::Readings;
 use crate::mistake::Mistake;
 
 /// The longest found text that is shown, in characters. Longer ones are likely keys or whole files.
 const SHOWN_CHARACTERS_MAX: usize = 64;
 
-/// One walk from the first key to the last.
-pub(crate) struct Walk<'a> {
+/// Reads one file, from its first key to its last.
+pub(crate) struct Reader<'a> {
     pub sources: Sources<'a>,
     pub mistakes: Vec<Mistake>,
     pub warnings: Vec<String>,
     pub readings: Readings,
 }
 
-impl<'a> Walk<'a> {
+/// A place in a file of which something counts where nothing stands.
+pub(crate) trait Defaulted {
+    type Parsed;
+
+    /// What stands here, or `default` where nothing stands. Also `default`, with a mistake, where something wrong stands:
+    /// then nothing is built, and the reader goes on to find more.
+    fn read_or(&self, reader: &mut Reader<'_>, default: &Json) -> Self::Parsed;
+}
+
+impl<K: Kind> Defaulted for Value<K> {
+    type Parsed = K::Parsed;
+
+    fn read_or(&self, reader: &mut Reader<'_>, default: &Json) -> K::Parsed {
+        let default =
+            || K::parse_literal(default).ok().expect("a default is a valid value of its kind");
+        reader.optional(self).unwrap_or_else(default)
+    }
+}
+
+impl<'a> Reader<'a> {
     pub fn new(sources: Sources<'a>) -> Self {
         Self { sources, mistakes: Vec::new(), warnings: Vec::new(), readings: Readings::default() }
     }
@@ -40,6 +59,11 @@ impl<'a> Walk<'a> {
         self.warnings.push(format!("{path}: {}", warning.as_ref()));
     }
 
+    /// The value; `None`, with the problem noted at `path`, where there is none.
+    pub fn accept<T>(&mut self, path: &str, result: Result<T, impl Into<String>>) -> Option<T> {
+        result.map_err(|problem| self.mistake(path, problem)).ok()
+    }
+
     /// The section's keys, empty where nothing stands. `None`, with a mistake, where something else stands.
     pub fn section<'f, T>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
         let value = self.table(section)?;
@@ -49,86 +73,75 @@ impl<'a> Walk<'a> {
         Some(value)
     }
 
-    /// The same for a section of which other keys are nobody's concern.
+    /// The section's keys, also empty, with a mistake, where something else stands.
+    pub fn keys<'f, T>(&mut self, section: &'f Section<T>) -> &'f T {
+        self.section(section).unwrap_or(&section.value)
+    }
+
+    /// The section's keys, whatever others stand there.
     pub fn table<'f, T>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
-        if let Some(found) = &section.misplaced {
-            let problem = format!("found {}, expected a table", kind(found));
-            self.mistake(&section.path, problem);
-            return None;
-        }
-        Some(&section.value)
+        self.placed(&section.path, section.misplaced, A_TABLE).then_some(&section.value)
     }
 
     /// The section's keys where one is given.
     pub fn given_section<'f, T>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
-        match section.is_given {
-            true => self.section(section),
-            false => None,
-        }
+        section.is_given.then(|| self.section(section)).flatten()
     }
 
     /// The list's items; none, with a mistake, where something else stands.
     pub fn list<'f, E>(&mut self, list: &'f List<E>) -> &'f [E] {
-        if let Some(found) = &list.misplaced {
-            let expected = match found {
-                Value::Object(_) => format!("a list: write `[[{}]]`", plain_keys(&list.path)),
-                _ => "a list".into(),
-            };
-            self.mistake(&list.path, format!("found {}, expected {expected}", kind(found)));
-        }
+        let expected = match list.misplaced {
+            Some(A_TABLE) => &format!("a list: write `[[{}]]`", plain_keys(&list.path)),
+            _ => "a list",
+        };
+        self.placed(&list.path, list.misplaced, expected);
         &list.items
     }
 
     /// The list's items; at least one is expected.
     pub fn required_list<'f, E>(&mut self, list: &'f Required<List<E>>, expected: &str) -> &'f [E] {
-        let list = &list.0;
         if list.misplaced.is_none() && list.items.is_empty() {
             self.mistake(&list.path, format!("nothing found, expected {expected}"));
         }
         self.list(list)
     }
 
+    /// The list's values that are right, each with its key path.
+    pub fn values<K: Kind>(&mut self, list: &List<Value<K>>) -> Vec<At<K::Parsed>> {
+        let values = self.list(list).iter();
+        values.filter_map(|value| self.optional(value).map(|read| value.at(read))).collect()
+    }
+
     /// The table's entries; none, with a mistake, where something else stands.
     pub fn entries<'f, E>(&mut self, keyed: &'f Keyed<E>) -> &'f BTreeMap<String, E> {
-        if let Some(found) = &keyed.misplaced {
-            let problem = format!("found {}, expected a table", kind(found));
-            self.mistake(&keyed.path, problem);
-        }
+        self.placed(&keyed.path, keyed.misplaced, A_TABLE);
         &keyed.entries
     }
 
-    /// The leaf's value. `None` where nothing stands, and, with a mistake, where something wrong stands.
-    pub fn optional<T: Setting>(&mut self, leaf: &Leaf<T>) -> Option<T> {
-        match leaf.given() {
+    /// The value. `None` where nothing stands, and, with a mistake, where something wrong stands.
+    pub fn optional<K: Kind>(&mut self, value: &Value<K>) -> Option<K::Parsed> {
+        match value.given() {
             Given::Nothing => None,
-            Given::Literal(literal) => self.literal(&leaf.path, literal),
+            Given::Literal(literal) => self.literal::<K>(&value.path, literal),
             Given::Env(name) => {
                 let found = self.sources.env(name);
-                let text = self.resolved(&leaf.path, found)?.text;
-                self.readings.note(&leaf.path, T::SECRET, &text);
-                self.judge(&leaf.path, &format!("environment variable `{name}`"), &text)
+                let text = self.accept(&value.path, found)?.text;
+                self.readings.note(&value.path, K::SECRET, &text);
+                self.referred::<K>(&value.path, &format!("environment variable `{name}`"), &text)
             }
             Given::File(file) => {
-                let text = self.file_text(&leaf.path, file, T::SECRET)?;
-                self.judge(&leaf.path, &format!("file `{file}`"), &text)
+                let text = self.file_text(&value.path, file, K::SECRET)?;
+                self.referred::<K>(&value.path, &format!("file `{file}`"), &text)
             }
         }
     }
 
-    /// The leaf's value. `None`, with a mistake, where nothing or something wrong stands.
-    pub fn required<T: Setting>(&mut self, leaf: &Required<Leaf<T>>) -> Option<T> {
-        if !leaf.0.is_given() {
-            self.mistake(&leaf.0.path, format!("nothing found, expected {}", T::expected()));
+    /// The value. `None`, with a mistake, where nothing or something wrong stands.
+    pub fn required<K: Kind>(&mut self, value: &Required<Value<K>>) -> Option<K::Parsed> {
+        if !value.is_given() {
+            self.mistake(&value.path, format!("nothing found, expected {}", K::expected()));
         }
-        self.optional(&leaf.0)
-    }
-
-    /// The leaf's value, or `default` where nothing stands. Also `default`, with a mistake, where something wrong stands:
-    /// then there is no snapshot, and the walk goes on to find more.
-    pub fn or<T: Setting>(&mut self, leaf: &Leaf<T>, default: impl Into<Value>) -> T {
-        self.optional(leaf).unwrap_or_else(|| {
-            T::from_literal(&default.into()).expect("a default is a valid value of its kind")
-        })
+        self.optional(value)
     }
 
     /// The text of a file that the value at `path` refers to.
@@ -139,7 +152,7 @@ impl<'a> Walk<'a> {
         is_secret: bool,
     ) -> Option<Zeroizing<String>> {
         let found = self.sources.file(file);
-        let resolved = self.resolved(path, found)?;
+        let resolved = self.accept(path, found)?;
         if let Some(warning) = &resolved.warning {
             self.warn(path, warning);
         }
@@ -152,86 +165,63 @@ impl<'a> Walk<'a> {
         Some(resolved.text)
     }
 
-    fn literal<T: Setting>(&mut self, path: &str, literal: &Value) -> Option<T> {
-        match T::from_literal(literal) {
-            Ok(value) => {
-                if T::SECRET {
-                    self.readings.note(path, true, literal.as_str().unwrap_or_default());
-                    let advice = "a secret stands in the file itself, expected \
-                                  `{ file = \"…\" }` or `{ env = \"…\" }`";
-                    self.warn(path, advice);
-                }
-                Some(value)
-            }
-            Err(Wrong::Expected(expected)) => {
-                self.mistake(path, format!("found {}, expected {expected}", shown::<T>(literal)));
-                None
-            }
-            Err(Wrong::Problem(problem)) => {
-                self.mistake(path, problem);
-                None
-            }
-        }
-    }
-
-    fn judge<T: Setting>(&mut self, path: &str, place: &str, text: &str) -> Option<T> {
-        match T::from_text(text) {
-            Ok(value) => Some(value),
-            Err(Wrong::Expected(expected)) => {
-                self.mistake(path, format!("{place} holds something else, expected {expected}"));
-                None
-            }
-            Err(Wrong::Problem(problem)) => {
-                self.mistake(path, format!("{place}: {problem}"));
-                None
-            }
-        }
-    }
-
-    fn resolved(&mut self, path: &str, found: Result<Resolved, String>) -> Option<Resolved> {
-        match found {
-            Ok(resolved) => Some(resolved),
-            Err(problem) => {
-                self.mistake(path, problem);
-                None
-            }
-        }
-    }
-
     /// Notes that `key`, in the table at `path`, is none of the `known` ones.
     pub fn unknown_key(&mut self, path: &str, key: &str, known: &[&str]) {
         let allowed: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
-        let suggestion = match nearest(key, known) {
-            Some(meant) => format!("did you mean `{meant}`? "),
-            None => String::new(),
-        };
-        let problem = format!("unknown key, {suggestion}allowed here: {}", allowed.join(", "));
-        self.mistake(join(path, key), problem);
+        let (meant, allowed) = (did_you_mean(key, known), allowed.join(", "));
+        self.mistake(join(path, key), format!("unknown key, {meant}allowed here: {allowed}"));
     }
-}
 
-/// What was found in place of a table or a list: no more than that, for it may be a secret.
-fn kind(found: &Value) -> &'static str {
-    match found {
-        Value::Null => "nothing",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a table",
-        Value::String(_) => "text",
-        Value::Bool(_) => "`true` or `false`",
-        Value::Number(_) => "a number",
+    /// False, with a mistake, where something is misplaced.
+    fn placed(&mut self, path: &str, misplaced: Option<&str>, expected: &str) -> bool {
+        if let Some(found) = misplaced {
+            self.mistake(path, format!("found {found}, expected {expected}"));
+        }
+        misplaced.is_none()
+    }
+
+    fn literal<K: Kind>(&mut self, path: &str, literal: &Json) -> Option<K::Parsed> {
+        let found = || format!("found {}", shown::<K>(literal));
+        let parsed = self.parsed(path, K::parse_literal(literal), found, "")?;
+        if K::SECRET {
+            self.readings.note(path, true, literal.as_str().unwrap_or_default());
+            let advice = "a secret stands in the file itself, expected \
+                          `{ file = \"…\" }` or `{ env = \"…\" }`";
+            self.warn(path, advice);
+        }
+        Some(parsed)
+    }
+
+    fn referred<K: Kind>(&mut self, path: &str, place: &str, text: &str) -> Option<K::Parsed> {
+        let found = || format!("{place} holds something else");
+        self.parsed(path, K::parse(text), found, &format!("{place}: "))
+    }
+
+    fn parsed<T>(
+        &mut self,
+        path: &str,
+        parsed: Result<T, Wrong>,
+        found: impl FnOnce() -> String,
+        place: &str,
+    ) -> Option<T> {
+        let problem = |wrong| match wrong {
+            Wrong::Expected(expected) => format!("{}, expected {expected}", found()),
+            Wrong::Problem(problem) => format!("{place}{problem}"),
+        };
+        self.accept(path, parsed.map_err(problem))
     }
 }
 
 /// What was found, as far as it may be shown. Nothing of a secret, and nothing that looks like one.
-fn shown<T: Setting>(found: &Value) -> String {
+fn shown<K: Kind>(found: &Json) -> String {
     match found {
-        Value::Object(_) => {
+        Json::Object(_) => {
             "a table that is neither `{ env = \"…\" }` nor `{ file = \"…\" }`".into()
         }
-        Value::Null | Value::Array(_) => kind(found).into(),
-        _ if T::SECRET => format!("{} that is not shown here", kind(found)),
-        Value::Bool(_) | Value::Number(_) => format!("`{found}`"),
-        Value::String(text) => shown_text(text),
+        Json::Null | Json::Array(_) => in_words(found).into(),
+        _ if K::SECRET => format!("{} that is not shown here", in_words(found)),
+        Json::Bool(_) | Json::Number(_) => format!("`{found}`"),
+        Json::String(text) => shown_text(text),
     }
 }
 

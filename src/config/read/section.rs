@@ -2,17 +2,19 @@
 //!
 //! Every value travels through serde as a pair of its key path and itself. A section learns its keys from the fields of
 //! the type it is read into, so the keys are written down once, and hands every field its pair, also when nothing stands
-//! there. Reading takes anything; what is wrong is kept for `walk` to report.
+//! there. Parsing takes anything; what is wrong is kept for the reader to report.
 
 use std::collections::BTreeMap;
 
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value as Json};
 
-use super::kind::Setting;
-use crate::config::kind::texts::AccountName;
+/// The longest name that can stand in a key path.
+pub(crate) const LABEL_BYTES_MAX: usize = 63;
+/// A table, in words.
+pub(super) const A_TABLE: &str = "a table";
 
 /// A table whose keys are the fields of `T`. Reads as an empty one where nothing, or something else, stands.
 #[derive(Serialize)]
@@ -21,9 +23,9 @@ pub(crate) struct Section<T> {
     pub value: T,
     #[serde(skip)]
     pub path: String,
-    /// What stands here in place of a table.
+    /// What stands here in place of a table, in words.
     #[serde(skip)]
-    pub misplaced: Option<Value>,
+    pub misplaced: Option<&'static str>,
     #[serde(skip)]
     pub is_given: bool,
     #[serde(skip)]
@@ -32,16 +34,16 @@ pub(crate) struct Section<T> {
     pub known_keys: &'static [&'static str],
 }
 
-/// A list of leaves or sections.
+/// A list of values or sections.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub(crate) struct List<E> {
     pub items: Vec<E>,
     #[serde(skip)]
     pub path: String,
-    /// What stands here in place of a list.
+    /// What stands here in place of a list, in words.
     #[serde(skip)]
-    pub misplaced: Option<Value>,
+    pub misplaced: Option<&'static str>,
 }
 
 /// A table whose keys are up to the user.
@@ -51,23 +53,16 @@ pub(crate) struct Keyed<E> {
     pub entries: BTreeMap<String, E>,
     #[serde(skip)]
     pub path: String,
-    /// What stands here in place of a table.
+    /// What stands here in place of a table, in words.
     #[serde(skip)]
-    pub misplaced: Option<Value>,
+    pub misplaced: Option<&'static str>,
 }
 
 impl<T: DeserializeOwned> Section<T> {
     /// Reads a whole file.
-    pub fn root(value: Value) -> Self {
+    pub fn root(value: Json) -> Self {
         Self::deserialize(located(String::new(), value))
             .expect("reading takes any value; mistakes are kept, not raised")
-    }
-}
-
-impl<E> List<E> {
-    /// Whether nothing stands in the list, or no list stands there.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
     }
 }
 
@@ -84,19 +79,36 @@ pub(crate) fn join(path: &str, key: &str) -> String {
     }
 }
 
-fn located(path: String, value: Value) -> Value {
-    Value::Array(vec![Value::String(path), value])
+/// The table, and what stands in its place, if anything.
+fn table(found: Json) -> (Map<String, Json>, Option<&'static str>) {
+    match found {
+        Json::Object(table) => (table, None),
+        Json::Null => (Map::new(), None),
+        other => (Map::new(), Some(in_words(&other))),
+    }
+}
+
+/// What was found in place of something else: no more than that, for it may be a secret.
+pub(super) fn in_words(found: &Json) -> &'static str {
+    match found {
+        Json::Null => "nothing",
+        Json::Array(_) => "a list",
+        Json::Object(_) => A_TABLE,
+        Json::String(_) => "text",
+        Json::Bool(_) => "`true` or `false`",
+        Json::Number(_) => "a number",
+    }
+}
+
+fn located(path: String, value: Json) -> Json {
+    Json::Array(vec![Json::String(path), value])
 }
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Section<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (path, value) = <(String, Value)>::deserialize(deserializer)?;
+        let (path, value) = <(String, Json)>::deserialize(deserializer)?;
         let is_given = !value.is_null();
-        let (table, misplaced) = match value {
-            Value::Object(table) => (table, None),
-            Value::Null => (Map::new(), None),
-            other => (Map::new(), Some(other)),
-        };
+        let (table, misplaced) = table(value);
         let mut unknown_keys = Vec::new();
         let mut known_keys: &'static [&'static str] = &[];
         let fields = Fields {
@@ -112,11 +124,11 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Section<T> {
 
 impl<'de, E: DeserializeOwned> Deserialize<'de> for List<E> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (path, value) = <(String, Value)>::deserialize(deserializer)?;
+        let (path, value) = <(String, Json)>::deserialize(deserializer)?;
         let (values, misplaced) = match value {
-            Value::Array(values) => (values, None),
-            Value::Null => (Vec::new(), None),
-            other => (Vec::new(), Some(other)),
+            Json::Array(values) => (values, None),
+            Json::Null => (Vec::new(), None),
+            other => (Vec::new(), Some(in_words(&other))),
         };
         let mut items: Vec<E> = Vec::with_capacity(values.len());
         let mut paths: Vec<String> = Vec::with_capacity(values.len());
@@ -135,19 +147,22 @@ impl<'de, E: DeserializeOwned> Deserialize<'de> for List<E> {
 }
 
 /// The name that a table in a list goes by.
-fn name_of(item: &Value) -> Option<&str> {
-    let name = item.get("name")?.as_str()?;
-    AccountName::from_text(name).ok().map(|_| name)
+fn name_of(item: &Json) -> Option<&str> {
+    item.get("name")?.as_str().filter(|name| is_label(name))
+}
+
+/// Whether a name can stand in a key path, a URL and a metric as it is.
+pub(crate) fn is_label(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=LABEL_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(allowed)
+        && !name.starts_with('-')
 }
 
 impl<'de, E: DeserializeOwned> Deserialize<'de> for Keyed<E> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (path, value) = <(String, Value)>::deserialize(deserializer)?;
-        let (table, misplaced) = match value {
-            Value::Object(table) => (table, None),
-            Value::Null => (Map::new(), None),
-            other => (Map::new(), Some(other)),
-        };
+        let (path, value) = <(String, Json)>::deserialize(deserializer)?;
+        let (table, misplaced) = table(value);
         let mut entries = BTreeMap::new();
         for (key, value) in table {
             let entry = E::deserialize(located(join(&path, &key), value));
@@ -157,10 +172,36 @@ impl<'de, E: DeserializeOwned> Deserialize<'de> for Keyed<E> {
     }
 }
 
+/// Declares a section: its keys with their kinds and, behind `=`, what counts where a key is left out. A key with such a
+/// default has a method of its name that reads it.
+macro_rules! file_section {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $key:ident: $place:ty $(= $default:literal)?,)* }) => {
+        #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[schemars(deny_unknown_fields)]
+        $(#[$about])*
+        pub(crate) struct $name {
+            $($(#[$doc])* $(#[schemars(extend("default" = $default))])? pub $key: $place,)*
+        }
+
+        impl $name {
+            $($(
+                /// Reads the key. The default where nothing, or something wrong, stands.
+                pub fn $key(
+                    &self,
+                    reader: &mut $crate::config::read::Reader<'_>,
+                ) -> <$place as $crate::config::read::Defaulted>::Parsed {
+                    $crate::config::read::Defaulted::read_or(&self.$key, reader, &$default.into())
+                }
+            )?)*
+        }
+    };
+}
+pub(crate) use file_section;
+
 /// Hands a struct all of its fields, and keeps the keys that are not among them.
 struct Fields<'a> {
     path: &'a str,
-    table: Map<String, Value>,
+    table: Map<String, Json>,
     known_keys: &'a mut &'static [&'static str],
     unknown_keys: &'a mut Vec<String>,
 }
@@ -174,10 +215,10 @@ impl<'de> Deserializer<'de> for Fields<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
-        let pairs: Vec<(&'static str, Value)> = fields
+        let pairs: Vec<(&'static str, Json)> = fields
             .iter()
             .map(|field| {
-                let value = self.table.shift_remove(*field).unwrap_or(Value::Null);
+                let value = self.table.shift_remove(*field).unwrap_or(Json::Null);
                 (*field, located(join(self.path, field), value))
             })
             .collect();

@@ -7,24 +7,27 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::sources::{CONFIG_BYTES_MAX, CONFIG_FILE, FILE, FILE_BYTES_MAX, read_regular};
+use super::files::{CONFIG_BYTES_MAX, CONFIG_FILE, Contents, FILE, FILE_BYTES_MAX, read_regular};
 
 /// What one attempt to read a configuration found in its files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The configuration file; nothing when the text came from elsewhere.
     configuration: Option<PathBuf>,
-    files: BTreeMap<PathBuf, Contents>,
+    files: BTreeMap<PathBuf, Held>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Contents {
-    Digest(Vec<u8>),
-    /// Why there are none.
-    Unreadable(String),
-}
+/// The SHA-256 of a file's contents, or why there are none.
+type Held = Result<Vec<u8>, String>;
 
 impl Seen {
+    /// Of the configuration file alone, before anything was found in it.
+    pub(crate) fn of_nothing(path: &Path) -> Self {
+        let mut seen = Self::default();
+        seen.note_configuration(path, &Err(String::new()));
+        seen
+    }
+
     /// The configuration file, when it can be read again: not text from a pipe, not text from memory.
     pub fn configuration(&self) -> Option<&Path> {
         self.configuration.as_deref()
@@ -39,35 +42,30 @@ impl Seen {
 
     /// Reads every file again. False when one of them holds something else by now.
     pub fn still_holds(&self) -> bool {
-        self.files.iter().all(|(path, contents)| {
+        self.files.iter().all(|(path, before)| {
             let (what, bytes_max) = match Some(path.as_path()) == self.configuration() {
                 true => (CONFIG_FILE, CONFIG_BYTES_MAX),
                 false => (FILE, FILE_BYTES_MAX),
             };
-            let found = read_regular(what, &path.to_string_lossy(), bytes_max);
-            *contents == Contents::of(found.as_ref().map(|(bytes, _)| bytes.as_slice()))
+            *before == held(&read_regular(what, &path.to_string_lossy(), bytes_max))
         })
     }
 
     /// Notes the configuration file itself.
-    pub(crate) fn note_configuration(&mut self, path: &Path, found: Result<&[u8], &String>) {
+    pub(super) fn note_configuration(&mut self, path: &Path, found: &Result<Contents, String>) {
         self.configuration = Some(path.to_owned());
-        self.files.insert(path.to_owned(), Contents::of(found));
+        self.files.insert(path.to_owned(), held(found));
     }
 
     /// Notes a file that the configuration refers to.
-    pub(crate) fn note(&mut self, path: &str, found: Result<&[u8], &String>) {
-        self.files.insert(path.into(), Contents::of(found));
+    pub(super) fn note(&mut self, path: &str, found: &Result<Contents, String>) {
+        self.files.insert(path.into(), held(found));
     }
 }
 
-impl Contents {
-    fn of(found: Result<&[u8], &String>) -> Self {
-        match found {
-            Ok(bytes) => Self::Digest(digest(&SHA256, bytes).as_ref().to_vec()),
-            Err(why) => Self::Unreadable(why.clone()),
-        }
-    }
+fn held(found: &Result<Contents, String>) -> Held {
+    let (bytes, _) = found.as_ref().map_err(Clone::clone)?;
+    Ok(digest(&SHA256, bytes).as_ref().to_vec())
 }
 
 #[cfg(test)]
@@ -87,7 +85,7 @@ mod tests {
         for path in [&kept, &missing] {
             let path = path.to_string_lossy();
             let found = read_regular(FILE, &path, FILE_BYTES_MAX);
-            seen.note(&path, found.as_ref().map(|(bytes, _)| bytes.as_slice()));
+            seen.note(&path, &found);
         }
         assert!(seen.still_holds(), "a file that is missing as before is no change");
         fs::write(&missing, "").expect("written");

@@ -1,45 +1,33 @@
 //! Reads what configuration values refer to: environment variables and files. Keeps the hash over all that was read.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::ffi::OsString;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
+use super::files::{Contents, FILE, FILE_BYTES_MAX, read_regular};
 use super::paths::{Located, Paths};
 use super::seen::Seen;
 use crate::sign::hex;
 
-/// What messages call the two kinds of file.
-pub(crate) const CONFIG_FILE: &str = "configuration file";
-pub(crate) const FILE: &str = "file";
-/// The largest configuration file, in bytes. A thousand accounts need less.
-pub(crate) const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// The largest file a value may refer to, in bytes. Keys, certificates and profiles are far smaller.
-pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// The longest reference that is shown; beyond it, somebody wrote the value itself where its place was asked for.
 const SHOWN_CHARACTERS_MAX: usize = 200;
 
 /// How an environment variable is looked up: the process's own environment, or a test's.
-pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<std::ffi::OsString>;
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The places values are read from. Each file is read once: two values that refer to it cannot get different contents.
 pub(crate) struct Sources<'a> {
     /// The files that were read so far.
     pub seen: Seen,
-    pub paths: Paths,
-    /// Paths about which something was said already.
+    paths: Paths,
+    /// Paths that a warning named already.
     told: BTreeSet<String>,
     environment: Environment<'a>,
     hash: Context,
     contents: HashMap<String, Result<Contents, String>>,
 }
-
-/// A file's bytes and its permission bits.
-type Contents = (Zeroizing<Vec<u8>>, u32);
 
 /// A value that was read from elsewhere.
 pub(crate) struct Resolved {
@@ -52,11 +40,12 @@ pub(crate) struct Resolved {
 }
 
 impl<'a> Sources<'a> {
-    /// Starts with the configuration's own text.
-    pub fn new(environment: Environment<'a>, configuration: &str) -> Self {
+    /// Starts with the configuration's own text, which stood in the file that `seen` names: relative paths start at its
+    /// folder.
+    pub fn new(environment: Environment<'a>, configuration: &str, seen: Seen) -> Self {
         let mut sources = Self {
-            seen: Seen::default(),
-            paths: Paths::default(),
+            paths: Paths::of(seen.configuration()),
+            seen,
             told: BTreeSet::new(),
             environment,
             hash: Context::new(&SHA256),
@@ -64,11 +53,6 @@ impl<'a> Sources<'a> {
         };
         sources.add_to_hash(configuration.as_bytes());
         sources
-    }
-
-    /// The same for text that stood in the file that `seen` names: relative paths start at its folder.
-    pub fn beside(self, seen: Seen) -> Self {
-        Self { paths: Paths::of(seen.configuration()), seen, ..self }
     }
 
     /// Where the path `written` leads, and, once for each, what is worth saying about that.
@@ -123,10 +107,9 @@ impl<'a> Sources<'a> {
         }
         let found = read_regular(FILE, path, FILE_BYTES_MAX);
         if let Some(awaited) = located.awaited() {
-            let missing = read_regular(FILE, awaited, FILE_BYTES_MAX);
-            self.seen.note(awaited, missing.as_ref().map(|(bytes, _)| bytes.as_slice()));
+            self.seen.note(awaited, &read_regular(FILE, awaited, FILE_BYTES_MAX));
         }
-        self.seen.note(path, found.as_ref().map(|(bytes, _)| bytes.as_slice()));
+        self.seen.note(path, &found);
         self.contents.insert(path.to_owned(), found.clone());
         found
     }
@@ -153,59 +136,13 @@ fn text_of(bytes: &[u8], place: &str) -> Result<Zeroizing<String>, String> {
     }
 }
 
-/// Reads a whole regular file of at most `bytes_max` bytes, and its permission bits.
-pub(crate) fn read_regular(what: &str, path: &str, bytes_max: u64) -> Result<Contents, String> {
-    let failed = |error: std::io::Error| unreadable(what, path, &error);
-    let irregular = || format!("`{path}` is not a regular file, expected a file to read");
-    // Asked before opening too: opening a device may do something.
-    if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(irregular());
-    }
-    let file = open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(irregular());
-    }
-    let too_large =
-        || format!("{what} `{path}` is larger than {bytes_max} bytes, expected a small file");
-    if metadata.len() > bytes_max {
-        return Err(too_large());
-    }
-    // One allocation of the final size: growing would leave copies of a key behind.
-    let capacity = usize::try_from(metadata.len()).unwrap_or_default() + 1;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(failed)?;
-    match bytes.len() as u64 > bytes_max {
-        true => Err(too_large()),
-        false => Ok((bytes, metadata.permissions().mode())),
-    }
-}
-
-/// Never waits: a pipe that took a file's place a moment ago would be waited for until somebody opens its other end, and
-/// with it every later reload.
-fn open(path: &str) -> std::io::Result<File> {
-    let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
-    OpenOptions::new().read(true).custom_flags(without_waiting).open(path)
-}
-
-/// Says why `path` could not be read.
-pub(crate) fn unreadable(what: &str, path: &str, error: &std::io::Error) -> String {
-    let why = match error.kind() {
-        ErrorKind::NotFound => "does not exist".to_owned(),
-        ErrorKind::PermissionDenied => "may not be read by this process".to_owned(),
-        kind => format!("cannot be read: {kind}"),
-    };
-    match path.starts_with('/') {
-        true => format!("{what} `{path}` {why}"),
-        false => format!("{what} `{path}` (relative to the working directory) {why}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
-    fn nothing(_: &str) -> Option<std::ffi::OsString> {
+    fn nothing(_: &str) -> Option<OsString> {
         None
     }
 
@@ -215,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_value_written_where_its_place_was_asked_for_is_not_shown() {
-        let mut sources = Sources::new(&nothing, "");
+        let mut sources = Sources::new(&nothing, "", Seen::default());
         let pem = "-----BEGIN PRIVATE KEY-----canary";
         let secret = "whsec_canary";
         let base64 = "canary0000".repeat(30);
@@ -234,7 +171,7 @@ mod tests {
         fs::write(path("empty"), "\r\n\n").expect("written");
         fs::write(path("binary"), [0xff, 0xfe]).expect("written");
         fs::write(path("large"), vec![b'a'; FILE_BYTES_MAX as usize + 1]).expect("written");
-        let mut sources = Sources::new(&nothing, "");
+        let mut sources = Sources::new(&nothing, "", Seen::default());
         for (name, problem) in [
             ("empty", "is empty"),
             ("binary", "does not hold UTF-8"),
@@ -249,22 +186,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_takes_the_place_of_a_file_is_not_waited_for() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("pipe");
-        let mode = rustix::fs::Mode::RUSR;
-        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0)
-            .expect("a pipe");
-        let opened = open(&path.to_string_lossy()).expect("at once, with nobody at its other end");
-        assert!(!opened.metadata().expect("open").is_file());
-    }
-
-    #[test]
     fn line_breaks_at_the_end_are_not_part_of_a_value() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("token").to_string_lossy().into_owned();
         fs::write(&path, "a b\nc\r\n\n").expect("written");
-        let read = Sources::new(&nothing, "").file(&path).expect("text");
+        let read = Sources::new(&nothing, "", Seen::default()).file(&path).expect("text");
         assert_eq!(read.text.as_str(), "a b\nc");
     }
 
@@ -274,7 +200,7 @@ mod tests {
         let path = folder.path().join("key").to_string_lossy().into_owned();
         let hash_of = |configuration: &str, contents: &str| {
             fs::write(&path, contents).expect("written");
-            let mut sources = Sources::new(&nothing, configuration);
+            let mut sources = Sources::new(&nothing, configuration, Seen::default());
             sources.file(&path).expect("text");
             sources.hash()
         };

@@ -1,5 +1,7 @@
 //! "Did you mean": the known word nearest to a mistyped one.
 
+use strsim::levenshtein;
+
 /// The longest word that is compared; beyond it, nobody mistyped a key.
 const WORD_BYTES_MAX: usize = 40;
 
@@ -9,26 +11,15 @@ pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
         return None;
     }
     let word = word.to_ascii_lowercase().replace('-', "_");
-    let (edits, meant) =
-        known.iter().map(|candidate| (edits(&word, candidate), *candidate)).min()?;
+    let distances = known.iter().map(|candidate| (levenshtein(&word, candidate), *candidate));
+    let (edits, meant) = distances.min()?;
     // About a third of the word: `rat` is `rate`, `brust` is `burst`, but `port` is not `cert`.
     (edits <= ((word.len() + 1) / 3).min(3)).then_some(meant)
 }
 
-/// The number of characters to add, remove or replace (Levenshtein).
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, wanted) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for (column, found) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(wanted != *found);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
+/// The word that was meant, as a question with a blank behind it; nothing when none is near.
+pub(crate) fn did_you_mean(word: &str, known: &[&str]) -> String {
+    nearest(word, known).map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default()
 }
 
 #[cfg(test)]

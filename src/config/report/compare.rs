@@ -1,11 +1,11 @@
-//! Two configurations held against each other, value by value, without showing what must not be shown.
+//! Two configurations compared, value by value, without showing what must not be shown.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::digests::Digests;
-use crate::config::read::section::join;
+use crate::config::read::{join, reference};
+use crate::config::snapshot::Digests;
 
 /// Every value of a configuration by the key path that names it for good: keys by their id, accounts by their name.
 pub struct View(BTreeMap<String, Shown>);
@@ -67,7 +67,7 @@ impl View {
     /// `path` names the value for good, `place` is where the digests have it.
     fn add(&mut self, path: &str, place: &str, value: &Value, digests: &BTreeMap<String, String>) {
         match value {
-            Value::Object(table) if !is_reference(value) => {
+            Value::Object(table) if reference(table).is_none() => {
                 for (key, value) in table {
                     self.add(&join(path, key), &join(place, key), value, digests);
                 }
@@ -99,14 +99,6 @@ impl View {
 
 fn differ(old: &Shown, new: &Shown) -> bool {
     matches!((&old.digest, &new.digest), (Some(old), Some(new)) if old != new)
-}
-
-/// `{ file = "…" }` or `{ env = "…" }`: one value.
-fn is_reference(value: &Value) -> bool {
-    let only = value.as_object().filter(|table| table.len() == 1);
-    only.is_some_and(|table| {
-        ["file", "env"].iter().any(|key| table.get(*key).is_some_and(Value::is_string))
-    })
 }
 
 #[cfg(test)]

@@ -4,45 +4,20 @@
 //! reads it on the admin side cannot try out tokens with it, and whoever holds the next configuration holds that key too.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
-use zeroize::Zeroizing;
 
-use crate::config::snapshot::Account;
+use crate::config::read::Readings;
+use crate::config::snapshot::{Accounts, Digests};
 use crate::sign::{PrivateKey, hex};
 
 /// Keeps these hashes apart from whatever else the key is used for.
 const PURPOSE: &[u8] = b"countersign: is this value another one?";
 
-/// The values that were read from elsewhere, and the secrets that stand in the configuration itself.
-#[derive(Default)]
-pub struct Readings(Vec<Reading>);
-
-struct Reading {
-    path: String,
-    is_secret: bool,
-    text: Zeroizing<String>,
-}
-
-/// Hashes by key path.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Digests {
-    /// By key path; a secret of an account without a usable hash key is missing.
-    pub values: BTreeMap<String, String>,
-    /// By account: the fingerprint of the key that its secrets are hashed with.
-    pub keyed_by: BTreeMap<String, String>,
-}
-
 impl Readings {
-    pub(crate) fn note(&mut self, path: &str, is_secret: bool, text: &str) {
-        let text = Zeroizing::new(text.to_owned());
-        self.0.push(Reading { path: path.to_owned(), is_secret, text });
-    }
-
     /// The hashes that a process running with these values shows.
-    pub(crate) fn digests(&self, accounts: &BTreeMap<String, Arc<Account>>) -> Digests {
+    pub(crate) fn digests(&self, accounts: &Accounts) -> Digests {
         let first = accounts.values().filter_map(|account| {
             let key = account.signing_keys.keys().first()?;
             Some((account.name.clone(), key.key.public().fingerprint()))
@@ -50,10 +25,10 @@ impl Readings {
         self.digests_like(accounts, &first.collect())
     }
 
-    /// The hashes to be held against those of somebody else, who hashes with `keyed_by`.
+    /// The hashes to compare with those of another process, which hashes with `keyed_by`.
     pub fn digests_like(
         &self,
-        accounts: &BTreeMap<String, Arc<Account>>,
+        accounts: &Accounts,
         keyed_by: &BTreeMap<String, String>,
     ) -> Digests {
         let mut digests = Digests::default();

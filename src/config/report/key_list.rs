@@ -1,13 +1,15 @@
 //! The keys of an account as people see them: `countersign keys list` and `GET /keys` print this.
 //!
-//! When a key was last used is not known here; it is filled in by who knows it.
+//! When a key was last used is not known here; the caller fills it in.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::config::section::keys::key_warnings;
 use crate::config::snapshot::Account;
-use crate::sign::{KeyState, SigningKey, VerifyingKey};
+use crate::sign::{KeyRing, KeyState, SigningKey, VerifyingKey};
+
+/// How long before a key ends a warning appears: time to agree on a new one with the provider.
+const ENDS_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// An account's keys, in the order of the configuration. Its member names are printed: none is renamed or removed.
 #[derive(Serialize)]
@@ -43,7 +45,7 @@ impl KeyList {
         Self {
             signing_keys: signing.map(|key| ListedKey::signing(key, signer, now)).collect(),
             provider_keys: provider.map(ListedKey::verifying).collect(),
-            warnings: key_warnings(account, now),
+            warnings: key_warnings(&account.signing_keys, now),
         }
     }
 }
@@ -71,5 +73,33 @@ impl ListedKey {
             not_after: None,
             last_used: None,
         }
+    }
+}
+
+/// What is worth knowing about how long an account can sign: none of its keys is usable, or one ends within 30 days.
+pub fn key_warnings(keys: &KeyRing, now: Timestamp) -> Vec<String> {
+    if keys.usable_at(now).is_none() {
+        return vec!["no key is usable now: calls will be refused with `key-unavailable`".into()];
+    }
+    let ending = keys.keys().iter().filter_map(|key| {
+        let end = key.not_after?;
+        let left = end.duration_since(now);
+        if left <= SignedDuration::ZERO || left >= ENDS_SOON {
+            return None;
+        }
+        let then = match keys.usable_at(end) {
+            Some(next) => format!("`{}` signs from then on", next.id),
+            None => "no key is usable from then on".to_owned(),
+        };
+        Some(format!("key `{}` ends at {end}, in {}: {then}", key.id, days(left)))
+    });
+    ending.collect()
+}
+
+fn days(left: SignedDuration) -> String {
+    match left.as_hours() / 24 {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
     }
 }

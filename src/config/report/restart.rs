@@ -57,9 +57,9 @@ pub fn waiting_for_restart(running: &Boot, new: &Boot) -> Vec<String> {
 }
 
 fn text(listener: Option<&Listener>) -> String {
-    let Some(listener) = listener else { return "none".to_owned() };
-    let tls = if listener.tls.is_some() { " with TLS" } else { "" };
-    format!("{}{tls}", listener.address)
+    listener.map_or_else(none, |it| {
+        format!("{}{}", it.address, if it.tls.is_some() { " with TLS" } else { "" })
+    })
 }
 
 #[cfg(test)]

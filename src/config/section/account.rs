@@ -1,26 +1,88 @@
-//! One account: its file section checked and built.
+//! One account: its section checked and built.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::file::{AccountFile, AppFile, OperationFile, RetryFile, Timeout, TimeoutsFile};
-use super::keys::{self, At};
-use super::listen::is_exposed;
-use super::unconfirmed::{NOT_CONFIRMED, unconfirmed_names};
-use super::{delivery, limits, tls};
-use crate::config::read::reader::Walk;
-use crate::config::read::section::{Keyed, Section, join};
-use crate::config::read::value::{Given, Leaf};
+use super::app::{self, AppFile};
+use super::call::{self, RetryFile, TimeoutsFile};
+use super::delivery::{self, DeliveryFile};
+use super::keys::{self, ProviderKeyFile, SigningKeyFile};
+use super::limits::{self, CircuitFile, LimitsFile};
+use super::profile::{self, OperationFile};
+use super::tls::{self, TlsFile};
+use crate::config::kind::texts::{AccountName, AppId, CurrencyCode, Network, ProfileName, Zone};
+use crate::config::kind::urls::{BaseUrl, NotifyUrl};
+use crate::config::read::kind::Choice;
+use crate::config::read::{At, Keyed, List, Reader, Required, Section, Value, file_section};
+use crate::config::report::key_list::key_warnings;
 use crate::config::report::mixups::Facts;
-use crate::config::snapshot::{Account, Address, AppAuth, Environment, Listener, Retry};
-use crate::mistake::Mistake;
+use crate::config::snapshot::{Account, AnswerMode, AppAuth, Environment, Listener};
 use crate::payment::Place;
-use crate::provider::{Operation, OperationOverride, Provider};
-use crate::secret::Secret;
+use crate::provider::{Operation, Provider};
 use crate::sign::KeyRing;
-use crate::wire::Timeouts;
+
+file_section! {
+    /// One merchant application at one provider.
+    AccountFile {
+        /// The account's name, also its path segment and metric label.
+        name: Required<Value<AccountName>>,
+        /// Names that the account had before: what was begun, received or frozen under one of them is still its own, and its
+        /// old paths still work. Without it, a renamed account forgets its payments.
+        formerly: List<Value<AccountName>>,
+        /// A built-in profile by name, or `{ file = "…" }` for a profile of your own.
+        provider: Required<Value<ProfileName>>,
+        /// Where the provider's API is. https, unless the host is loopback.
+        base_url: Required<Value<BaseUrl>>,
+        /// The application id that the provider gave the merchant.
+        app_id: Required<Value<AppId>>,
+        /// Whether real money moves. When given, mix-ups of live and test accounts are refused.
+        environment: Value<Environment>,
+        /// ISO 4217 code of the account's currency.
+        currency: Value<CurrencyCode>,
+        /// How the provider's zone-less times are read, as a distance from UTC.
+        timezone: Value<Zone> = "+00:00",
+        /// `provider`: the provider's JSON as it came; `unwrapped`: its `data` only, with an HTTP status by outcome.
+        answer: Value<AnswerMode> = "provider",
+        /// Whether the timestamps in calls follow the provider's clock, as far as its answers tell it. For machines whose own
+        /// clock cannot be set right; moves them by an hour at most.
+        correct_clock: Value<bool> = false,
+        /// The URL that the provider is told to post notifications to, where the application left it out.
+        notify_url: Value<NotifyUrl>,
+        /// Networks that notifications may come from, as `192.0.2.0/24`. From anywhere by default: the signature is what counts.
+        notify_from: List<Value<Network>>,
+        /// The account's own keys; the first usable one signs. At least one.
+        signing_key: Required<List<Section<SigningKeyFile>>>,
+        /// The provider's public keys; any of them may verify.
+        provider_key: List<Section<ProviderKeyFile>>,
+        /// Who may call. Needed when `listen.app` can be reached from other machines.
+        app: Section<AppFile>,
+        /// TLS towards the provider. The system's roots and the URL's host name by default.
+        tls: Section<TlsFile>,
+        /// Limits on calls.
+        limits: Section<LimitsFile>,
+        /// When calls are held back from a provider that fails.
+        circuit: Section<CircuitFile>,
+        /// How long a call may take.
+        timeouts: Section<TimeoutsFile>,
+        /// How often a call is attempted.
+        retry: Section<RetryFile>,
+        /// Where events are delivered to. None are delivered by default.
+        delivery: Section<DeliveryFile>,
+        /// Changes to operations of the profile, by operation name.
+        operation: Keyed<Section<OperationFile>>,
+    }
+}
+
+impl Choice for AnswerMode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("provider", Self::Provider), ("unwrapped", Self::Unwrapped)];
+}
+
+impl Choice for Environment {
+    const WORDS: &'static [(&'static str, Self)] = &[("live", Self::Live), ("test", Self::Test)];
+}
 
 /// What accounts need to know of the rest of the configuration.
 pub(crate) struct Surroundings<'a> {
@@ -32,85 +94,83 @@ pub(crate) struct Surroundings<'a> {
 }
 
 /// Checks one account. The account is missing when anything in it is wrong; the facts are as complete as can be.
-pub(crate) fn compile(
-    walk: &mut Walk<'_>,
+pub(super) fn compile(
+    reader: &mut Reader<'_>,
     section: &Section<AccountFile>,
     surroundings: &Surroundings<'_>,
 ) -> Option<(Option<Account>, Facts)> {
-    let file = walk.section(section)?;
+    let file = reader.section(section)?;
     let path = &section.path;
-    let name = walk.required(&file.name);
-    let formerly = formerly(walk, file);
-    let provider = provider(walk, path, file);
-    let base_url = walk.required(&file.base_url);
-    let target =
-        tls::compile(walk, "base_url", base_url.as_ref().map(tls::Place::of_provider), &file.tls);
-    let app_id = walk.required(&file.app_id);
-    let environment = walk.optional(&file.environment);
-    let currency = walk.optional(&file.currency);
-    let timezone = walk.or(&file.timezone, AccountFile::TIMEZONE);
-    let answer = walk.or(&file.answer, AccountFile::ANSWER);
-    let notify_url = walk.optional(&file.notify_url);
-    let notify_from = notify_from(walk, file);
-    let signing_keys = keys::signing(walk, file, surroundings.now);
-    let provider_keys = keys::verifying(walk, file);
-    let tokens = app_tokens(walk, &file.app);
-    let uids = app_uids(walk, &file.app);
-    let limits = limits::compile(walk, &file.limits, provider.as_deref(), currency.as_ref());
-    let circuit = limits::circuit(walk, &file.circuit);
-    let correct_clock = walk.or(&file.correct_clock, AccountFile::CORRECT_CLOCK);
-    let timeouts = timeouts(walk, &file.timeouts);
-    let retry = retry(walk, &file.retry);
-    let delivery = delivery::compile(walk, &file.delivery);
-
-    check_app(walk, file, &uids, surroundings);
-    if surroundings.listens_for_notifications && file.provider_key.is_empty() {
-        walk.warn(path, "no `provider_key`: every notification will be refused");
+    let name = reader.required(&file.name);
+    let formerly = reader.values(&file.formerly);
+    let provider = profile::compile(reader, path, &file.provider, &file.operation);
+    let base_url = reader.required(&file.base_url);
+    let base_path = base_url.as_ref().map(|url| url.base_path()).unwrap_or_default();
+    let target = tls::target(reader, "base_url", base_url.as_ref(), base_path, &file.tls);
+    let app_id = reader.required(&file.app_id);
+    let environment = reader.optional(&file.environment);
+    let currency = reader.optional(&file.currency);
+    let timezone = file.timezone(reader);
+    let answer = file.answer(reader);
+    let notify_url = reader.optional(&file.notify_url);
+    let notify_from = reader.values(&file.notify_from);
+    let signing_keys = keys::signing(reader, &file.signing_key);
+    let own_halves = public_halves(&signing_keys, |key| key.key.public().to_base64());
+    let signing_keys = KeyRing::new(into_values(signing_keys));
+    if signing_keys.keys().len() == file.signing_key.items.len() && !own_halves.is_empty() {
+        for warning in key_warnings(&signing_keys, surroundings.now) {
+            reader.warn(&file.signing_key.path, warning);
+        }
     }
-    // Whoever tries things out may do without an application.
-    let is_test = environment == Some(Environment::Test);
-    if surroundings.listens_for_notifications && !file.delivery.is_given && !is_test {
-        walk.warn(path, "no `delivery`: notifications are stored and wait there for good");
+    let provider_keys = keys::verifying(reader, &file.provider_key);
+    let (tokens, uids) = app::read(reader, &file.app);
+    let limits = limits::compile(reader, &file.limits, provider.as_deref(), currency.as_deref());
+    let circuit = limits::circuit(reader, &file.circuit);
+    let correct_clock = file.correct_clock(reader);
+    let timeouts = call::timeouts(reader, &file.timeouts);
+    let retry = call::retry(reader, &file.retry);
+    let delivery = delivery::compile(reader, &file.delivery);
+
+    if let Some(listener) = surroundings.app {
+        app::check(reader, &file.app, &uids, listener);
+    }
+    if surroundings.listens_for_notifications {
+        check_notifications(reader, path, file, environment);
     }
     if delivery.is_some() && !file.timezone.is_given() {
-        walk.warn(path, "no `timezone`: times in notifications are read as UTC");
+        reader.warn(path, "no `timezone`: times in notifications are read as UTC");
     }
 
     let facts = Facts {
         path: path.clone(),
-        name: name.clone().map(|name| At { path: file.name.0.path.clone(), value: name.0 }),
+        name: name.clone().map(|name| file.name.at(name)),
         formerly,
         environment,
-        base_url: base_url.clone().map(|value| At { path: file.base_url.0.path.clone(), value }),
-        app_id: app_id
-            .clone()
-            .map(|app_id| At { path: file.app_id.0.path.clone(), value: app_id.0 }),
-        signing_keys: public_halves(&signing_keys, |key| key.key.public().to_base64()),
+        base_url: base_url.clone().map(|url| file.base_url.at(url)),
+        app_id: app_id.clone().map(|app_id| file.app_id.at(app_id)),
+        signing_keys: own_halves,
         provider_keys: public_halves(&provider_keys, |key| key.key.to_base64()),
         tokens,
     };
     let build = || {
-        let (provider, base_url, app_id) = (provider?, base_url?.text, app_id?.0);
+        let (provider, base_url, app_id) = (provider?, base_url?.text().to_owned(), app_id?);
         Some(Account {
-            name: name?.0,
-            formerly: facts.formerly.iter().map(|name| name.value.clone()).collect(),
+            name: name?,
+            formerly: into_values(facts.formerly.clone()),
             places: places(&provider, &base_url, &app_id),
             provider,
             target: target?,
             base_url,
             environment,
             app_id,
-            currency: currency.map(|currency| currency.0),
-            timezone: timezone.0,
+            currency,
+            timezone,
             answer,
-            notify_url: notify_url.map(|url| url.0),
-            notify_from,
-            signing_keys: KeyRing::new(signing_keys.into_iter().map(|key| key.value).collect()),
-            provider_keys: provider_keys.into_iter().map(|key| key.value).collect(),
-            app: AppAuth {
-                tokens: facts.tokens.iter().map(|token| token.value.clone()).collect(),
-                uids,
-            },
+            notify_url,
+            notify_from: into_values(notify_from),
+            signing_keys,
+            provider_keys: into_values(provider_keys),
+            app: AppAuth { tokens: into_values(facts.tokens.clone()), uids },
             limits,
             circuit,
             correct_clock,
@@ -122,7 +182,23 @@ pub(crate) fn compile(
     Some((build(), facts))
 }
 
-/// Where each operation that moves money is made, and asked about.
+/// What an account should have where notifications are listened for.
+fn check_notifications(
+    reader: &mut Reader<'_>,
+    path: &str,
+    file: &AccountFile,
+    environment: Option<Environment>,
+) {
+    if file.provider_key.items.is_empty() {
+        reader.warn(path, "no `provider_key`: every notification will be refused");
+    }
+    // A test may do without an application.
+    if !file.delivery.is_given && environment != Some(Environment::Test) {
+        reader.warn(path, "no `delivery`: notifications are stored and wait there for good");
+    }
+}
+
+/// Where each operation that moves money is made, and queried.
 fn places(provider: &Provider, base_url: &str, app_id: &str) -> BTreeMap<String, Place> {
     let operations = provider.operations.iter().filter(|operation| operation.money_moving);
     let place = |operation: &Arc<Operation>| {
@@ -138,154 +214,6 @@ fn public_halves<T>(keys: &[At<T>], encode: impl Fn(&T) -> String) -> Vec<At<Str
     keys.iter().map(|key| At { path: key.path.clone(), value: encode(&key.value) }).collect()
 }
 
-/// The profile, with the account's changes to its operations.
-fn provider(walk: &mut Walk<'_>, path: &str, file: &AccountFile) -> Option<Arc<Provider>> {
-    let leaf = &file.provider.0;
-    let overrides = overrides(walk, &file.operation);
-    let profile = match leaf.given() {
-        Given::File(profile) => {
-            let text = walk.file_text(&leaf.path, profile, false)?;
-            below(walk, &leaf.path, Provider::from_toml(&text))
-        }
-        Given::Nothing | Given::Literal(_) | Given::Env(_) => {
-            let name = walk.required(&file.provider)?;
-            Provider::builtin(&name.0)
-        }
-    }?;
-    let provider = match overrides.is_empty() {
-        true => profile,
-        false => below(walk, path, profile.with_overrides(&overrides))?,
-    };
-    let unconfirmed = unconfirmed_names(&provider);
-    if !unconfirmed.is_empty() {
-        let names = unconfirmed.join(", ");
-        walk.warn(path, format!("{NOT_CONFIRMED}: {names}"));
-    }
-    Some(Arc::new(provider))
-}
-
-/// Notes mistakes whose paths are relative to `path`.
-fn below<T>(walk: &mut Walk<'_>, path: &str, result: Result<T, Vec<Mistake>>) -> Option<T> {
-    match result {
-        Ok(value) => Some(value),
-        Err(mistakes) => {
-            for mistake in mistakes {
-                match mistake.path.as_str() {
-                    "" => walk.mistake(path, mistake.problem),
-                    // A profile that is not TOML has a line and a column in place of key paths.
-                    place if place.starts_with("line ") => walk.mistake(path, mistake.to_string()),
-                    below => walk.mistake(format!("{path}.{below}"), mistake.problem),
-                }
-            }
-            None
-        }
-    }
-}
-
-fn overrides(
-    walk: &mut Walk<'_>,
-    keyed: &Keyed<Section<OperationFile>>,
-) -> BTreeMap<String, OperationOverride> {
-    let mut overrides = BTreeMap::new();
-    for (name, section) in walk.entries(keyed) {
-        let Some(file) = walk.section(section) else { continue };
-        let path = walk.optional(&file.path).map(|path| path.0);
-        let reference = walk.optional(&file.reference).map(|member| member.0);
-        let confirmed = walk.optional(&file.confirmed);
-        overrides.insert(name.clone(), OperationOverride { path, reference, confirmed });
-    }
-    overrides
-}
-
-fn app_tokens(walk: &mut Walk<'_>, section: &Section<AppFile>) -> Vec<At<Secret>> {
-    let Some(file) = walk.section(section) else { return Vec::new() };
-    let leaves = walk.list(&file.tokens);
-    leaves
-        .iter()
-        .filter_map(|leaf| {
-            let token = walk.optional(leaf)?;
-            Some(At { path: leaf.path.clone(), value: token.0 })
-        })
-        .collect()
-}
-
-fn formerly(walk: &mut Walk<'_>, file: &AccountFile) -> Vec<At<String>> {
-    let leaves = walk.list(&file.formerly);
-    leaves
-        .iter()
-        .filter_map(|leaf| {
-            let name = walk.optional(leaf)?;
-            Some(At { path: leaf.path.clone(), value: name.0 })
-        })
-        .collect()
-}
-
-fn notify_from(walk: &mut Walk<'_>, file: &AccountFile) -> Vec<ipnet::IpNet> {
-    let leaves = walk.list(&file.notify_from);
-    leaves.iter().filter_map(|leaf| walk.optional(leaf)).map(|network| network.0).collect()
-}
-
-fn app_uids(walk: &mut Walk<'_>, section: &Section<AppFile>) -> Vec<u32> {
-    // The section itself was judged with its tokens.
-    let file = &section.value;
-    let leaves = walk.list(&file.uids);
-    leaves.iter().filter_map(|leaf| walk.optional(leaf)).map(|uid| uid.0).collect()
-}
-
-/// Checks that the account can be called, and by whom it should be only.
-fn check_app(
-    walk: &mut Walk<'_>,
-    file: &AccountFile,
-    uids: &[u32],
-    surroundings: &Surroundings<'_>,
-) {
-    let Some(listener) = surroundings.app else { return };
-    let section = &file.app;
-    // What stands in place of the list is a mistake of its own already.
-    let list = &section.value.tokens;
-    let has_tokens = !list.is_empty() || list.misplaced.is_some();
-    let tokens = join(&section.path, "tokens");
-    if is_exposed(&listener.address) && !has_tokens {
-        let problem = "nothing found, expected at least one token: `listen.app` can be reached \
-                       from other machines";
-        walk.mistake(tokens, problem);
-    } else if matches!(listener.address, Address::Tcp(_)) && !uids.is_empty() {
-        match has_tokens {
-            true => {
-                walk.warn(&section.path, "`uids` have no effect: `listen.app` is not a unix socket")
-            }
-            false => {
-                let problem = "nobody could call: user ids are known on a unix socket only, \
-                               expected `tokens`, or `unix:/path` as `listen.app`";
-                walk.mistake(&section.value.uids.path, problem);
-            }
-        }
-    }
-}
-
-fn timeouts(walk: &mut Walk<'_>, section: &Section<TimeoutsFile>) -> Timeouts {
-    let file = walk.section(section).unwrap_or(&section.value);
-    let total = walk.or(&file.total, TimeoutsFile::TOTAL).0;
-    let mut phase = |leaf: &Leaf<Timeout>, default: &str| {
-        let length = walk.or(leaf, default).0;
-        if leaf.is_given() && length > total {
-            let problem = format!("longer than `total` ({total:?}), expected at most as long");
-            walk.mistake(&leaf.path, problem);
-        }
-        length.min(total)
-    };
-    Timeouts {
-        connect: phase(&file.connect, TimeoutsFile::CONNECT),
-        send: phase(&file.send, TimeoutsFile::SEND),
-        total,
-    }
-}
-
-fn retry(walk: &mut Walk<'_>, section: &Section<RetryFile>) -> Retry {
-    let file = walk.section(section).unwrap_or(&section.value);
-    Retry {
-        attempts: walk.or(&file.attempts, RetryFile::ATTEMPTS).0,
-        resolve_for: walk.or(&file.resolve_for, RetryFile::RESOLVE_FOR).0,
-        notice_within: walk.optional(&file.notice_within).map(|span| span.0),
-    }
+fn into_values<T>(read: Vec<At<T>>) -> Vec<T> {
+    read.into_iter().map(|it| it.value).collect()
 }

@@ -1,37 +1,69 @@
-//! Where an account's events are delivered to: its file section checked and built.
+//! Where an account's events are delivered to.
 
 use std::time::Duration;
 
-use super::file::DeliveryFile;
-use super::tls::{self, Place};
-use crate::config::read::reader::Walk;
-use crate::config::read::section::Section;
-use crate::config::snapshot::Delivery;
+use super::tls::{self, TlsFile};
+use crate::config::kind::secrets::DeliverySecrets;
+use crate::config::kind::units::{DAY_MS, Span, Timeout, Whole};
+use crate::config::kind::urls::DeliveryUrl;
+use crate::config::read::kind::Choice;
+use crate::config::read::{Reader, Required, Section, Value, file_section};
+use crate::config::snapshot::{Delivery, DeliveryFormat};
 use crate::wire::Timeouts;
 
 /// The longest a connection to the application may take. It stands nearby; one that takes longer is not there, and its
 /// place is better used for another delivery.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
+/// How long a delivery is repeated.
+type Persistence = Span<0, { 30 * DAY_MS }>;
+
+file_section! {
+    /// Where an account's events are delivered to.
+    DeliveryFile {
+        /// The application's own address for events.
+        url: Required<Value<DeliveryUrl>>,
+        /// `cloudevents`: CloudEvents 1.0 as JSON; `plain`: the provider's `param`, verbatim.
+        format: Value<DeliveryFormat> = "cloudevents",
+        /// Signs deliveries (Standard Webhooks): `whsec_` and the base64 of 24 to 64 bytes. Unsigned by default. While one
+        /// secret takes the place of another, both, with a blank between them: each delivery then carries two signatures.
+        secret: Value<DeliverySecrets>,
+        /// How long a delivery is repeated until it becomes a dead letter, as a duration such as `72h`.
+        retry_for: Value<Persistence> = "72h",
+        /// The longest a delivery may take until the application has answered, as a duration such as `15s`.
+        timeout: Value<Timeout> = "15s",
+        /// Deliveries under way at once.
+        concurrency: Value<Whole<1, 256>> = 8,
+        /// TLS towards the application. The system's roots and the URL's host name by default.
+        tls: Section<TlsFile>,
+    }
+}
+
+impl Choice for DeliveryFormat {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("cloudevents", Self::CloudEvents), ("plain", Self::Plain)];
+}
+
 /// Checks the section. Nothing where none is given, and where something in it is wrong.
-pub(crate) fn compile(walk: &mut Walk<'_>, section: &Section<DeliveryFile>) -> Option<Delivery> {
-    let file = walk.given_section(section)?;
-    let url = walk.required(&file.url);
-    let target = tls::compile(walk, "url", url.as_ref().map(Place::of_application), &file.tls);
-    let format = walk.or(&file.format, DeliveryFile::FORMAT);
-    let secrets = walk.optional(&file.secret).map(|secrets| secrets.0).unwrap_or_default();
-    let retry_for = walk.or(&file.retry_for, DeliveryFile::RETRY_FOR).0;
-    let timeout = walk.or(&file.timeout, DeliveryFile::TIMEOUT).0;
-    let concurrency = walk.or(&file.concurrency, DeliveryFile::CONCURRENCY).0 as usize;
+pub(super) fn compile(
+    reader: &mut Reader<'_>,
+    section: &Section<DeliveryFile>,
+) -> Option<Delivery> {
+    let file = reader.given_section(section)?;
+    let url = reader.required(&file.url);
+    let target = tls::target(reader, "url", url.as_ref(), "", &file.tls);
+    let format = file.format(reader);
+    let secrets = reader.optional(&file.secret).unwrap_or_default();
+    let retry_for = file.retry_for(reader);
+    let timeout = file.timeout(reader);
+    let concurrency = file.concurrency(reader) as usize;
     if !file.secret.is_given() {
-        walk.warn(
-            &section.path,
-            "no `secret`: the application cannot tell our events from others'",
-        );
+        let warning = "no `secret`: the application cannot tell our events from others'";
+        reader.warn(&section.path, warning);
     }
     let url = url?;
-    if url.is_exposed {
-        walk.warn(&file.url.0.path, "plain http beyond loopback: events can be read on the way");
+    if url.is_exposed() {
+        reader.warn(&file.url.path, "plain http beyond loopback: events can be read on the way");
     }
     Some(Delivery {
         target: target?,

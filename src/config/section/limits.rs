@@ -1,100 +1,135 @@
-//! The limits of one account: its file sections checked and built.
+//! Limits on an account's calls, and when calls are held back.
 
 use std::collections::BTreeMap;
 
-use super::file::{CircuitFile, LimitsFile, OperationLimitFile};
-use crate::config::kind::texts::CurrencyCode;
-use crate::config::read::reader::Walk;
-use crate::config::read::section::{Keyed, Section};
-use crate::config::read::suggest::nearest;
-use crate::config::snapshot::{CircuitLimits, Limits, Money, OperationLimit};
+use crate::config::kind::units::{HOUR_MS, MINUTE_MS, Span, Whole};
+use crate::config::read::kind::Choice;
+use crate::config::read::{Keyed, Reader, Required, Section, Value, did_you_mean, file_section};
+use crate::config::snapshot::{CircuitLimits, Limits, Money, OnExcess, OperationLimit, Rate};
 use crate::provider::Provider;
 
+/// A time that may be zero.
+type Pause = Span<0, { 10 * MINUTE_MS }>;
+/// How long a circuit stays open.
+type OpenFor = Span<100, HOUR_MS>;
+
+file_section! {
+    /// Limits on an account's calls.
+    LimitsFile {
+        /// Calls per second, minute or hour, such as `50/s`. No limit by default.
+        rate: Value<Rate>,
+        /// Calls that may be made at once before `rate` counts. By default as many as `rate` allows in its unit of time.
+        burst: Value<Whole<1, 1_000_000>>,
+        /// What happens to a call over the rate: it waits up to `max_wait`, or it is refused.
+        on_excess: Value<OnExcess> = "wait",
+        /// The longest a call waits for the rate, as a duration such as `2s`.
+        max_wait: Value<Pause> = "2s",
+        /// Calls under way at once; more are refused.
+        in_flight: Value<Whole<1, 100_000>> = 64,
+        /// The money that new calls may move within an hour, such as `100000.00 THB`; more is refused. No limit by default.
+        money_per_hour: Value<Money>,
+        /// Further rates for single operations, by operation name. A call must fit its own rate and the account's.
+        operation: Keyed<Section<OperationLimitFile>>,
+    }
+}
+
+file_section! {
+    /// The rate of one operation.
+    OperationLimitFile {
+        /// Calls per second, minute or hour, such as `10/s`.
+        rate: Required<Value<Rate>>,
+        /// Calls that may be made at once before `rate` counts. By default as many as `rate` allows in its unit of time.
+        burst: Value<Whole<1, 1_000_000>>,
+    }
+}
+
+file_section! {
+    /// When calls are held back from a provider that fails: creates and queries each on their own.
+    CircuitFile {
+        /// Failed calls in a row after which no more are made for a while; 0 for never. Refusals are not failures. The same
+        /// happens when half of at least 20 calls within 10 seconds fail.
+        failures: Value<Whole<0, 10_000>> = 10,
+        /// How long no calls are made until a single one may try, as a duration such as `10s`.
+        open_for: Value<OpenFor> = "10s",
+    }
+}
+
+impl Choice for OnExcess {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("wait", Self::Wait), ("reject", Self::Reject)];
+}
+
 /// Checks the limits on calls. `provider` and `currency` are missing when they are wrong or left out.
-pub(crate) fn compile(
-    walk: &mut Walk<'_>,
+pub(super) fn compile(
+    reader: &mut Reader<'_>,
     section: &Section<LimitsFile>,
     provider: Option<&Provider>,
-    currency: Option<&CurrencyCode>,
+    currency: Option<&str>,
 ) -> Limits {
-    let file = walk.section(section).unwrap_or(&section.value);
-    let rate = walk.optional(&file.rate);
-    let burst = walk.optional(&file.burst).map(|burst| burst.0);
+    let file = reader.keys(section);
+    let rate = reader.optional(&file.rate);
+    let burst = reader.optional(&file.burst);
     if burst.is_some() && !file.rate.is_given() {
-        walk.warn(&file.burst.path, "has no effect without `rate`");
+        reader.warn(&file.burst.path, "has no effect without `rate`");
     }
     Limits {
         rate,
         burst,
-        on_excess: walk.or(&file.on_excess, LimitsFile::ON_EXCESS),
-        max_wait: walk.or(&file.max_wait, LimitsFile::MAX_WAIT).0,
-        in_flight: walk.or(&file.in_flight, LimitsFile::IN_FLIGHT).0 as usize,
-        operations: operations(walk, &file.operation, provider),
-        money_per_hour: money_per_hour(walk, file, currency),
+        on_excess: file.on_excess(reader),
+        max_wait: file.max_wait(reader),
+        in_flight: file.in_flight(reader) as usize,
+        operations: operations(reader, &file.operation, provider),
+        money_per_hour: money_per_hour(reader, file, currency),
     }
 }
 
 /// Checks when calls are held back.
-pub(crate) fn circuit(walk: &mut Walk<'_>, section: &Section<CircuitFile>) -> CircuitLimits {
-    let file = walk.section(section).unwrap_or(&section.value);
-    CircuitLimits {
-        failures: walk.or(&file.failures, CircuitFile::FAILURES).0,
-        open_for: walk.or(&file.open_for, CircuitFile::OPEN_FOR).0,
-    }
+pub(super) fn circuit(reader: &mut Reader<'_>, section: &Section<CircuitFile>) -> CircuitLimits {
+    let file = reader.keys(section);
+    CircuitLimits { failures: file.failures(reader), open_for: file.open_for(reader) }
 }
 
 fn operations(
-    walk: &mut Walk<'_>,
+    reader: &mut Reader<'_>,
     keyed: &Keyed<Section<OperationLimitFile>>,
     provider: Option<&Provider>,
 ) -> BTreeMap<String, OperationLimit> {
     let mut limits = BTreeMap::new();
-    for (name, section) in walk.entries(keyed) {
-        if let Some(provider) = provider
-            && provider.operation(name).is_none()
-        {
-            walk.mistake(&section.path, unknown(provider, name));
+    for (name, section) in reader.entries(keyed) {
+        if let Some(provider) = provider.filter(|provider| provider.operation(name).is_none()) {
+            reader.mistake(&section.path, unknown(provider, name));
         }
-        let Some(file) = walk.section(section) else { continue };
-        let rate = walk.required(&file.rate);
-        let burst = walk.optional(&file.burst).map(|burst| burst.0);
-        if let Some(rate) = rate {
-            limits.insert(name.clone(), OperationLimit { rate, burst });
-        }
+        let Some(file) = reader.section(section) else { continue };
+        let rate = reader.required(&file.rate);
+        let burst = reader.optional(&file.burst);
+        limits.extend(rate.map(|rate| (name.clone(), OperationLimit { rate, burst })));
     }
     limits
 }
 
 fn unknown(provider: &Provider, name: &str) -> String {
     let names: Vec<&str> = provider.operations.iter().map(|row| row.name.as_str()).collect();
-    let suggestion = match nearest(name, &names) {
-        Some(meant) => format!("did you mean `{meant}`? "),
-        None => String::new(),
-    };
-    let provider = &provider.name;
-    format!("not an operation of `{provider}`, {suggestion}expected one of {}", names.join(", "))
+    let (meant, provider) = (did_you_mean(name, &names), &provider.name);
+    format!("not an operation of `{provider}`, {meant}expected one of {}", names.join(", "))
 }
 
 fn money_per_hour(
-    walk: &mut Walk<'_>,
+    reader: &mut Reader<'_>,
     file: &LimitsFile,
-    currency: Option<&CurrencyCode>,
+    currency: Option<&str>,
 ) -> Option<Money> {
-    let leaf = &file.money_per_hour;
-    let money = walk.optional(leaf)?;
+    let path = &file.money_per_hour.path;
+    let money = reader.optional(&file.money_per_hour)?;
     match currency {
-        Some(currency) if currency.0 != money.currency => {
+        Some(currency) if currency != money.currency => {
             let problem = format!(
-                "found an amount of `{}`, expected the account's `currency`, `{}`",
-                money.currency, currency.0
+                "found an amount of `{}`, expected the account's `currency`, `{currency}`",
+                money.currency
             );
-            walk.mistake(&leaf.path, problem);
-            None
+            reader.mistake(path, problem);
         }
-        Some(_) => Some(money),
-        None => {
-            walk.warn(&leaf.path, "no `currency`: amounts in calls are taken to be of this one");
-            Some(money)
-        }
+        Some(_) => {}
+        None => reader.warn(path, "no `currency`: amounts in calls are taken to be of this one"),
     }
+    Some(money)
 }

@@ -1,87 +1,98 @@
-//! Where an account's provider and its application are reached, and with which TLS material.
+//! TLS material, and targets: where a provider, an application or a collector is reached, and with what TLS.
 
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::file::TlsFile;
-use super::listen::pair;
-use crate::config::kind::pem::check_roots;
-use crate::config::kind::urls::{BaseUrl, DeliveryUrl};
-use crate::config::read::reader::Walk;
-use crate::config::read::section::Section;
+use crate::config::kind::pem::{CertificateKey, Certificates, check_pair, check_roots};
+use crate::config::kind::urls::HostUrl;
+use crate::config::read::{Reader, Section, Value, file_section};
+use crate::secret::Secret;
 use crate::sign::hex;
 use crate::wire::{ClientCertificate, Target, TargetTls};
 
-/// The parts of a URL that make a target.
-pub(crate) struct Place<'a> {
-    is_https: bool,
-    host: &'a str,
-    port: u16,
-    base_path: &'a str,
-}
-
-impl<'a> Place<'a> {
-    /// The provider, whose operations have their paths below that of the URL.
-    pub fn of_provider(url: &'a BaseUrl) -> Self {
-        Self { is_https: url.is_https, host: &url.host, port: url.port, base_path: &url.path }
-    }
-
-    /// The application. Its path is part of every call, for it may have a query.
-    pub fn of_application(url: &'a DeliveryUrl) -> Self {
-        Self { is_https: url.is_https, host: &url.host, port: url.port, base_path: "" }
+file_section! {
+    /// TLS towards the provider or the application.
+    TlsFile {
+        /// Roots to trust instead of the system's, as PEM.
+        ca: Value<Certificates>,
+        /// A certificate chain to present, as PEM, leaf first. Needs `client_key`.
+        client_cert: Value<Certificates>,
+        /// The private key of `client_cert`, as PEM.
+        client_key: Value<CertificateKey>,
     }
 }
 
-/// Reads the TLS section and puts it together with the URL, which stands at `key` beside it.
-pub(crate) fn compile(
-    walk: &mut Walk<'_>,
+/// Reads the TLS section and puts it together with the URL, which stands at `key` beside it. Calls to the target have
+/// paths below `base_path`.
+pub(super) fn target(
+    reader: &mut Reader<'_>,
     key: &str,
-    place: Option<Place<'_>>,
+    url: Option<&HostUrl>,
+    base_path: &str,
     section: &Section<TlsFile>,
 ) -> Option<Target> {
-    let tls = tls(walk, section);
-    let place = place?;
-    if section.is_given && !place.is_https {
-        walk.warn(&section.path, format!("has no effect: `{key}` is not https"));
+    let tls = tls(reader, section);
+    let url = url?;
+    if section.is_given && !url.is_https {
+        reader.warn(&section.path, format!("has no effect: `{key}` is not https"));
     }
     Some(Target {
-        fingerprint: fingerprint(&place, &tls),
-        tls: place.is_https.then_some(tls),
-        host: place.host.to_owned(),
-        port: place.port,
-        base_path: place.base_path.to_owned(),
+        fingerprint: fingerprint(url, base_path, &tls),
+        tls: url.is_https.then_some(tls),
+        host: url.host.clone(),
+        port: url.port,
+        base_path: base_path.to_owned(),
     })
 }
 
-fn tls(walk: &mut Walk<'_>, section: &Section<TlsFile>) -> TargetTls {
-    let Some(file) = walk.section(section) else {
-        return TargetTls { ca_pem: None, client: None };
-    };
-    let roots = walk.optional(&file.ca);
+fn tls(reader: &mut Reader<'_>, section: &Section<TlsFile>) -> TargetTls {
+    let file = reader.keys(section);
+    let roots = reader.optional(&file.ca);
     if let Some(expected) = roots.as_ref().and_then(|roots| check_roots(roots).err()) {
-        walk.mistake(&file.ca.path, format!("cannot be used, expected {expected}"));
+        reader.mistake(&file.ca.path, format!("cannot be used, expected {expected}"));
     }
-    let client = pair(walk, &file.client_cert, &file.client_key);
+    let client = pair(reader, &file.client_cert, &file.client_key);
     TargetTls {
         ca_pem: roots.map(|roots| Arc::new(roots.pem)),
-        client: client.map(|(chain, key)| {
-            Arc::new(ClientCertificate { chain_pem: chain.pem, key_pem: key.pem })
-        }),
+        client: client
+            .map(|(chain_pem, key_pem)| Arc::new(ClientCertificate { chain_pem, key_pem })),
     }
 }
 
+/// A certificate chain with its key, as PEM: both or neither, and belonging together.
+pub(super) fn pair(
+    reader: &mut Reader<'_>,
+    cert: &Value<Certificates>,
+    key: &Value<CertificateKey>,
+) -> Option<(Vec<u8>, Secret)> {
+    let missing = match (cert.is_given(), key.is_given()) {
+        (true, false) => Some(&key.path),
+        (false, true) => Some(&cert.path),
+        (true, true) | (false, false) => None,
+    };
+    if let Some(missing) = missing {
+        reader.mistake(missing, "nothing found, expected certificate and key together");
+    }
+    let (chain, private) = (reader.optional(cert), reader.optional(key));
+    let (chain, private) = (chain?, private?);
+    if let Err(expected) = check_pair(&chain, &private) {
+        reader.mistake(&key.path, format!("does not go with `{}`, expected {expected}", cert.path));
+    }
+    Some((chain.pem, private))
+}
+
 /// A hash over everything that makes connections interchangeable.
-fn fingerprint(place: &Place<'_>, tls: &TargetTls) -> String {
+fn fingerprint(url: &HostUrl, base_path: &str, tls: &TargetTls) -> String {
     let mut hash = Context::new(&SHA256);
     let mut add = |part: &[u8]| {
         hash.update(&(part.len() as u64).to_be_bytes());
         hash.update(part);
     };
-    add(if place.is_https { b"https" } else { b"http" });
-    add(place.host.as_bytes());
-    add(&place.port.to_be_bytes());
-    add(place.base_path.as_bytes());
+    add(if url.is_https { b"https" } else { b"http" });
+    add(url.host.as_bytes());
+    add(&url.port.to_be_bytes());
+    add(base_path.as_bytes());
     add(tls.ca_pem.as_deref().map_or(&[], Vec::as_slice));
     if let Some(client) = &tls.client {
         add(&client.chain_pem);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::ACCOUNT;
-use crate::config::read::syntax;
+use crate::config::read::parse;
 use crate::config::{load, schema};
 
 fn shipped() -> Vec<PathBuf> {
@@ -25,7 +25,7 @@ fn validator() -> jsonschema::Validator {
 }
 
 fn as_json(text: &str) -> Value {
-    syntax::parse(text).expect("TOML")
+    parse(text).expect("TOML")
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 
 use jiff::Timestamp;
 
-use super::load::{Loaded, compile};
+use super::load::{Loaded, compile_text};
 use crate::mistake::Mistake;
 
 /// The moment at which the tests load configurations.
@@ -32,7 +32,7 @@ pub(super) fn load_with(text: &str, environment: &[(&str, &str)]) -> Result<Load
         let found = environment.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| OsString::from(value))
     };
-    compile(text, &lookup, NOW.parse::<Timestamp>().expect("a time"))
+    compile_text(text, &lookup, NOW.parse::<Timestamp>().expect("a time"))
 }
 
 /// Loads `text`, which must be right.

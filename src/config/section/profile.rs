@@ -1,0 +1,100 @@
+//! The profile that an account uses, with the account's changes to its operations.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::kind::texts::{MemberName, ProfileName, ProviderPath};
+use crate::config::read::{Given, Keyed, Reader, Required, Section, Value, file_section};
+use crate::mistake::Mistake;
+use crate::provider::{Operation, OperationOverride, Provider};
+
+/// How the warning about it begins, behind the account's key path.
+pub const NOT_CONFIRMED: &str = "not confirmed by the provider's documentation";
+
+file_section! {
+    /// Changes to one operation of the profile.
+    OperationFile {
+        /// The path below the base URL, beginning with `/`.
+        path: Value<ProviderPath>,
+        /// The member that carries the merchant's own order id.
+        reference: Value<MemberName>,
+        /// Whether you have confirmed with the provider that the operation is as the profile says.
+        confirmed: Value<bool>,
+    }
+}
+
+/// Reads the profile that `name` refers to, for the account at `path`.
+pub(super) fn compile(
+    reader: &mut Reader<'_>,
+    path: &str,
+    name: &Required<Value<ProfileName>>,
+    operations: &Keyed<Section<OperationFile>>,
+) -> Option<Arc<Provider>> {
+    let overrides = overrides(reader, operations);
+    let profile = match name.given() {
+        Given::File(profile) => {
+            let text = reader.file_text(&name.path, profile, false)?;
+            below(reader, &name.path, Provider::from_toml(&text))
+        }
+        Given::Nothing | Given::Literal(_) | Given::Env(_) => {
+            Provider::builtin(&reader.required(name)?)
+        }
+    }?;
+    let provider = match overrides.is_empty() {
+        true => profile,
+        false => below(reader, path, profile.with_overrides(&overrides))?,
+    };
+    let unconfirmed = unconfirmed(&provider);
+    if !unconfirmed.is_empty() {
+        reader.warn(path, format!("{NOT_CONFIRMED}: {}", unconfirmed.join(", ")));
+    }
+    Some(Arc::new(provider))
+}
+
+/// Notes mistakes whose paths are relative to `path`.
+fn below<T>(reader: &mut Reader<'_>, path: &str, result: Result<T, Vec<Mistake>>) -> Option<T> {
+    let mistakes = match result {
+        Ok(value) => return Some(value),
+        Err(mistakes) => mistakes,
+    };
+    for mistake in mistakes {
+        match mistake.path.as_str() {
+            "" => reader.mistake(path, mistake.problem),
+            // A profile that is not TOML has a line and a column in place of key paths.
+            place if place.starts_with("line ") => reader.mistake(path, mistake.to_string()),
+            below => reader.mistake(format!("{path}.{below}"), mistake.problem),
+        }
+    }
+    None
+}
+
+fn overrides(
+    reader: &mut Reader<'_>,
+    keyed: &Keyed<Section<OperationFile>>,
+) -> BTreeMap<String, OperationOverride> {
+    let mut overrides = BTreeMap::new();
+    for (name, section) in reader.entries(keyed) {
+        let Some(file) = reader.section(section) else { continue };
+        let path = reader.optional(&file.path);
+        let reference = reader.optional(&file.reference);
+        let confirmed = reader.optional(&file.confirmed);
+        overrides.insert(name.clone(), OperationOverride { path, reference, confirmed });
+    }
+    overrides
+}
+
+/// What the provider's documentation does not confirm: operations, members (`operation.member`) of confirmed ones, and
+/// notifications.
+fn unconfirmed(provider: &Provider) -> Vec<String> {
+    let operations = provider.operations.iter().flat_map(|operation| names(operation));
+    let notifications = provider.events.rules.iter().filter(|rule| !rule.confirmed);
+    operations.chain(notifications.map(|rule| format!("notification {}", rule.name))).collect()
+}
+
+fn names(operation: &Operation) -> Vec<String> {
+    if !operation.confirmed {
+        return vec![operation.name.clone()];
+    }
+    let unconfirmed = operation.members.iter().filter(|member| !member.is_confirmed());
+    unconfirmed.map(|member| format!("{}.{}", operation.name, member.name)).collect()
+}
