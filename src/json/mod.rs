@@ -4,10 +4,14 @@
 //! members stand in the text and splices ours in, and never prints what it read. It refuses what two parsers could read
 //! differently: duplicate members at any level, lone surrogates, bytes that are not UTF-8, nesting beyond a limit.
 
+mod error;
 mod names;
+mod object;
 mod scan;
 mod text;
 
+pub use error::{JsonError, JsonErrorKind};
 pub use names::{Ambiguous, MemberNames};
-pub use scan::{JsonError, JsonErrorKind, Member, Object, parse_object};
+pub use object::{Object, parse_object};
+pub use scan::Member;
 pub use text::{escape, unescape};

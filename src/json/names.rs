@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::scan::{Member, Object};
+use super::{Member, Object};
 
 /// One or more names of the same member. In a file it is a text, or a list of texts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! JSON string escapes, done and undone.
 
-use super::scan::{JsonError, JsonErrorKind};
+use super::error::{JsonError, JsonErrorKind};
 
 /// Appends `text` to `out` as a JSON string, quotes included. Escapes only what must be escaped, so other UTF-8 text
 /// stays as it is.
@@ -16,12 +16,7 @@ pub fn escape(text: &str, out: &mut String) {
             b'\n' => out.push_str("\\n"),
             b'\r' => out.push_str("\\r"),
             b'\t' => out.push_str("\\t"),
-            control => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                out.push_str("\\u00");
-                out.push(char::from(HEX[usize::from(control >> 4)]));
-                out.push(char::from(HEX[usize::from(control & 15)]));
-            }
+            control => out.push_str(&format!("\\u{control:04x}")),
         }
         rest = &rest[at + 1..];
     }
@@ -38,9 +33,7 @@ pub fn unescape(inner: &str) -> Result<String, JsonError> {
         out.push_str(&inner[at..escape_at]);
         let fail = |kind| JsonError { offset: escape_at, kind };
         let (character, length) = match inner.as_bytes().get(escape_at + 1) {
-            Some(b'"') => ('"', 2),
-            Some(b'\\') => ('\\', 2),
-            Some(b'/') => ('/', 2),
+            Some(itself @ (b'"' | b'\\' | b'/')) => (char::from(*itself), 2),
             Some(b'b') => ('\u{8}', 2),
             Some(b'f') => ('\u{c}', 2),
             Some(b'n') => ('\n', 2),
