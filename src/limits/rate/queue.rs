@@ -113,11 +113,11 @@ impl Queue {
         if self.take(operation, now) {
             return Arrival::Admitted;
         }
-        let line = self.line(urgency);
-        let (wait, limit) = self.estimate(urgency, operation, line.len(), now);
+        let ahead = self.line(urgency).len();
+        let (wait, limit) = self.estimate(urgency, operation, ahead, now);
         let is_refused = match self.on_excess {
             OnExcess::Reject => true,
-            OnExcess::Wait => wait > self.max_wait || line.len() >= WAITING_MAX,
+            OnExcess::Wait => wait > self.max_wait || ahead >= WAITING_MAX,
         };
         if is_refused {
             return Arrival::Refused(self.refusal(operation, wait, limit));
@@ -129,7 +129,7 @@ impl Queue {
             deadline: later(now, self.max_wait),
             granted: AtomicBool::new(false),
         });
-        self.line_mut(urgency).push_back(ticket.clone());
+        self.line(urgency).push_back(ticket.clone());
         Arrival::Waits(ticket)
     }
 
@@ -140,7 +140,8 @@ impl Queue {
             return Turn::Admitted;
         }
         let line = self.line(ticket.urgency);
-        let ahead = line.iter().position(|other| Arc::ptr_eq(other, ticket)).unwrap_or(line.len());
+        let place = line.iter().position(|other| Arc::ptr_eq(other, ticket));
+        let ahead = place.unwrap_or(line.len());
         let (wait, limit) = self.estimate(ticket.urgency, &ticket.operation, ahead, now);
         let left = ticket.deadline.saturating_duration_since(now);
         if left.is_zero() {
@@ -153,7 +154,7 @@ impl Queue {
     /// A waiting call is gone, also one that was admitted without asking again: its call is then lost, which errs on the
     /// provider's side.
     pub fn leave(&mut self, ticket: &Arc<Ticket>) {
-        self.line_mut(ticket.urgency).retain(|other| !Arc::ptr_eq(other, ticket));
+        self.line(ticket.urgency).retain(|other| !Arc::ptr_eq(other, ticket));
         // Whoever moved up would otherwise sleep as long as when there was one more ahead.
         if let Some(next) = self.first.front().or(self.last.front()) {
             next.woken.notify_one();
@@ -165,7 +166,7 @@ impl Queue {
         let until = later(now, pause.unwrap_or(CLOSED_DEFAULT).min(CLOSED_MAX));
         self.closed_until = self.closed_until.max(Some(until));
         // A whole burst the moment it opens would meet the provider's limit again.
-        let buckets = self.account.iter().chain(self.operations.values());
+        let buckets = self.account.iter_mut().chain(self.operations.values_mut());
         buckets.for_each(|bucket| bucket.drain(until));
     }
 
@@ -177,7 +178,7 @@ impl Queue {
     /// Admits, in order, everyone who waits and can pass now.
     fn advance(&mut self, now: Instant) {
         for urgency in [Urgency::First, Urgency::Last] {
-            let mut line = std::mem::take(self.line_mut(urgency));
+            let mut line = std::mem::take(self.line(urgency));
             let mut account_is_empty = false;
             line.retain(|ticket| {
                 // The account's bucket is the same for all: once it is empty nobody else passes.
@@ -189,18 +190,19 @@ impl Queue {
                 ticket.woken.notify_one();
                 false
             });
-            *self.line_mut(urgency) = line;
+            *self.line(urgency) = line;
         }
     }
 
     /// Takes one call from every bucket of `operation`, if all of them have one.
-    fn take(&self, operation: &str, now: Instant) -> bool {
+    fn take(&mut self, operation: &str, now: Instant) -> bool {
         let own = self.operations.get(operation);
         let own_wait = own.map_or(Duration::ZERO, |bucket| bucket.wait(now));
         if !self.account_wait(now).is_zero() || !own_wait.is_zero() {
             return false;
         }
-        self.account.iter().chain(own).for_each(|bucket| {
+        let own = self.operations.get_mut(operation);
+        self.account.iter_mut().chain(own).for_each(|bucket| {
             bucket.take(now);
         });
         true
@@ -234,24 +236,20 @@ impl Queue {
             let others = u32::try_from(others).unwrap_or(u32::MAX);
             bucket.interval.saturating_mul(others).saturating_add(bucket.wait(now))
         };
-        let mut longest = (self.closed_wait(now), LimitKind::Provider);
-        if let Some(bucket) = &self.account {
-            let wait = behind(bucket, before);
-            // A bucket that the provider's word has drained is the provider's doing.
-            if wait > longest.0 && longest.0.is_zero() {
-                longest = (wait, LimitKind::Account);
-            }
-            longest.0 = longest.0.max(wait);
-        }
-        if let Some(bucket) = self.operations.get(operation) {
+        let account = self.account.as_ref().map(|bucket| behind(bucket, before));
+        let own = self.operations.get(operation).map(|bucket| {
             let same = own_line.into_iter().flatten().filter(|other| other.operation == operation);
-            let wait = behind(bucket, same.count());
-            if wait > longest.0 && self.closed_wait(now).is_zero() {
-                longest = (wait, LimitKind::Operation);
-            }
-            longest.0 = longest.0.max(wait);
-        }
-        longest
+            behind(bucket, same.count())
+        });
+        let (account, own) = (account.unwrap_or_default(), own.unwrap_or_default());
+        let closed = self.closed_wait(now);
+        // A bucket that the provider's word has drained is the provider's doing.
+        let limit = match closed.is_zero() {
+            true if own > account => LimitKind::Operation,
+            true if !account.is_zero() => LimitKind::Account,
+            _ => LimitKind::Provider,
+        };
+        (closed.max(account).max(own), limit)
     }
 
     fn refusal(&self, operation: &str, wait: Duration, limit: LimitKind) -> RateRefused {
@@ -266,14 +264,7 @@ impl Queue {
         RateRefused { limit, retry_after: wait, fields: fields(policies, refusing, wait) }
     }
 
-    fn line(&self, urgency: Urgency) -> &VecDeque<Arc<Ticket>> {
-        match urgency {
-            Urgency::First => &self.first,
-            Urgency::Last => &self.last,
-        }
-    }
-
-    fn line_mut(&mut self, urgency: Urgency) -> &mut VecDeque<Arc<Ticket>> {
+    fn line(&mut self, urgency: Urgency) -> &mut VecDeque<Arc<Ticket>> {
         match urgency {
             Urgency::First => &mut self.first,
             Urgency::Last => &mut self.last,
