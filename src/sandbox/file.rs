@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 use super::engine::http::target::Target;
 use super::engine::keys::{MerchantKey, ProviderKey};
-use super::engine::settings::NotifySettings;
-use super::setup::{App, LISTEN_DEFAULT, Sandbox};
+use super::engine::settings::{App, NotifySettings, Sandbox};
+use super::setup::LISTEN_DEFAULT;
 use crate::config::demo;
 use crate::environment;
 use crate::mistake::Mistake;

@@ -16,10 +16,10 @@ pub use engine::keys::{MerchantKey, ProviderKey};
 pub use engine::notify::row::{Notification, NotificationState};
 pub use engine::requests::SeenRequest;
 pub use engine::running::Running;
-pub use engine::settings::NotifySettings;
+pub use engine::settings::{App, NotifySettings, Sandbox};
 pub use engine::transaction::{Change, Product, Status, Transaction};
 pub use file::load;
-pub use setup::{App, LISTEN_DEFAULT, Sandbox};
+pub use setup::LISTEN_DEFAULT;
 
 #[cfg(test)]
 mod tests;

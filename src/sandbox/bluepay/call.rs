@@ -8,6 +8,7 @@ use super::codes::{Code, Refusal};
 use super::text;
 use super::words::id_prefix;
 use crate::sandbox::engine::dialect::Call;
+use crate::sandbox::engine::settings::milliseconds;
 use crate::sandbox::engine::state::{CannotOpen, TRANSACTIONS_MAX};
 use crate::sandbox::engine::transaction::{Product, Status, Transaction};
 
@@ -59,7 +60,7 @@ impl<'a> Call<'a> {
 
     /// A moment as the provider writes it.
     pub fn time(&self, unix_ms: i64) -> String {
-        text::time(unix_ms, self.settings.zone)
+        text::time(unix_ms, self.sandbox.timezone)
     }
 
     /// When a transaction left `PENDING`, as the provider writes it.
@@ -79,7 +80,7 @@ impl<'a> Call<'a> {
         if self.ledger.has_seen(product, reference) {
             return Err(duplicate.into());
         }
-        let due = self.now_ms.saturating_add(self.settings.settle_after_ms);
+        let due = self.now_ms.saturating_add(milliseconds(self.sandbox.settle_after));
         let failed_code = match steering.and_then(|text| text.strip_prefix("sandbox:fail")) {
             Some("") => Some(FAILED_CODE_DEFAULT),
             Some(rest) => rest.strip_prefix(':').and_then(|code| code.parse().ok()),

@@ -21,7 +21,7 @@ use super::engine::dialect::{
 };
 use super::engine::http::client::{Answered, Message};
 use super::engine::http::reply;
-use super::engine::settings::Settings;
+use super::engine::settings::Sandbox;
 use super::engine::transaction::{Product, Status};
 use crate::provider::Operation;
 use crate::wire::Reply;
@@ -37,35 +37,35 @@ impl Dialect for BluePay {
         "POST"
     }
 
-    fn verify(&self, settings: &Settings, request: &Request<'_>) -> Result<Verified, Box<Answer>> {
+    fn verify(&self, sandbox: &Sandbox, request: &Request<'_>) -> Result<Verified, Box<Answer>> {
         if !request.head.header("content-type").is_some_and(is_json) {
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             let reply = reply::problem(status, "the body must be `application/json`");
             return Err(Box::new(Answer { reply, code: None, message: None }));
         }
-        request::verify(settings, request).map_err(|refusal| Box::new(refused(settings, refusal)))
+        request::verify(sandbox, request).map_err(|refusal| Box::new(refused(sandbox, refusal)))
     }
 
     fn perform(&self, call: &mut Call<'_>) -> Answer {
         match operations::perform(call) {
-            Ok(data) => answer(call.settings, ACCEPTED.into(), "Success".into(), data),
-            Err(refusal) => refused(call.settings, refusal),
+            Ok(data) => answer(call.sandbox, ACCEPTED.into(), "Success".into(), data),
+            Err(refusal) => refused(call.sandbox, refusal),
         }
     }
 
-    fn accepted(&self, settings: &Settings) -> Reply {
-        answer(settings, ACCEPTED.into(), "Success".into(), Value::Null).reply
+    fn accepted(&self, sandbox: &Sandbox) -> Reply {
+        answer(sandbox, ACCEPTED.into(), "Success".into(), Value::Null).reply
     }
 
     fn error(
         &self,
-        settings: &Settings,
+        sandbox: &Sandbox,
         code: Option<&Value>,
         message: &str,
     ) -> Result<Reply, String> {
         let code = code.map_or(Some(Code::GeneralError.number()), Value::as_i64);
         let code = code.ok_or("`code` must be a whole number")?;
-        Ok(answer(settings, code, message.into(), Value::Null).reply)
+        Ok(answer(sandbox, code, message.into(), Value::Null).reply)
     }
 
     fn status_word(&self, product: Product, status: Status) -> &'static str {
@@ -90,8 +90,8 @@ impl Dialect for BluePay {
         }
     }
 
-    fn notification(&self, settings: &Settings, report: &Report<'_>) -> Option<Text> {
-        notification::write(report, settings.zone)
+    fn notification(&self, report: &Report<'_>) -> Option<Text> {
+        notification::write(report)
     }
 
     fn seal(&self, text: &str, signature: Signature<'_>, flaws: Flaws) -> Result<Message, String> {
@@ -110,13 +110,13 @@ fn is_json(content_type: &str) -> bool {
     media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
-fn refused(settings: &Settings, Refusal { code, message }: Refusal) -> Answer {
-    answer(settings, code.number(), message, Value::Null)
+fn refused(sandbox: &Sandbox, Refusal { code, message }: Refusal) -> Answer {
+    answer(sandbox, code.number(), message, Value::Null)
 }
 
 /// An answer in the provider's envelope; refusals travel with HTTP 200 too.
-fn answer(settings: &Settings, code: i64, message: String, data: Value) -> Answer {
-    let shape = &settings.provider.answer;
+fn answer(sandbox: &Sandbox, code: i64, message: String, data: Value) -> Answer {
+    let shape = &sandbox.provider.answer;
     let body = json!({
         shape.code.as_str(): code, shape.message.as_str(): message, shape.data.as_str(): data,
     });

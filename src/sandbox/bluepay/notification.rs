@@ -3,84 +3,57 @@
 //! The exact characters are what is signed: the payout's text has a blank before its last member, as the provider's own
 //! example has. Where the pages are silent `docs/sandbox.md` says what was chosen.
 
-use jiff::tz::Offset;
 use serde_json::Value;
 
 use super::call::TOKEN_LIFE_MS;
 use super::text::{Members, time, zoned_time};
 use super::words::{event_of, status_word};
 use crate::sandbox::engine::dialect::{Report, Text};
-use crate::sandbox::engine::transaction::{Product, Status, Transaction};
+use crate::sandbox::engine::transaction::{Product, Status};
 
 /// The notification with what `report` says. `None` when the provider knows none about such a transaction.
-pub fn write(report: &Report<'_>, zone: Offset) -> Option<Text> {
-    let (product, status) = (report.transaction.product, report.change.status);
-    let writing = Writing {
-        it: report.transaction,
-        status,
-        at_ms: report.change.at_ms,
-        event: report.event.unwrap_or_else(|| event_of(product, status)),
-        word: report.word.unwrap_or_else(|| status_word(product, status)),
-        zone,
+pub fn write(report: &Report<'_>) -> Option<Text> {
+    let (transaction, event) = (report.transaction, report.event());
+    let text = match transaction.product {
+        _ if event.starts_with("settle.") => report.settlement().to_string(),
+        _ if event.starts_with("ticket.") => report.ticket().to_string(),
+        Product::Payout => report.payout(),
+        Product::Qr => report.payment().failure(transaction, report.change.status).to_string(),
+        // The table of this page has no members about failures.
+        Product::WebPay => report.payment().to_string(),
+        Product::Refund => report.refund().to_string(),
+        Product::Authorization => report.authorization().to_string(),
+        Product::Debit => report.debit().to_string(),
+        Product::Void => return None,
     };
-    let text = writing.text(report.word.is_some())?;
-    Some(Text { event: writing.event.to_string(), text })
+    Some(Text { event: event.to_string(), text })
 }
 
-/// What is written about.
-struct Writing<'a> {
-    it: &'a Transaction,
-    /// The status reported, and when it was reached (Unix ms).
-    status: Status,
-    at_ms: i64,
-    event: &'a str,
-    /// The word for the status.
-    word: &'a str,
-    zone: Offset,
-}
-
-impl Writing<'_> {
-    /// `has_word` says that the word for the status was asked for.
-    fn text(&self, has_word: bool) -> Option<String> {
-        let members = match self.it.product {
-            _ if self.event.starts_with("settle.") => self.settlement(),
-            _ if self.event.starts_with("ticket.") => self.ticket(),
-            Product::Payout => return Some(self.payout()),
-            Product::Qr => self.payment().failure(self.it, self.status),
-            // The table of this page has no members about failures.
-            Product::WebPay => self.payment(),
-            Product::Refund => self.refund(),
-            Product::Authorization => self.authorization(has_word),
-            Product::Debit => self.debit(),
-            Product::Void => return None,
-        };
-        Some(Value::from(members).to_string())
-    }
-
+impl Report<'_> {
     fn payout(&self) -> String {
         let members = Members::default()
-            .with("amount", self.it.amount)
+            .with("amount", self.transaction.amount)
             .with("createTime", self.created())
-            .with("eventName", self.event)
-            .failure(self.it, self.status)
-            .with("mchOrderId", self.it.reference.as_str())
-            .echo(self.it, &["remark"])
+            .with("eventName", self.event())
+            .failure(self.transaction, self.change.status)
+            .with("mchOrderId", self.transaction.reference.as_str())
+            .echo(self.transaction, &["remark"])
             .with("returnTime", self.returned())
-            .with("transactionId", self.it.transaction_id.as_str());
-        let mut text = Value::from(members).to_string();
+            .with("transactionId", self.transaction.transaction_id.as_str());
+        let mut text = members.to_string();
         text.truncate(text.len() - 1);
-        format!("{text}, \"transactionStatus\":{}}}", Value::from(self.word))
+        format!("{text}, \"transactionStatus\":{}}}", Value::from(self.word()))
     }
 
     /// A QR code's payment and a web payment look alike.
     fn payment(&self) -> Members {
         Members::default()
-            .with("eventName", self.event)
-            .with("mchOrderId", self.it.reference.as_str())
-            .echo(self.it, &["channelCode"])
-            .with("transactionId", self.it.transaction_id.as_str())
-            .with("amount", self.it.amount)
-            .with("transactionStatus", self.word)
+            .with("eventName", self.event())
+            .with("mchOrderId", self.transaction.reference.as_str())
+            .echo(self.transaction, &["channelCode"])
+            .with("transactionId", self.transaction.transaction_id.as_str())
+            .with("amount", self.transaction.amount)
+            .with("transactionStatus", self.word())
             .with("createTime", self.created())
             .with("returnTime", self.returned())
             .with("remark", self.remark())
@@ -88,96 +61,112 @@ impl Writing<'_> {
 
     fn refund(&self) -> Members {
         Members::default()
-            .with("eventName", self.event)
-            .with("mchRefundOrderId", self.it.reference.as_str())
-            .with("originalTransactionId", self.it.original.as_deref())
-            .with("refundAmount", self.it.amount)
+            .with("eventName", self.event())
+            .with("mchRefundOrderId", self.transaction.reference.as_str())
+            .with("originalTransactionId", self.transaction.original.as_deref())
+            .with("refundAmount", self.transaction.amount)
             .with("feeRefunded", 0)
             .with("refundCreateTime", self.created())
             .with("refundReturnTime", self.returned())
-            .with("refundStatus", self.word)
-            .with("refundTransactionId", self.it.transaction_id.as_str())
-            .echo(self.it, &["refundReason"])
-            .failure(self.it, self.status)
+            .with("refundStatus", self.word())
+            .with("refundTransactionId", self.transaction.transaction_id.as_str())
+            .echo(self.transaction, &["refundReason"])
+            .failure(self.transaction, self.change.status)
     }
 
     /// `paytoken` is all lower case here and nowhere else.
-    fn authorization(&self, has_word: bool) -> Members {
-        let issued = matches!(self.status, Status::Completed | Status::Cancelled);
-        let ended = self.status == Status::Cancelled;
-        let active_ms = self.it.returned_at_ms().unwrap_or(self.it.created_at_ms);
-        let expires = || time(active_ms.saturating_add(TOKEN_LIFE_MS), self.zone);
+    fn authorization(&self) -> Members {
+        let issued = matches!(self.change.status, Status::Completed | Status::Cancelled);
+        let ended = self.change.status == Status::Cancelled;
+        let active_ms = self.transaction.returned_at_ms().unwrap_or(self.transaction.created_at_ms);
+        let expires = || self.time(active_ms.saturating_add(TOKEN_LIFE_MS));
         Members::default()
-            .echo(self.it, &["channelCode"])
-            .with("eventName", self.event)
+            .echo(self.transaction, &["channelCode"])
+            .with("eventName", self.event())
             .with("expiresTime", issued.then(expires))
-            .with("inactiveTime", ended.then(|| time(self.at_ms, self.zone)))
+            .with("inactiveTime", ended.then(|| self.time(self.change.at_ms)))
             .with("inactiveType", ended.then_some("MCH_CANCEL"))
-            .with("paytoken", issued.then_some(self.it.transaction_id.as_str()))
-            .with("requestId", self.it.reference.as_str())
+            .with("paytoken", issued.then_some(self.transaction.transaction_id.as_str()))
+            .with("requestId", self.transaction.reference.as_str())
             // The two documented words are those of a token, and without consent there is none.
-            .with("tokenStatus", (issued || has_word).then_some(self.word))
-            .echo(self.it, &["userId"])
+            .with("tokenStatus", (issued || self.word.is_some()).then_some(self.word()))
+            .echo(self.transaction, &["userId"])
     }
 
     /// The one notification whose times carry their zone.
     fn debit(&self) -> Members {
-        let returned = self.is_final().then(|| zoned_time(self.at_ms, self.zone));
+        let returned =
+            self.is_final().then(|| zoned_time(self.change.at_ms, self.sandbox.timezone));
         Members::default()
-            .with("eventName", self.event)
-            .with("amount", self.it.amount)
-            .echo(self.it, &["channelCode"])
-            .with("mchOrderId", self.it.reference.as_str())
-            .with("createTime", zoned_time(self.it.created_at_ms, self.zone))
+            .with("eventName", self.event())
+            .with("amount", self.transaction.amount)
+            .echo(self.transaction, &["channelCode"])
+            .with("mchOrderId", self.transaction.reference.as_str())
+            .with("createTime", zoned_time(self.transaction.created_at_ms, self.sandbox.timezone))
             .with("remark", self.remark())
             .with("returnTime", returned)
-            .with("transactionId", self.it.transaction_id.as_str())
-            .with("transactionStatus", self.word)
-            .failure(self.it, self.status)
+            .with("transactionId", self.transaction.transaction_id.as_str())
+            .with("transactionStatus", self.word())
+            .failure(self.transaction, self.change.status)
     }
 
     /// In the order of the page's table, which prints no example; without the courier edition's `projectType`.
     fn settlement(&self) -> Members {
         Members::default()
-            .with("eventName", self.event)
-            .with("mchOrderId", self.it.reference.as_str())
-            .with("transactionId", self.it.transaction_id.as_str())
-            .with("amount", self.it.amount)
+            .with("eventName", self.event())
+            .with("mchOrderId", self.transaction.reference.as_str())
+            .with("transactionId", self.transaction.transaction_id.as_str())
+            .with("amount", self.transaction.amount)
             .with("fee", 0)
-            .with("settledReturnTime", time(self.at_ms, self.zone))
-            .echo(self.it, &["channelCode"])
+            .with("settledReturnTime", self.time(self.change.at_ms))
+            .echo(self.transaction, &["channelCode"])
             .with("remark", self.remark())
     }
 
     fn ticket(&self) -> Members {
-        let status = match self.event.rsplit('.').next() {
+        let status = match self.event().rsplit('.').next() {
             Some("rejected") => "Rejected",
             Some("processing") => "Processing",
             _ => "Closed",
         };
         Members::default()
             .with("customerServiceReply", "")
-            .with("eventName", self.event)
-            .with("ticketId", format!("{:018}", self.it.serial))
+            .with("eventName", self.event())
+            .with("ticketId", format!("{:018}", self.transaction.serial))
             .with("ticketStatus", status)
-            .with("transactionStatus", self.word)
+            .with("transactionStatus", self.word())
     }
 
     fn is_final(&self) -> bool {
-        self.status != Status::Pending
+        self.change.status != Status::Pending
+    }
+
+    fn event(&self) -> &str {
+        let (product, status) = (self.transaction.product, self.change.status);
+        self.event.unwrap_or_else(|| event_of(product, status))
+    }
+
+    /// The word for the status.
+    fn word(&self) -> &str {
+        let (product, status) = (self.transaction.product, self.change.status);
+        self.word.unwrap_or_else(|| status_word(product, status))
+    }
+
+    fn time(&self, unix_ms: i64) -> String {
+        time(unix_ms, self.sandbox.timezone)
     }
 
     fn created(&self) -> String {
-        time(self.it.created_at_ms, self.zone)
+        self.time(self.transaction.created_at_ms)
     }
 
     /// What is pending has not come back yet.
     fn returned(&self) -> Option<String> {
-        self.is_final().then(|| time(self.at_ms, self.zone))
+        self.is_final().then(|| self.time(self.change.at_ms))
     }
 
     fn remark(&self) -> &str {
-        self.it.text("remark").unwrap_or_default()
+        self.transaction.text("remark").unwrap_or_default()
     }
 }
 
@@ -188,6 +177,8 @@ mod tests {
     use super::super::words::id_prefix;
     use super::*;
     use crate::sandbox::engine::transaction::Change;
+    use crate::sandbox::engine::transaction::Transaction;
+    use crate::sandbox::tests::bench::plain;
 
     /// 2023-03-02 09:25:12 in the zone below.
     const AT_MS: i64 = 1_677_723_912_000;
@@ -208,8 +199,9 @@ mod tests {
             ..Transaction::default()
         };
         let change = Change { status, at_ms: AT_MS + 1_000 };
-        let report = Report { transaction: &transaction, change, event: None, word: None };
-        write(&report, Offset::constant(7)).expect("a notification").text
+        let (sandbox, transaction) = (&plain(), &transaction);
+        let report = Report { sandbox, transaction, change, event: None, word: None };
+        write(&report).expect("a notification").text
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! here, and the signature is checked with aws-lc-rs over the decoded `param` text. A mistake in the signer's canonical
 //! bytes must not be repeated by the one who checks them.
 
+use std::time::Duration;
+
 use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,18 +14,18 @@ use serde_json::Value;
 use super::codes::{Code, Refusal};
 use crate::provider::{Member, MemberType};
 use crate::sandbox::engine::dialect::{Request, Verified};
-use crate::sandbox::engine::settings::Settings;
+use crate::sandbox::engine::settings::Sandbox;
 
 /// Checks the body of `request`.
-pub fn verify(settings: &Settings, request: &Request<'_>) -> Result<Verified, Refusal> {
+pub fn verify(sandbox: &Sandbox, request: &Request<'_>) -> Result<Verified, Refusal> {
     let envelope = Envelope::read(request.body)?;
-    let merchant = settings.merchants.get(&envelope.app_id).ok_or(Code::AppIdError)?;
-    check_signature(&envelope, merchant.parsed())?;
+    let app = sandbox.app(&envelope.app_id).ok_or(Code::AppIdError)?;
+    check_signature(&envelope, app.public_key.parsed())?;
     let Ok(Value::Object(parameters)) = serde_json::from_str(&envelope.param) else {
         return Err(Refusal::because(Code::ParamError, "`param` is not a JSON object"));
     };
     let timestamp = parameters.get("timestamp");
-    check_timestamp(timestamp, request.now_ms, settings.timestamp_window_ms)?;
+    check_timestamp(timestamp, request.now_ms, sandbox.timestamp_window)?;
     for member in request.operation.members.iter().filter(|member| member.name != "timestamp") {
         check_member(member, parameters.get(&member.name))?;
     }
@@ -59,7 +61,7 @@ fn check_signature(envelope: &Envelope, key: &ParsedPublicKey) -> Result<(), Ref
 }
 
 /// A number or a string of digits, in milliseconds or in seconds: the provider's examples show all four.
-fn check_timestamp(value: Option<&Value>, now_ms: i64, window_ms: i64) -> Result<(), Refusal> {
+fn check_timestamp(value: Option<&Value>, now_ms: i64, window: Duration) -> Result<(), Refusal> {
     let bad = || Refusal::because(Code::TimestampError, "`timestamp` is missing or not a time");
     let number = match value {
         Some(Value::Number(number)) => number.as_i64().ok_or_else(bad)?,
@@ -72,7 +74,7 @@ fn check_timestamp(value: Option<&Value>, now_ms: i64, window_ms: i64) -> Result
     // Ten digits of seconds reach the year 2286; thirteen of milliseconds begin in 2001.
     const SECONDS_BELOW: i64 = 100_000_000_000;
     let at_ms = if number < SECONDS_BELOW { number * 1_000 } else { number };
-    match now_ms.abs_diff(at_ms) <= window_ms.unsigned_abs() {
+    match Duration::from_millis(now_ms.abs_diff(at_ms)) <= window {
         true => Ok(()),
         false => Err(Code::TimestampExpired.into()),
     }
@@ -111,9 +113,10 @@ mod tests {
     use crate::provider::Provider;
 
     const NOW_MS: i64 = 1_700_000_000_000;
+    const WINDOW: Duration = Duration::from_secs(300);
 
     fn timestamp(value: Value) -> Option<Code> {
-        check_timestamp(Some(&value), NOW_MS, 300_000).err().map(|refusal| refusal.code)
+        check_timestamp(Some(&value), NOW_MS, WINDOW).err().map(|refusal| refusal.code)
     }
 
     #[test]
@@ -133,7 +136,7 @@ mod tests {
         ] {
             assert_eq!(timestamp(value.clone()), Some(Code::TimestampError), "{value}");
         }
-        let missing = check_timestamp(None, NOW_MS, 300_000).expect_err("missing");
+        let missing = check_timestamp(None, NOW_MS, WINDOW).expect_err("missing");
         assert_eq!(missing.code, Code::TimestampError);
     }
 

@@ -1,5 +1,7 @@
 //! How the provider writes times, money and JSON objects.
 
+use std::fmt::{self, Display, Formatter};
+
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Map, Value};
@@ -56,6 +58,12 @@ impl Members {
     pub fn failure(self, transaction: &Transaction, status: Status) -> Self {
         let code = transaction.failed_code.filter(|_| status == Status::Failed);
         self.with("failedCode", code).with("failedMessage", code.map(failed_message))
+    }
+}
+
+impl Display for Members {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", Value::Object(self.0.clone()))
     }
 }
 

@@ -8,7 +8,7 @@ use http::header::ALLOW;
 use serde_json::{Value, json};
 
 use super::http::reply::{self, bare, problem};
-use super::lock::locked;
+use super::settings::milliseconds;
 use super::shared::Shared;
 use crate::wire::Reply;
 
@@ -27,20 +27,20 @@ pub fn answer(shared: &Shared, method: &str, page: &str, body: &[u8]) -> Reply {
     match (page, method) {
         ("", "GET") => ok(about(shared)),
         ("transactions", "GET") => ok(transactions(shared)),
-        ("requests", "GET") => ok(json!(locked(&shared.requests).list())),
+        ("requests", "GET") => ok(json!(shared.requests())),
         ("notifications", "GET") => ok(json!(shared.notifications())),
-        ("faults", "GET") => ok(shared.faults()),
+        ("faults", "GET") => ok(faults(shared)),
         ("notifications", "POST") => {
             let queued = read(body).and_then(|request| shared.notify(&request));
             created(queued.map(|notification| json!(notification)))
         }
         ("faults", "POST") => {
-            let added = read(body).and_then(|rules| shared.add_faults(&rules));
-            created(added.map(|()| shared.faults()))
+            let added = read(body).and_then(|rules| shared.add_fault(&rules));
+            created(added.map(|()| faults(shared)))
         }
         ("payout_notify_url", "POST") => set_payout_notify_url(shared, body),
         ("faults", "DELETE") => {
-            locked(&shared.faults).clear();
+            shared.clear_faults();
             bare(StatusCode::NO_CONTENT)
         }
         ("reset", "POST") => {
@@ -56,8 +56,8 @@ pub fn answer(shared: &Shared, method: &str, page: &str, body: &[u8]) -> Reply {
 }
 
 fn about(shared: &Shared) -> Value {
-    let settings = &shared.settings;
-    let operations: Vec<Value> = settings
+    let sandbox = &shared.sandbox;
+    let operations: Value = sandbox
         .provider
         .operations
         .iter()
@@ -66,14 +66,14 @@ fn about(shared: &Shared) -> Value {
         })
         .collect();
     json!({
-        "provider": settings.provider.name,
-        "app_ids": settings.merchants.keys().collect::<Vec<_>>(),
+        "provider": sandbox.provider.name,
+        "app_ids": shared.app_ids().collect::<Vec<_>>(),
         "provider_public_key": shared.notifications.public_key(),
         "provider_public_keys": shared.notifications.public_keys(),
-        "seed": settings.seed,
-        "timezone": settings.zone.to_string(),
-        "timestamp_window_ms": settings.timestamp_window_ms,
-        "settle_after_ms": settings.settle_after_ms,
+        "seed": sandbox.seed,
+        "timezone": sandbox.timezone.to_string(),
+        "timestamp_window_ms": milliseconds(sandbox.timestamp_window),
+        "settle_after_ms": milliseconds(sandbox.settle_after),
         "operations": operations,
     })
 }
@@ -81,6 +81,10 @@ fn about(shared: &Shared) -> Value {
 fn transactions(shared: &Shared) -> Value {
     let word = |product, status| shared.dialect.status_word(product, status);
     shared.transactions().iter().map(|transaction| transaction.row(word)).collect()
+}
+
+fn faults(shared: &Shared) -> Value {
+    json!({"seed": shared.sandbox.seed, "rules": shared.faults()})
 }
 
 fn set_payout_notify_url(shared: &Shared, body: &[u8]) -> Reply {

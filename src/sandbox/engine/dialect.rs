@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::http::client::{Answered, Message};
 use super::http::head::Head;
 use super::keys::ProviderKey;
-use super::settings::Settings;
+use super::settings::Sandbox;
 use super::state::Ledger;
 use super::transaction::{Change, Product, Status, Transaction};
 use crate::provider::Operation;
@@ -21,13 +21,13 @@ pub trait Dialect: Send + Sync {
 
     /// Checks a request: who calls, and with which parameters. Slow: it verifies a signature. The error is the answer to a
     /// request that is refused.
-    fn verify(&self, settings: &Settings, request: &Request<'_>) -> Result<Verified, Box<Answer>>;
+    fn verify(&self, sandbox: &Sandbox, request: &Request<'_>) -> Result<Verified, Box<Answer>>;
 
     /// Carries out a request that was checked.
     fn perform(&self, call: &mut Call<'_>) -> Answer;
 
     /// The answer to an accepted call that has nothing to say.
-    fn accepted(&self, settings: &Settings) -> Reply;
+    fn accepted(&self, sandbox: &Sandbox) -> Reply;
 
     /// The answer with a code that a test asks for, or with one of the dialect's choice.
     ///
@@ -35,7 +35,7 @@ pub trait Dialect: Send + Sync {
     /// What a code must look like instead.
     fn error(
         &self,
-        settings: &Settings,
+        sandbox: &Sandbox,
         code: Option<&Value>,
         message: &str,
     ) -> Result<Reply, String>;
@@ -51,7 +51,7 @@ pub trait Dialect: Send + Sync {
     fn reports(&self, product: Product, status: Status) -> bool;
 
     /// The notification with what `report` says. `None` when the provider knows none about such a transaction.
-    fn notification(&self, settings: &Settings, report: &Report<'_>) -> Option<Text>;
+    fn notification(&self, report: &Report<'_>) -> Option<Text>;
 
     /// What is posted for the notification `text`. Slow: it signs.
     ///
@@ -81,7 +81,7 @@ pub struct Verified {
 
 /// A request that passed every check, and everything it may touch.
 pub struct Call<'a> {
-    pub settings: &'a Settings,
+    pub sandbox: &'a Sandbox,
     /// The operation's name.
     pub operation: &'a str,
     pub parameters: &'a Map<String, Value>,
@@ -102,6 +102,7 @@ pub struct Answer {
 /// What a notification says.
 #[derive(Clone, Copy)]
 pub struct Report<'a> {
+    pub sandbox: &'a Sandbox,
     pub transaction: &'a Transaction,
     /// The status reported, and when it was reached; not always the newest.
     pub change: Change,

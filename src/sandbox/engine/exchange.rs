@@ -54,10 +54,10 @@ async fn one(connection: &mut Connection, head: &Head, shared: &Shared) -> Resul
         let reply = control::answer(shared, &head.method, page, &body);
         return Ok(request::send(connection, &reply, head.keep_alive).await);
     }
-    let settings = &shared.settings;
-    let operation = settings.operation(&head.path);
+    let sandbox = &shared.sandbox;
+    let operation = sandbox.operation(&head.path);
     let name = operation.map(|operation| operation.name.as_str());
-    let mut seen = SeenRequest::new(head, name, settings.clock.unix_ms());
+    let mut seen = SeenRequest::new(head, name, sandbox.clock.unix_ms());
     let planned = match operation {
         Some(operation) => called(connection, head, shared, operation, &mut seen).await,
         None => read_body(connection, head, &mut seen).await.map(|_| Planned {
@@ -65,10 +65,10 @@ async fn one(connection: &mut Connection, head: &Head, shared: &Shared) -> Resul
             fault: None,
         }),
     };
-    locked(&shared.requests).push(seen);
+    locked(&shared.seen).push(seen);
     let Planned { reply, fault } = planned?;
     // A fault that cuts an answer off without having done the work still needs one to cut.
-    let honest = reply.unwrap_or_else(|| shared.dialect.accepted(settings));
+    let honest = reply.unwrap_or_else(|| shared.dialect.accepted(sandbox));
     let honest = dated(honest, shared);
     Ok(match fault {
         None => request::send(connection, &honest, head.keep_alive).await,
@@ -78,7 +78,7 @@ async fn one(connection: &mut Connection, head: &Head, shared: &Shared) -> Resul
 
 /// With the sandbox's clock in it, as servers answer.
 fn dated(reply: Reply, shared: &Shared) -> Reply {
-    match DateTimePrinter::new().timestamp_to_rfc9110_string(&shared.settings.clock.now()) {
+    match DateTimePrinter::new().timestamp_to_rfc9110_string(&shared.sandbox.clock.now()) {
         Ok(date) => reply.with_header(DATE, &date),
         Err(_) => reply,
     }
@@ -142,13 +142,13 @@ fn honest(
     head: &Head,
     body: &[u8],
 ) -> Result<Answer, Box<Answer>> {
-    let (dialect, settings) = (shared.dialect, &shared.settings);
-    let now_ms = settings.clock.unix_ms();
+    let (dialect, sandbox) = (shared.dialect, &shared.sandbox);
+    let now_ms = sandbox.clock.unix_ms();
     // The signature is checked outside the lock: it is the slow part.
-    let verified = dialect.verify(settings, &Request { operation, head, body, now_ms })?;
+    let verified = dialect.verify(sandbox, &Request { operation, head, body, now_ms })?;
     Ok(shared.with_state(|state| {
         dialect.perform(&mut Call {
-            settings,
+            sandbox,
             operation: &operation.name,
             parameters: &verified.parameters,
             ledger: state.ledger(&verified.app_id),

@@ -17,7 +17,7 @@ const REQUESTS_MAX: usize = 256;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// One request to a path of the provider's.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct SeenRequest {
     /// Counts up from 1.
     pub number: u64,
@@ -49,16 +49,12 @@ pub struct Requests {
 impl SeenRequest {
     pub fn new(head: &Head, operation: Option<&str>, now_ms: i64) -> Self {
         Self {
-            number: 0,
             at: rfc3339(now_ms),
             method: head.method.clone(),
             path: head.path.clone(),
             operation: operation.map(str::to_string),
             headers: head.headers.clone(),
-            body: None,
-            code: None,
-            message: None,
-            fault: None,
+            ..Self::default()
         }
     }
 

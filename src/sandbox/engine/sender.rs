@@ -44,7 +44,7 @@ pub async fn run(shared: Arc<Shared>) {
 }
 
 async fn attempt(shared: Arc<Shared>, posting: Posting) {
-    let (outbox, settings) = (&shared.notifications.outbox, &shared.settings);
+    let (outbox, sandbox) = (&shared.notifications.outbox, &shared.sandbox);
     let number = posting.row.number;
     let ready = match target(&posting.row) {
         Ok(target) => sealed(&shared, posting).await.map(|message| (target, message)),
@@ -54,10 +54,10 @@ async fn attempt(shared: Arc<Shared>, posting: Posting) {
         Ok(ready) => ready,
         Err(note) => return locked(outbox).refuse(number, note, instant()),
     };
-    let result = post(&target, &message, settings.notify.timeout).await;
+    let result = post(&target, &message, sandbox.notify.timeout).await;
     let acknowledges = |answered: &_| shared.dialect.acknowledges(answered);
-    let now = (instant(), settings.clock.unix_ms());
-    locked(outbox).attempted(number, result, acknowledges, &settings.notify.repeat, now);
+    let now = (instant(), sandbox.clock.unix_ms());
+    locked(outbox).attempted(number, result, acknowledges, &sandbox.notify.repeat, now);
 }
 
 /// What is posted: made for the first attempt, the same for all others.

@@ -1,34 +1,48 @@
-//! What stays the same while a sandbox runs.
+//! What a sandbox is set up with; all of it stays the same while it runs.
 
-use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::Offset;
 
-use super::keys::MerchantKey;
+use super::keys::{MerchantKey, ProviderKey};
 use crate::clock::Clock;
 use crate::provider::{Operation, Provider};
 
 /// The pauses between a notification's attempts unless set otherwise, in seconds. The provider's own are not published.
 const REPEAT_SECONDS: [u64; 10] = [1, 2, 5, 10, 30, 60, 60, 60, 60, 60];
 
-/// The settings of a running sandbox.
-pub struct Settings {
-    /// Which operations there are, and where.
+/// A merchant application the sandbox knows.
+pub struct App {
+    pub app_id: String,
+    pub public_key: MerchantKey,
+    /// Where its notifications about payouts go, whose requests cannot say.
+    pub payout_notify_url: Option<String>,
+}
+
+/// A sandbox that has not been started.
+pub struct Sandbox {
+    pub listen: SocketAddr,
+    pub apps: Vec<App>,
     pub provider: Arc<Provider>,
-    /// The merchants' keys by app id.
-    pub merchants: BTreeMap<String, MerchantKey>,
-    pub clock: Clock,
-    /// How far a request's timestamp may be from the clock, in both directions.
-    pub timestamp_window_ms: i64,
-    /// How long a transaction is pending.
-    pub settle_after_ms: i64,
-    /// The zone of times that are written without one.
-    pub zone: Offset,
-    /// For random faults.
-    pub seed: u64,
+    /// The provider's own key pair, which signs notifications; its public half is shown on `GET /_sandbox`.
+    pub provider_key: Option<ProviderKey>,
+    /// The one it changes over to when a fault asks for it.
+    pub next_provider_key: Option<ProviderKey>,
+    /// How notifications are posted.
     pub notify: NotifySettings,
+    pub clock: Clock,
+    /// What every merchant has at the start, in minor units.
+    pub balance: i64,
+    /// How far a request's timestamp may be from the clock, in both directions. The provider's own is not published.
+    pub timestamp_window: Duration,
+    /// How long a transaction is pending.
+    pub settle_after: Duration,
+    /// The zone of the zone-less times in answers. The provider's own is not published.
+    pub timezone: Offset,
+    /// For random faults: the same seed and the same requests give the same faults.
+    pub seed: u64,
 }
 
 /// How notifications are posted.
@@ -40,12 +54,21 @@ pub struct NotifySettings {
     pub timeout: Duration,
 }
 
-impl Settings {
+impl Sandbox {
+    pub fn app(&self, app_id: &str) -> Option<&App> {
+        self.apps.iter().find(|app| app.app_id == app_id)
+    }
+
     /// The operation with exactly this path; operation names are the sidecar's language, not the provider's.
     pub fn operation(&self, path: &str) -> Option<&Operation> {
         let mut operations = self.provider.operations.iter();
         operations.find(|operation| operation.path == path).map(AsRef::as_ref)
     }
+}
+
+/// A length of time in milliseconds, or as many as can be counted.
+pub fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Default for NotifySettings {

@@ -1,52 +1,61 @@
-//! What all connections share: the dialect, the settings, and what changes, each behind a short lock.
+//! What all connections share: the dialect, the sandbox, and what changes, each behind a short lock.
 //!
 //! Where several locks are held at once they are taken in the order state, faults, notifications.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::dialect::Dialect;
 use super::faults::{Faults, rule};
-use super::keys::ProviderKey;
 use super::lock::locked;
 use super::notify::Notifications;
 use super::notify::requested::Requested;
 use super::notify::row::Notification;
-use super::requests::Requests;
-use super::settings::Settings;
+use super::requests::{Requests, SeenRequest};
+use super::settings::Sandbox;
 use super::state::State;
 use super::transaction::Transaction;
 
+/// A sandbox that runs.
 pub struct Shared {
     pub dialect: &'static dyn Dialect,
-    pub settings: Settings,
+    pub sandbox: Sandbox,
     pub state: Mutex<State>,
     pub faults: Mutex<Faults>,
-    pub requests: Mutex<Requests>,
+    pub seen: Mutex<Requests>,
     pub notifications: Notifications,
 }
 
 impl Shared {
-    /// `balance` is what every merchant has at the start, in minor units; `keys` are the provider's, the one that signs
-    /// first; `payout_urls` are where notifications about payouts go, by app id.
-    pub fn new(
-        dialect: &'static dyn Dialect,
-        settings: Settings,
-        balance: i64,
-        keys: Vec<ProviderKey>,
-        payout_urls: BTreeMap<String, String>,
-    ) -> Self {
+    pub fn new(dialect: &'static dyn Dialect, mut sandbox: Sandbox) -> Self {
+        let keys = [sandbox.provider_key.take(), sandbox.next_provider_key.take()];
         Self {
             dialect,
-            state: Mutex::new(State::new(balance)),
-            faults: Mutex::new(Faults::new(settings.seed)),
-            requests: Mutex::default(),
-            notifications: Notifications::new(dialect, keys, payout_urls),
-            settings,
+            state: Mutex::new(State::new(sandbox.balance)),
+            faults: Mutex::new(Faults::new(sandbox.seed)),
+            seen: Mutex::default(),
+            notifications: Notifications::new(dialect, keys.into_iter().flatten(), &sandbox.apps),
+            sandbox,
         }
+    }
+
+    /// The seed of its random faults.
+    pub fn seed(&self) -> u64 {
+        self.sandbox.seed
+    }
+
+    /// The app ids it knows, in order.
+    pub fn app_ids(&self) -> impl Iterator<Item = &str> {
+        let ids: BTreeSet<&str> = self.sandbox.apps.iter().map(|app| app.app_id.as_str()).collect();
+        ids.into_iter()
+    }
+
+    /// The public half of the key that signs notifications now, as one line of base64. `None` without a key.
+    pub fn provider_public_key(&self) -> Option<String> {
+        self.notifications.public_key()
     }
 
     /// Everything that happened up to now, oldest first.
@@ -54,9 +63,71 @@ impl Shared {
         self.with_state(|state| state.transactions().to_vec())
     }
 
+    /// The notifications that were or are to be posted, oldest first.
+    pub fn notifications(&self) -> Vec<Notification> {
+        self.settle();
+        self.notifications.list()
+    }
+
+    /// The last requests to the provider's paths, oldest first.
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        locked(&self.seen).list()
+    }
+
+    /// Posts a requested notification, written as for `POST /_sandbox/notifications`.
+    ///
+    /// # Errors
+    /// What is wrong with the request.
+    pub fn notify(&self, request: &Value) -> Result<Notification, String> {
+        let request = Requested::read(request)?;
+        let transaction = request.transaction(&self.transactions())?;
+        self.notifications.grant(&self.sandbox, request, transaction.as_ref())
+    }
+
+    /// Sets where a merchant's notifications about payouts go; their requests cannot say.
+    ///
+    /// # Errors
+    /// When the sandbox does not know `app_id`.
+    pub fn set_payout_notify_url(&self, app_id: &str, url: &str) -> Result<(), String> {
+        self.sandbox.app(app_id).ok_or("no merchant has this `app_id`")?;
+        self.notifications.set_payout_url(app_id, url);
+        Ok(())
+    }
+
+    /// Puts one fault rule or a list of them in force, written as for `POST /_sandbox/faults`; all or none of them.
+    ///
+    /// # Errors
+    /// What is wrong with the rule, with what is allowed.
+    pub fn add_fault(&self, rules: &Value) -> Result<(), String> {
+        let rules = rule::parse(rules, self.dialect, &self.sandbox)?;
+        let rolls = rules.iter().any(|rule| rule.rolls_key());
+        if rolls && !self.notifications.can_roll() {
+            return Err("there is no second provider key to change over to".into());
+        }
+        locked(&self.faults).add(rules)
+    }
+
+    /// The rules in force with their hits.
+    pub fn faults(&self) -> Vec<Value> {
+        locked(&self.faults).list()
+    }
+
+    /// Takes every fault rule out of force.
+    pub fn clear_faults(&self) {
+        locked(&self.faults).clear();
+    }
+
+    /// Forgets transactions, requests, notifications and faults, as if it had just been started.
+    pub fn reset(&self) {
+        locked(&self.state).reset();
+        self.clear_faults();
+        *locked(&self.seen) = Requests::default();
+        self.notifications.reset();
+    }
+
     /// Does `work` with what is due settled, and queues the notifications of everything that changed.
     pub fn with_state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        let now_ms = self.settings.clock.unix_ms();
+        let now_ms = self.sandbox.clock.unix_ms();
         let mut state = locked(&self.state);
         let due_before = state.next_due_ms();
         state.settle(now_ms);
@@ -65,7 +136,7 @@ impl Shared {
         let mut has_changed = false;
         for (transaction, change) in state.take_changes() {
             let fault = || faults.choose_for_notification(&transaction.operation);
-            self.notifications.report(&self.settings, transaction, change, fault, now_ms);
+            self.notifications.report(&self.sandbox, transaction, change, fault);
             has_changed = true;
         }
         if has_changed || state.next_due_ms() != due_before {
@@ -77,52 +148,7 @@ impl Shared {
     /// Settles what is due. How long until more is.
     pub fn settle(&self) -> Option<Duration> {
         let due_ms = self.with_state(|state| state.next_due_ms())?;
-        let in_ms = due_ms.saturating_sub(self.settings.clock.unix_ms()).max(1);
+        let in_ms = due_ms.saturating_sub(self.sandbox.clock.unix_ms()).max(1);
         Some(Duration::from_millis(in_ms.unsigned_abs()))
-    }
-
-    /// The notifications that were or are to be posted, oldest first.
-    pub fn notifications(&self) -> Vec<Notification> {
-        self.settle();
-        self.notifications.list()
-    }
-
-    /// Queues a notification that is asked for.
-    pub fn notify(&self, request: &Value) -> Result<Notification, String> {
-        let request = Requested::read(request)?;
-        let transaction = request.transaction(&self.transactions())?;
-        self.notifications.grant(&self.settings, request, transaction.as_ref())
-    }
-
-    /// Sets where the notifications about payouts of `app_id` go.
-    pub fn set_payout_notify_url(&self, app_id: &str, url: &str) -> Result<(), String> {
-        if !self.settings.merchants.contains_key(app_id) {
-            return Err("no merchant has this `app_id`".into());
-        }
-        self.notifications.set_payout_url(app_id, url);
-        Ok(())
-    }
-
-    /// Puts the rules in force, all or none of them.
-    pub fn add_faults(&self, rules: &Value) -> Result<(), String> {
-        let rules = rule::parse(rules, self.dialect, &self.settings)?;
-        let rolls = rules.iter().any(|rule| rule.rolls_key());
-        if rolls && !self.notifications.can_roll() {
-            return Err("there is no second provider key to change over to".into());
-        }
-        locked(&self.faults).add(rules)
-    }
-
-    /// The rules in force with their hits.
-    pub fn faults(&self) -> Value {
-        json!({"seed": self.settings.seed, "rules": locked(&self.faults).list()})
-    }
-
-    /// As if it had just been started.
-    pub fn reset(&self) {
-        locked(&self.state).reset();
-        locked(&self.faults).clear();
-        *locked(&self.requests) = Requests::default();
-        self.notifications.reset();
     }
 }

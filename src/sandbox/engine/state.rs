@@ -12,6 +12,7 @@ use super::transaction::{Change, Product, Status, Transaction};
 pub const TRANSACTIONS_MAX: usize = 500_000;
 
 /// Every merchant's transactions and money.
+#[derive(Default)]
 pub struct State {
     /// What every merchant has at the start, in minor units.
     balance_at_start: i64,
@@ -46,16 +47,7 @@ pub enum CannotOpen {
 
 impl State {
     pub fn new(balance_at_start: i64) -> Self {
-        Self {
-            balance_at_start,
-            balances: HashMap::new(),
-            transactions: Vec::new(),
-            references: HashMap::new(),
-            idempotency_ids: HashMap::new(),
-            transaction_ids: HashMap::new(),
-            due: BTreeSet::new(),
-            changes: Vec::new(),
-        }
+        Self { balance_at_start, ..Self::default() }
     }
 
     /// Forgets everything.

@@ -1,13 +1,11 @@
 //! A running sandbox with a clock that stands still, a merchant that signs, and a socket that hides nothing.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::tz::Offset;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,8 +13,7 @@ use tokio::net::TcpStream;
 use crate::clock::Clock;
 use crate::provider::Provider;
 use crate::random;
-use crate::sandbox::engine::settings::Settings;
-use crate::sandbox::{App, MerchantKey, NotifySettings, Running, Sandbox};
+use crate::sandbox::{App, MerchantKey, Running, Sandbox};
 use crate::sign::Hash;
 
 /// 2023-11-15 05:13:20 in the sandbox's zone.
@@ -82,18 +79,9 @@ pub fn post(path: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Settings without a merchant.
-pub fn settings() -> Settings {
-    Settings {
-        provider: Arc::new(Provider::builtin("bluepay").expect("the built-in profile")),
-        merchants: BTreeMap::new(),
-        clock: Clock::fixed(NOW_MS),
-        timestamp_window_ms: 300_000,
-        settle_after_ms: 1_000,
-        zone: Offset::UTC,
-        seed: 1,
-        notify: NotifySettings::default(),
-    }
+/// A sandbox without a merchant.
+pub fn plain() -> Sandbox {
+    Sandbox::new(Arc::new(Provider::builtin("bluepay").expect("the built-in profile")), vec![])
 }
 
 impl Bench {

@@ -41,7 +41,7 @@ pub fn qr_payments(call: &mut Call<'_>) -> Outcome {
         return Err(bad("endDate", "is before `startDate`"));
     }
     let code = call.ordered(Product::Qr)?;
-    let created = date(code.created_at_ms, call.settings.zone);
+    let created = date(code.created_at_ms, call.sandbox.timezone);
     let listed = code.amount.is_some() && (start.to_string()..=end.to_string()).contains(&created);
     let payment = || {
         Members::default()

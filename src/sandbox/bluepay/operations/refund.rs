@@ -94,8 +94,8 @@ pub fn void(call: &mut Call<'_>) -> Outcome {
     let draft = call.draft(Product::Void, reference, None, Code::DuplicateVoidOrderId)?;
     let payment = collected(call, &original, Code::VoidNotSuccessful)?;
     let amount = payment.amount;
-    let same_day =
-        date(payment.created_at_ms, call.settings.zone) == date(call.now_ms, call.settings.zone);
+    let same_day = date(payment.created_at_ms, call.sandbox.timezone)
+        == date(call.now_ms, call.sandbox.timezone);
     if voided(call, &original) {
         return Err(Code::AlreadyVoided.into());
     }

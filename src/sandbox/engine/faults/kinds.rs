@@ -51,7 +51,7 @@ pub const KINDS: &[Kind] = &[
     }),
     Kind::new("error_code", &["code", "message", "commit"], |p| {
         let message = p.text("message", "a fault was asked for")?;
-        let reply = p.dialect.error(p.settings, p.given("code"), &message)?;
+        let reply = p.dialect.error(p.sandbox, p.given("code"), &message)?;
         request(commit(p, false)?, Instead::Reply(reply))
     }),
     Kind::new("garbage", &["body", "commit"], |p| {

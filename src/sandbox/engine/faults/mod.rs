@@ -125,10 +125,10 @@ mod tests {
 
     use super::*;
     use crate::sandbox::bluepay::BluePay;
-    use crate::sandbox::tests::bench::settings;
+    use crate::sandbox::tests::bench::plain;
 
     fn parse(rules: &Value) -> Vec<Rule> {
-        rule::parse(rules, &BluePay, &settings()).expect("valid rules")
+        rule::parse(rules, &BluePay, &plain()).expect("valid rules")
     }
 
     fn faults(rules: Value) -> Faults {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::sandbox::engine::dialect::Dialect;
-use crate::sandbox::engine::settings::Settings;
+use crate::sandbox::engine::settings::Sandbox;
 
 /// The longest a fault may hold a connection, in milliseconds: a forgotten stall must not pile up connections for ever.
 pub const HOLD_MS_MAX: u64 = 600_000;
@@ -15,7 +15,7 @@ pub const HOLD_MS_MAX: u64 = 600_000;
 pub struct Parameters<'a> {
     pub members: &'a Map<String, Value>,
     pub dialect: &'a dyn Dialect,
-    pub settings: &'a Settings,
+    pub sandbox: &'a Sandbox,
 }
 
 impl Parameters<'_> {

@@ -6,7 +6,7 @@ use super::kinds::{Effect, KINDS, Kind};
 use super::notification::NotificationFault;
 use super::parameters::Parameters;
 use crate::sandbox::engine::dialect::Dialect;
-use crate::sandbox::engine::settings::Settings;
+use crate::sandbox::engine::settings::Sandbox;
 
 /// Members every rule may have.
 const COMMON: [&str; 4] = ["kind", "operation", "count", "probability"];
@@ -31,12 +31,8 @@ impl Rule {
 }
 
 /// Reads one rule or a list of rules.
-pub fn parse(
-    value: &Value,
-    dialect: &dyn Dialect,
-    settings: &Settings,
-) -> Result<Vec<Rule>, String> {
-    let one = |rule| parse_one(rule, dialect, settings);
+pub fn parse(value: &Value, dialect: &dyn Dialect, sandbox: &Sandbox) -> Result<Vec<Rule>, String> {
+    let one = |rule| parse_one(rule, dialect, sandbox);
     match value {
         Value::Array(rules) => rules
             .iter()
@@ -47,7 +43,7 @@ pub fn parse(
     }
 }
 
-fn parse_one(value: &Value, dialect: &dyn Dialect, settings: &Settings) -> Result<Rule, String> {
+fn parse_one(value: &Value, dialect: &dyn Dialect, sandbox: &Sandbox) -> Result<Rule, String> {
     let Value::Object(members) = value else {
         return Err("a rule is a JSON object with a `kind`".into());
     };
@@ -57,7 +53,7 @@ fn parse_one(value: &Value, dialect: &dyn Dialect, settings: &Settings) -> Resul
         let (name, allowed) = (kind.name, listed(allowed));
         return Err(format!("`{unknown}` is not a member of a `{name}` rule; allowed: {allowed}"));
     }
-    let parameters = Parameters { members, dialect, settings };
+    let parameters = Parameters { members, dialect, sandbox };
     let probability = parameters.read("probability", None, "a number from 0 to 1", |value| {
         value.as_f64().filter(|it| (0.0..=1.0).contains(it)).map(Some)
     })?;
@@ -65,7 +61,7 @@ fn parse_one(value: &Value, dialect: &dyn Dialect, settings: &Settings) -> Resul
         None if probability.is_some() => None,
         _ => Some(parameters.number("count", 1, 1, u64::MAX)?),
     };
-    let names = || settings.provider.operations.iter().map(|operation| operation.name.as_str());
+    let names = || sandbox.provider.operations.iter().map(|operation| operation.name.as_str());
     let operation = parameters.read(
         "operation",
         None,
@@ -100,10 +96,10 @@ mod tests {
     use super::super::parameters::HOLD_MS_MAX;
     use super::*;
     use crate::sandbox::bluepay::BluePay;
-    use crate::sandbox::tests::bench::settings;
+    use crate::sandbox::tests::bench::plain;
 
     fn problem(rule: Value) -> String {
-        parse(&rule, &BluePay, &settings()).expect_err("the rule should be refused")
+        parse(&rule, &BluePay, &plain()).expect_err("the rule should be refused")
     }
 
     #[test]
@@ -162,7 +158,7 @@ mod tests {
     fn every_kind_can_be_given_by_name_alone() {
         for kind in KINDS {
             let rule = json!({"kind": kind.name, "operation": null});
-            let rules = parse(&rule, &BluePay, &settings());
+            let rules = parse(&rule, &BluePay, &plain());
             let rules = rules.unwrap_or_else(|it| panic!("{}: {it}", kind.name));
             assert_eq!(rules[0].count, Some(1));
         }

@@ -12,7 +12,7 @@ use crate::sandbox::engine::faults::Hit;
 use crate::sandbox::engine::faults::notification::NotificationFault;
 use crate::sandbox::engine::http::target::Target;
 use crate::sandbox::engine::lock::locked;
-use crate::sandbox::engine::settings::Settings;
+use crate::sandbox::engine::settings::Sandbox;
 use crate::sandbox::engine::transaction::{Change, Product, Status, Transaction};
 
 impl Notifications {
@@ -20,19 +20,17 @@ impl Notifications {
     /// but only about what is posted at all: a rule should not be used up by anything else.
     pub fn report(
         &self,
-        settings: &Settings,
+        sandbox: &Sandbox,
         transaction: &Transaction,
         change: Change,
         fault: impl FnOnce() -> Option<Hit<NotificationFault>>,
-        now_ms: i64,
     ) {
         if !self.dialect.reports(transaction.product, change.status) {
             return;
         }
         let honest = |status, at_ms| {
             let change = Change { status, at_ms };
-            let report = Report { transaction, change, event: None, word: None };
-            self.honest(settings, &report, now_ms)
+            self.honest(&Report { sandbox, transaction, change, event: None, word: None })
         };
         let Some(mut posting) = honest(change.status, change.at_ms) else { return };
         let goes_out = posting.row.url.as_deref().is_some_and(|url| Target::from_url(url).is_ok());
@@ -84,8 +82,8 @@ impl Notifications {
             NotificationFault::Tampered => posting.flaws.is_tampered = true,
             NotificationFault::Withheld => posting.row.state = NotificationState::Withheld,
             NotificationFault::KeyRoll => {
-                self.roll_key();
-                posting.signer = self.active_signer();
+                self.keys.roll();
+                posting.signer = self.keys.fixed(Signer::Active);
             }
             NotificationFault::MisnamedParam => posting.flaws.is_misnamed = true,
         }

@@ -1,6 +1,9 @@
 //! Who signs a notification: one of the provider's keys, a key that nobody has, or nobody.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Deserialize;
 
 use crate::sandbox::engine::dialect::Signature;
 use crate::sandbox::engine::keys::ProviderKey;
@@ -9,30 +12,64 @@ use crate::sandbox::engine::keys::ProviderKey;
 pub struct Keys {
     /// The first signs until the keys are rolled; there may be a second, or none at all.
     own: Vec<ProviderKey>,
+    is_rolled: AtomicBool,
     stranger: OnceLock<Option<ProviderKey>>,
 }
 
 /// Who signs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Signer {
-    /// One of the provider's keys, by its place.
-    Provider(usize),
+    /// The provider's key that is in use.
+    #[default]
+    Active,
+    First,
+    Second,
     /// A key that nobody has.
     Stranger,
-    /// This text stands where the signature belongs.
-    Text(String),
     /// There is no signature.
     Nobody,
+    /// This text stands where the signature belongs.
+    #[serde(skip)]
+    Text(String),
 }
 
 impl Keys {
-    pub fn new(own: Vec<ProviderKey>) -> Self {
-        Self { own, stranger: OnceLock::new() }
+    pub fn new(own: impl IntoIterator<Item = ProviderKey>) -> Self {
+        Self {
+            own: own.into_iter().collect(),
+            is_rolled: AtomicBool::new(false),
+            stranger: OnceLock::new(),
+        }
     }
 
     /// The provider's own.
     pub fn own(&self) -> &[ProviderKey] {
         &self.own
+    }
+
+    /// The one that signs now.
+    pub fn active(&self) -> Option<&ProviderKey> {
+        self.own.get(usize::from(self.is_rolled.load(Ordering::Relaxed)))
+    }
+
+    /// Changes over to the other key.
+    pub fn roll(&self) {
+        self.is_rolled.fetch_not(Ordering::Relaxed);
+    }
+
+    /// Goes back to the first key.
+    pub fn reset(&self) {
+        self.is_rolled.store(false, Ordering::Relaxed);
+    }
+
+    /// `signer` with the active key named, so that it stays the same when the keys are rolled.
+    pub fn fixed(&self, signer: Signer) -> Signer {
+        match (signer, self.is_rolled.load(Ordering::Relaxed)) {
+            (Signer::Active, false) => Signer::First,
+            (Signer::Active, true) => Signer::Second,
+            (signer, _) => signer,
+        }
     }
 
     /// What `signer` puts where the signature belongs.
@@ -41,7 +78,9 @@ impl Keys {
     /// When there is no such key.
     pub fn signature<'k>(&'k self, signer: &'k Signer) -> Result<Signature<'k>, String> {
         let key = match signer {
-            Signer::Provider(place) => self.own.get(*place),
+            Signer::Active => self.active(),
+            Signer::First => self.own.first(),
+            Signer::Second => self.own.get(1),
             Signer::Stranger => self.stranger(),
             Signer::Text(text) => return Ok(Signature::Given(text)),
             Signer::Nobody => return Ok(Signature::Missing),
@@ -63,7 +102,7 @@ mod tests {
     #[test]
     fn without_a_key_nothing_is_signed() {
         let keys = Keys::new(Vec::new());
-        assert!(keys.signature(&Signer::Provider(0)).is_err());
+        assert!(keys.signature(&Signer::First).is_err());
         assert!(matches!(keys.signature(&Signer::Nobody), Ok(Signature::Missing)));
     }
 }

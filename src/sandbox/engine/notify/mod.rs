@@ -11,7 +11,6 @@ pub mod row;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -23,15 +22,13 @@ use super::dialect::{Dialect, Report};
 use super::http::client::Message;
 use super::keys::ProviderKey;
 use super::lock::locked;
-use super::settings::Settings;
+use super::settings::App;
 use super::transaction::{Transaction, rfc3339};
 
 /// Everything about notifications that the connections and the sender share.
 pub struct Notifications {
     dialect: &'static dyn Dialect,
     keys: Keys,
-    /// The place of the key that signs now.
-    active_key: AtomicUsize,
     /// By app id: where a merchant's notifications go that no request has an address for.
     payout_urls: Mutex<BTreeMap<String, String>>,
     pub outbox: Mutex<Outbox>,
@@ -43,14 +40,14 @@ impl Notifications {
     /// `keys` are the provider's: the first signs until the keys are rolled.
     pub fn new(
         dialect: &'static dyn Dialect,
-        keys: Vec<ProviderKey>,
-        payout_urls: BTreeMap<String, String>,
+        keys: impl IntoIterator<Item = ProviderKey>,
+        apps: &[App],
     ) -> Self {
+        let payout_url = |app: &App| Some((app.app_id.clone(), app.payout_notify_url.clone()?));
         Self {
             dialect,
             keys: Keys::new(keys),
-            active_key: AtomicUsize::new(0),
-            payout_urls: Mutex::new(payout_urls),
+            payout_urls: Mutex::new(apps.iter().filter_map(payout_url).collect()),
             outbox: Mutex::new(Outbox::default()),
             wake: Notify::new(),
         }
@@ -58,7 +55,7 @@ impl Notifications {
 
     /// The public half of the key that signs now, as one line of base64.
     pub fn public_key(&self) -> Option<String> {
-        self.keys.own().get(self.active_key.load(Ordering::Relaxed)).map(ProviderKey::public_base64)
+        self.keys.active().map(ProviderKey::public_base64)
     }
 
     /// The public halves of all keys, in a lasting order.
@@ -78,7 +75,7 @@ impl Notifications {
     /// Forgets every notification and goes back to the first key.
     pub fn reset(&self) {
         locked(&self.outbox).clear();
-        self.active_key.store(0, Ordering::Relaxed);
+        self.keys.reset();
     }
 
     /// Has the sender look again at what is due.
@@ -105,16 +102,6 @@ impl Notifications {
         self.keys.own().len() > 1
     }
 
-    /// Changes over to the other key.
-    fn roll_key(&self) {
-        let other = 1 - self.active_key.load(Ordering::Relaxed).min(1);
-        self.active_key.store(other, Ordering::Relaxed);
-    }
-
-    fn active_signer(&self) -> Signer {
-        Signer::Provider(self.active_key.load(Ordering::Relaxed))
-    }
-
     /// Where notifications about `transaction` go.
     fn url_for(&self, transaction: &Transaction) -> Option<String> {
         match self.dialect.notify_member(transaction.product) {
@@ -124,8 +111,8 @@ impl Notifications {
     }
 
     /// An honest notification. `None` when the provider knows none about such a transaction.
-    fn honest(&self, settings: &Settings, report: &Report<'_>, now_ms: i64) -> Option<Posting> {
-        let written = self.dialect.notification(settings, report)?;
+    fn honest(&self, report: &Report<'_>) -> Option<Posting> {
+        let written = self.dialect.notification(report)?;
         let (transaction, status) = (report.transaction, report.change.status);
         let word =
             report.word.unwrap_or_else(|| self.dialect.status_word(transaction.product, status));
@@ -137,9 +124,9 @@ impl Notifications {
             status: Some(word.to_string()),
             url: self.url_for(transaction),
             param: written.text,
-            queued_at: rfc3339(now_ms),
+            queued_at: rfc3339(report.sandbox.clock.unix_ms()),
             ..Notification::default()
         };
-        Some(Posting { signer: self.active_signer(), ..Posting::new(row) })
+        Some(Posting::new(row, self.keys.fixed(Signer::Active)))
     }
 }

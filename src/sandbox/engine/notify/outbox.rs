@@ -62,10 +62,9 @@ pub struct Outbox {
 }
 
 impl Posting {
-    /// An unsigned one that is repeated.
-    pub fn new(row: Notification) -> Self {
-        let (signer, flaws) = (Signer::Nobody, Flaws::default());
-        Self { row, signer, flaws, repeats: true, sealed: None }
+    /// A flawless one that is repeated.
+    pub fn new(row: Notification, signer: Signer) -> Self {
+        Self { row, signer, flaws: Flaws::default(), repeats: true, sealed: None }
     }
 }
 
@@ -228,7 +227,8 @@ mod tests {
     fn posting(app_id: &str) -> Posting {
         let url = Some("http://127.0.0.1:1/".to_string());
         let app_id = Some(app_id.to_string());
-        Posting::new(Notification { app_id, url, ..Notification::default() })
+        let row = Notification { app_id, url, ..Notification::default() };
+        Posting::new(row, Signer::Nobody)
     }
 
     fn push(outbox: &mut Outbox, app_id: &str, now: Instant) -> u64 {

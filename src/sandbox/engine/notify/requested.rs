@@ -16,7 +16,7 @@ use crate::sandbox::engine::dialect::{Flaws, Report};
 use crate::sandbox::engine::faults::parameters::HOLD_MS_MAX;
 use crate::sandbox::engine::http::client::Message;
 use crate::sandbox::engine::lock::locked;
-use crate::sandbox::engine::settings::Settings;
+use crate::sandbox::engine::settings::Sandbox;
 use crate::sandbox::engine::transaction::{Change, Status, Transaction, rfc3339};
 
 /// What is asked for.
@@ -38,7 +38,7 @@ pub struct Requested {
     body: Option<String>,
     url: Option<String>,
     #[serde(default)]
-    signed_by: SignedBy,
+    signed_by: Signer,
     /// Stands where the signature belongs, whatever it is.
     sign: Option<String>,
     #[serde(default)]
@@ -46,21 +46,10 @@ pub struct Requested {
     /// Whether the text is changed after it was signed.
     #[serde(default)]
     tampered: bool,
-    repeat: Option<bool>,
+    #[serde(default = "yes")]
+    repeat: bool,
     #[serde(default)]
     delay_ms: u64,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum SignedBy {
-    /// The provider's key that is in use.
-    #[default]
-    Active,
-    First,
-    Second,
-    Stranger,
-    Nobody,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Deserialize)]
@@ -69,6 +58,10 @@ enum Member {
     #[default]
     Param,
     Params,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Requested {
@@ -97,31 +90,23 @@ impl Notifications {
     /// Queues what is asked for, about `transaction` when it is about one.
     pub fn grant(
         &self,
-        settings: &Settings,
+        sandbox: &Sandbox,
         requested: Requested,
         transaction: Option<&Transaction>,
     ) -> Result<Notification, String> {
-        let row = self.requested_row(settings, &requested, transaction)?;
+        let row = self.requested_row(sandbox, &requested, transaction)?;
         if transaction.is_none() && row.url.is_none() {
             return Err("`reference` or `url` is required".into());
         }
-        let signer = match (requested.sign, requested.signed_by) {
-            (Some(text), _) => Signer::Text(text),
-            (None, SignedBy::Active) => self.active_signer(),
-            (None, SignedBy::First) => Signer::Provider(0),
-            (None, SignedBy::Second) => Signer::Provider(1),
-            (None, SignedBy::Stranger) => Signer::Stranger,
-            (None, SignedBy::Nobody) => Signer::Nobody,
-        };
+        let signer = requested.sign.map_or(requested.signed_by, Signer::Text);
         let posting = Posting {
-            signer,
             flaws: Flaws {
                 is_tampered: requested.tampered,
                 is_misnamed: requested.member == Member::Params,
             },
-            repeats: requested.repeat.unwrap_or(true),
+            repeats: requested.repeat,
             sealed: requested.body.map(Message::json),
-            ..Posting::new(row)
+            ..Posting::new(row, self.keys.fixed(signer))
         };
         let mut outbox = locked(&self.outbox);
         let first = First::After(Duration::from_millis(requested.delay_ms));
@@ -134,19 +119,20 @@ impl Notifications {
 
     fn requested_row(
         &self,
-        settings: &Settings,
+        sandbox: &Sandbox,
         requested: &Requested,
         transaction: Option<&Transaction>,
     ) -> Result<Notification, String> {
-        let now_ms = settings.clock.unix_ms();
+        let now_ms = sandbox.clock.unix_ms();
         let honest = transaction.and_then(|transaction| {
             let report = Report {
+                sandbox,
                 transaction,
                 change: self.requested_change(requested, transaction),
                 event: requested.event.as_deref(),
                 word: requested.status.as_deref(),
             };
-            self.honest(settings, &report, now_ms).map(|posting| posting.row)
+            self.honest(&report).map(|posting| posting.row)
         });
         let text = match (&requested.param, &requested.body) {
             (Some(param), _) => Some(param.clone()),
