@@ -1,7 +1,11 @@
 //! The inbox: what a store must be able to do with events. Receiving, delivering, operating, tidying up.
 
 mod query;
+pub(super) mod steps;
 mod types;
+
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 use tokio::sync::watch;

@@ -112,6 +112,19 @@ pub struct AccountCounts {
     pub oldest_open_at_ms: Option<i64>,
 }
 
+impl AccountCounts {
+    /// Counts `events` more in `state`.
+    pub(in crate::store) fn add(&mut self, state: EventState, events: u64) {
+        *match state {
+            EventState::Pending => &mut self.pending,
+            EventState::Retrying => &mut self.retrying,
+            EventState::Delivered => &mut self.delivered,
+            EventState::Dead => &mut self.dead,
+            EventState::Discarded => &mut self.discarded,
+        } += events;
+    }
+}
+
 /// How long closed events are kept, counted from when they were closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {

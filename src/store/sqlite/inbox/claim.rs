@@ -5,8 +5,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::job::Work;
 use super::super::names::{self, current};
-use super::rows;
+use super::rows::{self, progress_columns};
+use super::steps;
 use crate::random;
+use crate::store::inbox::steps::{Progress, Stepped};
 use crate::store::{Claimed, Lease};
 
 /// Claims at most `limit` due events of `account`, longest due first.
@@ -33,40 +35,37 @@ pub(super) const DUE: &str = "
     ORDER BY next_attempt_at, sequence LIMIT ?3";
 
 fn claim_one(work: &mut Work<'_>, sequence: i64, lease_ms: i64) -> rusqlite::Result<Claimed> {
-    let token = token();
-    work.connection.prepare_cached(LEASE)?.execute(params![
-        sequence,
-        work.now_ms,
-        lease_end(work, lease_ms),
-        token
-    ])?;
-    work.connection.prepare_cached(CLAIMED)?.query_row([sequence], |row| claimed(row, token))
+    let (token, now_ms) = (token(), work.now_ms);
+    let mut find = work.connection.prepare_cached(CLAIMED)?;
+    let (claimed, before, progress) = find.query_row([sequence], |row| {
+        let before = rows::progress(row)?;
+        let progress = steps::claim(before.clone(), token, lease_ms, now_ms);
+        Ok((claimed(row, token, &progress)?, before, progress))
+    })?;
+    rows::save(work, sequence, &before, &Stepped { progress, nudge: None })?;
+    Ok(claimed)
 }
 
-pub(super) const LEASE: &str = "
-    UPDATE inbox SET lease = ?4, next_attempt_at = ?3,
-        attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, ?2)
-    WHERE sequence = ?1";
-
 pub(super) const CLAIMED: &str = concat!(
-    "SELECT id, ",
+    "SELECT ",
+    progress_columns!(),
+    ", id, ",
     current!("inbox.account"),
-    ", reference, type, event, param, received_at, first_attempt_at, attempts, replays
-    FROM inbox JOIN inbox_text USING (sequence) WHERE sequence = ?1"
+    ", reference, type, event, param, received_at FROM inbox JOIN inbox_text USING (sequence) WHERE sequence = ?1"
 );
 
-fn claimed(row: &Row<'_>, token: i64) -> rusqlite::Result<Claimed> {
+fn claimed(row: &Row<'_>, token: i64, progress: &Progress) -> rusqlite::Result<Claimed> {
     Ok(Claimed {
-        lease: Lease { id: rows::id(row, 0)?, token },
-        account: row.get(1)?,
-        reference: row.get(2)?,
-        event_type: row.get(3)?,
-        event: row.get(4)?,
-        param: row.get(5)?,
-        received_at_ms: row.get(6)?,
-        first_attempt_at_ms: row.get(7)?,
-        attempts: row.get(8)?,
-        replays: row.get(9)?,
+        lease: Lease { id: rows::id(row, 11)?, token },
+        account: row.get(12)?,
+        reference: row.get(13)?,
+        event_type: row.get(14)?,
+        event: row.get(15)?,
+        param: row.get(16)?,
+        received_at_ms: row.get(17)?,
+        first_attempt_at_ms: progress.first_attempt_at_ms.unwrap_or_default(),
+        attempts: progress.attempts,
+        replays: progress.replays,
     })
 }
 
@@ -79,9 +78,9 @@ pub(super) fn renew(
     let mut statement = work
         .connection
         .prepare_cached("UPDATE inbox SET next_attempt_at = ?3 WHERE id = ?1 AND lease = ?2")?;
-    let mut held = 0;
+    let (mut held, end_ms) = (0, steps::lease_end(lease_ms, work.now_ms));
     for Lease { id, token } in leases {
-        held += statement.execute(params![id.as_str(), token, lease_end(work, lease_ms)])?;
+        held += statement.execute(params![id.as_str(), token, end_ms])?;
     }
     Ok(held)
 }
@@ -98,11 +97,6 @@ pub(super) fn next_due(connection: &Connection, account: &str) -> rusqlite::Resu
 pub(super) const NEXT_DUE: &str = "
     SELECT next_attempt_at FROM inbox INDEXED BY inbox_due
     WHERE account = ?1 AND next_attempt_at IS NOT NULL ORDER BY next_attempt_at LIMIT 1";
-
-/// At least a millisecond: a lease that ends as it begins would hand the event out twice.
-fn lease_end(work: &Work<'_>, lease_ms: i64) -> i64 {
-    work.now_ms.saturating_add(lease_ms.max(1))
-}
 
 /// Tells one claim of an event from the next. Random, because two processes may claim.
 fn token() -> i64 {

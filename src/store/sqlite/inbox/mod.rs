@@ -15,15 +15,16 @@ use async_trait::async_trait;
 use aws_lc_rs::digest;
 use tokio::sync::watch;
 
+use self::operate::Rest;
+use self::sweep::Removed;
 use super::SqliteStore;
+use super::job::Work;
+use crate::store::inbox::steps::{self, CLAIM_MAX, Operation};
 use crate::store::page::PAGE_MAX;
 use crate::store::{
     AccountCounts, Change, Claimed, Cursor, EventDetail, EventId, Filter, Inbox, Lease, Listing,
     NewEvent, Received, Retention, Selection, Settled, Settlement, StoreError, Swept, Tally,
 };
-
-/// Events handed out by one claim at most, so that one account does not fill a transaction.
-const CLAIM_MAX: usize = 256;
 
 #[async_trait]
 impl Inbox for SqliteStore {
@@ -83,13 +84,8 @@ impl Inbox for SqliteStore {
     }
 
     async fn replay(&self, selection: &Selection) -> Result<Tally, StoreError> {
-        let done = self.operate(selection, operate::Change::Replay).await;
-        let tally = self.observed.uncertain(done, Change::Replayed { selection, events: None })?;
-        if tally.changed > 0 {
-            let events = Some(tally.changed);
-            self.observed.committed(Change::Replayed { selection, events });
-        }
-        Ok(tally)
+        let change = |events| Change::Replayed { selection, events };
+        self.operate(selection, Operation::Replay, change).await
     }
 
     async fn discard(
@@ -98,14 +94,9 @@ impl Inbox for SqliteStore {
         reason: &str,
         now_ms: i64,
     ) -> Result<Tally, StoreError> {
-        let change = operate::Change::Discard { reason: reason.to_owned(), now_ms };
-        let done = self.operate(selection, change).await;
-        let discarded = |events| Change::Discarded { selection, reason, events };
-        let tally = self.observed.uncertain(done, discarded(None))?;
-        if tally.changed > 0 {
-            self.observed.committed(discarded(Some(tally.changed)));
-        }
-        Ok(tally)
+        let change = |events| Change::Discarded { selection, reason, events };
+        let discard = Operation::Discard { reason: reason.to_owned(), now_ms };
+        self.operate(selection, discard, change).await
     }
 
     async fn counts(&self) -> Result<Vec<AccountCounts>, StoreError> {
@@ -113,51 +104,45 @@ impl Inbox for SqliteStore {
     }
 
     async fn sweep(&self, retention: Retention) -> Result<Swept, StoreError> {
-        let mut swept = Swept::default();
-        // Each step is a call of its own, so notifications get in between.
-        loop {
-            let step = self.write(move |work| sweep::remove_events(work, retention)).await?;
-            swept.events += step.removed;
-            if step.last {
-                break;
-            }
-        }
-        loop {
-            let step = self.write(move |work| sweep::remove_keys(work, retention)).await?;
-            swept.keys += step.removed;
-            if step.last {
-                break;
-            }
-        }
-        loop {
-            let step = self.write(sweep::give_room_back).await?;
-            swept.freed_bytes += step.removed;
-            if step.last {
-                return Ok(swept);
-            }
-        }
+        let events = self.remove(move |work| sweep::remove_events(work, retention)).await?;
+        let keys = self.remove(move |work| sweep::remove_keys(work, retention)).await?;
+        let freed_bytes = self.remove(sweep::give_room_back).await?;
+        Ok(Swept { events, keys, freed_bytes })
     }
 }
 
 impl SqliteStore {
-    /// Changes the selected events in steps of one call each, oldest first.
-    async fn operate(
+    /// Does `operation` to the selected events in steps of one call each, oldest first. `change` is what it is for the
+    /// store's observer, given how many events changed.
+    async fn operate<'a>(
         &self,
         selection: &Selection,
-        change: operate::Change,
+        operation: Operation,
+        change: impl Fn(Option<u64>) -> Change<'a>,
     ) -> Result<Tally, StoreError> {
-        let mut steps = operate::Steps::new(selection.clone());
-        let mut total = Tally::default();
+        let (mut tally, mut rest) = (Tally::default(), Some(Rest::all(selection.clone())));
+        while let Some(some) = rest {
+            let operation = operation.clone();
+            let done = self.write(move |work| operate::some(work, some, &operation, tally)).await;
+            (tally, rest) = self.observed.uncertain(done, change(None))?;
+        }
+        if tally.changed > 0 {
+            self.observed.committed(change(Some(tally.changed)));
+        }
+        Ok(tally)
+    }
+
+    /// Removes what is old, a little in each call, so that notifications get in between; returns how much.
+    async fn remove<F>(&self, some: F) -> Result<u64, StoreError>
+    where
+        F: Fn(&mut Work<'_>) -> rusqlite::Result<Removed> + Copy + Send + 'static,
+    {
+        let mut total = 0;
         loop {
-            let change = change.clone();
-            let (tally, rest) = self.write(move |work| operate::step(work, steps, &change)).await?;
-            total.changed += tally.changed;
-            total.in_flight += tally.in_flight;
-            total.unchanged += tally.unchanged;
-            total.unknown += tally.unknown;
-            match rest {
-                Some(rest) => steps = rest,
-                None => return Ok(total),
+            let Removed { count, last } = self.write(some).await?;
+            total += count;
+            if last {
+                return Ok(total);
             }
         }
     }

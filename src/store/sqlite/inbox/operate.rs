@@ -1,28 +1,16 @@
 //! What an operator does to events: replay and discard, in steps that are small enough for traffic to get in between.
 
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params, params_from_iter};
+use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::super::job::Work;
-use super::order;
-use super::rows;
-use crate::store::{EventId, EventState, Filter, Selection, Tally};
-
-/// Events changed in one call.
-const STEP: usize = 200;
-
-#[derive(Clone)]
-pub(super) enum Change {
-    Replay,
-    /// `now_ms` is the wall clock's.
-    Discard {
-        reason: String,
-        now_ms: i64,
-    },
-}
+use super::rows::{self, Queued, select_queued};
+use super::{order, steps};
+use crate::store::inbox::steps::{Operated, Operation, STEP};
+use crate::store::{EventId, Filter, Selection, Tally};
 
 /// What is left to do of a selection.
-pub(super) enum Steps {
+pub(super) enum Rest {
     Ids(Vec<EventId>),
     /// Events after `after`; up to `last`, so that what arrives meanwhile is left alone.
     Matching {
@@ -32,8 +20,8 @@ pub(super) enum Steps {
     },
 }
 
-impl Steps {
-    pub(super) fn new(selection: Selection) -> Self {
+impl Rest {
+    pub(super) fn all(selection: Selection) -> Self {
         match selection {
             Selection::Ids(ids) => Self::Ids(ids),
             Selection::Matching(filter) => Self::Matching { filter, after: 0, last: None },
@@ -41,22 +29,22 @@ impl Steps {
     }
 }
 
-/// Changes the next few events; returns what is left.
-pub(super) fn step(
+/// Changes the next few events and adds them to `tally`; returns what is left.
+pub(super) fn some(
     work: &mut Work<'_>,
-    steps: Steps,
-    change: &Change,
-) -> rusqlite::Result<(Tally, Option<Steps>)> {
-    let mut tally = Tally::default();
-    let (sequences, rest) = match steps {
-        Steps::Ids(ids) => chosen(work, ids, &mut tally)?,
-        Steps::Matching { filter, after, last } => matching(work, filter, after, last)?,
+    rest: Rest,
+    operation: &Operation,
+    mut tally: Tally,
+) -> rusqlite::Result<(Tally, Option<Rest>)> {
+    let (sequences, rest) = match rest {
+        Rest::Ids(ids) => chosen(work, ids, &mut tally)?,
+        Rest::Matching { filter, after, last } => matching(work, filter, after, last)?,
     };
     for sequence in sequences {
-        match change_one(work, sequence, change)? {
-            Outcome::Changed => tally.changed += 1,
-            Outcome::InFlight => tally.in_flight += 1,
-            Outcome::Unchanged => tally.unchanged += 1,
+        match operate(work, sequence, operation)? {
+            Operated::Changed(_) => tally.changed += 1,
+            Operated::InFlight => tally.in_flight += 1,
+            Operated::Unchanged => tally.unchanged += 1,
         }
     }
     Ok((tally, rest))
@@ -66,7 +54,7 @@ fn chosen(
     work: &Work<'_>,
     mut ids: Vec<EventId>,
     tally: &mut Tally,
-) -> rusqlite::Result<(Vec<i64>, Option<Steps>)> {
+) -> rusqlite::Result<(Vec<i64>, Option<Rest>)> {
     let rest = ids.split_off(ids.len().min(STEP));
     let mut sequences = Vec::with_capacity(ids.len());
     let mut find = work.connection.prepare_cached("SELECT sequence FROM inbox WHERE id = ?1")?;
@@ -77,7 +65,7 @@ fn chosen(
         }
     }
     sequences.sort_unstable();
-    Ok((sequences, (!rest.is_empty()).then_some(Steps::Ids(rest))))
+    Ok((sequences, (!rest.is_empty()).then_some(Rest::Ids(rest))))
 }
 
 fn matching(
@@ -85,7 +73,7 @@ fn matching(
     filter: Filter,
     after: i64,
     last: Option<i64>,
-) -> rusqlite::Result<(Vec<i64>, Option<Steps>)> {
+) -> rusqlite::Result<(Vec<i64>, Option<Rest>)> {
     let last = match last {
         Some(last) => last,
         None => work.connection.query_row(
@@ -105,109 +93,30 @@ fn matching(
         .prepare_cached(&sql)?
         .query_map(params_from_iter(values), |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    let rest = match sequences.last() {
-        Some(&after) if sequences.len() == STEP => {
-            Some(Steps::Matching { filter, after, last: Some(last) })
-        }
-        _ => None,
-    };
+    let rest = sequences.last().filter(|_| sequences.len() == STEP);
+    let rest = rest.map(|&after| Rest::Matching { filter, after, last: Some(last) });
     Ok((sequences, rest))
 }
 
-enum Outcome {
-    Changed,
-    InFlight,
-    Unchanged,
-}
-
-struct Target {
-    sequence: i64,
-    account: String,
-    reference: Option<String>,
-    state: EventState,
-    next_attempt_at: Option<i64>,
-    claimed: bool,
-}
-
-fn change_one(work: &mut Work<'_>, sequence: i64, change: &Change) -> rusqlite::Result<Outcome> {
-    let target = target(work, sequence)?;
-    if target.claimed && target.next_attempt_at.is_some_and(|until| until > work.now_ms) {
-        return Ok(Outcome::InFlight);
-    }
-    let outcome = match change {
-        Change::Replay if target.state.is_open() => bring_forward(work, &target)?,
-        Change::Replay => reopen(work, &target)?,
-        Change::Discard { reason, now_ms } => discard(work, &target, reason, *now_ms)?,
-    };
-    if matches!(outcome, Outcome::Changed) {
-        work.wake(&target.account);
-    }
-    Ok(outcome)
-}
-
-fn target(work: &Work<'_>, sequence: i64) -> rusqlite::Result<Target> {
-    let sql = "SELECT account, reference, state, next_attempt_at, lease IS NOT NULL \
-               FROM inbox WHERE sequence = ?1";
-    work.connection.prepare_cached(sql)?.query_row([sequence], |row| {
-        Ok(Target {
-            sequence,
-            account: row.get(0)?,
-            reference: row.get(1)?,
-            state: rows::state(row, 2)?,
-            next_attempt_at: row.get(3)?,
-            claimed: row.get(4)?,
-        })
-    })
-}
-
-/// An open event that only waits for its time is tried at once.
-fn bring_forward(work: &mut Work<'_>, target: &Target) -> rusqlite::Result<Outcome> {
-    if target.next_attempt_at.is_none_or(|at| at <= work.now_ms) {
-        return Ok(Outcome::Unchanged);
-    }
-    work.connection
-        .prepare_cached("UPDATE inbox SET next_attempt_at = ?2 WHERE sequence = ?1")?
-        .execute(params![target.sequence, work.now_ms])?;
-    Ok(Outcome::Changed)
-}
-
-fn reopen(work: &mut Work<'_>, target: &Target) -> rusqlite::Result<Outcome> {
-    let reference = target.reference.as_deref();
-    let leads = order::take_the_lead(work, &target.account, reference, target.sequence)?;
-    work.connection
-        .prepare_cached(REOPEN)?
-        .execute(params![target.sequence, leads.then_some(work.now_ms)])?;
-    Ok(Outcome::Changed)
-}
-
-const REOPEN: &str = "
-    UPDATE inbox SET state = 'pending', replays = replays + 1, attempts = 0, first_attempt_at = NULL,
-        next_attempt_at = ?2, closed_at = NULL, closed_tick = NULL, discard_reason = NULL
-    WHERE sequence = ?1";
-
-fn discard(
+fn operate(
     work: &mut Work<'_>,
-    target: &Target,
-    reason: &str,
-    now_ms: i64,
-) -> rusqlite::Result<Outcome> {
-    match target.state {
-        EventState::Delivered | EventState::Discarded => return Ok(Outcome::Unchanged),
-        EventState::Pending | EventState::Retrying | EventState::Dead => {}
+    sequence: i64,
+    operation: &Operation,
+) -> rusqlite::Result<Operated> {
+    let mut find =
+        work.connection.prepare_cached(concat!(select_queued!(), " WHERE sequence = ?1"))?;
+    let Queued { progress, account, reference, .. } = find.query_row([sequence], rows::queued)?;
+    let reference = reference.as_deref();
+    let earliest = order::earliest(work, &account, reference, sequence)?;
+    let head = match steps::needs_head(sequence, operation, earliest) {
+        true => order::head(work, &account, reference, sequence)?,
+        false => None,
+    };
+    let now_ms = work.now_ms;
+    let operated = steps::operate(progress.clone(), sequence, operation, earliest, head, now_ms);
+    if let Operated::Changed(stepped) = &operated {
+        rows::save(work, sequence, &progress, stepped)?;
+        work.wake(&account);
     }
-    work.connection.prepare_cached(DISCARD)?.execute(params![
-        target.sequence,
-        now_ms,
-        reason,
-        work.now_ms
-    ])?;
-    if target.next_attempt_at.is_some() {
-        order::promote_next(work, &target.account, target.reference.as_deref())?;
-    }
-    Ok(Outcome::Changed)
+    Ok(operated)
 }
-
-const DISCARD: &str = "
-    UPDATE inbox SET state = 'discarded', lease = NULL, next_attempt_at = NULL, closed_at = ?2,
-        closed_tick = ?4, discard_reason = ?3
-    WHERE sequence = ?1";

@@ -12,7 +12,7 @@ fn no_statement_of_traffic_reads_a_whole_table() {
     for sql in [
         claim::DUE,
         claim::NEXT_DUE,
-        order::EARLIEST_OPEN,
+        order::EARLIEST,
         order::HEAD,
         receive::IS_LATE,
         rows::OLDEST_OPEN,
@@ -29,13 +29,15 @@ fn no_statement_of_traffic_reads_a_whole_table() {
 fn statements_of_traffic_are_planned_once_whatever_they_are_given() {
     let (_place, connection) = connection_with_schema();
     for sql in [
-        order::EARLIEST_OPEN,
+        order::EARLIEST,
         order::HEAD,
         claim::DUE,
-        claim::LEASE,
         claim::CLAIMED,
         claim::NEXT_DUE,
-        settle::CLOSE,
+        rows::SAVE,
+        rows::SAVE_ATTEMPTS,
+        rows::NUDGE,
+        settle::FIND,
         settle::RECORD,
     ] {
         let mut statement = connection.prepare(sql).expect("valid");

@@ -6,7 +6,8 @@ use super::super::job::Work;
 use super::super::names;
 use super::order;
 use super::rows;
-use crate::store::{EventId, EventState, Intake, NewEvent, Received};
+use super::steps;
+use crate::store::{EventId, NewEvent, Received};
 
 /// Stores the event, or counts a repetition of one that is or was in the inbox.
 pub(in crate::store::sqlite) fn receive(
@@ -14,24 +15,15 @@ pub(in crate::store::sqlite) fn receive(
     event: &NewEvent,
     text_hash: &[u8],
 ) -> rusqlite::Result<Received> {
-    let names = names::of(work.connection, &event.account)?;
-    for name in &names {
-        if let Some(known) = count_repetition(work, SEEN_AGAIN, event, name, text_hash)? {
-            return Ok(known);
+    for name in names::of(work.connection, &event.account)? {
+        for sql in [SEEN_AGAIN, RECEIVED_AGAIN] {
+            if let Some(known) = count_repetition(work, sql, event, &name, text_hash)? {
+                return Ok(known);
+            }
         }
     }
-    // Under its own name the insert tells.
-    for name in names.iter().filter(|name| **name != event.account) {
-        if let Some(known) = count_repetition(work, RECEIVED_AGAIN, event, name, text_hash)? {
-            return Ok(known);
-        }
-    }
-    if insert(work, event, text_hash)? {
-        return Ok(Received::Stored);
-    }
-    let known = count_repetition(work, RECEIVED_AGAIN, event, &event.account, text_hash)?;
-    // The insert met the key within this transaction.
-    known.ok_or(rusqlite::Error::QueryReturnedNoRows)
+    insert(work, event, text_hash)?;
+    Ok(Received::Stored)
 }
 
 const SEEN_AGAIN: &str = "
@@ -60,19 +52,11 @@ fn count_repetition(
         .optional()
 }
 
-/// False when the account has an event with this dedupe key.
-fn insert(work: &mut Work<'_>, event: &NewEvent, text_hash: &[u8]) -> rusqlite::Result<bool> {
-    let now_ms = event.received_at_ms;
-    let (state, closed_at, error) = match &event.intake {
-        Intake::Deliver | Intake::DeliverInterim { .. } => (EventState::Pending, None, None),
-        Intake::Park { reason } => (EventState::Dead, Some(now_ms), Some(reason)),
-    };
-    let behind = match &event.reference {
-        Some(reference) => order::earliest_open(work, &event.account, reference)?.is_some(),
-        None => false,
-    };
-    let next_attempt_at = (state.is_open() && !behind).then_some(work.now_ms);
-    let inserted = work.connection.prepare_cached(INSERT)?.execute(named_params! {
+fn insert(work: &mut Work<'_>, event: &NewEvent, text_hash: &[u8]) -> rusqlite::Result<()> {
+    let reference = event.reference.as_deref();
+    let is_behind = order::earliest(work, &event.account, reference, order::NONE)?.is_some();
+    let progress = steps::receive(event, is_behind, work.now_ms);
+    work.connection.prepare_cached(INSERT)?.execute(named_params! {
         ":id": event.id.as_str(),
         ":account": event.account,
         ":provider": event.provider,
@@ -85,42 +69,38 @@ fn insert(work: &mut Work<'_>, event: &NewEvent, text_hash: &[u8]) -> rusqlite::
         ":dedupe_key": event.dedupe_key,
         ":text_hash": text_hash,
         ":verified_by": event.verified_by,
-        ":received_at": now_ms,
+        ":received_at": event.received_at_ms,
         ":now": work.now_ms,
-        ":state": state.as_str(),
-        ":next_attempt_at": next_attempt_at,
-        ":last_error": error,
-        ":closed_at": closed_at,
+        ":state": progress.state.as_str(),
+        ":next_attempt_at": progress.due_ms,
+        ":last_error": progress.last_error,
+        ":closed_at": progress.closed_at_ms,
+        ":closed_tick": progress.closed_tick,
     })?;
-    if inserted == 0 {
-        return Ok(false);
-    }
     let sequence = work.connection.last_insert_rowid();
+    let text = text(work, event)?;
     work.connection
         .prepare_cached(
             "INSERT INTO inbox_text (sequence, body, param, event) VALUES (?, ?, ?, ?)",
         )?
-        .execute(params![sequence, event.body.as_ref(), event.param, text(work, event)?])?;
-    if next_attempt_at.is_some() {
+        .execute(params![sequence, event.body.as_ref(), event.param, text])?;
+    if progress.due_ms.is_some() {
         work.wake(&event.account);
     }
-    Ok(true)
+    Ok(())
 }
 
-/// The event as it is to be delivered. Looked up in the transaction that stores it: of two states that come at the same
-/// moment the one that is stored later is late.
+/// The event as it is to be delivered.
 fn text<'e>(work: &Work<'_>, event: &'e NewEvent) -> rusqlite::Result<Option<&'e str>> {
-    let as_is = event.event.as_deref();
-    let (Intake::DeliverInterim { if_late }, Some(_)) = (&event.intake, &event.reference) else {
-        return Ok(as_is);
-    };
-    let mut others = work.connection.prepare_cached(IS_LATE)?;
-    for name in names::of(work.connection, &event.account)? {
-        if others.exists(params![name, event.reference, event.kind, event.status])? {
-            return Ok(Some(if_late));
+    if let Some(if_late) = steps::text_if_late(event) {
+        let mut others = work.connection.prepare_cached(IS_LATE)?;
+        for name in names::of(work.connection, &event.account)? {
+            if others.exists(params![name, event.reference, event.kind, event.status])? {
+                return Ok(Some(if_late));
+            }
         }
     }
-    Ok(as_is)
+    Ok(event.event.as_deref())
 }
 
 pub(super) const IS_LATE: &str = "
@@ -133,5 +113,4 @@ const INSERT: &str = "
         state, next_attempt_at, last_error, closed_at, closed_tick)
     VALUES (:id, :account, :provider, :reference, :provider_reference, :event_name, :kind, :type,
         :status, :dedupe_key, :text_hash, :verified_by, :received_at, :received_at, :now,
-        :state, :next_attempt_at, :last_error, :closed_at, iif(:closed_at IS NULL, NULL, :now))
-    ON CONFLICT (account, dedupe_key) DO NOTHING";
+        :state, :next_attempt_at, :last_error, :closed_at, :closed_tick)";

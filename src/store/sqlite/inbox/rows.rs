@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use rusqlite::types::{Type, Value};
-use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 
+use super::super::job::Work;
 use super::super::names::{self, IS_ONE_OF, current};
+use crate::store::inbox::steps::{Nudge, Progress, Stepped};
 use crate::store::{
     AccountCounts, Attempt, AttemptRecord, Cursor, EventDetail, EventId, EventRow, EventState,
     Filter, Listing,
@@ -21,6 +23,105 @@ const COLUMNS: &str = concat!(
     next_attempt_at, lease IS NOT NULL, last_error, delivered_at, closed_at, discard_reason, replays, \
     (SELECT wall - time FROM store_time)"
 );
+
+/// What steps read and change, as the first columns of a row.
+macro_rules! progress_columns {
+    () => {
+        "state, attempts, first_attempt_at, next_attempt_at, lease, last_error, delivered_at, closed_at, \
+         closed_tick, discard_reason, replays"
+    };
+}
+pub(super) use progress_columns;
+
+/// Rows for [`queued`].
+macro_rules! select_queued {
+    () => {
+        concat!(
+            "SELECT ",
+            super::rows::progress_columns!(),
+            ", sequence, account, reference FROM inbox"
+        )
+    };
+}
+pub(super) use select_queued;
+
+/// An event as steps see it, with what its neighbours are found by.
+pub(super) struct Queued {
+    pub(super) progress: Progress,
+    pub(super) sequence: i64,
+    pub(super) account: String,
+    pub(super) reference: Option<String>,
+}
+
+pub(super) fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
+    Ok(Queued {
+        progress: progress(row)?,
+        sequence: row.get(11)?,
+        account: row.get(12)?,
+        reference: row.get(13)?,
+    })
+}
+
+pub(super) fn progress(row: &Row<'_>) -> rusqlite::Result<Progress> {
+    Ok(Progress {
+        state: state(row, 0)?,
+        attempts: row.get(1)?,
+        first_attempt_at_ms: row.get(2)?,
+        due_ms: row.get(3)?,
+        lease: row.get(4)?,
+        last_error: row.get(5)?,
+        delivered_at_ms: row.get(6)?,
+        closed_at_ms: row.get(7)?,
+        closed_tick: row.get(8)?,
+        discard_reason: row.get(9)?,
+        replays: row.get(10)?,
+    })
+}
+
+/// Writes what a step made of an event, which was `before`, and of one beside it.
+pub(super) fn save(
+    work: &Work<'_>,
+    sequence: i64,
+    before: &Progress,
+    Stepped { progress, nudge }: &Stepped,
+) -> rusqlite::Result<()> {
+    let attempts: [&dyn ToSql; 6] = [
+        &sequence,
+        &progress.due_ms,
+        &progress.lease,
+        &progress.attempts,
+        &progress.first_attempt_at_ms,
+        &progress.last_error,
+    ];
+    if before.state == progress.state && progress.state.is_open() {
+        work.connection.prepare_cached(SAVE_ATTEMPTS)?.execute(attempts)?;
+    } else {
+        let state: [&dyn ToSql; 6] = [
+            &progress.state.as_str(),
+            &progress.delivered_at_ms,
+            &progress.closed_at_ms,
+            &progress.closed_tick,
+            &progress.discard_reason,
+            &progress.replays,
+        ];
+        work.connection.prepare_cached(SAVE)?.execute([attempts, state].as_flattened())?;
+    }
+    let Some(Nudge { sequence, due_ms }) = nudge else { return Ok(()) };
+    work.connection.prepare_cached(NUDGE)?.execute(params![sequence, due_ms]).map(|_| ())
+}
+
+/// Between two states of an open event: naming a column that does not change would have its indexes written all the same.
+pub(super) const SAVE_ATTEMPTS: &str = "
+    UPDATE inbox SET next_attempt_at = ?2, lease = ?3, attempts = ?4, first_attempt_at = ?5, last_error = ?6
+    WHERE sequence = ?1";
+
+pub(super) const SAVE: &str = "
+    UPDATE inbox SET next_attempt_at = ?2, lease = ?3, attempts = ?4, first_attempt_at = ?5, last_error = ?6,
+        state = ?7, delivered_at = ?8, closed_at = ?9, closed_tick = ?10, discard_reason = ?11, replays = ?12
+    WHERE sequence = ?1";
+
+pub(super) const NUDGE: &str =
+    "UPDATE inbox SET next_attempt_at = ?2, lease = NULL WHERE sequence = ?1";
 
 /// One page of the events that match, newest first.
 pub(super) fn list(
@@ -118,14 +219,7 @@ pub(super) fn counts(connection: &Connection) -> rusqlite::Result<Vec<AccountCou
             counts.oldest_open_at_ms = oldest.into_iter().flatten().min();
         }
         last = Some(name);
-        let (state, events) = (state(row, 1)?, row.get::<_, i64>(2)?.max(0).unsigned_abs());
-        match state {
-            EventState::Pending => counts.pending += events,
-            EventState::Retrying => counts.retrying += events,
-            EventState::Delivered => counts.delivered += events,
-            EventState::Dead => counts.dead += events,
-            EventState::Discarded => counts.discarded += events,
-        }
+        counts.add(state(row, 1)?, row.get::<_, i64>(2)?.max(0).unsigned_abs());
     }
     Ok(all.into_values().collect())
 }

@@ -4,10 +4,8 @@
 use rusqlite::params;
 
 use super::super::job::Work;
+use crate::store::inbox::steps::STEP;
 use crate::store::{EventState, Retention};
-
-/// Rows removed in one call: a few milliseconds of work.
-const STEP: usize = 200;
 
 /// Pages given back in one call.
 const PAGES_STEP: i64 = 256;
@@ -15,23 +13,21 @@ const PAGES_STEP: i64 = 256;
 /// Free pages that stay in the file for the events to come: 4 MiB.
 const PAGES_KEPT: i64 = 1024;
 
-pub(super) struct Step {
+pub(super) struct Removed {
     /// Rows, or bytes.
-    pub(super) removed: u64,
+    pub(super) count: u64,
     /// Whether nothing is left to do.
     pub(super) last: bool,
 }
 
 /// Removes some closed events whose time has come.
-pub(super) fn remove_events(work: &mut Work<'_>, retention: Retention) -> rusqlite::Result<Step> {
+pub(super) fn remove_events(
+    work: &mut Work<'_>,
+    retention: Retention,
+) -> rusqlite::Result<Removed> {
     let mut old = Vec::new();
     for state in EventState::ALL {
-        let kept_ms = match state {
-            EventState::Pending | EventState::Retrying => continue,
-            EventState::Delivered | EventState::Discarded => retention.delivered_ms,
-            EventState::Dead => retention.dead_ms,
-        };
-        let before = work.now_ms.saturating_sub(kept_ms.max(0));
+        let Some(before) = retention.oldest_kept_ms(state, work.now_ms) else { continue };
         let mut statement = work.connection.prepare_cached(OLD)?;
         let found = statement
             .query_map(params![state.as_str(), before, (STEP - old.len()) as i64], |row| {
@@ -46,7 +42,7 @@ pub(super) fn remove_events(work: &mut Work<'_>, retention: Retention) -> rusqli
             work.connection.prepare_cached(sql)?.execute([sequence])?;
         }
     }
-    Ok(Step { removed: old.len() as u64, last: old.len() < STEP })
+    Ok(Removed { count: old.len() as u64, last: old.len() < STEP })
 }
 
 pub(super) const OLD: &str = "
@@ -64,11 +60,11 @@ const REMOVE: [&str; 4] = [
 ];
 
 /// Removes some dedupe keys whose time has come.
-pub(super) fn remove_keys(work: &mut Work<'_>, retention: Retention) -> rusqlite::Result<Step> {
-    let before = work.now_ms.saturating_sub(retention.seen_ms.max(0));
+pub(super) fn remove_keys(work: &mut Work<'_>, retention: Retention) -> rusqlite::Result<Removed> {
+    let before = retention.oldest_key_ms(work.now_ms);
     let removed =
         work.connection.prepare_cached(REMOVE_KEYS)?.execute(params![before, STEP as i64])?;
-    Ok(Step { removed: removed as u64, last: removed < STEP })
+    Ok(Removed { count: removed as u64, last: removed < STEP })
 }
 
 pub(super) const REMOVE_KEYS: &str = "
@@ -77,7 +73,7 @@ pub(super) const REMOVE_KEYS: &str = "
         WHERE last_seen_at < ?1 LIMIT ?2)";
 
 /// Shortens the file by some of its free pages.
-pub(super) fn give_room_back(work: &mut Work<'_>) -> rusqlite::Result<Step> {
+pub(super) fn give_room_back(work: &mut Work<'_>) -> rusqlite::Result<Removed> {
     let number = |sql: &str| -> rusqlite::Result<i64> {
         work.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
     };
@@ -92,5 +88,5 @@ pub(super) fn give_room_back(work: &mut Work<'_>) -> rusqlite::Result<Step> {
     }
     let freed = free - number("PRAGMA freelist_count")?;
     let bytes = freed.max(0) * number("PRAGMA page_size")?;
-    Ok(Step { removed: bytes.unsigned_abs(), last: freed < PAGES_STEP })
+    Ok(Removed { count: bytes.unsigned_abs(), last: freed < PAGES_STEP })
 }
