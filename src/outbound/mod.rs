@@ -34,7 +34,7 @@ use call::prepared::PreparedCall;
 use call::repeat;
 use call::stopping::Stopping;
 use payment::journalled::Journalled;
-use payment::owed::UnsentCalls;
+use payment::unsent::UnsentCalls;
 use record::Record;
 
 /// What answers the applications.

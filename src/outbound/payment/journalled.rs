@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::call::attempt::Egress;
 use super::super::call::prepared::PreparedCall;
-use super::owed::UnsentCalls;
+use super::unsent::UnsentCalls;
 use crate::clock::instant;
 use crate::metrics::Phase;
 use crate::payment::Rules;

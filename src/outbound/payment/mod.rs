@@ -13,11 +13,11 @@ pub(super) mod journalled;
 mod last_look;
 mod make;
 mod money;
-pub(super) mod owed;
 mod poll;
 mod query;
 mod replay;
 pub mod resolver;
+pub(super) mod unsent;
 
 use super::call::classify::{Verdict, WhyNotSent};
 use super::call::repeat::Exchange;

@@ -2,9 +2,10 @@
 //!
 //! It queries the provider with growing pauses, after every restart and while the sidecar runs; what it finds becomes an
 //! event in the same commit, so that the application hears of it like of everything else. Who works when is in
-//! `workers`, what is done about one payment in `resolution`; this file does what is due every second.
+//! `workers`, what is done about one payment in `resolution`, what the application is owed in `owed`; this file does what is due every second.
 
 mod jumps;
+mod owed;
 mod resolution;
 mod stranded;
 mod workers;
@@ -23,6 +24,7 @@ use crate::config::Snapshot;
 use crate::metrics::Metrics;
 use crate::store::Store;
 use jumps::Jumps;
+use stranded::Logged;
 use workers::LOOK_EVERY;
 
 /// How often stranded payments are counted: that reads a row for each payment in doubt.
@@ -38,18 +40,22 @@ pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
         let _ = shutdown.wait_for(|stop| *stop).await;
         outbound.egress.stopping.begin();
     };
-    tokio::join!(told_to_stop, keep_up(&outbound), workers::work(&outbound));
+    let logged = Arc::new(Logged::default());
+    tokio::join!(
+        told_to_stop,
+        keep_up(&outbound),
+        owed::work(&outbound, &logged),
+        workers::work(&outbound, &logged),
+    );
 }
 
 /// Takes over what dead processes left, shows figures, removes what is old.
 async fn keep_up(outbound: &Outbound) {
     let (store, egress) = (&*outbound.store, &outbound.egress);
-    let record_unsent = || outbound.unsent.record(store, egress.clock.unix_ms());
     let ahead_ms = || egress.clock.unix_ms().saturating_sub(store.time_ms());
     let (mut swept, mut jumps) = (None, Jumps { ahead_ms: ahead_ms() });
     let (mut counted, mut stranded) = (None, BTreeSet::new());
     loop {
-        record_unsent().await;
         recover(store, &egress.clock).await;
         let snapshot = outbound.live.load();
         show_figures(&snapshot, store, &egress.metrics, egress.clock.unix_ms()).await;
@@ -61,7 +67,7 @@ async fn keep_up(outbound: &Outbound) {
             sweep(&snapshot, store).await;
         }
         if egress.stopping.unless(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
-            return record_unsent().await;
+            return;
         }
     }
 }

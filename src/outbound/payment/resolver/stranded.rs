@@ -15,14 +15,14 @@ use crate::store::{PaymentId, PaymentRow, Store};
 /// How long a payment is not logged again.
 const LOG_AGAIN: Duration = Duration::from_secs(6 * 3600);
 
-/// Which stranded payments were logged, and when.
+/// Which payments that cannot be dealt with were logged, and when.
 #[derive(Default)]
 pub(super) struct Logged(Mutex<HashMap<PaymentId, Instant>>);
 
 impl Logged {
     /// Logs that a payment cannot be resolved, because of what `differs`.
     pub fn log(&self, row: &PaymentRow, differs: &str) {
-        if self.is_due(&row.id, instant()) {
+        if self.is_due(&row.id) {
             tracing::warn!(
                 payment = %row.id,
                 account = row.account,
@@ -34,7 +34,9 @@ impl Logged {
         }
     }
 
-    fn is_due(&self, id: &PaymentId, now: Instant) -> bool {
+    /// Whether this payment is to be logged now.
+    pub fn is_due(&self, id: &PaymentId) -> bool {
+        let now = instant();
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         logged.retain(|_, at| now.duration_since(*at) < LOG_AGAIN);
         match logged.contains_key(id) {

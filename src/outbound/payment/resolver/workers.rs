@@ -1,4 +1,4 @@
-//! Who works when: three workers for each account, so that no account waits for another's provider.
+//! Who works when: two workers for each account, so that no account waits for another's provider.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,30 +13,27 @@ use tracing::{Instrument, Span};
 use super::super::super::Outbound;
 use super::super::super::call::prepared::PreparedCall;
 use super::super::journalled::millis;
-use super::super::owed;
 use super::super::query::query_limit;
-use super::resolution;
+use super::resolution::resolve;
 use super::stranded::Logged;
 use crate::config::Account;
 use crate::json::parse_object;
-use crate::store::{JournalError, PaymentView, Store};
+use crate::store::PaymentView;
 
 /// How often the journal is looked at for what is due.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a worker looks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Lane {
     /// Payments in doubt.
     Unknown,
     /// Accepted payments without a notification in time.
     Unnoticed,
-    /// Settled payments of which an event is owed.
-    Owed,
 }
 
 impl Lane {
-    const ALL: [Self; 3] = [Self::Unknown, Self::Unnoticed, Self::Owed];
+    const ALL: [Self; 2] = [Self::Unknown, Self::Unnoticed];
 
     /// Payments queried at the same time, per account: resolving must not crowd out the calls of the day, and what is
     /// only missing a notification must not hold up what is in doubt.
@@ -44,26 +41,23 @@ impl Lane {
         match self {
             Self::Unknown => 8,
             Self::Unnoticed => 2,
-            // Nothing is claimed, so the next look is after the last one's work.
-            Self::Owed => 1,
         }
     }
 }
 
 /// Keeps the workers of every configured account at work until the stop, then waits for what they are in the middle of.
-pub(super) async fn work(outbound: &Arc<Outbound>) {
+pub(super) async fn work(outbound: &Arc<Outbound>, stranded: &Arc<Logged>) {
     let mut workers = JoinSet::new();
     let mut running: HashMap<Id, (String, Lane)> = HashMap::new();
-    let stranded = Arc::new(Logged::default());
     loop {
         for name in outbound.live.load().accounts.keys() {
             for lane in Lane::ALL {
                 if running.values().any(|(known, its)| known == name && *its == lane) {
                     continue;
                 }
-                let work = look_after(outbound.clone(), stranded.clone(), name.clone(), lane);
-                let worker = workers.spawn(work);
-                running.insert(worker.id(), (name.clone(), lane));
+                let (outbound, stranded) = (outbound.clone(), stranded.clone());
+                let worker = Worker { outbound, stranded, account: name.clone(), lane };
+                running.insert(workers.spawn(worker.run()).id(), (name.clone(), lane));
             }
         }
         let pause = tokio::time::sleep(LOOK_EVERY);
@@ -84,38 +78,76 @@ pub(super) async fn work(outbound: &Arc<Outbound>) {
     while workers.join_next().await.is_some() {}
 }
 
-/// Works through what is due of one account, a bounded number at a time and without a pause while there is more. Ends at
-/// the stop, or when the account is no longer configured.
-async fn look_after(outbound: Arc<Outbound>, stranded: Arc<Logged>, name: String, lane: Lane) {
-    let (store, stopping) = (&*outbound.store, &outbound.egress.stopping);
-    let mut under_way = FuturesUnordered::new();
-    let mut changes = store.unknown_changes(&name);
-    while let Some(account) = outbound.live.load().accounts.get(&name).cloned() {
-        if stopping.has_begun() {
-            break;
-        }
-        changes.mark_unchanged();
-        let room = lane.at_once().saturating_sub(under_way.len());
-        if room > 0 {
-            for payment in claim(store, &account, lane, room).await {
-                let (span, account) = (span_of(&payment), account.clone());
-                let (outbound, stranded) = (&*outbound, &*stranded);
-                let handling =
-                    async move { handle(outbound, stranded, &account, payment, lane).await };
-                under_way.push(handling.instrument(span));
-            }
-        }
-        tokio::select! {
-            // There is room again.
-            Some(()) = under_way.next() => {}
-            () = something_due(&mut changes), if under_way.len() < lane.at_once() => {}
-            () = stopping.begun() => {}
-        }
-    }
-    while under_way.next().await.is_some() {}
+struct Worker {
+    outbound: Arc<Outbound>,
+    stranded: Arc<Logged>,
+    account: String,
+    lane: Lane,
 }
 
-/// Something may have become due: somebody says so, or time has passed.
+impl Worker {
+    /// Works through what is due of one account, a bounded number at a time and without a pause while there is more. Ends
+    /// at the stop, or when the account is no longer configured.
+    async fn run(self) {
+        let (stopping, at_once) = (&self.outbound.egress.stopping, self.lane.at_once());
+        let mut under_way = FuturesUnordered::new();
+        let mut changes = self.outbound.store.unknown_changes(&self.account);
+        while let Some(account) = self.outbound.live.load().accounts.get(&self.account).cloned() {
+            if stopping.has_begun() {
+                break;
+            }
+            changes.mark_unchanged();
+            let room = at_once.saturating_sub(under_way.len());
+            if room > 0 {
+                for payment in self.claim(&account, room).await {
+                    let span = span_of(&payment);
+                    under_way.push(self.resolve(account.clone(), payment).instrument(span));
+                }
+            }
+            tokio::select! {
+                // There is room again.
+                Some(()) = under_way.next() => {}
+                () = something_due(&mut changes), if under_way.len() < at_once => {}
+                () = stopping.begun() => {}
+            }
+        }
+        while under_way.next().await.is_some() {}
+    }
+
+    async fn claim(&self, account: &Account, room: usize) -> Vec<PaymentView> {
+        let (store, lease_ms) = (&self.outbound.store, millis(lease(account)));
+        let claimed = match self.lane {
+            Lane::Unknown => store.claim_unknown(&account.name, room, lease_ms).await,
+            Lane::Unnoticed => store.claim_unnoticed(&account.name, room, lease_ms).await,
+        };
+        claimed.unwrap_or_else(|error| {
+            tracing::error!(
+                account = account.name,
+                "what is due to be asked about could not be looked up: {error}"
+            );
+            Vec::new()
+        })
+    }
+
+    /// Resolves a payment as the call that it was, where its operation is still in the profile.
+    async fn resolve(&self, account: Arc<Account>, payment: PaymentView) {
+        let row = &payment.row;
+        let (Some(operation), Ok(parameters)) = (
+            account.provider.operation(&row.operation),
+            parse_object(payment.parameters.as_bytes()),
+        ) else {
+            return self.stranded.log(row, "operation");
+        };
+        let limits = self.outbound.limiters.of(&account);
+        let call = PreparedCall { account: &account, limits, operation, parameters: &parameters };
+        let journalled = self.outbound.journalled(&call, &row.id);
+        if let Err(error) = resolve(&journalled, &payment, &self.stranded).await {
+            tracing::error!("an unknown outcome could not be resolved: {error}");
+        }
+    }
+}
+
+/// Something may have become due: the store says so, or time has passed.
 async fn something_due(changes: &mut watch::Receiver<u64>) {
     // Whether it changed or not: look again.
     let _ = tokio::time::timeout(LOOK_EVERY, changes.changed()).await;
@@ -124,9 +156,6 @@ async fn something_due(changes: &mut watch::Receiver<u64>) {
 
 /// Changes within this time are looked at together: every accepted payment that a notification is expected of is one.
 const GATHER: Duration = Duration::from_millis(100);
-
-/// After an event that is owed could not be stored.
-const OWED_PAUSE: Duration = Duration::from_secs(10);
 
 /// What is logged about one payment says which, and its traces are linked to the one it was made in.
 fn span_of(payment: &PaymentView) -> Span {
@@ -139,66 +168,6 @@ fn span_of(payment: &PaymentView) -> Span {
         reference = row.reference,
         trace.link = row.trace,
     )
-}
-
-async fn handle(
-    outbound: &Outbound,
-    stranded: &Logged,
-    account: &Account,
-    payment: PaymentView,
-    lane: Lane,
-) {
-    let egress = &outbound.egress;
-    match lane {
-        Lane::Unknown | Lane::Unnoticed => {
-            if let Err(error) = resolve(outbound, stranded, account, &payment).await {
-                tracing::error!("an unknown outcome could not be resolved: {error}");
-            }
-        }
-        Lane::Owed => {
-            let (store, now) = (&*outbound.store, egress.clock.now());
-            if let Err(error) = owed::store_event(store, account, &payment, now).await {
-                tracing::error!("an event that is owed could not be stored: {error}");
-                // Nothing was claimed, so it would be due again at once.
-                egress.stopping.unless(tokio::time::sleep(OWED_PAUSE)).await;
-            }
-        }
-    }
-}
-
-/// Resolves a payment as the call that it was, where its operation is still in the profile.
-async fn resolve(
-    outbound: &Outbound,
-    stranded: &Logged,
-    account: &Account,
-    payment: &PaymentView,
-) -> Result<(), JournalError> {
-    let row = &payment.row;
-    let (Some(operation), Ok(parameters)) =
-        (account.provider.operation(&row.operation), parse_object(payment.parameters.as_bytes()))
-    else {
-        stranded.log(row, "operation");
-        return Ok(());
-    };
-    let limits = outbound.limiters.of(account);
-    let call = PreparedCall { account, limits, operation, parameters: &parameters };
-    resolution::resolve(&outbound.journalled(&call, &row.id), payment, stranded).await
-}
-
-async fn claim(store: &dyn Store, account: &Account, lane: Lane, room: usize) -> Vec<PaymentView> {
-    let (name, lease_ms) = (&account.name, millis(lease(account)));
-    let claimed = match lane {
-        Lane::Unknown => store.claim_unknown(name, room, lease_ms).await,
-        Lane::Unnoticed => store.claim_unnoticed(name, room, lease_ms).await,
-        Lane::Owed => store.owed_events(name, room).await,
-    };
-    claimed.unwrap_or_else(|error| {
-        tracing::error!(
-            account = account.name,
-            "what is due to be asked about could not be looked up: {error}"
-        );
-        Vec::new()
-    })
 }
 
 /// For what a claim needs beyond its query and its resend: four commits and a signature, each of them fast.

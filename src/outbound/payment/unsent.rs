@@ -1,19 +1,14 @@
-//! What the application is owed about calls that are over: an end that could not be recorded, and an event.
+//! Calls that never left, and whose end could not be recorded because the journal's disk failed: their callers were told
+//! "unknown".
 //!
-//! A call that never left, and whose end could not be written because the journal's disk failed, is kept in memory: its
-//! caller was told "unknown", and while the process lives it knows better than its journal. Once the store can be written
-//! again, its end is recorded there, and an event is owed. After a restart the journal is all there is; what stands in it
-//! is queried, and ends in an event too.
+//! While the process lives it knows better than its journal: what is listed here did not leave and will not. Once the
+//! store can be written again, that is recorded, and the application is owed an event. After a restart the journal is all
+//! there is; what stands in it is queried, and ends in an event too.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
-
-use super::event;
-use crate::config::Account;
-use crate::payment::Final;
-use crate::store::{JournalError, PaymentView, Store, StoreError, Unsent};
+use crate::store::{JournalError, Store, StoreError, Unsent};
 
 /// Far more than the calls that share a commit, and only those of the first one that fails get here; each is as long as
 /// what was posted.
@@ -66,24 +61,4 @@ impl UnsentCalls {
         // Nothing panics while holding it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Stores the event that is owed of a settled payment.
-pub(super) async fn store_event(
-    store: &dyn Store,
-    account: &Account,
-    payment: &PaymentView,
-    now: Timestamp,
-) -> Result<(), JournalError> {
-    let row = &payment.row;
-    let Some(operation) = account.provider.operation(&row.operation) else {
-        tracing::error!(payment = %row.id, "its operation is no longer in the profile: its end cannot be told");
-        return Ok(());
-    };
-    let why = match row.end() {
-        Some(Final::NotSent) => "it was not sent",
-        _ => "the provider refused it",
-    };
-    let event = event::announcing(account, operation, why.to_owned(), now);
-    store.tell_owed(&row.id, event, now.as_millisecond()).await
 }
