@@ -13,7 +13,7 @@ use crate::clock::{Clock, instant};
 use crate::config::{self, DeliveryFormat};
 use crate::store::{Attempt, Claimed};
 use crate::trace;
-use crate::wire::{Answer, AnswerBody, Call, NoLook, SendError, Upstream};
+use crate::wire::{Answer, AnswerBody, Call, SendError, Upstream};
 
 /// How often an operator replayed the event, so that the application can tell a replay from a repetition.
 const REPLAY: HeaderName = HeaderName::from_static("countersign-replay");
@@ -52,8 +52,7 @@ pub(super) async fn post(
 ) -> Tried {
     let (started_at, started) = (clock.now(), instant());
     let (status, heard) = match call(settings, claimed, started_at.as_second()) {
-        Some(call) => match upstream.send(&settings.target, call, settings.timeouts, &NoLook).await
-        {
+        Some(call) => match upstream.send(&settings.target, call, settings.timeouts, None).await {
             Ok(answer) => (Some(answer.status), heard(&answer, clock)),
             Err(error) => (None, Heard::Nothing(error)),
         },

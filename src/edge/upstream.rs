@@ -33,13 +33,15 @@ impl Upstream for PingoraUpstream {
         target: &Target,
         call: Call,
         timeouts: Timeouts,
-        last_look: &dyn LastLook,
+        last_look: Option<&dyn LastLook>,
     ) -> Result<Answer, SendError> {
         let deadline = later(instant(), timeouts.total);
         let request = request_bytes(target, &call);
         let connect_limit = timeouts.connect.min(timeouts.total);
         let stream = self.connection(target, connect_limit).await.map_err(SendError::NotSent)?;
-        last_look.may_leave().await.map_err(SendError::NotSent)?;
+        if let Some(look) = last_look {
+            look.may_leave().await.map_err(SendError::NotSent)?;
+        }
         // Last of all, and nothing is waited for from here to the first byte: whatever came before may have taken longer than
         // its limit, because the process was paused.
         if instant() >= deadline {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::call::classify::{InDoubt, Verdict, WhyNotSent, outcome};
+use super::call::classify::{InDoubt, Verdict, WhyNotSent};
 use super::call::prepared::PreparedCall;
 use super::call::repeat::Exchange;
 use crate::config::{Account, AnswerMode};
@@ -30,62 +30,43 @@ pub(super) fn answer(
     exchange: Exchange,
     reference: Option<&str>,
 ) -> Result<Answered, Problem> {
-    let (account, operation) = (call.account, call.operation);
-    let attempts = exchange.attempts;
+    let (account, attempts) = (call.account, exchange.attempts);
+    let outcome = exchange.verdict.outcome(call.operation);
     let result = match exchange.verdict {
-        Verdict::Answered { answer, understood } => match account.answer {
-            AnswerMode::Provider => Ok(verbatim(account, operation, answer.body, &understood)),
-            AnswerMode::Unwrapped => unwrapped(account, operation, understood),
-        },
-        Verdict::InDoubt(why) => Err(in_doubt(operation, why)),
+        Verdict::Answered { answer, understood } => {
+            let code_label = code_label(account, understood.code);
+            let body = match account.answer {
+                // The code inside says what it means.
+                AnswerMode::Provider => Ok(answer.body),
+                AnswerMode::Unwrapped => unwrapped(outcome, understood),
+            };
+            let reply = |body| Reply::new(StatusCode::OK, "application/json", body);
+            body.map(|body: Bytes| Answered { reply: reply(body), outcome, code_label })
+        }
+        Verdict::InDoubt(why) => Err(in_doubt(call.operation, why)),
         Verdict::NotSent(why) => Err(not_sent(account, why)),
         Verdict::Settled(end) => Err(settled(end)),
     };
     result.map_err(|problem| problem.after_attempts(attempts).about(reference))
 }
 
-/// The provider's JSON as it came, always with status 200: the code inside says what it means.
-fn verbatim(
-    account: &Account,
-    operation: &Operation,
-    body: Bytes,
-    understood: &ProviderAnswer,
-) -> Answered {
-    Answered {
-        reply: Reply::new(StatusCode::OK, "application/json", body),
-        outcome: outcome(operation, understood.meaning),
-        code_label: code_label(account, understood.code),
-    }
-}
-
 /// `data` alone when it was accepted, a problem otherwise.
-fn unwrapped(
-    account: &Account,
-    operation: &Operation,
-    understood: ProviderAnswer,
-) -> Result<Answered, Problem> {
+fn unwrapped(outcome: Outcome, understood: ProviderAnswer) -> Result<Bytes, Problem> {
     let code = understood.code;
-    match outcome(operation, understood.meaning) {
-        Outcome::Accepted => Ok(Answered {
-            reply: Reply::new(
-                StatusCode::OK,
-                "application/json",
-                understood.data.unwrap_or_else(|| "null".to_owned()),
-            ),
-            outcome: Outcome::Accepted,
-            code_label: code_label(account, code),
-        }),
-        Outcome::Rejected | Outcome::NotSent => Err(Problem::new(
+    let problem = match outcome {
+        Outcome::Accepted => {
+            return Ok(understood.data.unwrap_or_else(|| "null".to_owned()).into());
+        }
+        Outcome::Rejected | Outcome::NotSent => Problem::new(
             Code::Rejected,
             Outcome::Rejected,
             format!("the provider refused with code {code}"),
-        )
-        .with_provider_code(code)),
-        Outcome::Unknown => Err(unknown(format!(
+        ),
+        Outcome::Unknown => unknown(format!(
             "the provider answered with code {code}, which leaves open whether it happened"
-        ))
-        .with_provider_code(code)),
-    }
+        )),
+    };
+    Err(problem.with_provider_code(code))
 }
 
 fn not_sent(account: &Account, why: WhyNotSent) -> Problem {

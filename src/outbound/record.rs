@@ -20,8 +20,8 @@ use crate::wire::{Reply, RequestId};
 pub(super) struct Record {
     id: RequestId,
     started: Instant,
-    account: Option<String>,
-    operation: Option<String>,
+    account: String,
+    operation: String,
     pub reference: Option<String>,
     pub attempts: u32,
     /// Whether the answer is that of an earlier call.
@@ -41,8 +41,8 @@ impl Record {
         Self {
             id: RequestId::random(),
             started,
-            account: None,
-            operation: None,
+            account: NOBODY.to_owned(),
+            operation: NOBODY.to_owned(),
             reference: None,
             attempts: 0,
             is_replay: false,
@@ -75,13 +75,13 @@ impl Record {
     /// It names this account.
     pub fn is_for(&mut self, account: &Account) {
         Span::current().record("account", account.name.as_str());
-        self.account = Some(account.name.clone());
+        self.account.clone_from(&account.name);
     }
 
     /// It asks for this operation.
     pub fn calls(&mut self, operation: &Operation) {
         Span::current().record("operation", operation.name.as_str());
-        self.operation = Some(operation.name.clone());
+        self.operation.clone_from(&operation.name);
     }
 
     /// It is about what the merchant knows under this reference.
@@ -112,29 +112,22 @@ impl Record {
             true => reply.with_header(REPLAYED_HEADER, "true"),
             false => reply,
         };
-        self.count(metrics, outcome, &code);
+        let seconds = self.started.elapsed().as_secs_f64();
+        let (account, operation) = (self.account.as_str(), self.operation.as_str());
+        metrics.count_request(account, operation, outcome.as_str(), &code, seconds);
         self.log(outcome, &code, reply.status.as_u16());
         reply
     }
 
-    fn count(&self, metrics: &Metrics, outcome: Outcome, code: &str) {
-        let account = self.account.as_deref().unwrap_or(NOBODY);
-        let operation = self.operation.as_deref().unwrap_or(NOBODY);
-        let seconds = self.started.elapsed().as_secs_f64();
-        metrics.count_request(account, operation, outcome.as_str(), code, seconds);
-    }
-
     fn log(&self, outcome: Outcome, code: &str, status: u16) {
-        let account = self.account.as_deref().unwrap_or(NOBODY);
-        let operation = self.operation.as_deref().unwrap_or(NOBODY);
         let reference = self.reference.as_deref().unwrap_or(NOBODY);
         let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         macro_rules! line {
             ($level:ident, $message:literal) => {
                 tracing::$level!(
                     request_id = %self.id,
-                    account,
-                    operation,
+                    account = self.account,
+                    operation = self.operation,
                     reference,
                     outcome = outcome.as_str(),
                     code,

@@ -20,7 +20,7 @@ use super::otlp;
 use crate::clock::{instant, later};
 use crate::config::Tracing;
 use crate::threads;
-use crate::wire::{AnswerBody, Call, NoLook, Timeouts, Upstream};
+use crate::wire::{AnswerBody, Call, Timeouts, Upstream};
 
 /// Spans that may wait, some 600 bytes each: the number that OpenTelemetry recommends.
 const SPANS_WAITING_MAX: usize = 2048;
@@ -124,7 +124,7 @@ impl Exporter {
             answer_body: AnswerBody::Ignored,
         };
         // Without a subscriber: what the connection has to say would be said every few seconds.
-        let sent = self.upstream.send(&self.settings.target, call, TIMEOUTS, &NoLook);
+        let sent = self.upstream.send(&self.settings.target, call, TIMEOUTS, None);
         match sent.with_subscriber(NoSubscriber::new()).await {
             Ok(answer) if answer.status.is_success() => Ok(()),
             Ok(answer) => Err(format!("answered with HTTP status {}", answer.status.as_u16())),

@@ -274,26 +274,16 @@ pub trait LastLook: Send + Sync {
     async fn may_leave(&self) -> Result<(), NotSent>;
 }
 
-/// For calls that need no look: nothing can have happened that speaks against them.
-pub struct NoLook;
-
-#[async_trait]
-impl LastLook for NoLook {
-    async fn may_leave(&self) -> Result<(), NotSent> {
-        Ok(())
-    }
-}
-
 /// The way out to a provider. One exchange, one answer or one reason; never repeats by itself.
 #[async_trait]
 pub trait Upstream: Send + Sync + 'static {
-    /// Sends `call` to `target` and reads the whole answer. Before the first byte it takes `last_look`, and makes sure that
-    /// there is time left.
+    /// Sends `call` to `target` and reads the whole answer. Before the first byte it takes `last_look`, where something can
+    /// have happened that speaks against the call, and makes sure that there is time left.
     async fn send(
         &self,
         target: &Target,
         call: Call,
         timeouts: Timeouts,
-        last_look: &dyn LastLook,
+        last_look: Option<&dyn LastLook>,
     ) -> Result<Answer, SendError>;
 }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use countersign::config::Address;
 use countersign::edge::{PingoraUpstream, Serving, bind};
 use countersign::secret::Secret;
-use countersign::wire::{
-    Call, ClientCertificate, NoLook, NotSent, SendError, Target, TargetTls, Upstream,
-};
+use countersign::wire::{Call, ClientCertificate, NotSent, SendError, Target, TargetTls, Upstream};
 use pingora_rustls::TlsAcceptor;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -40,13 +38,13 @@ async fn a_trusted_listener_is_called_and_its_connection_kept() {
     let upstream = PingoraUpstream::default();
     let target = tls_target(server.tcp(), &authority);
     let large = "x".repeat(300_000);
-    let echoed = upstream.send(&target, call(large.clone()), patient(), &NoLook).await.unwrap();
+    let echoed = upstream.send(&target, call(large.clone()), patient(), None).await.unwrap();
     assert!(echoed.body == large, "a body of many TLS records came back changed");
 
     let target = Target { base_path: String::new(), ..target };
     let who_am_i = Call { path: "/peer".to_owned(), ..call("") };
-    let first = upstream.send(&target, who_am_i.clone(), patient(), &NoLook).await.unwrap();
-    let second = upstream.send(&target, who_am_i, patient(), &NoLook).await.unwrap();
+    let first = upstream.send(&target, who_am_i.clone(), patient(), None).await.unwrap();
+    let second = upstream.send(&target, who_am_i, patient(), None).await.unwrap();
     assert_eq!(first.body, second.body, "the same connection has the same port");
 }
 
@@ -71,8 +69,7 @@ async fn an_authority_or_a_name_that_is_not_trusted_proves_that_nothing_was_sent
         ("unreadable", unreadable),
         ("name", other_name),
     ] {
-        let outcome =
-            PingoraUpstream::default().send(&target, call("{}"), patient(), &NoLook).await;
+        let outcome = PingoraUpstream::default().send(&target, call("{}"), patient(), None).await;
         let refused = matches!(outcome, Err(SendError::NotSent(NotSent::Tls)));
         assert!(refused, "{what}: {outcome:?}");
     }
@@ -83,7 +80,7 @@ async fn an_authority_or_a_name_that_is_not_trusted_proves_that_nothing_was_sent
 async fn a_plain_port_is_a_failed_handshake() {
     let server = TestServer::start();
     let target = tls_target(server.tcp(), &Authority::new());
-    let outcome = PingoraUpstream::default().send(&target, call("{}"), patient(), &NoLook).await;
+    let outcome = PingoraUpstream::default().send(&target, call("{}"), patient(), None).await;
     assert!(matches!(outcome, Err(SendError::NotSent(NotSent::Tls))), "{outcome:?}");
 }
 
@@ -101,14 +98,14 @@ async fn a_new_certificate_is_presented_without_a_restart() {
     let upstream = PingoraUpstream::default();
     let trusts_old = tls_target(address, &old);
     let trusts_new = Target { fingerprint: "new roots".to_owned(), ..tls_target(address, &new) };
-    assert!(upstream.send(&trusts_old, call("{}"), patient(), &NoLook).await.is_ok());
+    assert!(upstream.send(&trusts_old, call("{}"), patient(), None).await.is_ok());
     let (chain, key) = new.issue("server");
     let (_, unrelated_key) = new.issue("other");
     assert!(certificate.replace(&chain, &unrelated_key).is_err(), "a key of another certificate");
     certificate.replace(&chain, &key).unwrap();
-    assert!(upstream.send(&trusts_new, call("{}"), patient(), &NoLook).await.is_ok());
+    assert!(upstream.send(&trusts_new, call("{}"), patient(), None).await.is_ok());
     assert!(
-        upstream.send(&trusts_old, call("{}"), patient(), &NoLook).await.is_ok(),
+        upstream.send(&trusts_old, call("{}"), patient(), None).await.is_ok(),
         "connections made before go on"
     );
 }
@@ -121,11 +118,11 @@ async fn a_client_certificate_is_presented_and_its_absence_is_no_answer() {
         let anonymous = tls_target(address, &authority);
         let known = with_client(anonymous.clone(), &authority);
         let answer =
-            PingoraUpstream::default().send(&known, call("{}"), patient(), &NoLook).await.unwrap();
+            PingoraUpstream::default().send(&known, call("{}"), patient(), None).await.unwrap();
         assert_eq!(answer.body, "ok");
 
         let outcome =
-            PingoraUpstream::default().send(&anonymous, call("{}"), patient(), &NoLook).await;
+            PingoraUpstream::default().send(&anonymous, call("{}"), patient(), None).await;
         let is_tls_12 = version.version == rustls::ProtocolVersion::TLSv1_2;
         // With TLS 1.3 a client is done before the server has looked at its certificate, so the call is already out.
         let as_expected = match &outcome {
@@ -155,7 +152,7 @@ async fn bytes_behind_an_answer_are_never_the_next_answer() {
         let target = tls_target(address, &authority);
         let upstream = PingoraUpstream::default();
         for call_number in 1..=2 {
-            let answer = upstream.send(&target, call("{}"), patient(), &NoLook).await.unwrap();
+            let answer = upstream.send(&target, call("{}"), patient(), None).await.unwrap();
             assert_eq!(
                 answer.body.len(),
                 bytes - HEAD,

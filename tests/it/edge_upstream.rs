@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use countersign::edge::PingoraUpstream;
 use countersign::wire::{
-    Answer, AnswerBody, Call, LastLook, NoAnswer, NoLook, NotSent, PROVIDER_BODY_BYTES_MAX,
-    SendError, Target, Timeouts, Upstream,
+    Answer, AnswerBody, Call, LastLook, NoAnswer, NotSent, PROVIDER_BODY_BYTES_MAX, SendError,
+    Target, Timeouts, Upstream,
 };
 use http::{HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -85,7 +85,7 @@ impl Provider {
     async fn answer(script: &'static [Step]) -> Result<Answer, SendError> {
         let provider = Self::start(script).await;
         PingoraUpstream::default()
-            .send(&target(provider.address), call("{}"), patient(), &NoLook)
+            .send(&target(provider.address), call("{}"), patient(), None)
             .await
     }
 }
@@ -130,7 +130,7 @@ async fn a_port_nobody_listens_on_proves_that_nothing_was_sent() {
     let closed = listener.local_addr().unwrap();
     drop(listener);
     let outcome =
-        PingoraUpstream::default().send(&target(closed), call("{}"), patient(), &NoLook).await;
+        PingoraUpstream::default().send(&target(closed), call("{}"), patient(), None).await;
     assert_eq!(not_sent(outcome), NotSent::Connect);
 }
 
@@ -140,8 +140,7 @@ async fn an_empty_host_and_an_impossible_one_are_not_resolved() {
     let label_too_long = "x".repeat(64);
     for host in ["", "[]", "a..b", &label_too_long] {
         let target = Target { host: host.to_owned(), ..target(any) };
-        let outcome =
-            PingoraUpstream::default().send(&target, call("{}"), patient(), &NoLook).await;
+        let outcome = PingoraUpstream::default().send(&target, call("{}"), patient(), None).await;
         assert_eq!(not_sent(outcome), NotSent::Resolve, "{host:?}");
     }
 }
@@ -150,7 +149,7 @@ async fn an_empty_host_and_an_impossible_one_are_not_resolved() {
 async fn a_provider_that_closes_after_reading_leaves_the_outcome_unknown_and_is_asked_once() {
     let mut provider = Provider::start(&[Step::Read]).await;
     let outcome = PingoraUpstream::default()
-        .send(&target(provider.address), call("{}"), patient(), &NoLook)
+        .send(&target(provider.address), call("{}"), patient(), None)
         .await;
     assert_eq!(unknown(outcome), NoAnswer::ConnectionLost);
     assert!(provider.requests.recv().await.is_some());
@@ -162,7 +161,7 @@ async fn a_provider_that_never_answers_runs_into_the_total_time_out() {
     let provider = Provider::start(&[Step::Read, Step::Stall]).await;
     let timeouts = Timeouts { total: Duration::from_millis(300), ..patient() };
     let outcome = PingoraUpstream::default()
-        .send(&target(provider.address), call("{}"), timeouts, &NoLook)
+        .send(&target(provider.address), call("{}"), timeouts, None)
         .await;
     assert_eq!(unknown(outcome), NoAnswer::Timeout);
 }
@@ -173,7 +172,7 @@ async fn a_provider_that_answers_slower_than_the_total_time_out_is_not_waited_fo
         Provider::start(&[Step::Read, Step::Send(b"HTTP/1.1 200 OK\r\n"), Step::Stall]).await;
     let timeouts = Timeouts { total: Duration::from_millis(300), ..patient() };
     let outcome = PingoraUpstream::default()
-        .send(&target(provider.address), call("{}"), timeouts, &NoLook)
+        .send(&target(provider.address), call("{}"), timeouts, None)
         .await;
     assert_eq!(unknown(outcome), NoAnswer::Timeout);
 }
@@ -196,7 +195,7 @@ async fn where_only_the_status_counts_a_body_that_is_no_use_does_not_take_it_awa
         let upstream = PingoraUpstream::default();
         for connections in [1, 2] {
             let answer =
-                upstream.send(&target(provider.address), call.clone(), patient(), &NoLook).await;
+                upstream.send(&target(provider.address), call.clone(), patient(), None).await;
             assert_eq!(answer.expect("an answer").status, 200);
             let opened = provider.connections.load(Ordering::SeqCst);
             assert_eq!(opened, connections, "what is left of a body is no answer to the next call");
@@ -252,7 +251,7 @@ async fn answers_over_the_limit_are_cut_off_whether_announced_or_not() {
             std::future::pending::<()>().await;
         });
         let outcome =
-            PingoraUpstream::default().send(&target(address), call("{}"), patient(), &NoLook).await;
+            PingoraUpstream::default().send(&target(address), call("{}"), patient(), None).await;
         assert_eq!(unknown(outcome), NoAnswer::TooLarge);
     }
 }
@@ -272,7 +271,7 @@ async fn an_answer_that_comes_before_the_body_was_read_is_still_an_answer() {
     let timeouts = Timeouts { send: Duration::from_millis(300), ..patient() };
     let huge = call(vec![b'x'; 32 * 1024 * 1024]);
     let answer =
-        PingoraUpstream::default().send(&target(address), huge, timeouts, &NoLook).await.unwrap();
+        PingoraUpstream::default().send(&target(address), huge, timeouts, None).await.unwrap();
     assert_eq!(answer.status, 413);
     assert_eq!(answer.body, "big");
 }
@@ -283,7 +282,7 @@ async fn a_provider_that_stops_reading_is_an_unknown_outcome() {
     let timeouts = Timeouts { send: Duration::from_millis(300), ..patient() };
     let huge = call(vec![b'x'; 32 * 1024 * 1024]);
     let outcome =
-        PingoraUpstream::default().send(&target(provider.address), huge, timeouts, &NoLook).await;
+        PingoraUpstream::default().send(&target(provider.address), huge, timeouts, None).await;
     assert_eq!(unknown(outcome), NoAnswer::Write);
 }
 
@@ -292,7 +291,7 @@ async fn the_provider_gets_exactly_the_bytes_with_their_length() {
     let mut provider = Provider::start(&[Step::Read, Step::Send(OK)]).await;
     let body = "{\"amount\": 1.00, \"name\":\"ส้ม\"}";
     let upstream = PingoraUpstream::default();
-    upstream.send(&target(provider.address), call(body), patient(), &NoLook).await.unwrap();
+    upstream.send(&target(provider.address), call(body), patient(), None).await.unwrap();
     let expected = format!(
         "POST /gateway/pay HTTP/1.1\r\nHost: {}\r\nUser-Agent: countersign/{}\r\n\
          Accept: application/json\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n\
@@ -309,7 +308,7 @@ async fn large_bodies_are_sent_whole() {
     let mut provider = Provider::start(&[Step::Read, Step::Send(OK)]).await;
     let body = "0123456789".repeat(100_000);
     let upstream = PingoraUpstream::default();
-    upstream.send(&target(provider.address), call(body.clone()), patient(), &NoLook).await.unwrap();
+    upstream.send(&target(provider.address), call(body.clone()), patient(), None).await.unwrap();
     assert!(provider.requests.recv().await.unwrap().ends_with(&format!("\r\n\r\n{body}")));
 }
 
@@ -341,7 +340,7 @@ async fn two_calls_share_one_connection() {
     let provider = Provider::start(&[Step::Read, Step::Send(OK), Step::Read, Step::Send(OK)]).await;
     let upstream = PingoraUpstream::default();
     for _ in 0..2 {
-        upstream.send(&target(provider.address), call("{}"), patient(), &NoLook).await.unwrap();
+        upstream.send(&target(provider.address), call("{}"), patient(), None).await.unwrap();
     }
     assert_eq!(provider.connections.load(Ordering::SeqCst), 1);
 }
@@ -370,16 +369,16 @@ async fn a_connection_is_not_shared_when_the_answer_or_the_target_forbids_it() {
         let provider = Provider::start(script).await;
         let upstream = PingoraUpstream::default();
         for _ in 0..2 {
-            upstream.send(&target(provider.address), call("{}"), patient(), &NoLook).await.unwrap();
+            upstream.send(&target(provider.address), call("{}"), patient(), None).await.unwrap();
         }
         assert_eq!(provider.connections.load(Ordering::SeqCst), 2, "case {index}");
     }
 
     let provider = Provider::start(&[Step::Read, Step::Send(OK), Step::Read, Step::Send(OK)]).await;
     let upstream = PingoraUpstream::default();
-    upstream.send(&target(provider.address), call("{}"), patient(), &NoLook).await.unwrap();
+    upstream.send(&target(provider.address), call("{}"), patient(), None).await.unwrap();
     let changed = Target { fingerprint: "other roots".to_owned(), ..target(provider.address) };
-    upstream.send(&changed, call("{}"), patient(), &NoLook).await.unwrap();
+    upstream.send(&changed, call("{}"), patient(), None).await.unwrap();
     assert_eq!(provider.connections.load(Ordering::SeqCst), 2, "another fingerprint");
 }
 
@@ -401,7 +400,7 @@ async fn a_connection_closed_while_idle_is_not_used() {
     });
     let upstream = PingoraUpstream::default();
     for attempt in 0..20 {
-        let outcome = upstream.send(&target(address), call("{}"), patient(), &NoLook).await;
+        let outcome = upstream.send(&target(address), call("{}"), patient(), None).await;
         assert!(outcome.is_ok(), "call {attempt} was written to a dead connection: {outcome:?}");
         was_closed.recv().await.unwrap();
     }
@@ -411,8 +410,8 @@ async fn a_connection_closed_while_idle_is_not_used() {
 async fn a_reused_connection_that_dies_under_a_call_is_unknown_and_the_call_is_not_repeated() {
     let provider = Provider::start(&[Step::Read, Step::Send(OK), Step::Read]).await;
     let upstream = PingoraUpstream::default();
-    upstream.send(&target(provider.address), call("{}"), patient(), &NoLook).await.unwrap();
-    let outcome = upstream.send(&target(provider.address), call("{}"), patient(), &NoLook).await;
+    upstream.send(&target(provider.address), call("{}"), patient(), None).await.unwrap();
+    let outcome = upstream.send(&target(provider.address), call("{}"), patient(), None).await;
     assert_eq!(unknown(outcome), NoAnswer::ConnectionLost);
     assert_eq!(provider.connections.load(Ordering::SeqCst), 1, "nothing may be sent again");
 }
@@ -439,7 +438,7 @@ async fn what_must_not_leave_any_more_leaves_no_byte_on_the_open_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = target(listener.local_addr().unwrap());
         let upstream = PingoraUpstream::default();
-        let outcome = upstream.send(&target, call("{}"), timeouts, &look).await;
+        let outcome = upstream.send(&target, call("{}"), timeouts, Some(&look)).await;
         assert!(matches!(outcome, Err(SendError::NotSent(is)) if is == reason), "{outcome:?}");
         drop(upstream);
         let (mut stream, _) = listener.accept().await.expect("the connection stood");

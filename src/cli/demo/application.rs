@@ -15,7 +15,7 @@ use crate::clock::{instant, later};
 use crate::config::{Address, Listener};
 use crate::edge::{self, PingoraUpstream, Serving};
 use crate::wire::{
-    Answer, AnswerBody, Call, Handler, NoLook, Refusal, Reply, Request, Target, Timeouts, Upstream,
+    Answer, AnswerBody, Call, Handler, Refusal, Reply, Request, Target, Timeouts, Upstream,
 };
 
 /// Longer than a notification and its delivery take.
@@ -73,7 +73,7 @@ impl Application {
         };
         let seconds = Duration::from_secs;
         let timeouts = Timeouts { connect: seconds(2), send: seconds(2), total: seconds(10) };
-        let answer = self.client.send(sidecar, call, timeouts, &NoLook).await;
+        let answer = self.client.send(sidecar, call, timeouts, None).await;
         answer.map(Got::from).map_err(|error| format!("the sidecar gave no answer: {error}"))
     }
 

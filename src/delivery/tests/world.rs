@@ -76,7 +76,7 @@ impl Upstream for Application {
         _target: &Target,
         call: Call,
         _timeouts: Timeouts,
-        _last_look: &dyn LastLook,
+        _last_look: Option<&dyn LastLook>,
     ) -> Result<Answer, SendError> {
         let headers: HeaderMap = call.headers.into_iter().collect();
         let id = headers["webhook-id"].to_str().expect("an id").to_owned();

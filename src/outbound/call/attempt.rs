@@ -36,13 +36,13 @@ pub(crate) struct Egress {
 }
 
 impl Egress {
-    /// One attempt: admitted, signed, sent after a `last_look`, and what it proves.
+    /// One attempt: admitted, signed, sent after a `last_look` where it needs one, and what it proves.
     #[tracing::instrument(name = "attempt", target = "countersign_phase", skip_all)]
     pub async fn attempt(
         &self,
         call: &PreparedCall<'_>,
         deadline: Instant,
-        last_look: &dyn LastLook,
+        last_look: Option<&dyn LastLook>,
     ) -> Verdict {
         let ready = async { Ok((self.admit(call).await?, self.sign(call).await?)) };
         let (leave, body) = match ready.await {
@@ -103,7 +103,7 @@ impl Egress {
         call: &PreparedCall<'_>,
         body: Bytes,
         deadline: Instant,
-        last_look: &dyn LastLook,
+        last_look: Option<&dyn LastLook>,
     ) -> Result<Answer, SendError> {
         let json = HeaderValue::from_static("application/json");
         let wire_call = Call {

@@ -1,41 +1,29 @@
 //! How long to wait before going on: growing pauses with full jitter, as plain functions.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::random;
 
-/// Pauses between attempts at one call, and between questions inside a call. The first is short, because most faults are
-/// a connection that was closed; the longest keeps a caller who waits from waiting for nothing.
-const IN_CALL: Pauses =
-    Pauses { first: Duration::from_millis(250), longest: Duration::from_secs(8) };
+/// Pauses between attempts at one call, and between status queries inside a call, from the first to the longest. The
+/// first is short, because most faults are a connection that was closed; the longest keeps a caller from waiting for
+/// nothing.
+const IN_CALL: RangeInclusive<Duration> = Duration::from_millis(250)..=Duration::from_secs(8);
 
-/// Pauses between questions in the background, for as long as it takes.
-const BACKGROUND: Pauses =
-    Pauses { first: Duration::from_secs(5), longest: Duration::from_secs(15 * 60) };
+/// Pauses between status queries in the background, for as long as it takes.
+const BACKGROUND: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(15 * 60);
 
-struct Pauses {
-    first: Duration,
-    longest: Duration,
-}
-
-impl Pauses {
-    /// The longest pause before try number `count` + 1.
-    fn limit(&self, count: u32) -> Duration {
-        let doubled = self.first.saturating_mul(1u32.checked_shl(count).unwrap_or(u32::MAX));
-        doubled.min(self.longest)
-    }
-}
-
-/// The pause after `count` tries of a call, anywhere up to its limit: callers that failed together do not come back
-/// together. `random` is in 0..=1.
+/// The pause after `count` tries of a call: its limit doubles with each of them. Anywhere up to that limit, so that
+/// callers that failed together do not come back together. `random` is in 0..=1.
 pub(crate) fn in_call(count: u32, random: f64) -> Duration {
-    IN_CALL.limit(count).mul_f64(random.clamp(0.0, 1.0))
+    let doubled = IN_CALL.start().saturating_mul(1u32.checked_shl(count).unwrap_or(u32::MAX));
+    doubled.min(*IN_CALL.end()).mul_f64(random.clamp(0.0, 1.0))
 }
 
-/// The pause before the next question in the background, when the last attempt left `age` ago: up to as long again, so
-/// that pauses grow by themselves, and begin anew with another attempt. At least half of its limit.
+/// The pause before the next status query in the background, when the last attempt left `age` ago: up to as long again,
+/// so that pauses grow by themselves, and begin anew with another attempt. At least half of its limit.
 pub(crate) fn in_background(age: Duration, random: f64) -> Duration {
-    let limit = age.clamp(BACKGROUND.first, BACKGROUND.longest);
+    let limit = age.clamp(*BACKGROUND.start(), *BACKGROUND.end());
     limit.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
 }
 
@@ -53,10 +41,10 @@ mod tests {
     proptest! {
         #[test]
         fn pauses_stay_within_their_limits(count in 0u32..10_000, random in 0.0f64..=1.0) {
-            prop_assert!(in_call(count, random) <= IN_CALL.longest);
+            prop_assert!(in_call(count, random) <= *IN_CALL.end());
             let age = Duration::from_secs(count.into());
             let background = in_background(age, random);
-            prop_assert!(background <= BACKGROUND.longest && background >= BACKGROUND.first / 2);
+            prop_assert!(background <= *BACKGROUND.end() && background >= *BACKGROUND.start() / 2);
         }
     }
 

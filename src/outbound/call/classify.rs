@@ -229,7 +229,7 @@ fn is_about_another(call: &PreparedCall<'_>, answer: &ProviderAnswer, now: Times
 /// What the provider's code means for this call. A query that is refused or fails moved nothing, whatever the code; for
 /// everything else a code that says an earlier attempt landed, or that leaves it open, is an unknown outcome: calling it
 /// rejected would invite the application to pay again under a new reference.
-pub(crate) fn outcome(operation: &Operation, meaning: CodeMeaning) -> Outcome {
+fn outcome(operation: &Operation, meaning: CodeMeaning) -> Outcome {
     match (meaning, operation.kind) {
         (CodeMeaning::Accepted, _) => Outcome::Accepted,
         (

@@ -12,7 +12,6 @@ use super::backoff;
 use super::classify::Verdict;
 use super::prepared::PreparedCall;
 use crate::clock::{instant, later};
-use crate::wire::NoLook;
 
 /// What came of a call, and how many attempts it took.
 pub(crate) struct Exchange {
@@ -27,7 +26,7 @@ pub(crate) async fn run(egress: &Egress, call: &PreparedCall<'_>) -> Exchange {
     let deadline = later(instant(), call.account.timeouts.total);
     let mut repeats = Repeats::of(call, deadline);
     loop {
-        let verdict = egress.attempt(call, deadline, &NoLook).await;
+        let verdict = egress.attempt(call, deadline, None).await;
         repeats.count(&verdict);
         let is_safe = verdict.nothing_happened_yet()
             || (call.operation.safe_to_repeat() && verdict.is_inconclusive());

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::call::backoff;
-use super::super::call::classify::Verdict;
 use super::event;
 use super::journalled::{Journalled, millis};
 use super::last_look::Announced;
 use super::query::stored;
 use crate::clock::instant;
+use crate::outbound::call::backoff;
+use crate::outbound::call::classify::Verdict;
 use crate::store::{Conclusion, JournalError, PaymentView};
 
 /// How often recording the end of an attempt is tried before it is left to the status query.
@@ -40,7 +40,7 @@ pub(super) async fn attempt(
     heard_until: Option<Instant>,
 ) -> (Verdict, Option<PaymentView>) {
     let attempt = announced.attempt;
-    let verdict = payment.egress.attempt(payment.call, deadline, &announced).await;
+    let verdict = payment.egress.attempt(payment.call, deadline, Some(&announced)).await;
     let verdict = announced.verdict(verdict);
     for count in 0..CONCLUDE_TRIES {
         let now = payment.egress.clock.now();

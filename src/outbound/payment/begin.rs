@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::call::classify::{InDoubt, Verdict, WhyNotSent};
 use super::journalled::{Journalled, millis};
 use super::money::amount_minor;
+use crate::outbound::call::classify::{InDoubt, Verdict, WhyNotSent};
 use crate::payment::Fingerprint;
 use crate::store::{Begun, NewPayment, Unsent};
 use crate::trace;

@@ -5,9 +5,9 @@
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::super::call::prepared::{PreparedCall, reading};
 use crate::clock::instant;
 use crate::config::Account;
+use crate::outbound::call::prepared::{PreparedCall, reading};
 use crate::provider::{Normalised, Operation, Recount};
 use crate::store::OutcomeEvent;
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::call::attempt::Egress;
-use super::super::call::prepared::PreparedCall;
 use super::unsent::UnsentCalls;
 use crate::clock::instant;
 use crate::metrics::Phase;
+use crate::outbound::call::attempt::Egress;
+use crate::outbound::call::prepared::PreparedCall;
 use crate::payment::Rules;
 use crate::store::{JournalError, PaymentId, PaymentView, Store, Unsent};
 

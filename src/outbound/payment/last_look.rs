@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::super::call::classify::{Verdict, WhyNotSent};
 use super::journalled::{Journalled, millis};
+use crate::outbound::call::classify::{Verdict, WhyNotSent};
 use crate::store::Leave;
 use crate::wire::{LastLook, NotSent};
 

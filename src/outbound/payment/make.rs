@@ -3,14 +3,14 @@
 
 use tokio::time::Instant;
 
-use super::super::call::classify::{InDoubt, Verdict, WhyNotSent};
-use super::super::call::repeat::Repeats;
 use super::attempt::{announce, attempt};
 use super::journalled::Journalled;
 use super::last_look::Announced;
 use super::money::Money;
 use super::poll::{HANDED_OVER_AFTER, poll};
 use crate::clock::{instant, later};
+use crate::outbound::call::classify::{InDoubt, Verdict, WhyNotSent};
+use crate::outbound::call::repeat::Repeats;
 use crate::payment::{Next, State};
 use crate::store::{JournalError, PaymentView};
 

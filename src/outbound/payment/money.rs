@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::call::prepared::PreparedCall;
 use crate::clock::instant;
 use crate::limits::{MoneyBudget, MoneyRefused, Reserved};
+use crate::outbound::call::prepared::PreparedCall;
 use crate::provider::MemberType;
 
 /// Money set aside for a call: given back when this is dropped, unless it was spent. What gives money back to the account

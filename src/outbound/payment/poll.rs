@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::call::backoff;
 use super::journalled::Journalled;
 use super::query::record_query;
 use crate::clock::{instant, later};
+use crate::outbound::call::backoff;
 use crate::payment::Next;
 use crate::store::PaymentView;
 

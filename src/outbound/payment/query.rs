@@ -4,66 +4,60 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::call::attempt::Egress;
-use super::super::call::classify::Verdict;
-use super::super::call::prepared::PreparedCall;
 use super::event;
 use super::journalled::{Journalled, millis};
 use crate::clock::{instant, later};
 use crate::config::Account;
 use crate::json::parse_object;
+use crate::outbound::call::attempt::Egress;
+use crate::outbound::call::classify::Verdict;
+use crate::outbound::call::prepared::PreparedCall;
 use crate::provider::{Flag, LookedUp, Normalised};
 use crate::store::{AskTimes, AskedAnswer, JournalError, PaymentView, StoredAnswer};
-use crate::wire::{Answer, NoLook};
+use crate::wire::Answer;
 
 /// The longest a status query takes, waiting for the rate included: a provider that answers later is queried again later.
 const QUERY_MAX: Duration = Duration::from_secs(20);
 
-/// What the provider said.
-#[derive(Debug)]
-pub(super) enum Reported {
-    /// The call landed. `data` is what the provider knows of it, `answer` its whole answer to the query.
-    Found { data: String, answer: Answer },
-    /// The provider knows no such call.
-    NotFound,
-    /// Nothing; the reason is short, and never a body.
-    Unclear(String),
+/// A call that landed.
+pub(super) struct Found {
+    /// What the provider knows of it.
+    pub data: String,
+    /// Its whole answer to the query.
+    pub answer: Answer,
 }
 
-/// Queries once. It is a call like any other: signed, limited and counted.
+/// Queries once; `None` where the provider says that it has no such call. It is a call like any other: signed, limited and
+/// counted.
+///
+/// # Errors
+/// Why nothing was learned, in a few words, never a body.
 #[tracing::instrument(name = "question", target = "countersign_phase", skip_all)]
-pub(super) async fn query(egress: &Egress, call: &PreparedCall<'_>) -> Reported {
+pub(super) async fn query(
+    egress: &Egress,
+    call: &PreparedCall<'_>,
+) -> Result<Option<Found>, String> {
     let PreparedCall { account, operation, parameters, .. } = *call;
-    let Some(query) =
-        operation.resolved_by.as_ref().and_then(|it| account.provider.operation(&it.operation))
-    else {
-        return Reported::Unclear("the profile knows no query for it".to_owned());
-    };
-    let Some(text) = operation.lookup(parameters) else {
-        return Reported::Unclear("the call lacks a member that the query needs".to_owned());
-    };
-    let Ok(question) = parse_object(text.as_bytes()) else {
-        return Reported::Unclear("the question is not JSON".to_owned());
-    };
+    let query = operation.resolved_by.as_ref();
+    let query = query
+        .and_then(|it| account.provider.operation(&it.operation))
+        .ok_or("the profile knows no query for it")?;
+    let text =
+        operation.lookup(parameters).ok_or("the call lacks a member that the query needs")?;
+    let question = parse_object(text.as_bytes()).map_err(|_| "the question is not JSON")?;
     let limits = call.limits.clone();
     let call = PreparedCall { account, limits, operation: query, parameters: &question };
     let limit = query_limit(account);
-    let attempt = egress.attempt(&call, later(instant(), limit), &NoLook);
+    let attempt = egress.attempt(&call, later(instant(), limit), None);
     // A query may be dropped at any moment: it changes nothing.
-    let Ok(verdict) = tokio::time::timeout(limit, attempt).await else {
-        return Reported::Unclear(format!("no answer within {} s", limit.as_secs_f32()));
-    };
-    match verdict {
-        Verdict::Answered { answer, understood } => {
-            match account.provider.looked_up(operation, parameters, &understood) {
-                LookedUp::Found { data } => Reported::Found { data, answer },
-                LookedUp::NotFound => Reported::NotFound,
-                LookedUp::Unclear { why } => {
-                    Reported::Unclear(format!("{why}, answered with code {}", understood.code))
-                }
-            }
-        }
-        other => Reported::Unclear(other.reason()),
+    let verdict = tokio::time::timeout(limit, attempt)
+        .await
+        .map_err(|_| format!("no answer within {} s", limit.as_secs_f32()))?;
+    let Verdict::Answered { answer, understood } = verdict else { return Err(verdict.reason()) };
+    match account.provider.looked_up(operation, parameters, &understood) {
+        LookedUp::Found { data } => Ok(Some(Found { data, answer })),
+        LookedUp::NotFound => Ok(None),
+        LookedUp::Unclear { why } => Err(format!("{why}, answered with code {}", understood.code)),
     }
 }
 
@@ -94,12 +88,10 @@ pub(super) async fn record_query(
     let asked_at_ms = store.time_ms();
     let querying = query(egress, call);
     let Some(answer) = egress.stopping.unless(querying).await else { return Ok(None) };
-    let is_absent = matches!(answer, Reported::NotFound);
+    let is_absent = matches!(answer, Ok(None));
     let now = egress.clock.now();
-    let reported = match &answer {
-        Reported::Found { data, .. } => call.reported(data, now),
-        Reported::NotFound | Reported::Unclear(_) => None,
-    };
+    let found = answer.as_ref().ok().and_then(Option::as_ref);
+    let reported = found.and_then(|found| call.reported(&found.data, now));
     let answer = answered(call, answer, reported.as_ref());
     let why = "the provider was asked and does not have it".to_owned();
     // Not before the answer is there: the caller may have left while the provider was asked.
@@ -114,21 +106,21 @@ pub(super) async fn record_query(
 /// What the provider said, in the journal's words.
 fn answered(
     call: &PreparedCall<'_>,
-    answer: Reported,
+    answer: Result<Option<Found>, String>,
     reported: Option<&Normalised>,
 ) -> AskedAnswer {
     match answer {
-        Reported::Found { answer, .. } => AskedAnswer::Found {
+        Ok(Some(found)) => AskedAnswer::Found {
             status: reported.and_then(|reported| reported.status),
             amount_minor: reported.and_then(|it| it.amount.as_ref()).map(|amount| amount.minor),
             amount_unreadable: reported
                 .is_some_and(|reported| reported.flags.contains(&Flag::AmountUnreadable)),
             provider_reference: reported.and_then(|it| it.provider_reference.clone()),
             currency: call.account.currency.clone(),
-            answer: Some(stored(&answer)),
+            answer: Some(stored(&found.answer)),
         },
-        Reported::NotFound => AskedAnswer::NotFound,
-        Reported::Unclear(reason) => AskedAnswer::Unclear { reason },
+        Ok(None) => AskedAnswer::NotFound,
+        Err(reason) => AskedAnswer::Unclear { reason },
     }
 }
 

@@ -1,11 +1,11 @@
 //! What a caller learns from the journal: of its own call, or of one that somebody else makes or made before.
 
-use super::super::call::classify::{InDoubt, Verdict};
-use super::super::call::repeat::Exchange;
 use super::journalled::Journalled;
 use super::make::Made;
-use super::query::{Reported, query, stored};
+use super::query::{query, stored};
 use crate::clock::{instant, later};
+use crate::outbound::call::classify::{InDoubt, Verdict};
+use crate::outbound::call::repeat::Exchange;
 use crate::outcome::Outcome;
 use crate::payment::{Final, State};
 use crate::problem::{Code, Problem};
@@ -133,11 +133,10 @@ async fn settled_answer(payment: &Journalled<'_>, end: Final, view: &PaymentView
         return Verdict::Settled(end);
     }
     let querying = query(payment.egress, payment.call);
-    let told = match payment.egress.stopping.unless(querying).await {
-        Some(Reported::Found { answer, .. }) => answered(payment, &stored(&answer)),
-        Some(Reported::NotFound | Reported::Unclear(_)) | None => None,
-    };
-    told.filter(fits).unwrap_or(Verdict::Settled(end))
+    let queried = payment.egress.stopping.unless(querying).await;
+    let found = queried.and_then(Result::ok).flatten();
+    let reported = found.and_then(|found| answered(payment, &stored(&found.answer)));
+    reported.filter(fits).unwrap_or(Verdict::Settled(end))
 }
 
 /// A stored answer as if it had just come.

@@ -17,11 +17,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::super::Outbound;
 use super::journalled::millis;
 use crate::clock::{Clock, instant};
 use crate::config::Snapshot;
 use crate::metrics::Metrics;
+use crate::outbound::Outbound;
 use crate::store::Store;
 use jumps::Jumps;
 use stranded::Logged;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::super::Outbound;
-use super::super::event;
 use super::stranded::Logged;
 use super::workers::LOOK_EVERY;
 use crate::clock::{Clock, instant};
 use crate::config::Account;
+use crate::outbound::Outbound;
+use crate::outbound::payment::event;
 use crate::payment::Final;
 use crate::store::{JournalError, Store};
 

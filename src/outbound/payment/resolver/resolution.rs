@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::super::super::call::backoff;
-use super::super::attempt::{announce, attempt};
-use super::super::event;
-use super::super::journalled::{Journalled, millis};
-use super::super::money::counted_minor;
-use super::super::query::{Queried, record_query};
 use super::stranded::Logged;
 use crate::clock::{instant, later};
 use crate::limits::CircuitState;
 use crate::metrics::CallClass;
+use crate::outbound::call::backoff;
+use crate::outbound::payment::attempt::{announce, attempt};
+use crate::outbound::payment::event;
+use crate::outbound::payment::journalled::{Journalled, millis};
+use crate::outbound::payment::money::counted_minor;
+use crate::outbound::payment::query::{Queried, record_query};
 use crate::payment::Next;
 use crate::store::{Closure, JournalError, PaymentView, Store};
 

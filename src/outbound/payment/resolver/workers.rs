@@ -10,14 +10,14 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tracing::{Instrument, Span};
 
-use super::super::super::Outbound;
-use super::super::super::call::prepared::PreparedCall;
-use super::super::journalled::millis;
-use super::super::query::query_limit;
 use super::resolution::resolve;
 use super::stranded::Logged;
 use crate::config::Account;
 use crate::json::parse_object;
+use crate::outbound::Outbound;
+use crate::outbound::call::prepared::PreparedCall;
+use crate::outbound::payment::journalled::millis;
+use crate::outbound::payment::query::query_limit;
 use crate::store::PaymentView;
 
 /// How often the journal is looked at for what is due.
