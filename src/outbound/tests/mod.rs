@@ -3,6 +3,7 @@
 mod events;
 mod leaving;
 mod proofs;
+mod reloads;
 mod resends;
 mod stops;
 mod waiting;

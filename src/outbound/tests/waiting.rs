@@ -53,3 +53,18 @@ async fn who_cannot_be_answered_is_told_by_an_event() {
         assert_eq!(event["type"], end, "{event:#}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_cannot_be_made_holds_up_no_other() {
+    let world = World::with(FAST);
+    let gone = world.new_payment("shop", "no_longer_in_the_profile", "GONE000001");
+    let (id, now_ms) = (gone.id.clone(), gone.now_ms);
+    world.store.begin(gone).await.expect("written");
+    world.store.give_up(&id, "no connection", now_ms).await.expect("written");
+    world.store.note_unheard(&id).await.expect("written");
+    world.providers.shop.creates([code(21014)]);
+    let reply = world.pay("shop", "REJECTED01").await;
+    world.outbound.unheard(&reply.ticket.expect("every answer about a payment has one")).await;
+    assert_eq!(world.event("REJECTED01").await["type"], "countersign.payout.failed");
+    assert!(world.events("GONE000001").await.is_empty());
+}

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, MovedClock, instant};
-use crate::config::{Live, demo, load_text};
+use crate::config::{Live, Snapshot, demo, load_text};
 use crate::json::parse_object;
 use crate::limits::AccountLimits;
 use crate::metrics::Metrics;
@@ -196,20 +196,7 @@ impl World {
         settings: &str,
         told: impl FnOnce(&Providers),
     ) -> Self {
-        let profile = folder.path().join("profile.toml");
-        let text = include_str!("../../../config/providers/bluepay.toml");
-        std::fs::write(&profile, text.replace("grace_seconds = 60", "grace_seconds = 0"))
-            .expect("a profile");
-        let account = |name: &str| {
-            format!(
-                "[[account]]\nname = \"{name}\"\nprovider = {{ file = {profile:?} }}\n\
-                 base_url = \"http://127.0.0.1:9/{name}\"\napp_id = \"{name}\"\ncurrency = \"THB\"\n{settings}\n\
-                 signing_key = [{{ id = \"k\", private_key = \"\"\"{}\"\"\" }}]\n",
-                demo::MERCHANT_PRIVATE_KEY
-            )
-        };
-        let loaded = load_text(&(account("shop") + &account("slow")))
-            .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let snapshot = snapshot(&folder, settings);
         let url: StoreUrl =
             format!("sqlite:{}", folder.path().join("store.db").display()).parse().expect("a URL");
         let store = store::open_by(&url, clock.clone()).expect("a store");
@@ -217,7 +204,7 @@ impl World {
         let providers = Arc::new(Providers::default());
         told(&providers);
         let outbound = Arc::new(Outbound::new(
-            Live::new(loaded.snapshot),
+            Live::new(snapshot),
             providers.clone(),
             SignPool::start(2, 64),
             store.clone(),
@@ -227,6 +214,13 @@ impl World {
         let (stop, stopped) = watch::channel(false);
         let resolver = tokio::spawn(resolver::run(outbound.clone(), stopped));
         Self { outbound, providers, metrics, store, stop, resolver, folder }
+    }
+
+    /// Takes over other settings, as a reload does.
+    pub fn reload(&self, settings: &str) {
+        let snapshot = snapshot(&self.folder, settings);
+        self.outbound.live.swap(snapshot);
+        self.outbound.limiters.configure(&self.outbound.live.load(), instant());
     }
 
     pub fn clocks(&self) -> &MovedClock {
@@ -266,20 +260,29 @@ impl World {
 
     /// The same, with an attempt that left some time ago: that time passes.
     pub async fn lose_what_left(&self, account: &str, reference: &str, ago_ms: i64) {
+        let new = self.new_payment(account, "payout_create", reference);
+        let (id, now_ms) = (new.id.clone(), new.now_ms);
+        self.store.begin_sending(new).await.expect("written");
+        self.clocks().pass(ago_ms);
+        let lost = Conclusion::InDoubt { reason: "reset".into() };
+        self.store.conclude(&id, 1, lost, 0, None, now_ms).await.expect("written");
+    }
+
+    /// A payout as it is recorded, under the name of any `operation`.
+    pub fn new_payment(&self, account: &str, operation: &str, reference: &str) -> NewPayment {
         let now_ms = self.outbound.egress.clock.unix_ms();
         let parameters = payout(reference);
         let object = parse_object(parameters.as_bytes()).expect("JSON");
         let snapshot = self.outbound.live.load();
-        let operation = snapshot.accounts[account].provider.operation("payout_create");
-        let id = PaymentId::generate(now_ms).expect("randomness");
-        let new = NewPayment {
-            id: id.clone(),
+        let profiled = snapshot.accounts[account].provider.operation("payout_create");
+        NewPayment {
+            id: PaymentId::generate(now_ms).expect("randomness"),
             account: account.into(),
             provider: "bluepay".into(),
-            operation: "payout_create".into(),
+            operation: operation.into(),
             kind: Some("payout".into()),
             reference: reference.into(),
-            fingerprint: Fingerprint::of(operation.expect("in the profile"), &object),
+            fingerprint: Fingerprint::of(profiled.expect("in the profile"), &object),
             parameters: parameters.clone(),
             place: snapshot.accounts[account].places.get("payout_create").copied(),
             amount_minor: Some(50020),
@@ -288,11 +291,7 @@ impl World {
             trace: None,
             now_ms,
             hold_ms: 60_000,
-        };
-        self.store.begin_sending(new).await.expect("written");
-        self.clocks().pass(ago_ms);
-        let lost = Conclusion::InDoubt { reason: "reset".into() };
-        self.store.conclude(&id, 1, lost, 0, None, now_ms).await.expect("written");
+        }
     }
 
     /// Makes a payment due to be asked about now, whether in doubt or accepted.
@@ -404,6 +403,25 @@ impl World {
             series.filter(labelled).map(|metric| metric.get_counter().get_value()).sum::<f64>();
         found as u64
     }
+}
+
+/// The configuration of both accounts with `settings`, on a profile without a grace period.
+fn snapshot(folder: &tempfile::TempDir, settings: &str) -> Snapshot {
+    let profile = folder.path().join("profile.toml");
+    let text = include_str!("../../../config/providers/bluepay.toml");
+    std::fs::write(&profile, text.replace("grace_seconds = 60", "grace_seconds = 0"))
+        .expect("a profile");
+    let account = |name: &str| {
+        format!(
+            "[[account]]\nname = \"{name}\"\nprovider = {{ file = {profile:?} }}\n\
+             base_url = \"http://127.0.0.1:9/{name}\"\napp_id = \"{name}\"\ncurrency = \"THB\"\n{settings}\n\
+             signing_key = [{{ id = \"k\", private_key = \"\"\"{}\"\"\" }}]\n",
+            demo::MERCHANT_PRIVATE_KEY
+        )
+    };
+    let loaded = load_text(&(account("shop") + &account("slow")))
+        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    loaded.snapshot
 }
 
 pub fn payout(reference: &str) -> String {
