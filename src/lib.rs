@@ -8,33 +8,75 @@
 // plain numbers are not meant (clippy.toml).
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-pub mod admin;
-pub mod app;
-pub mod audit;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod delivery;
-pub mod edge;
-pub mod environment;
-pub mod inbound;
-pub mod json;
-pub mod limits;
-pub mod logging;
-pub mod metrics;
-pub mod mistake;
-pub mod openapi;
-pub mod outbound;
-pub mod outcome;
-pub mod payment;
-pub mod problem;
-pub mod provider;
-pub mod random;
-pub mod reload;
-pub mod sandbox;
-pub mod secret;
-pub mod sign;
-pub mod store;
-pub mod threads;
-pub mod trace;
-pub mod wire;
+mod admin;
+mod app;
+mod audit;
+mod cli;
+mod clock;
+mod config;
+mod delivery;
+mod edge;
+mod environment;
+mod inbound;
+mod json;
+mod limits;
+mod logging;
+mod metrics;
+mod mistake;
+mod openapi;
+mod outbound;
+mod outcome;
+mod payment;
+mod problem;
+mod provider;
+mod random;
+mod reload;
+mod sandbox;
+mod secret;
+mod sign;
+mod store;
+mod threads;
+mod trace;
+mod wire;
+
+pub use cli::main;
+
+/// What tests and benchmarks outside drive in process. Users have the program; nothing here is kept for them.
+#[doc(hidden)]
+pub mod in_process {
+    pub mod clock {
+        pub use crate::clock::Clock;
+    }
+    pub mod config {
+        pub use crate::config::{Address, Listener, ListenerTls, Live, load_text};
+    }
+    pub mod delivery {
+        pub use crate::delivery::Delivery;
+    }
+    pub mod edge {
+        pub use crate::edge::{Deadlines, InFlight, PingoraUpstream, Serving};
+        pub use crate::edge::{bind, drain, install_crypto_provider, serve, signals};
+    }
+    pub mod metrics {
+        pub use crate::metrics::{AnnouncedAccount, AttemptResult, KeyUse, Metrics};
+        pub use crate::metrics::{NotificationResult, Phase};
+    }
+    pub mod provider {
+        pub use crate::provider::{NormaliseContext, Provider};
+    }
+    pub mod secret {
+        pub use crate::secret::Secret;
+    }
+    pub mod sign {
+        pub use crate::sign::{Hash, PrivateKey};
+    }
+    pub mod store {
+        pub use crate::store::{Attempt, Claimed, EventDetail, EventId, EventState, Intake};
+        pub use crate::store::{NewEvent, Received, Settled, Settlement, Store, StoreUrl, open};
+    }
+    pub mod wire {
+        pub use crate::wire::{Answer, AnswerBody, Call, ClientCertificate, Handler, LastLook};
+        pub use crate::wire::{NoAnswer, NotSent, PROVIDER_BODY_BYTES_MAX, Refusal};
+        pub use crate::wire::{Reply, Request, SendError, Target, TargetTls, Timeouts, Upstream};
+    }
+}

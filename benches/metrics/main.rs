@@ -10,7 +10,7 @@ mod cpu;
 
 use std::time::Duration;
 
-use countersign::metrics::{
+use countersign::in_process::metrics::{
     AnnouncedAccount, AttemptResult, KeyUse, Metrics, NotificationResult, Phase,
 };
 

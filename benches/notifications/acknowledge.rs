@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use countersign::clock::Clock;
-use countersign::provider::{NormaliseContext, Provider as Profile};
-use countersign::sign::PrivateKey;
+use countersign::in_process::clock::Clock;
+use countersign::in_process::provider::{NormaliseContext, Provider as Profile};
+use countersign::in_process::sign::PrivateKey;
 use jiff::tz;
 
 use super::signed::{self, Provider};

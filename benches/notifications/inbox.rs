@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use countersign::clock::Clock;
-use countersign::store::{
+use countersign::in_process::clock::Clock;
+use countersign::in_process::store::{
     self, Attempt, Claimed, EventId, Intake, NewEvent, Received, Settled, Settlement, Store,
     StoreUrl,
 };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use countersign::sign::{Hash, PrivateKey};
+use countersign::in_process::sign::{Hash, PrivateKey};
 
 /// Who signs.
 pub struct Provider {

@@ -16,8 +16,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use countersign::secret::Secret;
-use countersign::sign::{Hash, PrivateKey};
+use countersign::in_process::secret::Secret;
+use countersign::in_process::sign::{Hash, PrivateKey};
 use support::load::{self, Load};
 use support::process::Sidecar;
 use support::{cpu, server};

@@ -34,11 +34,6 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Keeps nothing.
-    pub fn off() -> Self {
-        Self { writer: None, clock: Clock::System }
-    }
-
     /// Opens what the configuration names.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use serde_json::Value;
 pub use live::Live;
 pub use load::{Loaded, load, load_at_rest, load_text};
 pub use partial::{StoreSide, accounts, admin_listener, store_side};
-pub use read::{Readings, Refused, Seen};
+pub use read::{Refused, Seen};
 pub use report::compare::{Difference, View};
 pub use report::key_list::{KeyList, ListedKey, key_warnings};
 pub use report::restart::{needing_restart, started_with, waiting_for_restart};

@@ -26,7 +26,7 @@ mod unix_path;
 
 pub use in_flight::InFlight;
 pub use inherited::Inherited;
-pub use listen::{BindError, Bound, HttpService, bind, bind_or_take, serve};
+pub use listen::{BindError, Bound, bind, bind_or_take, serve};
 pub use server::{Deadlines, Serving};
 pub use tls::install_crypto_provider;
 pub use upstream::PingoraUpstream;

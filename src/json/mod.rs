@@ -10,7 +10,7 @@ mod object;
 mod scan;
 mod text;
 
-pub use error::{JsonError, JsonErrorKind};
+pub use error::JsonError;
 pub use names::{Ambiguous, MemberNames};
 pub use object::{Object, parse_object};
 pub use scan::Member;

@@ -24,9 +24,7 @@ mod rate;
 mod skew;
 
 pub use accounts::{AccountLimits, Limiters};
-pub use budget::RetryBudget;
-pub use circuit::{Circuit, CircuitLeave, CircuitOpen, CircuitState, Sample};
-pub use in_flight::{InFlight, InFlightGuard};
+pub use circuit::{CircuitLeave, CircuitOpen, CircuitState, Sample};
+pub use in_flight::InFlight;
 pub use money::{MoneyBudget, MoneyRefused, Reserved};
-pub use rate::{RateLimitFields, RateLimiter, RateRefused, Urgency};
-pub use skew::ClockSkew;
+pub use rate::{RateRefused, Urgency};

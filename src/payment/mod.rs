@@ -16,7 +16,7 @@ mod step;
 mod tests;
 
 pub use absence::{Absence, Rules};
-pub use attempts::{ATTEMPTS_MAX, OpenAttempts};
+pub use attempts::OpenAttempts;
 pub use fingerprint::Fingerprint;
 pub use input::{Finding, Input, Ruling};
 pub use place::Place;

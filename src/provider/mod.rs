@@ -13,17 +13,13 @@ mod profile;
 mod refusal;
 mod schema;
 
-pub use codes::{AnswerShape, Code, CodeMeaning, CodeTable, ProviderAnswer};
+pub use codes::{CodeMeaning, ProviderAnswer};
 pub use compile::builtin_names;
-pub use event::{
-    Acknowledgement, Amount, AmountUnit, EventKind, EventMembers, EventRule, EventStatus,
-    EventTable, EventTime, Failure, Flag, NormaliseContext, Normalised, NotificationText, Recount,
-    TimeFormat, UNRECOGNISED, Unparsable, WithoutName,
-};
+pub use event::{EventRule, EventStatus, Failure, Flag, NormaliseContext, Normalised, Recount};
 pub use lookup::LookedUp;
-pub use member::{Fill, FillContext, Member, MemberType, RequiredWhen};
-pub use operation::{Kind, Operation, OperationOverride, Resolution};
-pub use profile::{Lost, Provider};
+pub use member::{Fill, FillContext, Member, MemberType};
+pub use operation::{Kind, Operation, OperationOverride};
+pub use profile::Provider;
 pub use refusal::ParameterError;
 
 /// The provider's own documentation confirms a row of its profile, unless the row says otherwise.

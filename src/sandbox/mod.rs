@@ -12,14 +12,10 @@ mod engine;
 mod file;
 mod setup;
 
-pub use engine::keys::{MerchantKey, ProviderKey};
-pub use engine::notify::row::{Notification, NotificationState};
-pub use engine::requests::SeenRequest;
+pub use engine::notify::row::Notification;
 pub use engine::running::Running;
-pub use engine::settings::{App, NotifySettings, Sandbox};
-pub use engine::transaction::{Change, Product, Status, Transaction};
+pub use engine::settings::Sandbox;
 pub use file::load;
-pub use setup::LISTEN_DEFAULT;
 
 #[cfg(test)]
 mod tests;

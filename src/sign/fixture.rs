@@ -3,10 +3,8 @@
 
 use std::sync::OnceLock;
 
-use super::{
-    Algorithm, Encoding, EnvelopeMember, EnvelopeValue, Hash, Placement, PrivateKey, RequestRecipe,
-    Source, VerifyRecipe,
-};
+use super::recipe::{Algorithm, Encoding, EnvelopeMember, EnvelopeValue, Placement, Source};
+use super::{Hash, PrivateKey, RequestRecipe, VerifyRecipe};
 
 pub(crate) fn first() -> &'static PrivateKey {
     static KEY: OnceLock<PrivateKey> = OnceLock::new();

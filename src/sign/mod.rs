@@ -13,14 +13,8 @@ mod recipe;
 #[cfg(test)]
 mod tests;
 
-pub use explain::{
-    Candidate, Explanation, KeyReport, NearMiss, Role, SignatureChange, SignatureReport,
-    SignedDigest, TextChange, TextReport, explain,
-};
-pub use key::{AnyKey, Hash, KEY_BITS_MAX, KEY_BITS_MIN, KeyError, PrivateKey, PublicKey, hex};
+pub use explain::{Candidate, Explanation, Role, explain};
+pub use key::{AnyKey, Hash, PrivateKey, PublicKey, hex};
 pub use keyring::{KeyRing, KeyState, SigningKey, VerifyingKey};
 pub use pool::{SignError, SignPool};
-pub use recipe::{
-    Algorithm, Encoding, EnvelopeMember, EnvelopeValue, Placement, RequestRecipe, Source,
-    Unreadable, Unsigned, Unverified, VerifyRecipe,
-};
+pub use recipe::{RequestRecipe, Unreadable, VerifyRecipe};

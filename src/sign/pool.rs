@@ -57,6 +57,7 @@ impl SignPool {
     }
 
     /// How many jobs wait for a thread.
+    #[cfg(test)]
     pub fn queue_depth(&self) -> usize {
         self.0.queue.as_ref().map_or(0, Sender::len)
     }

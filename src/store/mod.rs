@@ -27,22 +27,21 @@ use async_trait::async_trait;
 use crate::clock::Clock;
 
 pub use error::{Reason, StoreError};
-pub use id::{EventId, PaymentId, UnknownId};
+pub use id::{EventId, PaymentId};
 pub use inbox::{
     AccountCounts, Attempt, AttemptRecord, Claimed, EventDetail, EventRow, EventState, Filter,
     Inbox, Intake, Lease, Listing, NewEvent, Received, Retention, Selection, Settled, Settlement,
     Swept, Tally,
 };
 pub use journal::{
-    ANSWER_BYTES_MAX, AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Freeze,
-    HistoryEntry, Journal, JournalError, Leave, LeftBehind, NewPayment, Notice, Noticed,
-    NotificationEvent, OpenAt, OutcomeEvent, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentDetail,
-    PaymentFilter, PaymentListing, PaymentRow, PaymentView, Recovered, RunningSidecar, Spending,
-    Standing, StoredAnswer, Unsent,
+    AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Freeze, HistoryEntry, Journal,
+    JournalError, Leave, LeftBehind, NewPayment, Notice, Noticed, NotificationEvent, OpenAt,
+    OutcomeEvent, PaymentCounts, PaymentDetail, PaymentFilter, PaymentListing, PaymentRow,
+    PaymentView, Recovered, RunningSidecar, Spending, Standing, StoredAnswer, Unsent,
 };
 pub use observe::{Change, Observer, Subject};
 pub use page::Cursor;
-pub use sqlite::{Activity, SqliteStore};
+pub use sqlite::SqliteStore;
 pub use url::StoreUrl;
 
 /// What inbox and journal count time with.

@@ -7,12 +7,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign::clock::Clock;
-use countersign::config::{Live, load_text};
-use countersign::delivery::Delivery;
-use countersign::edge::{PingoraUpstream, Serving, install_crypto_provider};
-use countersign::metrics::Metrics;
-use countersign::store::{
+use countersign::in_process::clock::Clock;
+use countersign::in_process::config::{Live, load_text};
+use countersign::in_process::delivery::Delivery;
+use countersign::in_process::edge::{PingoraUpstream, Serving, install_crypto_provider};
+use countersign::in_process::metrics::Metrics;
+use countersign::in_process::store::{
     EventDetail, EventId, EventState, Intake, NewEvent, Store, StoreUrl, open,
 };
 use tokio::net::{TcpListener, TcpStream};

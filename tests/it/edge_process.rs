@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign::config::Address;
-use countersign::edge::{Deadlines, Serving, bind, drain, signals};
-use countersign::wire::{Handler, Refusal, Reply, Request};
+use countersign::in_process::config::Address;
+use countersign::in_process::edge::{Deadlines, Serving, bind, drain, signals};
+use countersign::in_process::wire::{Handler, Refusal, Reply, Request};
 use http::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use countersign::config::{Address, Listener};
-use countersign::edge::Serving;
+use countersign::in_process::config::{Address, Listener};
+use countersign::in_process::edge::Serving;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign::config::{Address, Listener, ListenerTls};
-use countersign::edge::{Deadlines, InFlight, Serving, bind, serve};
-use countersign::secret::Secret;
-use countersign::wire::{Handler, Refusal, Reply, Request};
+use countersign::in_process::config::{Address, Listener, ListenerTls};
+use countersign::in_process::edge::{Deadlines, InFlight, Serving, bind, serve};
+use countersign::in_process::secret::Secret;
+use countersign::in_process::wire::{Handler, Refusal, Reply, Request};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

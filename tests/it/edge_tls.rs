@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use countersign::config::Address;
-use countersign::edge::{PingoraUpstream, Serving, bind};
-use countersign::secret::Secret;
-use countersign::wire::{Call, ClientCertificate, NotSent, SendError, Target, TargetTls, Upstream};
+use countersign::in_process::config::Address;
+use countersign::in_process::edge::{PingoraUpstream, Serving, bind};
+use countersign::in_process::secret::Secret;
+use countersign::in_process::wire::{
+    Call, ClientCertificate, NotSent, SendError, Target, TargetTls, Upstream,
+};
 use pingora_rustls::TlsAcceptor;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -93,7 +95,7 @@ async fn a_new_certificate_is_presented_without_a_restart() {
     let echo = Arc::new(crate::edge_support::Echo::default());
     let service = bound.service(echo, Serving::default());
     let (_shutdown, watch) = tokio::sync::watch::channel(false);
-    tokio::spawn(countersign::edge::serve(service, watch, std::time::Duration::ZERO));
+    tokio::spawn(countersign::in_process::edge::serve(service, watch, std::time::Duration::ZERO));
 
     let upstream = PingoraUpstream::default();
     let trusts_old = tls_target(address, &old);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use countersign::edge::PingoraUpstream;
-use countersign::wire::{
+use countersign::in_process::edge::PingoraUpstream;
+use countersign::in_process::wire::{
     Answer, AnswerBody, Call, LastLook, NoAnswer, NotSent, PROVIDER_BODY_BYTES_MAX, SendError,
     Target, Timeouts, Upstream,
 };

@@ -38,8 +38,10 @@ impl<K: Kind> Defaulted for Value<K> {
     type Parsed = K::Parsed;
 
     fn read_or(&self, reader: &mut Reader<'_>, default: &Json) -> K::Parsed {
-        let default =
-            || K::parse_literal(default).ok().expect("a default is a valid value of its kind");
+        let default = || {
+            let parsed = K::parse_literal(default);
+            parsed.unwrap_or_else(|_| panic!("the default `{default}` is no value of its kind"))
+        };
         reader.optional(self).unwrap_or_else(default)
     }
 }

@@ -20,7 +20,6 @@ use crate::config::Limits;
 use crate::metrics::{LimitKind, Metrics};
 use crate::provider::{Kind, Operation};
 
-pub use fields::RateLimitFields;
 use queue::{Arrival, Queue, Ticket, Turn};
 pub use queue::{RateRefused, Urgency};
 

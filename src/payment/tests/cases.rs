@@ -1,5 +1,6 @@
 //! Single histories, by what an operator or an application would say about them.
 
+use super::super::attempts::ATTEMPTS_MAX;
 use super::super::*;
 use crate::outcome::Outcome;
 use crate::provider::{CodeMeaning, EventStatus};

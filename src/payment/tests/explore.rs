@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::super::attempts::ATTEMPTS_MAX;
 use super::super::*;
 use super::world::{Act, Duplicates, GRACE, Setting, World};
 

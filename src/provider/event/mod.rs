@@ -14,9 +14,8 @@ mod rule;
 mod tests;
 mod time;
 
-pub use amount::{Amount, AmountUnit};
-pub use kind::{EventKind, EventStatus, Flag, UNRECOGNISED};
-pub use normalise::{Failure, NormaliseContext, Normalised, NotificationText, Unparsable};
+pub use amount::Amount;
+pub use kind::{EventKind, EventStatus, Flag};
+pub use normalise::{Failure, NormaliseContext, Normalised};
 pub use recounted::Recount;
 pub use rule::{Acknowledgement, EventMembers, EventRule, EventTable, WithoutName};
-pub use time::{EventTime, TimeFormat};

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::kind::UNRECOGNISED;
 use super::*;
 use crate::provider::Provider;
 

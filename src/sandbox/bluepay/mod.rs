@@ -48,13 +48,13 @@ impl Dialect for BluePay {
 
     fn perform(&self, call: &mut Call<'_>) -> Answer {
         match operations::perform(call) {
-            Ok(data) => answer(call.sandbox, ACCEPTED.into(), "Success".into(), data),
+            Ok(data) => answer(call.sandbox, ACCEPTED, "Success".into(), data),
             Err(refusal) => refused(call.sandbox, refusal),
         }
     }
 
     fn accepted(&self, sandbox: &Sandbox) -> Reply {
-        answer(sandbox, ACCEPTED.into(), "Success".into(), Value::Null).reply
+        answer(sandbox, ACCEPTED, "Success".into(), Value::Null).reply
     }
 
     fn error(

@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::http::head::{Head, field};
+use super::http::head::Head;
+#[cfg(test)]
+use super::http::head::field;
 use super::transaction::rfc3339;
 
 /// How many requests are kept.
@@ -64,6 +66,7 @@ impl SeenRequest {
     }
 
     /// The first value of a header field.
+    #[cfg(test)]
     pub fn header(&self, name: &str) -> Option<&str> {
         field(&self.headers, name)
     }

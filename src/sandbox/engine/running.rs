@@ -39,6 +39,7 @@ impl Running {
     }
 
     /// Where it listens.
+    #[cfg(test)]
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -54,6 +54,7 @@ impl Shared {
     }
 
     /// The public half of the key that signs notifications now, as one line of base64. `None` without a key.
+    #[cfg(test)]
     pub fn provider_public_key(&self) -> Option<String> {
         self.notifications.public_key()
     }

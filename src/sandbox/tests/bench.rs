@@ -13,7 +13,9 @@ use tokio::net::TcpStream;
 use crate::clock::Clock;
 use crate::provider::Provider;
 use crate::random;
-use crate::sandbox::{App, MerchantKey, Running, Sandbox};
+use crate::sandbox::engine::keys::MerchantKey;
+use crate::sandbox::engine::settings::App;
+use crate::sandbox::{Running, Sandbox};
 use crate::sign::Hash;
 
 /// 2023-11-15 05:13:20 in the sandbox's zone.

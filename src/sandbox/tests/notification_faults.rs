@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, authorization};
 use super::receiver::{KEY, NEXT_KEY, Receiver, bench, end_of, paid};
-use crate::sandbox::NotificationState;
+use crate::sandbox::engine::notify::row::NotificationState;
 
 /// A payout that settled under `rule`.
 async fn under(rule: Value) -> (Bench, Receiver) {

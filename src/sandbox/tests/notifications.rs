@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::bench::{APP, Bench, authorization, debit, payout, qr, refund, void, webpay};
 use super::receiver::{ACK, KEY, Receiver, bench, end_of, paid, with_keys};
 use crate::clock::Clock;
-use crate::sandbox::{NotificationState, Sandbox};
+use crate::sandbox::Sandbox;
+use crate::sandbox::engine::notify::row::NotificationState;
 
 const CREATED: &str = "2023-11-15 05:13:20";
 const SETTLED: &str = "2023-11-15 05:13:21";

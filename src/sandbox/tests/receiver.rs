@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 
 use super::bench::{APP, Bench, payout};
 use crate::config::demo;
-use crate::sandbox::{NotificationState, Sandbox};
+use crate::sandbox::Sandbox;
+use crate::sandbox::engine::notify::row::NotificationState;
 
 pub const ACK: &str = r#"{"code":10000,"message":"Success"}"#;
 

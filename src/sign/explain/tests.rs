@@ -5,8 +5,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::json;
 
 use super::*;
+use crate::sign::PrivateKey;
 use crate::sign::fixture::{first, second, verify_recipe};
-use crate::sign::{Algorithm, PrivateKey};
+use crate::sign::recipe::Algorithm;
 
 const PARAM: &str = r#"{"b":1.10, "a":"ก/é","list":[1, {"d":2,"c":3}]}"#;
 

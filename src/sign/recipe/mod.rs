@@ -13,9 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::key::Hash;
 use crate::json::MemberNames;
 
-pub use request::Unsigned;
+pub use verify::Unreadable;
 pub(super) use verify::string_member;
-pub use verify::{Unreadable, Unverified};
 
 /// One part of the signed message; parts are concatenated in order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -165,8 +165,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sign::Algorithm;
     use crate::sign::fixture::{first, second, signed_body, verify_recipe};
+    use crate::sign::recipe::Algorithm;
 
     const PARAM: &str =
         r#"{"amount":10000, "remark":"ก/é \"x\"","eventName":"disbursement.success"}"#;

@@ -1,8 +1,7 @@
 //! After a crash, and years later: what dead processes leave behind, what operators see, what is removed.
 
 use super::super::{
-    Begun, Conclusion, PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, Received, Recovered,
-    Retention,
+    Begun, Conclusion, PaymentCounts, PaymentFilter, Received, Recovered, Retention,
 };
 use super::paying::{
     HOLD_MS, answered, conclude, lost, payout, payout_of, rules, sending, state, view,
@@ -10,6 +9,7 @@ use super::paying::{
 use super::*;
 use crate::payment::{Final, State};
 use crate::provider::CodeMeaning;
+use crate::store::journal::PAYMENTS_KEPT_MIN_MS;
 
 pub(in crate::store) async fn what_a_dead_process_was_sending_is_unknown(place: &dyn Place) {
     let store = place.open();

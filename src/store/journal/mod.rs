@@ -225,7 +225,7 @@ pub trait Journal: StoreClock {
     async fn spendings(&self, since_ms: i64) -> Result<Vec<Spending>, StoreError>;
 
     /// Removes payments that were settled more than `kept_ms` ago, in small steps; returns how many. Never sooner than
-    /// [`PAYMENTS_KEPT_MIN_MS`](super::PAYMENTS_KEPT_MIN_MS), and never one that is not settled.
+    /// [`PAYMENTS_KEPT_MIN_MS`], and never one that is not settled.
     async fn sweep_payments(&self, kept_ms: i64) -> Result<u64, StoreError>;
 
     /// Lets nothing of `account` be begun or sent until [`Journal::unfreeze`]. A second freeze keeps the first one's time.

@@ -66,6 +66,7 @@ pub struct SqliteStore {
 
 /// How much the writer has done since the store was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg(test)]
 pub struct Activity {
     /// Calls that were queued.
     pub queued: u64,
@@ -132,6 +133,7 @@ impl SqliteStore {
     }
 
     /// What the writer has done so far.
+    #[cfg(test)]
     pub fn activity(&self) -> Activity {
         let counters = &self.shared.counters;
         Activity {

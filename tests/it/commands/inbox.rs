@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use countersign::store::{EventId, Intake, NewEvent, StoreUrl, open};
+use countersign::in_process::store::{EventId, Intake, NewEvent, StoreUrl, open};
 
 use super::{Ran, run};
 use crate::support::ConfigBuilder;

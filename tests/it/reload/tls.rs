@@ -87,7 +87,7 @@ impl TlsProvider {
         let listener = authority.listener("server");
         let server = crate::edge_support::TestServer::start_on(
             listener,
-            countersign::edge::Serving::default(),
+            countersign::in_process::edge::Serving::default(),
         );
         let address = server.tcp();
         drop(inside);

@@ -8,7 +8,8 @@ use super::*;
 use crate::provider::CodeMeaning;
 use crate::store::conformance::HOUR_MS;
 use crate::store::conformance::paying::{HOLD_MS, answered, conclude, payout, sending, state};
-use crate::store::{Begun, PAYMENTS_KEPT_MIN_MS, StoreClock};
+use crate::store::journal::PAYMENTS_KEPT_MIN_MS;
+use crate::store::{Begun, StoreClock};
 
 const DAY_MS: i64 = 24 * HOUR_MS;
 
