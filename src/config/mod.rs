@@ -10,7 +10,7 @@ mod load;
 mod partial;
 pub(crate) mod read;
 mod report;
-mod section;
+pub(crate) mod section;
 mod snapshot;
 #[cfg(test)]
 mod tests;

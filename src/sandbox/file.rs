@@ -2,266 +2,168 @@
 //!
 //! Reports every mistake at once with its key path. `docs/sandbox.md` has an example with all keys.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::tz::Offset;
-use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::engine::http::target::Target;
 use super::engine::keys::{MerchantKey, ProviderKey};
 use super::engine::settings::{App, NotifySettings, Sandbox};
-use super::setup::LISTEN_DEFAULT;
+use super::setup::{LISTEN_DEFAULT, TIMEZONE_DEFAULT, demo_app};
+use crate::clock::Clock;
 use crate::config::demo;
+use crate::config::kind::texts::{AppId, ProfileName, Zone};
+use crate::config::kind::units::{DAY_MS, Span};
+use crate::config::read::kind::Choice;
+use crate::config::read::{
+    self, Keyed, Kind, List, Reader, Refused, Required, Section, Seen, Value, Wrong, file_section,
+};
+use crate::config::section::profile::{self, OperationFile};
 use crate::environment;
 use crate::mistake::Mistake;
-use crate::provider::{OperationOverride, Provider, builtin_names};
 use crate::secret::Secret;
 use crate::sign::Hash;
 
-/// The profile a sandbox emulates unless told otherwise.
-const PROVIDER_DEFAULT: &str = "bluepay";
+file_section! {
+    /// A sandbox's configuration.
+    SandboxFile {
+        /// Where it listens.
+        listen: Value<Text>,
+        /// The profile it emulates.
+        provider: Value<ProfileName> = "bluepay",
+        /// What every merchant has at the start, in minor units.
+        balance: Value<Number> = 10_000_000_000_i64,
+        /// How far a request's timestamp may be from the clock, in both directions.
+        timestamp_window: Value<Length> = "5m",
+        /// How long a transaction is pending.
+        settle_after: Value<Length> = "1s",
+        /// The zone of the zone-less times in answers.
+        timezone: Value<Text>,
+        /// For random faults.
+        seed: Value<Number> = 1,
+        /// What merchants' signatures are made over.
+        hash: Value<Hash> = "sha256",
+        /// The provider's private key, which signs notifications. The demo key by default.
+        provider_key: Value<Text>,
+        /// The one it changes over to when a fault asks for it. Another demo key by default.
+        next_provider_key: Value<Text>,
+        /// The pauses before a notification's repeats.
+        notify_repeat: List<Value<Length>>,
+        /// How long one attempt to post a notification may take.
+        notify_timeout: Value<Length> = "10s",
+        /// Where notifications about payouts go, for every merchant that has no address of its own.
+        payout_notify_url: Value<Text>,
+        /// The merchants. The demo merchant without any.
+        app: List<Section<AppFile>>,
+        /// Changes to operations of the profile.
+        operation: Keyed<Section<OperationFile>>,
+    }
+}
+
+file_section! {
+    /// A merchant.
+    AppFile {
+        /// The application id that its requests name.
+        app_id: Required<Value<AppId>>,
+        /// Its public key, which verifies its requests.
+        public_key: Required<Value<Text>>,
+        /// Where its notifications about payouts go.
+        payout_notify_url: Value<Text>,
+    }
+}
+
+/// A length of time.
+type Length = Span<0, { 10 * 366 * DAY_MS }>;
 
 /// Reads the sandbox's configuration; the demo merchant and the default address without a file.
 ///
 /// # Errors
 /// Everything that is wrong with the file.
 pub fn load(path: Option<&Path>) -> Result<Sandbox, Vec<Mistake>> {
-    let text = match path {
-        None => String::new(),
-        Some(path) => std::fs::read_to_string(path).map_err(|error| {
-            vec![Mistake::new("", format!("file `{}` cannot be read: {error}", path.display()))]
-        })?,
+    let opened = match path {
+        None => return load_text(""),
+        Some(path) => read::open(path),
     };
-    load_text(&text)
+    built(opened)
 }
 
 fn load_text(text: &str) -> Result<Sandbox, Vec<Mistake>> {
-    let file: File = toml::from_str(text)
-        .map_err(|error| vec![Mistake::new("", error.to_string().trim_end().to_string())])?;
-    file.compile()
+    built(read::open_text(text, &environment::variable, Seen::default()))
 }
 
-/// Mirrors the file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    listen: Option<String>,
-    provider: Option<Text>,
-    /// Minor units.
-    balance: Option<i64>,
-    timestamp_window: Option<String>,
-    settle_after: Option<String>,
-    timezone: Option<String>,
-    seed: Option<u64>,
-    hash: Option<Hash>,
-    provider_key: Option<Text>,
-    next_provider_key: Option<Text>,
-    /// The pauses before a notification's repeats.
-    notify_repeat: Option<Vec<String>>,
-    notify_timeout: Option<String>,
-    /// For every app that does not say its own.
-    payout_notify_url: Option<String>,
-    #[serde(default)]
-    app: Vec<AppFile>,
-    #[serde(default)]
-    operation: BTreeMap<String, OperationFile>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AppFile {
-    app_id: Text,
-    public_key: Text,
-    payout_notify_url: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OperationFile {
-    path: Option<String>,
-    reference: Option<String>,
-}
-
-/// A text given literally or by reference.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a text, { env = \"…\" } or { file = \"…\" }")]
-enum Text {
-    Literal(String),
-    Env(EnvReference),
-    File(FileReference),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EnvReference {
-    env: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileReference {
-    file: String,
-}
-
-impl File {
-    fn compile(self) -> Result<Sandbox, Vec<Mistake>> {
-        let mut mistakes = Mistakes::default();
-        let hash = self.hash.unwrap_or(Hash::Sha256);
-        let apps: Vec<App> = self
-            .app
-            .iter()
-            .enumerate()
-            .filter_map(|(at, app)| app.compile(hash, &format!("app[{at}]"), &mut mistakes))
-            .collect();
-        let provider = mistakes.all(self.provider());
-        let provider_key =
-            mistakes.take("provider_key", key(&self.provider_key, demo::PROVIDER_PRIVATE_KEY));
-        let next_key = key(&self.next_provider_key, demo::NEXT_PROVIDER_PRIVATE_KEY);
-        let next_provider_key = mistakes.take("next_provider_key", next_key);
-        let notify = self.notify(&mut mistakes);
-        let payout_url = optional(&self.payout_notify_url, notify_url);
-        let payout_url = mistakes.take("payout_notify_url", payout_url).flatten();
-        let listen = mistakes.take("listen", optional(&self.listen, address));
-        let window = mistakes.take("timestamp_window", optional(&self.timestamp_window, duration));
-        let settle = mistakes.take("settle_after", optional(&self.settle_after, duration));
-        let zone = mistakes.take("timezone", optional(&self.timezone, offset));
-        if self.balance.is_some_and(|balance| balance < 0) {
-            mistakes.0.push(Mistake::new("balance", "must not be below 0"));
-        }
-        let (Some(provider), true) = (provider, mistakes.0.is_empty()) else {
-            return Err(mistakes.0);
-        };
-        let provider = Arc::new(provider);
-        let defaults = match self.app.is_empty() {
-            true => Sandbox::demo(provider).map_err(|problem| vec![Mistake::new("", problem)])?,
-            false => Sandbox::new(provider, apps),
-        };
-        let apps = defaults.apps.into_iter().map(|app| App {
-            payout_notify_url: app.payout_notify_url.or(payout_url.clone()),
-            ..app
-        });
-        Ok(Sandbox {
-            apps: apps.collect(),
-            listen: listen.flatten().unwrap_or(LISTEN_DEFAULT),
-            provider_key,
-            next_provider_key,
-            notify,
-            balance: self.balance.unwrap_or(defaults.balance),
-            timestamp_window: window.flatten().unwrap_or(defaults.timestamp_window),
-            settle_after: settle.flatten().unwrap_or(defaults.settle_after),
-            timezone: zone.flatten().unwrap_or(defaults.timezone),
-            seed: self.seed.unwrap_or(defaults.seed),
-            ..defaults
-        })
-    }
-
-    fn provider(&self) -> Result<Provider, Vec<Mistake>> {
-        let base = match &self.provider {
-            None => builtin(PROVIDER_DEFAULT)?,
-            Some(Text::Literal(name)) => builtin(name)?,
-            Some(reference) => {
-                let text = reference.read().map_err(|it| vec![Mistake::new("provider", it)])?;
-                Provider::from_toml(&text)?
-            }
-        };
-        let overrides: BTreeMap<String, OperationOverride> = self
-            .operation
-            .iter()
-            .map(|(name, row)| {
-                let (path, reference) = (row.path.clone(), row.reference.clone());
-                (name.clone(), OperationOverride { path, reference, ..Default::default() })
-            })
-            .collect();
-        match overrides.is_empty() {
-            true => Ok(base),
-            false => base.with_overrides(&overrides),
-        }
-    }
-
-    fn notify(&self, mistakes: &mut Mistakes) -> NotifySettings {
-        let defaults = NotifySettings::default();
-        let timeout = mistakes.take("notify_timeout", optional(&self.notify_timeout, duration));
-        let repeat = self.notify_repeat.as_ref().map(|pauses| {
-            let pauses = pauses.iter().enumerate();
-            pauses
-                .filter_map(|(at, pause)| {
-                    mistakes.take(&format!("notify_repeat[{at}]"), duration(pause))
-                })
-                .collect()
-        });
-        NotifySettings {
-            repeat: repeat.unwrap_or(defaults.repeat),
-            timeout: timeout.flatten().unwrap_or(defaults.timeout),
-        }
+fn built(
+    opened: Result<(Section<SandboxFile>, Reader<'_>), Refused>,
+) -> Result<Sandbox, Vec<Mistake>> {
+    let (root, mut reader) = opened.map_err(|refused| refused.mistakes)?;
+    let file = reader.keys(&root);
+    match compile(&mut reader, file) {
+        Some(sandbox) if reader.mistakes.is_empty() => Ok(sandbox),
+        _ => Err(reader.mistakes),
     }
 }
 
-impl AppFile {
-    fn compile(&self, hash: Hash, path: &str, mistakes: &mut Mistakes) -> Option<App> {
-        let app_id = mistakes.take(&format!("{path}.app_id"), self.app_id.read());
-        let key = self.public_key.read().and_then(|text| MerchantKey::from_text(&text, hash));
-        let public_key = mistakes.take(&format!("{path}.public_key"), key);
-        let url = optional(&self.payout_notify_url, notify_url);
-        let payout_notify_url = mistakes.take(&format!("{path}.payout_notify_url"), url)?;
-        Some(App { app_id: app_id?.trim().to_string(), public_key: public_key?, payout_notify_url })
+fn compile(reader: &mut Reader<'_>, file: &SandboxFile) -> Option<Sandbox> {
+    let profile = |reader: &mut Reader<'_>| Some(file.provider(reader));
+    let provider = profile::compile(reader, "", &file.provider, profile, &file.operation);
+    let hash = file.hash(reader);
+    let payout_notify_url = read_text(reader, &file.payout_notify_url, notify_url);
+    let apps = reader.list(&file.app).iter().map(|section| app(reader, section, hash));
+    let mut apps: Vec<Option<App>> = apps.collect();
+    if apps.is_empty() {
+        apps.push(reader.accept(&file.app.path, demo_app()));
     }
-}
-
-impl Text {
-    /// The text; an empty one is a mistake, as in the sidecar's configuration.
-    fn read(&self) -> Result<String, String> {
-        let text = match self {
-            Self::Literal(text) => text.clone(),
-            Self::Env(EnvReference { env }) => environment::variable(env)
-                .and_then(|text| text.into_string().ok())
-                .ok_or_else(|| format!("environment variable `{env}` is not set or not text"))?,
-            Self::File(FileReference { file }) => std::fs::read_to_string(file)
-                .map_err(|error| format!("file `{file}` cannot be read: {error}"))?,
-        };
-        match text.trim().is_empty() {
-            true => Err("the value is empty".into()),
-            false => Ok(text),
-        }
-    }
-}
-
-#[derive(Default)]
-struct Mistakes(Vec<Mistake>);
-
-impl Mistakes {
-    fn take<T>(&mut self, path: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|problem| self.0.push(Mistake::new(path, problem))).ok()
-    }
-
-    fn all<T>(&mut self, result: Result<T, Vec<Mistake>>) -> Option<T> {
-        result.map_err(|mistakes| self.0.extend(mistakes)).ok()
-    }
-}
-
-fn optional<T>(
-    given: &Option<String>,
-    read: fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, String> {
-    given.as_deref().map(read).transpose()
-}
-
-fn key(given: &Option<Text>, default: &str) -> Result<ProviderKey, String> {
-    let text = match given {
-        None => default.to_string(),
-        Some(text) => text.read()?,
-    };
-    ProviderKey::from_text(&Secret::new(text.into_bytes()))
-}
-
-fn builtin(name: &str) -> Result<Provider, Vec<Mistake>> {
-    Provider::builtin(name).ok_or_else(|| {
-        let names = builtin_names().join("`, `");
-        vec![Mistake::new("provider", format!("expected `{names}` or {{ file = \"…\" }}"))]
+    let apps = apps.into_iter().flatten().map(|app| App {
+        payout_notify_url: app.payout_notify_url.or(payout_notify_url.clone()),
+        ..app
+    });
+    let repeat = reader.values(&file.notify_repeat).into_iter().map(|pause| pause.value).collect();
+    Some(Sandbox {
+        apps: apps.collect(),
+        listen: read_text(reader, &file.listen, address).unwrap_or(LISTEN_DEFAULT),
+        provider_key: key(reader, &file.provider_key, demo::PROVIDER_PRIVATE_KEY),
+        next_provider_key: key(reader, &file.next_provider_key, demo::NEXT_PROVIDER_PRIVATE_KEY),
+        notify: NotifySettings {
+            repeat: match file.notify_repeat.is_given {
+                true => repeat,
+                false => NotifySettings::default().repeat,
+            },
+            timeout: file.notify_timeout(reader),
+        },
+        clock: Clock::System,
+        balance: file.balance(reader),
+        timestamp_window: file.timestamp_window(reader),
+        settle_after: file.settle_after(reader),
+        timezone: read_text(reader, &file.timezone, zone).unwrap_or(TIMEZONE_DEFAULT),
+        seed: file.seed(reader).unsigned_abs(),
+        provider: provider?,
     })
+}
+
+fn app(reader: &mut Reader<'_>, section: &Section<AppFile>, hash: Hash) -> Option<App> {
+    let file = reader.section(section)?;
+    let app_id = reader.required(&file.app_id);
+    let text = reader.required(&file.public_key);
+    let key = text.map(|text| MerchantKey::from_text(&text, hash));
+    let public_key = key.and_then(|key| reader.accept(&file.public_key.path, key));
+    let payout_notify_url = read_text(reader, &file.payout_notify_url, notify_url);
+    Some(App { app_id: app_id?, public_key: public_key?, payout_notify_url })
+}
+
+/// What `read` makes of a text that may be left out.
+fn read_text<T>(
+    reader: &mut Reader<'_>,
+    value: &Value<Text>,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Option<T> {
+    let text = reader.optional(value)?;
+    reader.accept(&value.path, read(&text))
+}
+
+fn key(reader: &mut Reader<'_>, value: &Value<Text>, demo: &str) -> Option<ProviderKey> {
+    let text = if value.is_given() { reader.optional(value)? } else { demo.to_string() };
+    reader.accept(&value.path, ProviderKey::from_text(&Secret::new(text.into_bytes())))
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -272,42 +174,64 @@ fn notify_url(text: &str) -> Result<String, String> {
     Target::from_url(text).map(|_| text.to_string())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
-    let problem = || "expected a whole number with a unit, like `250ms`, `5s`, `2m`, `1h`";
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (count, unit) = text.split_at(digits);
-    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(problem)?;
-    let milliseconds = count.parse::<u64>().ok().and_then(|count| count.checked_mul(*factor));
-    Ok(milliseconds.map(Duration::from_millis).ok_or_else(problem)?)
+/// `+07:00`, or `Z`.
+fn zone(text: &str) -> Result<Offset, String> {
+    match text {
+        "Z" => Ok(Offset::UTC),
+        text => Zone::parse(text).map_err(|_| format!("expected `Z` or {}", Zone::expected())),
+    }
 }
 
-/// `+07:00`, or `Z`.
-fn offset(text: &str) -> Result<Offset, String> {
-    let problem = || "expected an offset like `+07:00`".to_string();
-    if text == "Z" {
-        return Ok(Offset::UTC);
+/// Any text that is not empty.
+pub(crate) struct Text;
+
+impl Kind for Text {
+    type Parsed = String;
+
+    const SECRET: bool = false;
+
+    fn expected() -> String {
+        "a text".into()
     }
-    let sign = match text.as_bytes() {
-        [b'+', _, _, b':', _, _] => 1,
-        [b'-', _, _, b':', _, _] => -1,
-        _ => return Err(problem()),
-    };
-    let number = |part: Option<&str>| {
-        let digits = part.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        digits.and_then(|digits| digits.parse::<u8>().ok())
-    };
-    match (number(text.get(1..3)), number(text.get(4..6))) {
-        (Some(hours), Some(minutes)) if minutes < 60 => {
-            let seconds = sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60);
-            Offset::from_seconds(seconds).map_err(|_| problem())
+
+    fn parse(text: &str) -> Result<String, Wrong> {
+        match text.trim().is_empty() {
+            true => Err(Wrong::Problem("the value is empty".into())),
+            false => Ok(text.to_owned()),
         }
-        _ => Err(problem()),
     }
+}
+
+/// A whole number that is not negative.
+pub(crate) struct Number;
+
+impl Kind for Number {
+    type Parsed = i64;
+
+    const SECRET: bool = false;
+
+    fn expected() -> String {
+        "a whole number from 0".into()
+    }
+
+    fn parse(text: &str) -> Result<i64, Wrong> {
+        text.parse().ok().filter(|number| *number >= 0).ok_or_else(Self::wrong)
+    }
+
+    fn parse_literal(literal: &Json) -> Result<i64, Wrong> {
+        literal.as_i64().filter(|number| *number >= 0).ok_or_else(Self::wrong)
+    }
+}
+
+impl Choice for Hash {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("sha1", Self::Sha1), ("sha256", Self::Sha256), ("sha512", Self::Sha512)];
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn problems(text: &str) -> Vec<String> {
@@ -342,7 +266,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_missing_sources_are_refused() {
-        assert!(problems("sed = 1")[0].contains("unknown field `sed`"));
+        assert!(problems("sed = 1")[0].starts_with("sed: unknown key, did you mean `seed`"));
         assert!(problems("provider = \"bluepey\"")[0].contains("`bluepay`"));
         assert!(
             problems("provider = { file = \"/does/not/exist\" }")[0].contains("/does/not/exist")
@@ -383,11 +307,17 @@ mod tests {
 
     #[test]
     fn odd_durations_and_offsets_are_refused() {
-        for text in ["", "s", "5", "-5s", "5 s", "99999999999999999999s", "1d"] {
-            assert!(duration(text).is_err(), "`{text}` is no duration");
+        for text in ["", "s", "5", "-5s", "5 s", "99999999999999999999s", "1w"] {
+            assert!(Length::parse(text).is_err(), "`{text}` is no duration");
         }
         for text in ["", "7", "+7:00", "+07:60", "+99:00", "+0é:0", "07:00:", "++7:00"] {
-            assert!(offset(text).is_err(), "`{text}` is no offset");
+            assert!(zone(text).is_err(), "`{text}` is no offset");
         }
+    }
+
+    #[test]
+    fn no_pause_means_no_repeat() {
+        let sandbox = load_text("notify_repeat = []").expect("valid");
+        assert!(sandbox.notify.repeat.is_empty());
     }
 }

@@ -22,6 +22,9 @@ use crate::sign::Hash;
 /// Where the sandbox listens unless set otherwise.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8700));
 
+/// The zone of times unless set otherwise.
+pub const TIMEZONE_DEFAULT: Offset = Offset::constant(7);
+
 impl Sandbox {
     /// A sandbox for `apps` that talks like `provider`, on a free loopback port.
     pub fn new(provider: Arc<Provider>, apps: Vec<App>) -> Self {
@@ -36,7 +39,7 @@ impl Sandbox {
             balance: 10_000_000_000,
             timestamp_window: Duration::from_secs(300),
             settle_after: Duration::from_secs(1),
-            timezone: Offset::constant(7),
+            timezone: TIMEZONE_DEFAULT,
             seed: 1,
         }
     }
@@ -46,14 +49,11 @@ impl Sandbox {
     /// # Errors
     /// When a built-in demo key cannot be used.
     pub fn demo(provider: Arc<Provider>) -> Result<Self, String> {
-        let public_key = MerchantKey::from_text(demo::MERCHANT_PUBLIC_KEY, Hash::Sha256)?;
-        let app_id = demo::APP_ID.to_string();
-        let app = App { app_id, public_key, payout_notify_url: None };
         let key = |text: &str| ProviderKey::from_text(&Secret::new(text.as_bytes().to_vec()));
         Ok(Self {
             provider_key: Some(key(demo::PROVIDER_PRIVATE_KEY)?),
             next_provider_key: Some(key(demo::NEXT_PROVIDER_PRIVATE_KEY)?),
-            ..Self::new(provider, vec![app])
+            ..Self::new(provider, vec![demo_app()?])
         })
     }
 
@@ -69,4 +69,10 @@ impl Sandbox {
         }
         Running::start(Shared::new(&BluePay, self)).await
     }
+}
+
+/// The demo merchant.
+pub fn demo_app() -> Result<App, String> {
+    let public_key = MerchantKey::from_text(demo::MERCHANT_PUBLIC_KEY, Hash::Sha256)?;
+    Ok(App { app_id: demo::APP_ID.to_string(), public_key, payout_notify_url: None })
 }

@@ -44,6 +44,8 @@ pub(crate) struct List<E> {
     /// What stands here in place of a list, in words.
     #[serde(skip)]
     pub misplaced: Option<&'static str>,
+    #[serde(skip)]
+    pub is_given: bool,
 }
 
 /// A table whose keys are up to the user.
@@ -125,6 +127,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Section<T> {
 impl<'de, E: DeserializeOwned> Deserialize<'de> for List<E> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (path, value) = <(String, Json)>::deserialize(deserializer)?;
+        let is_given = !value.is_null();
         let (values, misplaced) = match value {
             Json::Array(values) => (values, None),
             Json::Null => (Vec::new(), None),
@@ -142,7 +145,7 @@ impl<'de, E: DeserializeOwned> Deserialize<'de> for List<E> {
             paths.push(item_path.clone());
             items.push(E::deserialize(located(item_path, value)).map_err(D::Error::custom)?);
         }
-        Ok(Self { items, path, misplaced })
+        Ok(Self { items, path, misplaced, is_given })
     }
 }
 

@@ -103,7 +103,8 @@ pub(super) fn compile(
     let path = &section.path;
     let name = reader.required(&file.name);
     let formerly = reader.values(&file.formerly);
-    let provider = profile::compile(reader, path, &file.provider, &file.operation);
+    let profile = |reader: &mut Reader<'_>| reader.required(&file.provider);
+    let provider = profile::compile(reader, path, &file.provider, profile, &file.operation);
     let base_url = reader.required(&file.base_url);
     let base_path = base_url.as_ref().map(|url| url.base_path()).unwrap_or_default();
     let target = tls::target(reader, "base_url", base_url.as_ref(), base_path, &file.tls);

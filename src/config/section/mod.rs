@@ -13,7 +13,7 @@ mod keys;
 mod limits;
 mod listen;
 mod log;
-mod profile;
+pub(crate) mod profile;
 mod reload;
 mod store;
 mod tls;

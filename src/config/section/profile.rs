@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::kind::texts::{MemberName, ProfileName, ProviderPath};
-use crate::config::read::{Given, Keyed, Reader, Required, Section, Value, file_section};
+use crate::config::read::{Given, Keyed, Reader, Section, Value, file_section};
 use crate::mistake::Mistake;
 use crate::provider::{Operation, OperationOverride, Provider};
 
@@ -23,22 +23,22 @@ file_section! {
     }
 }
 
-/// Reads the profile that `name` refers to, for the account at `path`.
-pub(super) fn compile(
+/// Reads the profile that stands at `profile`, or the built-in one that `name` reads there, and changes it by `operations`.
+/// What is wrong with the changes is noted below `path`.
+pub(crate) fn compile(
     reader: &mut Reader<'_>,
     path: &str,
-    name: &Required<Value<ProfileName>>,
+    profile: &Value<ProfileName>,
+    name: impl FnOnce(&mut Reader<'_>) -> Option<String>,
     operations: &Keyed<Section<OperationFile>>,
 ) -> Option<Arc<Provider>> {
     let overrides = overrides(reader, operations);
-    let profile = match name.given() {
-        Given::File(profile) => {
-            let text = reader.file_text(&name.path, profile, false)?;
-            below(reader, &name.path, Provider::from_toml(&text))
+    let profile = match profile.given() {
+        Given::File(file) => {
+            let text = reader.file_text(&profile.path, file, false)?;
+            below(reader, &profile.path, Provider::from_toml(&text))
         }
-        Given::Nothing | Given::Literal(_) | Given::Env(_) => {
-            Provider::builtin(&reader.required(name)?)
-        }
+        Given::Nothing | Given::Literal(_) | Given::Env(_) => Provider::builtin(&name(reader)?),
     }?;
     let provider = match overrides.is_empty() {
         true => profile,
@@ -62,6 +62,7 @@ fn below<T>(reader: &mut Reader<'_>, path: &str, result: Result<T, Vec<Mistake>>
             "" => reader.mistake(path, mistake.problem),
             // A profile that is not TOML has a line and a column in place of key paths.
             place if place.starts_with("line ") => reader.mistake(path, mistake.to_string()),
+            below if path.is_empty() => reader.mistake(below, mistake.problem),
             below => reader.mistake(format!("{path}.{below}"), mistake.problem),
         }
     }
