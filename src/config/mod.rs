@@ -5,7 +5,6 @@
 
 pub mod demo;
 pub(crate) mod kind;
-mod live;
 mod load;
 mod partial;
 pub(crate) mod read;
@@ -17,7 +16,6 @@ mod tests;
 
 use serde_json::Value;
 
-pub use live::Live;
 pub use load::{Loaded, load, load_at_rest, load_text};
 pub use partial::{StoreSide, accounts, admin_listener, store_side};
 pub use read::{Refused, Seen};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::tz::Offset;
 
 use crate::payment::Place;
@@ -58,6 +59,27 @@ pub struct Snapshot {
     pub digests: Digests,
     /// SHA-256 (hex) over the configuration and every file it refers to.
     pub hash: String,
+}
+
+/// The current snapshot, swapped as a whole.
+#[derive(Clone)]
+pub struct Live(Arc<ArcSwap<Snapshot>>);
+
+impl Live {
+    /// Starts with `snapshot`.
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(snapshot)))
+    }
+
+    /// The snapshot of this moment. Load once per request and pass it down.
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.0.load_full()
+    }
+
+    /// Puts `snapshot` in place for every request that starts from now on.
+    pub fn swap(&self, snapshot: Snapshot) {
+        self.0.store(Arc::new(snapshot));
+    }
 }
 
 impl Snapshot {

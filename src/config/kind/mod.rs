@@ -1,5 +1,43 @@
 //! Kinds of value that can stand in a configuration file.
 
+/// Declares kinds of value that are no secret and need no more than a rule: text to what it stands for, or nothing.
+macro_rules! kinds {
+    ($(
+        $(#[$about:meta])*
+        $name:ident -> $parsed:ty: $parse:expr, expected: $expected:expr, schema: $schema:tt;
+    )*) => {$(
+        $(#[$about])*
+        pub(crate) struct $name;
+
+        kind!($name -> $parsed: $parse, expected: $expected, schema: $schema);
+    )*};
+}
+
+/// Makes a type such a kind of value.
+macro_rules! kind {
+    ($name:ident -> $parsed:ty: $parse:expr, expected: $expected:expr, schema: $schema:tt) => {
+        impl $crate::config::read::Kind for $name {
+            type Parsed = $parsed;
+
+            const SECRET: bool = false;
+
+            fn expected() -> String {
+                $expected.into()
+            }
+
+            fn parse(text: &str) -> Result<$parsed, $crate::config::read::Wrong> {
+                let parse: fn(&str) -> Option<$parsed> = $parse;
+                parse(text).ok_or_else(Self::wrong)
+            }
+
+            fn schema() -> serde_json::Value {
+                serde_json::json!($schema)
+            }
+        }
+    };
+}
+
+
 pub(crate) mod money;
 pub(crate) mod pem;
 pub(crate) mod secrets;

@@ -1,33 +1,18 @@
 //! An amount of money as a value: `100000.00 THB`. Whole minor units from the first digit on; never a fraction in binary.
 
 use iso_currency::Currency;
-use serde_json::{Value as Json, json};
 
-use crate::config::read::{Kind, Wrong};
 use crate::config::snapshot::Money;
 
-impl Kind for Money {
-    type Parsed = Self;
+kind!(Money -> Money: money,
+    expected: "an amount above 0 and its ISO 4217 code, such as `100000.00 THB`",
+    schema: { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? [A-Z]{3}$" });
 
-    const SECRET: bool = false;
-
-    fn expected() -> String {
-        "an amount above 0 and its ISO 4217 code, such as `100000.00 THB`".into()
-    }
-
-    fn parse(text: &str) -> Result<Self, Wrong> {
-        let (amount, code) = text.split_once(' ').ok_or_else(Self::wrong)?;
-        let currency = Currency::from_code(code).filter(|currency| currency.code() == code);
-        let exponent = currency.and_then(Currency::exponent).ok_or_else(Self::wrong)?;
-        match minor_units(amount, usize::from(exponent)) {
-            Some(minor) if minor > 0 => Ok(Self { minor, currency: code.to_owned() }),
-            _ => Err(Self::wrong()),
-        }
-    }
-
-    fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? [A-Z]{3}$" })
-    }
+fn money(text: &str) -> Option<Money> {
+    let (amount, code) = text.split_once(' ')?;
+    let currency = Currency::from_code(code).filter(|currency| currency.code() == code)?;
+    let minor = minor_units(amount, usize::from(currency.exponent()?))?;
+    (minor > 0).then(|| Money { minor, currency: code.to_owned() })
 }
 
 /// The amount in units of which `10^exponent` make one of its currency. Missing decimals are zeros; more than the currency
@@ -48,6 +33,7 @@ fn minor_units(amount: &str, exponent: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::read::Kind;
 
     #[test]
     fn only_exact_positive_amounts_of_real_currencies_are_read() {

@@ -146,35 +146,21 @@ impl Kind for Share {
     }
 }
 
-impl Kind for Rate {
-    type Parsed = Self;
+kind!(Rate -> Rate: rate,
+    expected: "a rate: a whole number above 0 per `s`, `m` or `h`, such as `50/s`",
+    schema: { "type": "string", "pattern": "^[0-9]+/(s|m|h)$" });
 
-    const SECRET: bool = false;
-
-    fn expected() -> String {
-        "a rate: a whole number above 0 per `s`, `m` or `h`, such as `50/s`".into()
-    }
-
-    fn parse(text: &str) -> Result<Self, Wrong> {
-        let (count, per) = text.split_once('/').ok_or_else(Self::wrong)?;
-        let seconds = match per {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            _ => return Err(Self::wrong()),
-        };
-        let digits_only = count.bytes().all(|byte| byte.is_ascii_digit());
-        match count.parse() {
-            Ok(count) if count > 0 && digits_only => {
-                Ok(Self { count, per: Duration::from_secs(seconds) })
-            }
-            _ => Err(Self::wrong()),
-        }
-    }
-
-    fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^[0-9]+/(s|m|h)$" })
-    }
+fn rate(text: &str) -> Option<Rate> {
+    let (count, per) = text.split_once('/')?;
+    let seconds = match per {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    let is_plain = count.bytes().all(|byte| byte.is_ascii_digit());
+    let count = count.parse().ok().filter(|count| *count > 0 && is_plain)?;
+    Some(Rate { count, per: Duration::from_secs(seconds) })
 }
 
 #[cfg(test)]

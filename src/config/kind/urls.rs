@@ -38,19 +38,12 @@ impl HostUrl {
     pub fn is_exposed(&self) -> bool {
         !self.is_https && !self.is_loopback
     }
-}
 
-impl TryFrom<Url> for HostUrl {
-    type Error = String;
-
-    fn try_from(url: Url) -> Result<Self, String> {
-        Ok(Self {
-            is_https: url.scheme() == "https",
-            is_loopback: is_loopback(&url),
-            host: host_text(&url)?,
-            port: url.port_or_known_default().unwrap_or(443),
-            url,
-        })
+    fn protected(self) -> Result<Self, String> {
+        match self.is_exposed() {
+            true => Err("https; plain http is allowed only towards a loopback host".into()),
+            false => Ok(self),
+        }
     }
 }
 
@@ -67,10 +60,9 @@ impl Kind for BaseUrl {
     }
 
     fn parse(text: &str) -> Result<HostUrl, Wrong> {
-        let url = plain_url(text)?;
-        https_or_loopback(&url)?;
-        match url.query() {
-            None => Ok(url.try_into()?),
+        let url = plain_url(text)?.protected()?;
+        match url.url.query() {
+            None => Ok(url),
             Some(_) => Err("a URL without a query".into()),
         }
     }
@@ -93,7 +85,7 @@ impl Kind for NotifyUrl {
     }
 
     fn parse(text: &str) -> Result<String, Wrong> {
-        https_or_loopback(&plain_url(text)?)?;
+        plain_url(text)?.protected()?;
         Ok(text.to_owned())
     }
 
@@ -115,7 +107,7 @@ impl Kind for DeliveryUrl {
     }
 
     fn parse(text: &str) -> Result<HostUrl, Wrong> {
-        Ok(plain_url(text)?.try_into()?)
+        Ok(plain_url(text)?)
     }
 
     fn schema() -> Json {
@@ -124,7 +116,7 @@ impl Kind for DeliveryUrl {
 }
 
 /// Reads an http or https URL without user, password and fragment.
-fn plain_url(text: &str) -> Result<Url, String> {
+fn plain_url(text: &str) -> Result<HostUrl, String> {
     // The parser repairs blanks, backslashes and missing slashes; what is repaired is better corrected in the file.
     let has_scheme = text.starts_with("https://") || text.starts_with("http://");
     let is_clean = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -142,21 +134,19 @@ fn plain_url(text: &str) -> Result<Url, String> {
     if authority(text).is_empty() || url.port() == Some(0) {
         return Err("a URL with a host, and a port above 0 if there is one".into());
     }
-    host_text(&url)?;
-    Ok(url)
+    Ok(HostUrl {
+        is_https: url.scheme() == "https",
+        is_loopback: is_loopback(&url),
+        host: host_text(&url)?,
+        port: url.port_or_known_default().unwrap_or(443),
+        url,
+    })
 }
 
 /// The part between the scheme's slashes and the path.
 fn authority(text: &str) -> &str {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or(rest)
-}
-
-fn https_or_loopback(url: &Url) -> Result<(), String> {
-    match url.scheme() == "https" || is_loopback(url) {
-        true => Ok(()),
-        false => Err("https; plain http is allowed only towards a loopback host".into()),
-    }
 }
 
 fn is_loopback(url: &Url) -> bool {

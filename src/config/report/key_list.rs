@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::config::snapshot::Account;
-use crate::sign::{KeyRing, KeyState, SigningKey, VerifyingKey};
+use crate::sign::{KeyRing, KeyState, PublicKey, SigningKey};
 
 /// How long before a key ends a warning appears: time to agree on a new one with the provider.
 const ENDS_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -44,7 +44,7 @@ impl KeyList {
         let provider = account.provider_keys.iter();
         Self {
             signing_keys: signing.map(|key| ListedKey::signing(key, signer, now)).collect(),
-            provider_keys: provider.map(ListedKey::verifying).collect(),
+            provider_keys: provider.map(|key| ListedKey::usable(&key.id, &key.key)).collect(),
             warnings: key_warnings(&account.signing_keys, now),
         }
     }
@@ -53,20 +53,18 @@ impl KeyList {
 impl ListedKey {
     fn signing(key: &SigningKey, signer: Option<&str>, now: Timestamp) -> Self {
         Self {
-            id: key.id.clone(),
-            fingerprint: key.key.public().fingerprint(),
             state: key.state_at(now),
             signs_now: signer == Some(&key.id),
             not_before: key.not_before,
             not_after: key.not_after,
-            last_used: None,
+            ..Self::usable(&key.id, key.key.public())
         }
     }
 
-    fn verifying(key: &VerifyingKey) -> Self {
+    fn usable(id: &str, key: &PublicKey) -> Self {
         Self {
-            id: key.id.clone(),
-            fingerprint: key.key.fingerprint(),
+            id: id.to_owned(),
+            fingerprint: key.fingerprint(),
             state: KeyState::Usable,
             signs_now: false,
             not_before: None,

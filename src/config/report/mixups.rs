@@ -29,8 +29,7 @@ pub(crate) struct Facts {
 pub(crate) fn check(reader: &mut Reader<'_>, accounts: &[Facts]) {
     for (index, account) in accounts.iter().enumerate() {
         check_alone(reader, account);
-        check_name(reader, account, &accounts[..index]);
-        check_former_names(reader, account, accounts, index);
+        check_names(reader, account, accounts, index);
         check_tokens(reader, &account.tokens, &accounts[..index]);
         for earlier in &accounts[..index] {
             check_pair(reader, account, earlier);
@@ -56,28 +55,29 @@ fn check_alone(reader: &mut Reader<'_>, account: &Facts) {
     }
 }
 
-fn check_name(reader: &mut Reader<'_>, account: &Facts, earlier: &[Facts]) {
-    let Some(At { path, value: name }) = &account.name else { return };
-    let mut names = earlier.iter().filter_map(|account| account.name.as_ref());
-    if let Some(same) = names.find(|other| other.value == *name) {
-        let problem = format!("`{name}` is also `{}`, expected a name of its own", same.path);
-        reader.mistake(path, problem);
+/// A name leads to one account, and so does a former name.
+fn check_names(reader: &mut Reader<'_>, account: &Facts, accounts: &[Facts], index: usize) {
+    let earlier = &accounts[..index];
+    if let Some(name) = &account.name {
+        let others = earlier.iter().filter_map(|account| account.name.as_ref());
+        check_alone_among(reader, name, others, "a name of its own");
+    }
+    for (position, name) in account.formerly.iter().enumerate() {
+        let names = accounts.iter().filter_map(|account| account.name.as_ref());
+        let former = earlier.iter().flat_map(|account| &account.formerly);
+        let others = names.chain(former).chain(&account.formerly[..position]);
+        check_alone_among(reader, name, others, "a name that no account has and that stands once");
     }
 }
 
-/// A former name leads to one account, as a name does.
-fn check_former_names(reader: &mut Reader<'_>, account: &Facts, accounts: &[Facts], index: usize) {
-    for (position, At { path, value: name }) in account.formerly.iter().enumerate() {
-        let names = accounts.iter().filter_map(|account| account.name.as_ref());
-        let earlier = accounts[..index].iter().flat_map(|account| &account.formerly);
-        let mut others = names.chain(earlier).chain(&account.formerly[..position]);
-        if let Some(same) = others.find(|other| other.value == *name) {
-            let problem = format!(
-                "`{name}` is also `{}`, expected a name that no account has and that stands once",
-                same.path
-            );
-            reader.mistake(path, problem);
-        }
+fn check_alone_among<'a>(
+    reader: &mut Reader<'_>,
+    At { path, value: name }: &At<String>,
+    mut others: impl Iterator<Item = &'a At<String>>,
+    expected: &str,
+) {
+    if let Some(same) = others.find(|other| other.value == *name) {
+        reader.mistake(path, format!("`{name}` is also `{}`, expected {expected}", same.path));
     }
 }
 
@@ -85,9 +85,8 @@ fn check_former_names(reader: &mut Reader<'_>, account: &Facts, accounts: &[Fact
 fn check_tokens(reader: &mut Reader<'_>, tokens: &[At<Secret>], earlier: &[Facts]) {
     for (index, token) in tokens.iter().enumerate() {
         let others = earlier.iter().flat_map(|account| &account.tokens);
-        let same =
-            others.chain(&tokens[..index]).find(|other| other.value.matches(token.value.expose()));
-        if let Some(same) = same {
+        let mut others = others.chain(&tokens[..index]);
+        if let Some(same) = others.find(|other| other.value.matches(token.value.expose())) {
             let problem = format!("the same token as `{}`, expected one of its own", same.path);
             reader.mistake(&token.path, problem);
         }
@@ -96,8 +95,7 @@ fn check_tokens(reader: &mut Reader<'_>, tokens: &[At<Secret>], earlier: &[Facts
 
 fn check_own_keys(reader: &mut Reader<'_>, account: &Facts, other: &Facts) {
     for key in &account.provider_keys {
-        let own = other.signing_keys.iter().find(|own| own.value == key.value);
-        if let Some(own) = own {
+        if let Some(own) = other.signing_keys.iter().find(|own| own.value == key.value) {
             let problem = format!(
                 "the public half of `{}`, expected the key that the provider signs with",
                 own.path
@@ -123,16 +121,14 @@ fn check_pair(reader: &mut Reader<'_>, account: &Facts, earlier: &Facts) {
         let problem = format!("the same host as in `{}`, {reason}", earlier.path);
         reader.mistake(&base_url.path, format!("{problem}; expected a host of its own"));
     }
-    if let (Some(app_id), Some(other)) = (&account.app_id, &earlier.app_id)
-        && app_id.value == other.value
-    {
-        let problem = format!("the same application id as in `{}`, {reason}", earlier.path);
-        reader.mistake(&app_id.path, format!("{problem}; expected one of its own"));
-    }
-    for key in &account.signing_keys {
-        if earlier.signing_keys.iter().any(|other| other.value == key.value) {
-            let problem = format!("the same key as in `{}`, {reason}", earlier.path);
-            reader.mistake(&key.path, format!("{problem}; expected one of its own"));
+    let shared = [
+        ("application id", account.app_id.as_slice(), earlier.app_id.as_slice()),
+        ("key", account.signing_keys.as_slice(), earlier.signing_keys.as_slice()),
+    ];
+    for (what, ours, theirs) in shared {
+        for one in ours.iter().filter(|one| theirs.iter().any(|it| it.value == one.value)) {
+            let problem = format!("the same {what} as in `{}`, {reason}", earlier.path);
+            reader.mistake(&one.path, format!("{problem}; expected one of its own"));
         }
     }
 }

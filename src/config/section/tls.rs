@@ -66,12 +66,8 @@ pub(super) fn pair(
     cert: &Value<Certificates>,
     key: &Value<CertificateKey>,
 ) -> Option<(Vec<u8>, Secret)> {
-    let missing = match (cert.is_given(), key.is_given()) {
-        (true, false) => Some(&key.path),
-        (false, true) => Some(&cert.path),
-        (true, true) | (false, false) => None,
-    };
-    if let Some(missing) = missing {
+    if cert.is_given() != key.is_given() {
+        let missing = if cert.is_given() { &key.path } else { &cert.path };
         reader.mistake(missing, "nothing found, expected certificate and key together");
     }
     let (chain, private) = (reader.optional(cert), reader.optional(key));
