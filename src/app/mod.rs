@@ -261,7 +261,7 @@ fn know_names(store: &dyn Store, snapshot: &Snapshot) -> Result<(), StoreError> 
     let standing = block_on(store.standing(&names))?;
     tell_separate(&block_on(store.know_accounts(&names))?);
     store.tell_accounts(&names);
-    Stranding::of(snapshot, &standing).log();
+    Stranding::of(snapshot, standing).log();
     Ok(())
 }
 

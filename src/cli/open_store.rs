@@ -53,7 +53,7 @@ pub(super) fn open(file: &ConfigFile) -> Result<Opened, CommandError> {
 /// Where there is no store there is nothing.
 pub(super) fn stranding(loaded: &Loaded) -> (Stranding, Option<String>) {
     match store::look(&loaded.boot.store, &names_of(&loaded.snapshot)) {
-        Ok(standing) => (Stranding::of(&loaded.snapshot, &standing.unwrap_or_default()), None),
+        Ok(standing) => (Stranding::of(&loaded.snapshot, standing.unwrap_or_default()), None),
         Err(why) => (Stranding::default(), Some(why.to_string())),
     }
 }

@@ -54,7 +54,7 @@ pub fn load_at_rest(path: &Path, rest: Duration) -> Result<Loaded, Refused> {
         std::thread::sleep(READING_PAUSE);
     }
     let problem = "its files change faster than they can be read, expected them to hold still";
-    Err(Refused { mistakes: vec![Mistake::new("", problem)], seen: Seen::of_nothing(path) })
+    Err(Refused::because(problem, Seen::of_nothing(path)))
 }
 
 /// Compiles configuration text.

@@ -2,29 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 
 use crate::config::{Account, Snapshot};
 use crate::metrics::KeyUse;
 
-/// What a reload added, removed and replaced.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// What a reload added, removed and replaced. Its member names are printed: none is renamed or removed.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Changes {
     /// Accounts that are new.
+    #[serde(rename = "accounts_added")]
     pub added: Vec<String>,
     /// Accounts that are gone.
+    #[serde(rename = "accounts_removed")]
     pub removed: Vec<String>,
     /// Those of the removed that are another account's former names now, with that account.
+    #[serde(rename = "accounts_renamed")]
     pub renamed: BTreeMap<String, String>,
     /// Keys of accounts that stay.
     pub keys: Vec<KeyChange>,
 }
 
 /// One key that came, went, or is another one under the same id.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct KeyChange {
     pub account: String,
+    #[serde(rename = "key_id")]
     pub id: String,
+    #[serde(rename = "use", serialize_with = "as_word")]
     pub usage: KeyUse,
     /// The fingerprint before; nothing for a new key.
     pub before: Option<String>,
@@ -59,25 +64,6 @@ impl Changes {
         }
     }
 
-    /// For people and programs.
-    pub fn to_json(&self) -> Value {
-        let keys = self.keys.iter().map(|key| {
-            json!({
-                "account": key.account,
-                "key_id": key.id,
-                "use": key.usage.as_str(),
-                "before": key.before,
-                "after": key.after,
-            })
-        });
-        json!({
-            "accounts_added": self.added,
-            "accounts_removed": self.removed,
-            "accounts_renamed": self.renamed,
-            "keys": keys.collect::<Vec<_>>(),
-        })
-    }
-
     /// Logs each. A key that is another one under the same id is a warning: it may be meant, and it may be a file that
     /// went to the wrong place.
     pub(super) fn log(&self) {
@@ -93,32 +79,25 @@ impl Changes {
             }
         }
         for KeyChange { account, id, usage, before, after } in &self.keys {
-            let usage = usage.as_str();
+            let (usage, before, after) = (usage.as_str(), before.as_deref(), after.as_deref());
             match (before, after) {
-                (Some(before), Some(after)) => {
-                    tracing::warn!(
-                        account,
-                        key_id = id,
-                        usage,
-                        before,
-                        after,
-                        "another key under the same id"
-                    );
+                (Some(_), Some(_)) => {
+                    let message = "another key under the same id";
+                    tracing::warn!(account, key_id = id, usage, before, after, "{message}");
                 }
-                (None, Some(after)) => {
-                    tracing::info!(account, key_id = id, usage, after, "key added");
-                }
-                (Some(before), None) => {
-                    tracing::info!(account, key_id = id, usage, before, "key removed");
-                }
-                (None, None) => {}
+                (None, _) => tracing::info!(account, key_id = id, usage, after, "key added"),
+                (_, None) => tracing::info!(account, key_id = id, usage, before, "key removed"),
             }
         }
     }
 }
 
+fn as_word<S: Serializer>(usage: &KeyUse, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(usage.as_str())
+}
+
 /// The ids and fingerprints of an account's keys.
-fn keys_of(account: &Account, usage: KeyUse) -> BTreeMap<&str, String> {
+pub(super) fn keys_of(account: &Account, usage: KeyUse) -> BTreeMap<&str, String> {
     match usage {
         KeyUse::Sign => {
             let keys = account.signing_keys.keys().iter();
@@ -132,20 +111,15 @@ fn keys_of(account: &Account, usage: KeyUse) -> BTreeMap<&str, String> {
 }
 
 fn key_changes(before: &Account, after: &Account, usage: KeyUse) -> Vec<KeyChange> {
-    let (before_keys, mut after_keys) = (keys_of(before, usage), keys_of(after, usage));
-    let mut changes = Vec::new();
-    let mut note = |id: &str, before: Option<String>, after_key: Option<String>| {
-        let (account, id) = (after.name.clone(), id.to_owned());
-        changes.push(KeyChange { account, id, usage, before, after: after_key });
+    let (old, new) = (keys_of(before, usage), keys_of(after, usage));
+    let added = new.keys().filter(|id| !old.contains_key(*id));
+    let differing = old.keys().chain(added).filter(|id| old.get(*id) != new.get(*id));
+    let change = |id: &&str| KeyChange {
+        account: after.name.clone(),
+        id: (*id).to_owned(),
+        usage,
+        before: old.get(id).cloned(),
+        after: new.get(id).cloned(),
     };
-    for (id, fingerprint) in before_keys {
-        let now = after_keys.remove(id);
-        if now.as_ref() != Some(&fingerprint) {
-            note(id, Some(fingerprint), now);
-        }
-    }
-    for (id, fingerprint) in after_keys {
-        note(id, None, Some(fingerprint));
-    }
-    changes
+    differing.map(change).collect()
 }

@@ -13,9 +13,10 @@ mod run;
 mod stranded;
 mod watch;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::spawn_blocking;
 
@@ -68,7 +69,7 @@ pub struct Reloader {
     clock: Clock,
     /// Held by whoever reloads.
     turn: Mutex<Turn>,
-    last: RwLock<Arc<Report>>,
+    last: ArcSwap<Report>,
     /// Somebody sent SIGHUP.
     hangup: Notify,
     /// A reload was made from outside the loop: other files may have to be watched.
@@ -101,7 +102,7 @@ impl Reloader {
             metrics,
             clock,
             turn: Mutex::new(Turn { seen, retired: Retired::default() }),
-            last: RwLock::new(Arc::new(started)),
+            last: ArcSwap::from_pointee(started),
             hangup: Notify::new(),
             renewed: Notify::new(),
         })
@@ -109,7 +110,7 @@ impl Reloader {
 
     /// What came of the last attempt; of the start before the first one.
     pub fn last(&self) -> Arc<Report> {
-        self.last.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last.load_full()
     }
 
     /// What only a restart changes, as the process was started.
@@ -143,16 +144,14 @@ impl Reloader {
     }
 
     async fn reload_in_turn(&self, turn: &mut Turn, trigger: Trigger) -> Arc<Report> {
-        let read = self.read(turn, trigger).await;
-        let (outcome, seen) = match read {
-            Ok(Readied { loaded, take_over }) => {
-                self.take_over(turn, loaded, take_over, trigger).await
-            }
-            Err(refused) => {
-                (self.parts.note)(&self.live.load(), Err(refused.mistakes.len()), trigger);
-                (Outcome::Failure { mistakes: refused.mistakes }, refused.seen)
-            }
+        let result = match self.read(turn, trigger).await {
+            Ok(readied) => self.take_over(turn, readied, trigger).await,
+            Err(refused) => Err(refused),
         };
+        let (outcome, seen) = result.unwrap_or_else(|Refused { mistakes, seen }| {
+            (self.parts.note)(&self.live.load(), Err(mistakes.len()), trigger);
+            (Outcome::Failure { mistakes }, seen)
+        });
         if seen.configuration().is_some() {
             turn.seen = seen;
         }
@@ -160,7 +159,7 @@ impl Reloader {
         let report = Arc::new(Report { trigger, at: self.clock.now(), hash, outcome });
         self.metrics.count_reload(report.outcome.result(), report.at.as_second() as f64);
         report.log();
-        *self.last.write().unwrap_or_else(PoisonError::into_inner) = report.clone();
+        self.last.store(report.clone());
         report
     }
 
@@ -169,7 +168,7 @@ impl Reloader {
         let seen = turn.seen.clone();
         let Some(path) = seen.configuration().map(ToOwned::to_owned) else {
             let problem = "the configuration was not read from a file that can be read again";
-            return Err(Refused { mistakes: vec![Mistake::new("", problem)], seen });
+            return Err(Refused::because(problem, seen));
         };
         let rest = match trigger {
             Trigger::Watch | Trigger::Poll => REST,
@@ -179,27 +178,24 @@ impl Reloader {
         let work = move || ready(config::load_at_rest(&path, rest)?, &boot, &parts);
         spawn_blocking(work).await.unwrap_or_else(|_panicked| {
             let problem = "reading the configuration failed unexpectedly";
-            Err(Refused { mistakes: vec![Mistake::new("", problem)], seen })
+            Err(Refused::because(problem, seen))
         })
     }
 
     async fn take_over(
         &self,
         turn: &mut Turn,
-        loaded: Loaded,
-        take_over: TakeOver,
+        Readied { loaded, take_over }: Readied,
         trigger: Trigger,
-    ) -> (Outcome, Seen) {
+    ) -> Result<(Outcome, Seen), Refused> {
         let before = self.live.load();
         let Loaded { snapshot, warnings, seen, .. } = loaded;
         if snapshot.hash == before.hash {
-            return (Outcome::Unchanged, seen);
+            return Ok((Outcome::Unchanged, seen));
         }
         let standing = self.store.standing(&names_of(&snapshot)).await.unwrap_or_default();
         if let Err(mistake) = self.know_names(&before, &snapshot).await {
-            let mistakes = vec![mistake];
-            (self.parts.note)(&before, Err(mistakes.len()), trigger);
-            return (Outcome::Failure { mistakes }, seen);
+            return Err(Refused { mistakes: vec![mistake], seen });
         }
         self.live.swap(snapshot);
         let after = self.live.load();
@@ -212,9 +208,9 @@ impl Reloader {
         turn.retired.note(&changes, &before);
         changes.log();
         self.tell_what_is_left(&changes).await;
-        let stranding = Stranding::of(&after, &standing);
+        let stranding = Stranding::of(&after, standing);
         stranding.log();
-        (Outcome::Success { changes, warnings, stranding }, seen)
+        Ok((Outcome::Success { changes, warnings, stranding }, seen))
     }
 
     /// Before the first call under a new name: it must find what was begun under the old one.
@@ -242,10 +238,10 @@ impl Reloader {
         let events = self.store.counts().await.unwrap_or_default();
         let payments = self.store.payment_counts().await.unwrap_or_default();
         for account in &changes.removed {
-            let open = events.iter().find(|counts| counts.account == *account);
-            let open = open.map_or(0, |counts| counts.pending + counts.retrying);
-            let unknown = payments.iter().find(|counts| counts.account == *account);
-            let unknown = unknown.map_or(0, |counts| counts.unknown);
+            let events = events.iter().filter(|it| it.account == *account);
+            let open: u64 = events.map(|it| it.pending + it.retrying).sum();
+            let payments = payments.iter().filter(|it| it.account == *account);
+            let unknown: u64 = payments.map(|it| it.unknown).sum();
             if open + unknown > 0 {
                 tracing::warn!(
                     account,
@@ -282,13 +278,10 @@ fn ready(mut loaded: Loaded, boot: &Boot, parts: &Parts) -> Result<Readied, Refu
     });
     let mut mistakes: Vec<Mistake> = restarts.collect();
     loaded.warnings.extend(waiting_for_restart(boot, &loaded.boot));
-    let prepared = (parts.prepare)(&loaded);
-    match prepared {
-        Ok(take_over) if mistakes.is_empty() => Ok(Readied { loaded, take_over }),
-        Ok(_) => Err(Refused { mistakes, seen: loaded.seen }),
-        Err(others) => {
-            mistakes.extend(others);
-            Err(Refused { mistakes, seen: loaded.seen })
-        }
+    match (parts.prepare)(&loaded) {
+        Ok(take_over) if mistakes.is_empty() => return Ok(Readied { loaded, take_over }),
+        Ok(_) => {}
+        Err(others) => mistakes.extend(others),
     }
+    Err(Refused { mistakes, seen: loaded.seen })
 }

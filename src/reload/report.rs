@@ -107,7 +107,7 @@ impl Report {
             Outcome::Unchanged => {}
             Outcome::Failure { mistakes } => shown["mistakes"] = json!(mistakes),
             Outcome::Success { changes, warnings, stranding } => {
-                shown["changes"] = changes.to_json();
+                shown["changes"] = json!(changes);
                 shown["warnings"] = json!(warnings);
                 shown["stranded"] = json!(stranding.stranded);
                 shown["left_behind"] = json!(stranding.left_behind);

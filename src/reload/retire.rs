@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::changes::Changes;
+use super::changes::{Changes, keys_of};
 use crate::clock::{instant, later};
 use crate::config::{Account, Snapshot};
 use crate::metrics::{KeyUse, Metrics};
@@ -61,7 +61,9 @@ impl Retired {
                     forget(&leaving.account);
                     metrics.forget_account(&leaving.account);
                 }
-                (Some((id, usage)), Some(account)) if !has_key(account, id, *usage) => {
+                (Some((id, usage)), Some(account))
+                    if !keys_of(account, *usage).contains_key(id.as_str()) =>
+                {
                     metrics.forget_key(&leaving.account, id, *usage);
                 }
                 _ => {}
@@ -73,13 +75,6 @@ impl Retired {
 fn longest(account: &Account) -> Duration {
     let delivery = account.delivery.as_ref().map(|delivery| delivery.timeouts.total);
     account.timeouts.total.max(delivery.unwrap_or_default()).saturating_add(MARGIN)
-}
-
-fn has_key(account: &Account, id: &str, usage: KeyUse) -> bool {
-    match usage {
-        KeyUse::Sign => account.signing_keys.keys().iter().any(|key| key.id == id),
-        KeyUse::Verify => account.provider_keys.iter().any(|key| key.id == id),
-    }
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ pub struct Stranding {
     /// By account, in alphabetical order.
     pub stranded: Vec<Stranded>,
     /// Payments of accounts that are not configured.
-    pub left_behind: Vec<Left>,
+    pub left_behind: Vec<LeftBehind>,
 }
 
 /// Payments in doubt of one account that nothing but the place they were made at, or a person, can resolve.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stranded {
     pub account: String,
     /// Those on their way included.
@@ -28,18 +28,6 @@ pub struct Stranded {
     pub in_doubt: u64,
     /// What is another: `profile`, `base_url`, `app_id`, `paths`; `operation` or `account` where that is gone.
     pub differs: String,
-}
-
-/// Kept payments that no configured account takes for its own, or another one than before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Left {
-    pub account: String,
-    /// The account that it was a former name of, where both are configured.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub was_part_of: Option<String>,
-    pub payments: u64,
-    /// Those of them that are in doubt or on their way.
-    pub open: u64,
 }
 
 /// The names of every account, as the store knows them.
@@ -69,75 +57,53 @@ pub fn stranded_by(
 
 impl Stranding {
     /// What `snapshot` makes of what stands in a store.
-    pub fn of(snapshot: &Snapshot, standing: &Standing) -> Self {
-        let left = |it: &LeftBehind| Left {
-            account: it.account.clone(),
-            was_part_of: it.was_part_of.clone(),
-            payments: it.payments,
-            open: it.open,
-        };
-        Self {
-            stranded: stranded(snapshot, &standing.open),
-            left_behind: standing.left_behind.iter().map(left).collect(),
-        }
+    pub fn of(snapshot: &Snapshot, standing: Standing) -> Self {
+        Self { stranded: stranded(snapshot, &standing.open), left_behind: standing.left_behind }
     }
 
     /// In words, one line for each account.
     pub fn lines(&self) -> Vec<String> {
-        let stranded = self.stranded.iter().map(|it| {
-            format!(
-                "account {}: {} in doubt or on their way can no longer be resolved ({} differs): they stay unknown \
-                 until that is back or `payments settle` ends them",
-                it.account,
-                payments(it.payments),
-                it.differs
-            )
-        });
-        let left = self.left_behind.iter().map(|it| {
-            let (account, payments, open) = (&it.account, payments(it.payments), it.open);
-            match &it.was_part_of {
-                None => format!(
-                    "account {account} is not configured: {payments} stay behind, {open} of them in doubt or on their \
-                     way; where it was renamed, say so with `formerly`, or a repeated call is made again"
-                ),
-                Some(other) => format!(
-                    "account {account} was a former name of {other} and is an account of its own: {payments} under it, \
-                     {open} of them in doubt or on their way, are no longer {other}'s, and one that is repeated there \
-                     is made again"
-                ),
-            }
-        });
-        stranded.chain(left).collect()
+        self.sentences().map(|(.., line)| line).collect()
     }
 
     /// Logs each.
     pub fn log(&self) {
-        for it in &self.stranded {
-            tracing::warn!(
-                account = it.account,
-                payments = it.payments,
-                "payments in doubt or on their way can no longer be resolved ({} differs): they stay unknown until \
-                 that is back or `countersign payments settle` ends them",
-                it.differs
-            );
+        for (account, payments, line) in self.sentences() {
+            tracing::warn!(account, payments, "{line}");
         }
-        for it in &self.left_behind {
-            let (account, payments) = (&it.account, it.payments);
-            match &it.was_part_of {
-                None => tracing::warn!(
-                    account,
-                    payments,
-                    "payments of an account that is not configured stay behind: where it was renamed, say so with \
-                     `formerly`, or a repeated call is made again"
-                ),
-                Some(other) => tracing::warn!(
-                    account,
-                    payments,
-                    "a former name of {other} is an account of its own: what was begun under it is no longer \
-                     {other}'s, and is made again where it is repeated there"
-                ),
-            }
-        }
+    }
+
+    /// Each account, how many payments it is about, and what is to be said.
+    fn sentences(&self) -> impl Iterator<Item = (&str, u64, String)> {
+        let stranded = self.stranded.iter().map(|it| (&*it.account, it.payments, it.sentence()));
+        let left = self.left_behind.iter().map(|it| (&*it.account, it.payments, left_behind(it)));
+        stranded.chain(left)
+    }
+}
+
+impl Stranded {
+    fn sentence(&self) -> String {
+        format!(
+            "account {}: {} in doubt or on their way can no longer be resolved ({} differs): they stay unknown until that \
+             is back or `countersign payments settle` ends them",
+            self.account,
+            payments(self.payments),
+            self.differs
+        )
+    }
+}
+
+fn left_behind(it: &LeftBehind) -> String {
+    let (account, payments, open) = (&it.account, payments(it.payments), it.open);
+    match &it.was_part_of {
+        None => format!(
+            "account {account} is not configured: {payments} stay behind, {open} of them in doubt or on their way; where \
+             it was renamed, say so with `formerly`, or a repeated call is made again"
+        ),
+        Some(other) => format!(
+            "account {account} was a former name of {other} and is an account of its own: {payments} under it, {open} of \
+             them in doubt or on their way, are no longer {other}'s, and one that is repeated there is made again"
+        ),
     }
 }
 
@@ -149,19 +115,16 @@ pub fn stranded(snapshot: &Snapshot, open: &[OpenAt]) -> Vec<Stranded> {
         else {
             continue;
         };
-        let entry = all.entry(&it.account).or_insert_with(|| Stranded {
-            account: it.account.clone(),
-            payments: 0,
-            in_doubt: 0,
-            differs: String::new(),
-        });
+        let entry = all
+            .entry(&it.account)
+            .or_insert_with(|| Stranded { account: it.account.clone(), ..Default::default() });
         entry.payments += it.in_doubt + it.on_their_way;
         entry.in_doubt += it.in_doubt;
         for part in differs.split(", ") {
-            if !entry.differs.split(", ").any(|known| known == part) {
-                let comma = if entry.differs.is_empty() { "" } else { ", " };
-                entry.differs.push_str(comma);
-                entry.differs.push_str(part);
+            match entry.differs.as_str() {
+                "" => part.clone_into(&mut entry.differs),
+                known if known.split(", ").any(|it| it == part) => {}
+                known => entry.differs = format!("{known}, {part}"),
             }
         }
     }

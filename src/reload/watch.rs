@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher, recommended_watcher};
@@ -27,9 +27,14 @@ pub(super) struct Watches {
 #[derive(Default)]
 pub(super) struct Shared {
     happened: Notify,
-    places: Mutex<Places>,
+    watched: Mutex<Watched>,
+}
+
+#[derive(Default)]
+struct Watched {
+    places: Places,
     /// Watched directories that were removed: their watches went with them.
-    gone: Mutex<BTreeSet<PathBuf>>,
+    gone: BTreeSet<PathBuf>,
 }
 
 impl Watches {
@@ -63,15 +68,12 @@ impl Watches {
             }
         }
         let wanted: Vec<PathBuf> = places.directories().map(Path::to_owned).collect();
-        *self.shared.places.lock().unwrap_or_else(PoisonError::into_inner) = places;
-        let gone = self.shared.take_gone();
-        let left: Vec<PathBuf> = self
-            .watched
-            .keys()
-            .filter(|it| gone.contains(*it) || !wanted.contains(it))
-            .cloned()
-            .collect();
-        for directory in left {
+        let Watched { gone, .. } = std::mem::replace(
+            &mut *self.shared.watched(),
+            Watched { places, ..Default::default() },
+        );
+        let left = self.watched.keys().filter(|it| gone.contains(*it) || !wanted.contains(it));
+        for directory in left.cloned().collect::<Vec<_>>() {
             self.unwatch(&directory);
         }
         let added: Vec<bool> = wanted.iter().map(|directory| self.watch(directory)).collect();
@@ -144,9 +146,9 @@ impl Shared {
             EventKind::Access(_) => return false,
             _ => {}
         }
-        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watched = self.watched();
+        let Watched { places, gone } = &mut *watched;
         if event.kind.is_remove() {
-            let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
             let watched = |path: &&PathBuf| places.directories().any(|it| it == path.as_path());
             gone.extend(event.paths.iter().filter(watched).cloned());
         }
@@ -155,7 +157,7 @@ impl Shared {
             || event.paths.iter().any(|path| places.concerns(path))
     }
 
-    fn take_gone(&self) -> BTreeSet<PathBuf> {
-        std::mem::take(&mut *self.gone.lock().unwrap_or_else(PoisonError::into_inner))
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

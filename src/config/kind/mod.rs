@@ -37,7 +37,6 @@ macro_rules! kind {
     };
 }
 
-
 pub(crate) mod money;
 pub(crate) mod pem;
 pub(crate) mod secrets;

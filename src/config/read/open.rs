@@ -25,6 +25,13 @@ pub struct Refused {
     pub seen: Seen,
 }
 
+impl Refused {
+    /// For one reason, which is at no key.
+    pub(crate) fn because(problem: impl Into<String>, seen: Seen) -> Self {
+        Self { mistakes: vec![Mistake::new("", problem)], seen }
+    }
+}
+
 /// Reads and parses the file at `path`; relative paths in it start at its folder.
 ///
 /// # Errors
@@ -35,7 +42,7 @@ pub(crate) fn open<T: DeserializeOwned>(
     let mut seen = Seen::default();
     match text(path, &mut seen) {
         Ok(text) => open_text(&text, &environment::variable, seen),
-        Err(problem) => Err(Refused { mistakes: vec![Mistake::new("", problem)], seen }),
+        Err(problem) => Err(Refused::because(problem, seen)),
     }
 }
 

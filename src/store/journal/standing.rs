@@ -1,6 +1,8 @@
 //! What of the journal depends on the configuration: payments that are not over, by where they were made, and payments of
 //! accounts that are not configured.
 
+use serde::Serialize;
+
 use crate::payment::Place;
 
 /// Payments of one account and operation that are not over and may have left, made at one place.
@@ -18,11 +20,12 @@ pub struct OpenAt {
 }
 
 /// Payments of an account that is not configured, and that none names as its former one; or of a former name that is
-/// configured as an account of its own, so that they are no longer its account's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// configured as an account of its own, so that they are no longer its account's. Its member names are printed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LeftBehind {
     pub account: String,
     /// The account that it was a former name of, and that is configured too.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub was_part_of: Option<String>,
     /// All that are kept.
     pub payments: u64,
