@@ -4,8 +4,6 @@
 //! and synchronous. Nothing here knows a provider, a socket or a file.
 
 mod explain;
-#[cfg(test)]
-pub(crate) mod fixture;
 mod key;
 mod keyring;
 mod pool;
@@ -18,3 +16,5 @@ pub use key::{AnyKey, Hash, PrivateKey, PublicKey, hex};
 pub use keyring::{KeyRing, KeyState, SigningKey, VerifyingKey};
 pub use pool::{SignError, SignPool};
 pub use recipe::{RequestRecipe, Unreadable, VerifyRecipe};
+#[cfg(test)]
+pub(crate) use tests::fixture;

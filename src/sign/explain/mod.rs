@@ -3,6 +3,7 @@
 //! Nothing of this is on a request's path, and nothing of it may reach a sender: it tells exactly what would have passed.
 //! It is a pure function over a body, a recipe and keys; what the near misses are stands in `texts` and `signatures`.
 
+mod changed;
 mod render;
 mod signatures;
 #[cfg(test)]

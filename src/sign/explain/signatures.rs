@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use super::changed::{Changed, distinct};
 use crate::sign::recipe::Encoding;
 
 /// How the signature's text differs from what the recipe says.
@@ -32,22 +33,9 @@ pub enum SignatureChange {
     Base64,
 }
 
-/// Signature bytes and how they were found.
-pub(super) struct Decoding {
-    pub(super) change: SignatureChange,
-    pub(super) bytes: Vec<u8>,
-}
-
 /// Every way to read `text` that gives other bytes than the ways before it.
-pub(super) fn decodings(encoding: Encoding, text: &str) -> Vec<Decoding> {
-    let mut decodings: Vec<Decoding> = Vec::new();
-    for change in SignatureChange::ALL {
-        let Some(bytes) = change.decode(encoding, text) else { continue };
-        if decodings.iter().all(|decoding| decoding.bytes != bytes) {
-            decodings.push(Decoding { change, bytes });
-        }
-    }
-    decodings
+pub(super) fn decodings(encoding: Encoding, text: &str) -> Vec<Changed<SignatureChange>> {
+    distinct(SignatureChange::ALL, |change| change.decode(encoding, text))
 }
 
 impl SignatureChange {

@@ -2,11 +2,13 @@
 //!
 //! Most of it comes from one habit: parsing a JSON text and printing it again, with a library that prints otherwise.
 
-use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::ser::{Formatter, Serializer};
 
+use super::changed::{Changed, distinct};
 use crate::json::{self, Object};
 use crate::sign::recipe::{Source, VerifyRecipe};
 
@@ -42,22 +44,13 @@ pub enum TextChange {
     JsonText,
 }
 
-/// A text that may have been signed.
-pub(super) struct Text {
-    pub(super) change: TextChange,
-    pub(super) bytes: Vec<u8>,
-}
-
 /// The text as received, where there is one, and everything that may have been signed in its place.
-pub(super) fn texts(recipe: &VerifyRecipe, body: &[u8], object: &Object<'_>) -> Vec<Text> {
-    let mut texts: Vec<Text> = Vec::new();
-    for change in TextChange::ALL {
-        let Some(bytes) = message(recipe, body, object, change) else { continue };
-        if texts.iter().all(|text| text.bytes != bytes) {
-            texts.push(Text { change, bytes });
-        }
-    }
-    texts
+pub(super) fn texts(
+    recipe: &VerifyRecipe,
+    body: &[u8],
+    object: &Object<'_>,
+) -> Vec<Changed<TextChange>> {
+    distinct(TextChange::ALL, |change| message(recipe, body, object, change))
 }
 
 /// The message as the recipe puts it together, every member's text changed alike.
@@ -175,6 +168,7 @@ fn without_blanks(text: &str) -> String {
         .collect()
 }
 
+/// How JSON is printed.
 #[derive(Clone, Copy, Default)]
 struct Style {
     sorted: bool,
@@ -184,72 +178,50 @@ struct Style {
 
 /// `text` parsed and printed, which is what must never be signed.
 fn reprint(text: &str, style: Style) -> Option<String> {
-    let value: Value = serde_json::from_str(text).ok()?;
-    let mut out = String::with_capacity(text.len());
-    print(&value, style, &mut out);
-    Some(out)
+    let mut value: Value = serde_json::from_str(text).ok()?;
+    if style.sorted {
+        value.sort_all_objects();
+    }
+    let mut out = Vec::with_capacity(text.len());
+    value.serialize(&mut Serializer::with_formatter(&mut out, style)).ok()?;
+    String::from_utf8(out).ok()
 }
 
-fn print(value: &Value, style: Style, out: &mut String) {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
-        Value::String(text) => print_string(text, style, out),
-        Value::Array(items) => {
-            print_list(('[', ']'), items, style, out, |item, out| print(item, style, out));
-        }
-        Value::Object(map) if style.sorted => {
-            let sorted: BTreeMap<_, _> = map.iter().collect();
-            print_members(sorted, style, out);
-        }
-        Value::Object(map) => print_members(map, style, out),
+impl Style {
+    fn separate<W: ?Sized + Write>(self, out: &mut W, sign: &str) -> io::Result<()> {
+        out.write_all(sign.as_bytes())?;
+        out.write_all(if self.spaced { b" " } else { b"" })
     }
 }
 
-fn print_members<'v>(
-    members: impl IntoIterator<Item = (&'v String, &'v Value)>,
-    style: Style,
-    out: &mut String,
-) {
-    print_list(('{', '}'), members, style, out, |(name, value), out| {
-        print_string(name, style, out);
-        out.push_str(if style.spaced { ": " } else { ":" });
-        print(value, style, out);
-    });
-}
+impl Formatter for Style {
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { self.separate(out, ",") }
+    }
 
-fn print_list<T>(
-    (open, close): (char, char),
-    items: impl IntoIterator<Item = T>,
-    style: Style,
-    out: &mut String,
-    print_item: impl Fn(T, &mut String),
-) {
-    out.push(open);
-    for (index, item) in items.into_iter().enumerate() {
-        if index > 0 {
-            out.push_str(if style.spaced { ", " } else { "," });
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { self.separate(out, ",") }
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.separate(out, ":")
+    }
+
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if !self.escaped {
+            return out.write_all(fragment.as_bytes());
         }
-        print_item(item, out);
-    }
-    out.push(close);
-}
-
-fn print_string(text: &str, style: Style, out: &mut String) {
-    let mut plain = String::with_capacity(text.len() + 2);
-    json::escape(text, &mut plain);
-    if !style.escaped {
-        out.push_str(&plain);
-        return;
-    }
-    for character in plain.chars() {
-        match character {
-            '/' => out.push_str("\\/"),
-            ascii if ascii.is_ascii() => out.push(ascii),
+        fragment.chars().try_for_each(|character| match character {
+            '/' => out.write_all(b"\\/"),
+            ascii if ascii.is_ascii() => write!(out, "{ascii}"),
             other => {
-                for unit in other.encode_utf16(&mut [0; 2]) {
-                    out.push_str(&format!("\\u{unit:04x}"));
-                }
+                let units = other.encode_utf16(&mut [0; 2]).to_vec();
+                units.iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))
             }
-        }
+        })
     }
 }

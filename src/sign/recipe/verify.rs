@@ -3,6 +3,8 @@
 //! Nothing is parsed further than it takes to find those bytes, and nothing is ever printed again. Why a signature failed
 //! is told by `explain` to the operator, and to nobody else.
 
+use std::borrow::Cow;
+
 use super::{Placement, Source, VerifyRecipe, check_message};
 use crate::json::{self, Ambiguous, JsonError, MemberNames};
 use crate::sign::key::{Hash, PublicKey};
@@ -150,12 +152,8 @@ pub(in crate::sign) fn string_member(
         .find(object)
         .map_err(|Ambiguous { first, second }| Unreadable::Ambiguous(first, second))?
         .ok_or_else(|| Unreadable::Missing(names.preferred().to_owned()))?;
-    member
-        .raw
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .and_then(|inner| json::unescape(inner).ok())
-        .ok_or_else(|| Unreadable::NotAString(member.name.clone().into_owned()))
+    let text = member.text().map(Cow::into_owned);
+    text.ok_or_else(|| Unreadable::NotAString(member.name.clone().into_owned()))
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 
 use std::sync::OnceLock;
 
-use super::recipe::{Algorithm, Encoding, EnvelopeMember, EnvelopeValue, Placement, Source};
-use super::{Hash, PrivateKey, RequestRecipe, VerifyRecipe};
+use crate::sign::recipe::{Algorithm, Encoding, EnvelopeMember, EnvelopeValue, Placement, Source};
+use crate::sign::{Hash, PrivateKey, RequestRecipe, VerifyRecipe};
 
 pub(crate) fn first() -> &'static PrivateKey {
     static KEY: OnceLock<PrivateKey> = OnceLock::new();
