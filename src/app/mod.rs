@@ -38,7 +38,7 @@ use draining::{Draining, drain_max};
 use reloading::Certificates;
 use spendings::Spendings;
 
-pub(crate) use usable::unusable;
+pub(crate) use usable::check_usable;
 
 /// Signatures that may wait per signing thread. At 1.5 ms each (4096 bits) the last of them waits about 200 ms, which a
 /// caller still accepts; more than that is refused as overloaded.

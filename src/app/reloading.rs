@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::draining::Draining;
 use super::spendings::Spendings;
-use super::usable::{certificate, unusable};
+use super::usable::{certificate, check_usable};
 use crate::audit::{self, Actor, Audit};
 use crate::clock::instant;
 use crate::config::{Boot, Listener, Loaded, Snapshot};
@@ -55,10 +55,7 @@ fn prepare(
     draining: &Draining,
     loaded: &Loaded,
 ) -> Result<TakeOver, Vec<Mistake>> {
-    let mistakes = unusable(loaded);
-    if !mistakes.is_empty() {
-        return Err(mistakes);
-    }
+    check_usable(loaded)?;
     let presented = exchanges(certificates, &loaded.boot);
     // Reloads are made one at a time, so this is what will be replaced.
     let before = outbound.live.load();

@@ -4,8 +4,11 @@ use crate::config::{Listener, Loaded};
 use crate::edge::tls::{CertificateSlot, client_config};
 use crate::mistake::Mistake;
 
-/// What a running sidecar could not use after all, by key path.
-pub(crate) fn unusable(loaded: &Loaded) -> Vec<Mistake> {
+/// Refuses what a running sidecar could not use after all.
+///
+/// # Errors
+/// Everything that it could not use, by key path.
+pub(crate) fn check_usable(loaded: &Loaded) -> Result<(), Vec<Mistake>> {
     let outwards = loaded.snapshot.accounts.values().flat_map(|account| {
         let application = account.delivery.as_ref().map(|delivery| &delivery.target);
         let targets = [("tls", Some(&account.target)), ("delivery.tls", application)];
@@ -23,7 +26,10 @@ pub(crate) fn unusable(loaded: &Loaded) -> Vec<Mistake> {
     let listening = listeners
         .into_iter()
         .filter_map(|(path, listener)| Some(Mistake::new(path, certificate(listener?)?.err()?)));
-    outwards.chain(listening).collect()
+    match outwards.chain(listening).collect::<Vec<_>>() {
+        none if none.is_empty() => Ok(()),
+        mistakes => Err(mistakes),
+    }
 }
 
 /// The listener's certificate, when it has one.

@@ -8,8 +8,7 @@ use crate::config::{self, Account};
 /// The account of that name; without a name the only one there is.
 pub(super) fn account(file: &ConfigFile, name: Option<&str>) -> Result<Arc<Account>, CommandError> {
     let path = file.config.display();
-    let loaded =
-        config::load(&file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+    let loaded = config::load(&file.config)?;
     let mut accounts = loaded.snapshot.accounts;
     let names: Vec<String> = accounts.keys().map(|name| format!("`{name}`")).collect();
     let names = names.join(", ");

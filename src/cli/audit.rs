@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         true => print_json(&checked.as_json(), &mut stdout())?,
         false => print!("{}", checked.as_text()),
     }
-    Ok(if checked.holds() { Exit::Done } else { Exit::Failed })
+    Ok(Exit::done_if(checked.holds()))
 }
 
 struct Checked {

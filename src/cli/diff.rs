@@ -13,7 +13,7 @@ use super::admin::AdminSide;
 use super::open_store::stranding;
 use super::output::{print_json, stdout};
 use super::{CommandError, ConfigFile, Exit};
-use crate::app::unusable;
+use crate::app::check_usable;
 use crate::config::{self, Difference, Digests, Loaded, View, started_with};
 use crate::reload::Stranding;
 
@@ -80,15 +80,13 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         true => print_json(&report, &mut out)?,
         false => print(&report, &mut out)?,
     }
-    Ok(if report.needs_restart.is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(Exit::done_if(report.needs_restart.is_empty()))
 }
 
 fn loaded(path: &Path) -> Result<Loaded, CommandError> {
-    let loaded = config::load(path).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
-    match unusable(&loaded) {
-        mistakes if mistakes.is_empty() => Ok(loaded),
-        mistakes => Err(CommandError::mistakes(&mistakes)),
-    }
+    let loaded = config::load(path)?;
+    check_usable(&loaded)?;
+    Ok(loaded)
 }
 
 fn old_side(args: &Args, new: &Loaded) -> Result<Side, CommandError> {

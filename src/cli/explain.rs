@@ -50,10 +50,7 @@ pub fn print(
         true => print_json(explanation, out)?,
         false => write!(out, "{explanation}")?,
     }
-    Ok(match explanation.verified {
-        true => Exit::Done,
-        false => Exit::Failed,
-    })
+    Ok(Exit::done_if(explanation.verified))
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ fn tell(as_json: bool, names: &Names, used: &Used, done: Done) -> Result<Exit, C
         let frozen = matches!(done, Done::Frozen);
         let told = json!({ "account": account, "frozen": frozen, "sidecar_has_account": has });
         print_json(&used.add_to(told), &mut stdout())?;
-        return Ok(if stops_nothing { Exit::Failed } else { Exit::Done });
+        return Ok(Exit::done_if(!stops_nothing));
     }
     if stops_nothing {
         return Err(CommandError::failed(format!(

@@ -42,8 +42,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 }
 
 fn configured(args: &Args) -> Result<AdminSide, CommandError> {
-    let listener =
-        admin_listener(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+    let listener = admin_listener(&args.file.config)?;
     AdminSide::of(&listener)
         .map_err(|why| CommandError::failed(format!("{why}: give an address by --at")))
 }

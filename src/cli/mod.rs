@@ -27,6 +27,7 @@ mod sandbox;
 mod schema;
 mod sign;
 mod signed;
+mod table;
 mod verify;
 mod version;
 
@@ -98,6 +99,13 @@ pub enum Exit {
     Usage,
 }
 
+impl Exit {
+    /// Done, or failed.
+    fn done_if(is_done: bool) -> Self {
+        if is_done { Self::Done } else { Self::Failed }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
@@ -128,17 +136,19 @@ impl CommandError {
     pub fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into() }
     }
+}
 
-    /// A configuration with mistakes, a line each.
-    fn mistakes(mistakes: &[Mistake]) -> Self {
-        match mistakes {
-            [only] => Self::failed(only.to_string()),
-            several => Self::failed(
+/// A configuration with mistakes, a line each.
+impl From<Vec<Mistake>> for CommandError {
+    fn from(mistakes: Vec<Mistake>) -> Self {
+        Self::failed(match mistakes.as_slice() {
+            [only] => only.to_string(),
+            several => {
                 several.iter().fold(format!("{} mistakes", several.len()), |lines, mistake| {
                     format!("{lines}\n  {mistake}")
-                }),
-            ),
-        }
+                })
+            }
+        })
     }
 }
 

@@ -4,14 +4,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::output::tell;
-use super::{CommandError, ConfigFile, runtime};
+use super::output::{print_json, stdout, tell};
+use super::{CommandError, ConfigFile, Exit, runtime};
 use crate::audit::{self, Actor};
 use crate::clock::Clock;
 use crate::config::{self, Loaded, LogFormat, StoreSide};
@@ -40,12 +41,11 @@ pub(super) struct Used {
 /// Opens the store that the configuration names, beside a sidecar that may be running on it. Nothing else of the
 /// configuration needs to be right.
 pub(super) fn open(file: &ConfigFile) -> Result<Opened, CommandError> {
-    let side = config::store_side(&file.config);
-    let side = side.map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+    let side = config::store_side(&file.config)?;
     for warning in &side.warnings {
         tell(format_args!("warning: {warning}"));
     }
-    let store = store::open_existing(&side.store).map_err(failed)?;
+    let store = store::open_existing(&side.store)?;
     Ok(Opened { store, side })
 }
 
@@ -80,9 +80,19 @@ impl Opened {
     ) -> Result<T, CommandError> {
         runtime()?.block_on(async {
             let done = work.await;
-            self.store.close().await.map_err(failed)?;
+            self.store.close().await?;
             done.map_err(Into::into)
         })
+    }
+
+    /// Prints what a command found or did and on which store: as JSON with the store as a member, or `text` and a line.
+    pub fn print(&self, as_json: bool, json: Value, text: &str) -> Result<Exit, CommandError> {
+        let used = self.used();
+        match as_json {
+            true => print_json(&used.add_to(json), &mut stdout())?,
+            false => writeln!(stdout(), "{text}{used}")?,
+        }
+        Ok(Exit::Done)
     }
 
     /// As things are now.
@@ -190,10 +200,6 @@ impl fmt::Display for Used {
 /// The file itself, without detours.
 fn absolute(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
-}
-
-fn failed(error: StoreError) -> CommandError {
-    error.into()
 }
 
 impl From<StoreError> for CommandError {

@@ -25,8 +25,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let hangups = Hangups::keep().map_err(|error| {
         CommandError::failed(format!("signals cannot be listened for: {error}"))
     })?;
-    let loaded =
-        config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+    let loaded = config::load(&args.file.config)?;
     let tracing = loaded.boot.tracing.clone().map(export_traces).transpose()?;
     logging::install(loaded.boot.log.format, &loaded.boot.log.level, tracing);
     for warning in &loaded.warnings {

@@ -26,8 +26,7 @@ pub struct Args {
 
 /// Starts the sandbox, says how to use it, and waits for SIGINT or SIGTERM.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let mut sandbox =
-        load(args.config.as_deref()).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+    let mut sandbox = load(args.config.as_deref())?;
     sandbox.listen = args.listen.unwrap_or(sandbox.listen);
     runtime()?.block_on(stay_up(sandbox, args.json))
 }

@@ -6,13 +6,12 @@
 
 use crate::clock::{instant, later};
 use crate::threads;
-use std::thread;
 use std::time::Duration;
 
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{ExecutionPhase, Server};
+use tokio::runtime::Builder;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::Instant;
 
 use super::in_flight::InFlight;
 
@@ -59,16 +58,20 @@ pub fn exit_when_drained(
     before_exit: impl FnOnce(Drained) + Send + 'static,
 ) -> std::io::Result<()> {
     let mut phases = server.watch_execution_phase();
-    let watch = move || {
+    let runtime = Builder::new_current_thread().enable_time().build()?;
+    let drained = async move {
         loop {
-            match phases.blocking_recv() {
+            match phases.recv().await {
                 Ok(ExecutionPhase::ShutdownGracePeriod) => break,
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 // The server is gone: a fast stop, or it never ran.
-                Err(RecvError::Closed) => return,
+                Err(RecvError::Closed) => return None,
             }
         }
-        let outcome = block_until_drained(&in_flight, linger, drain_max());
+        Some(wait_until_drained(&in_flight, linger, drain_max()).await)
+    };
+    let watch = move || {
+        let Some(outcome) = runtime.block_on(drained) else { return };
         if let Drained::CutOff(requests) = outcome {
             tracing::error!(requests, "time to finish is up: requests are cut off");
         }
@@ -80,18 +83,7 @@ pub fn exit_when_drained(
     Ok(())
 }
 
-fn block_until_drained(in_flight: &InFlight, linger: Duration, drain_max: Duration) -> Drained {
-    let deadline = later(instant(), drain_max);
-    thread::sleep(linger.saturating_add(LINGER_MARGIN).min(drain_max));
-    loop {
-        match verdict(in_flight, deadline) {
-            Some(outcome) => return outcome,
-            None => thread::sleep(LOOK_EVERY),
-        }
-    }
-}
-
-/// The same on a runtime.
+/// Waits until nothing is in flight, for `drain_max` at the longest.
 pub(super) async fn wait_until_drained(
     in_flight: &InFlight,
     linger: Duration,
@@ -100,18 +92,11 @@ pub(super) async fn wait_until_drained(
     let deadline = later(instant(), drain_max);
     tokio::time::sleep(linger.saturating_add(LINGER_MARGIN).min(drain_max)).await;
     loop {
-        match verdict(in_flight, deadline) {
-            Some(outcome) => return outcome,
-            None => tokio::time::sleep(LOOK_EVERY).await,
+        match in_flight.count() {
+            0 => return Drained::Completely,
+            requests if instant() >= deadline => return Drained::CutOff(requests),
+            _ => tokio::time::sleep(LOOK_EVERY).await,
         }
-    }
-}
-
-fn verdict(in_flight: &InFlight, deadline: Instant) -> Option<Drained> {
-    match in_flight.count() {
-        0 => Some(Drained::Completely),
-        requests if instant() >= deadline => Some(Drained::CutOff(requests)),
-        _ => None,
     }
 }
 
@@ -119,26 +104,25 @@ fn verdict(in_flight: &InFlight, deadline: Instant) -> Option<Drained> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_request_that_never_ends_is_cut_off_at_the_ceiling() {
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_never_ends_is_cut_off_at_the_ceiling() {
         let in_flight = InFlight::default();
         let _stuck = in_flight.enter();
-        let outcome = block_until_drained(&in_flight, Duration::ZERO, Duration::from_millis(1));
+        let a_minute = Duration::from_secs(60);
+        let outcome = wait_until_drained(&in_flight, Duration::ZERO, a_minute).await;
         assert_eq!(outcome, Drained::CutOff(1));
     }
 
-    #[test]
-    fn draining_ends_when_the_last_request_does() {
+    #[tokio::test(start_paused = true)]
+    async fn draining_ends_when_the_last_request_does() {
         let in_flight = InFlight::default();
         let guard = in_flight.enter();
-        let waiting = {
-            let in_flight = in_flight.clone();
-            let a_minute = Duration::from_secs(60);
-            let drain = move || block_until_drained(&in_flight, Duration::ZERO, a_minute);
-            threads::start("drain", drain).expect("a thread")
-        };
-        assert!(!waiting.is_finished(), "one request is still in flight");
+        let waiting = wait_until_drained(&in_flight, Duration::ZERO, Duration::from_secs(60));
+        let mut waiting = std::pin::pin!(waiting);
+        let second = Duration::from_secs(1);
+        let early = tokio::time::timeout(second, waiting.as_mut()).await;
+        assert!(early.is_err(), "one request is still in flight");
         drop(guard);
-        assert_eq!(waiting.join().unwrap(), Drained::Completely);
+        assert_eq!(tokio::time::timeout(second, waiting).await, Ok(Drained::Completely));
     }
 }

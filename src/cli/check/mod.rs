@@ -36,7 +36,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         true => print_json(&report, &mut out)?,
         false => out.write_all(text::of(&report).as_bytes())?,
     }
-    Ok(if report.ok { Exit::Done } else { Exit::Failed })
+    Ok(Exit::done_if(report.ok))
 }
 
 #[cfg(test)]

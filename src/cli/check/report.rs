@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::open_store::stranding;
-use crate::app::unusable;
+use crate::app::check_usable;
 use crate::clock::Clock;
 use crate::config::{Account, Boot, Environment, Listener, Loaded};
 use crate::mistake::Mistake;
@@ -101,10 +101,7 @@ pub(super) struct UnconfirmedNotification {
 impl Report {
     pub fn new(path: &Path, loaded: Result<Loaded, Vec<Mistake>>, clock: &Clock) -> Self {
         let config = path.display().to_string();
-        let loaded = loaded.and_then(|loaded| match unusable(&loaded) {
-            mistakes if mistakes.is_empty() => Ok(loaded),
-            mistakes => Err(mistakes),
-        });
+        let loaded = loaded.and_then(|loaded| check_usable(&loaded).map(|()| loaded));
         let wrong = |mistakes| Self {
             config: config.clone(),
             ok: false,

@@ -3,18 +3,12 @@
 //! It opens the store of the configuration itself. A sidecar that runs on the same store notices what changed and goes
 //! on from there.
 
-mod show;
-mod table;
-
-pub(super) use table::{printable, time};
-
-use std::io::Write;
+mod print;
 
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::open_store::{Opened, open};
-use super::output::{print_json, stdout};
 use super::{CommandError, ConfigFile, Exit};
 use crate::clock::Clock;
 use crate::store::{Cursor, EventId, EventState, Filter, Selection, Tally};
@@ -148,71 +142,50 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
 async fn act(action: Action, as_json: bool, opened: &Opened) -> Result<Exit, CommandError> {
     let store = &opened.store;
     opened.expect_account(action.account()).await?;
-    let mut out = stdout();
     match action {
         Action::List { filter, limit, after } => {
-            let listing = store.list(&filter.into(), after.map(Cursor), limit.into()).await;
-            let listing = listing?;
-            match as_json {
-                true => print_json(&opened.used().add_to(table::as_json(&listing)), &mut out)?,
-                false => write!(out, "{}\n{}\n", table::as_text(&listing), opened.used())?,
-            }
-            Ok(Exit::Done)
+            let listing = store.list(&filter.into(), after.map(Cursor), limit.into()).await?;
+            let text = print::listing_text(&listing) + "\n";
+            opened.print(as_json, print::listing_json(&listing), &text)
         }
         Action::Show { id } => {
             let Some(event) = store.show(&id).await? else {
                 let problem = format!("no event `{id}` in the inbox; {}", opened.used());
                 return Err(CommandError::failed(problem));
             };
-            match as_json {
-                true => print_json(&opened.used().add_to(show::as_json(&event)), &mut out)?,
-                false => write!(out, "{}\n{}\n", show::as_text(&event), opened.used())?,
-            }
-            Ok(Exit::Done)
+            let text = print::detail_text(&event) + "\n";
+            opened.print(as_json, print::detail_json(&event), &text)
         }
         Action::Replay { which } => {
             let tally = store.replay(&which.selection()?).await?;
-            report("replayed", tally, as_json, opened, &mut out)
+            report("replayed", tally, as_json, opened)
         }
         Action::Discard { which, reason } => {
             let now_ms = Clock::System.unix_ms();
             let tally = store.discard(&which.selection()?, &reason, now_ms).await?;
-            report("discarded", tally, as_json, opened, &mut out)
+            report("discarded", tally, as_json, opened)
         }
     }
 }
 
 /// Fails when something that was asked for by id was not there.
-fn report(
-    what: &str,
-    tally: Tally,
-    as_json: bool,
-    opened: &Opened,
-    out: &mut impl Write,
-) -> Result<Exit, CommandError> {
+fn report(what: &str, tally: Tally, as_json: bool, opened: &Opened) -> Result<Exit, CommandError> {
     let Tally { changed, in_flight, unchanged, unknown } = tally;
-    match as_json {
-        true => print_json(
-            &opened.used().add_to(json!({
-                what: changed, "in_flight": in_flight, "unchanged": unchanged, "unknown": unknown,
-            })),
-            out,
-        )?,
-        false => {
-            writeln!(out, "{changed} {what}")?;
-            for (count, remark) in [
-                (in_flight, "being delivered right now and left alone: ask again in a moment"),
-                (unchanged, "already so"),
-                (unknown, "not in the inbox"),
-            ] {
-                if count > 0 {
-                    writeln!(out, "{count} {remark}")?;
-                }
-            }
-            writeln!(out, "{}", opened.used())?;
+    let json = json!({
+        what: changed, "in_flight": in_flight, "unchanged": unchanged, "unknown": unknown,
+    });
+    let mut text = format!("{changed} {what}\n");
+    for (count, remark) in [
+        (in_flight, "being delivered right now and left alone: ask again in a moment"),
+        (unchanged, "already so"),
+        (unknown, "not in the inbox"),
+    ] {
+        if count > 0 {
+            text += &format!("{count} {remark}\n");
         }
     }
-    Ok(if unknown == 0 { Exit::Done } else { Exit::Failed })
+    opened.print(as_json, json, &text)?;
+    Ok(Exit::done_if(unknown == 0))
 }
 
 fn state(word: &str) -> Result<EventState, String> {

@@ -42,8 +42,7 @@ struct AccountKeys {
 }
 
 pub(super) fn list(args: &List, now: Timestamp, out: &mut impl Write) -> Result<(), CommandError> {
-    let loaded =
-        config::load(&args.file.config).map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+    let loaded = config::load(&args.file.config)?;
     let running = admin_side(args, &loaded)?.and_then(|admin| admin.get("/keys"));
     let accounts = loaded.snapshot.accounts.values();
     let running_keys = running.as_ref().unwrap_or(&Value::Null);

@@ -122,7 +122,11 @@ fn print_next_steps(
 
 fn show(args: &Show, out: &mut impl Write) -> Result<(), CommandError> {
     let key = input::any_key(&args.file)?;
-    let report = Shown::of(&key);
+    let kind = match key {
+        AnyKey::Private(_) => "private",
+        AnyKey::Public(_) => "public",
+    };
+    let report = Shown { kind, public: Public::of(key.public()) };
     if args.json {
         return print_json(&report, out);
     }
@@ -148,16 +152,6 @@ struct Shown {
     kind: &'static str,
     #[serde(flatten)]
     public: Public,
-}
-
-impl Shown {
-    fn of(key: &AnyKey) -> Self {
-        let kind = match key {
-            AnyKey::Private(_) => "private",
-            AnyKey::Public(_) => "public",
-        };
-        Self { kind, public: Public::of(key.public()) }
-    }
 }
 
 #[derive(Serialize)]

@@ -19,7 +19,7 @@ impl Configured {
     /// Reads them, and says what is lacking.
     pub(super) fn read(path: &Path, side: &StoreSide) -> Result<Self, CommandError> {
         let read = config::accounts(path);
-        let (accounts, mistakes) = read.map_err(|mistakes| CommandError::mistakes(&mistakes))?;
+        let (accounts, mistakes) = read?;
         let is_unread = |names: &&Vec<String>| {
             names.first().is_some_and(|name| !accounts.contains_key(name.as_str()))
         };
@@ -28,7 +28,7 @@ impl Configured {
             tell(format_args!(
                 "warning: of {} not everything is known, such as whether payments are stranded: {}",
                 unread.join(", "),
-                CommandError::mistakes(&mistakes)
+                CommandError::from(mistakes)
             ));
         }
         Ok(Self { accounts, unread })

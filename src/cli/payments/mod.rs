@@ -1,23 +1,17 @@
 //! `countersign payments`: the journal of money-moving calls, of a running or a stopped sidecar.
 
 mod configured;
+mod print;
 mod settle;
-
-use std::fmt::Write as _;
-use std::io::Write;
 
 use configured::Configured;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
-use super::inbox::{printable, time};
 use super::open_store::open;
-use super::output::{print_json, stdout};
-
+use super::table::printable;
 use super::{CommandError, ConfigFile, Exit};
 use crate::payment::State;
-use crate::provider::Flag;
-use crate::store::{Cursor, PaymentDetail, PaymentFilter, PaymentId, PaymentListing, PaymentRow};
+use crate::store::{Cursor, PaymentFilter, PaymentId};
 
 /// Payments printed by `list` unless said otherwise.
 const LIMIT_DEFAULT: usize = 50;
@@ -84,7 +78,6 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
     };
     let store = &opened.store;
     let configured = &Configured::read(&args.file.config, &opened.side)?;
-    let mut out = stdout();
     match args.action {
         Action::List {
             account,
@@ -111,44 +104,29 @@ pub fn run(args: Args) -> Result<Exit, CommandError> {
                 let listing = store.list_payments(&filter, after.map(Cursor), limit).await?;
                 Ok::<_, CommandError>(listing)
             })?;
-            match args.json {
-                true => {
-                    print_json(&opened.used().add_to(listing_json(&listing, configured)), &mut out)?
-                }
-                false => {
-                    write!(out, "{}\n{}\n", listing_text(&listing, configured), opened.used())?
-                }
-            }
+            let text = print::listing_text(&listing, configured) + "\n";
+            opened.print(args.json, print::listing_json(&listing, configured), &text)
         }
         Action::Show { id } => {
             let Some(detail) = opened.with(store.show_payment(&id))? else {
                 let problem = format!("no payment `{id}` in the journal; {}", opened.used());
                 return Err(CommandError::failed(problem));
             };
-            match args.json {
-                true => {
-                    print_json(&opened.used().add_to(detail_json(&detail, configured)), &mut out)?
-                }
-                false => write!(out, "{}\n{}\n", detail_text(&detail, configured), opened.used())?,
-            }
+            let text = print::detail_text(&detail, configured) + "\n";
+            opened.print(args.json, print::detail_json(&detail, configured), &text)
         }
         Action::Settle(settle) => {
             let settled = opened.with(settle.run(&opened, configured))?;
             let row = &settled.row;
-            match args.json {
-                true => print_json(&opened.used().add_to(row_json(row, configured)), &mut out)?,
-                false => writeln!(
-                    out,
-                    "payment `{}` ({}) is settled as {}\n{}",
-                    row.id,
-                    printable(&row.reference, ""),
-                    row.payment.state.as_str(),
-                    opened.used()
-                )?,
-            }
+            let text = format!(
+                "payment `{}` ({}) is settled as {}\n",
+                row.id,
+                printable(&row.reference, ""),
+                row.payment.state.as_str(),
+            );
+            opened.print(args.json, print::row_json(row, configured), &text)
         }
     }
-    Ok(Exit::Done)
 }
 
 fn state(word: &str) -> Result<String, String> {
@@ -156,132 +134,4 @@ fn state(word: &str) -> Result<String, String> {
         true => Ok(word.to_owned()),
         false => Err(format!("expected one of {}", State::WORDS.join(", "))),
     }
-}
-
-fn row_json(row: &PaymentRow, configured: &Configured) -> Value {
-    json!({
-        "id": row.id.as_str(),
-        "account": row.account,
-        "operation": row.operation,
-        "reference": row.reference,
-        "generation": row.generation,
-        "state": row.payment.state.as_str(),
-        "status": row.payment.status.map(|status| status.word()),
-        "attempts": row.payment.attempts,
-        "amount_minor": row.amount_minor,
-        "currency": row.currency,
-        "provider_reference": row.provider_reference,
-        "provider_code": row.provider_code,
-        "begun_at": time(row.begun_at_ms),
-        "last_attempt_at": row.last_attempt_at_ms.map(time),
-        "settled_at": row.settled_at_ms.map(time),
-        "asks": row.asks,
-        "next_ask_at": row.next_ask_at_ms.map(time),
-        "notified_at": row.notified_at_ms.map(time),
-        "amount_differs": row.amount_differs,
-        "contradicted": row.contradicted,
-        "conflicting_reference": row.conflicting_reference,
-        "stranded": configured.stranded(row),
-    })
-}
-
-fn listing_json(listing: &PaymentListing, configured: &Configured) -> Value {
-    json!({
-        "payments": listing.payments.iter().map(|row| row_json(row, configured)).collect::<Vec<_>>(),
-        "next": listing.next.map(|cursor| cursor.0),
-    })
-}
-
-fn listing_text(listing: &PaymentListing, configured: &Configured) -> String {
-    if listing.payments.is_empty() {
-        return "no payments\n".to_owned();
-    }
-    let mut out = format!(
-        "{:<30}  {:<24}  {:<12}  {:<14}  {:<9}  {:>8}  REFERENCE\n",
-        "ID", "BEGUN", "ACCOUNT", "OPERATION", "STATE", "ATTEMPTS"
-    );
-    for row in &listing.payments {
-        let _ = write!(
-            out,
-            "{:<30}  {:<24}  {:<12}  {:<14}  {:<9}  {:>8}  {}{}",
-            row.id.as_str(),
-            time(row.begun_at_ms),
-            row.account,
-            row.operation,
-            row.payment.state.as_str(),
-            row.payment.attempts,
-            printable(&row.reference, ""),
-            configured.stranded(row).map_or_else(String::new, |by| format!("  (stranded: {by})"))
-        );
-        for mark in marks(row) {
-            let _ = write!(out, "  {mark}");
-        }
-        out.push('\n');
-    }
-    if let Some(next) = listing.next {
-        let _ = writeln!(out, "more: --after {}", next.0);
-    }
-    out
-}
-
-/// What the provider said that speaks against the payment, in the words of events' flags.
-fn marks(row: &PaymentRow) -> impl Iterator<Item = &'static str> {
-    [
-        (row.amount_differs, Flag::AmountMismatch),
-        (row.conflicting_reference.is_some(), Flag::ConflictingReference),
-        (row.contradicted, Flag::Contradicted),
-    ]
-    .into_iter()
-    .filter_map(|(holds, flag)| holds.then_some(flag.word()))
-}
-
-fn detail_json(detail: &PaymentDetail, configured: &Configured) -> Value {
-    let history: Vec<Value> = detail
-        .history
-        .iter()
-        .map(|entry| {
-            json!({
-                "at": time(entry.at_ms),
-                "what": entry.what,
-                "attempt": entry.attempt,
-                "state": entry.state,
-                "detail": entry.detail,
-            })
-        })
-        .collect();
-    let mut value = row_json(&detail.view.row, configured);
-    value["history"] = json!(history);
-    value["answer"] =
-        json!(detail.view.answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body)));
-    value
-}
-
-fn detail_text(detail: &PaymentDetail, configured: &Configured) -> String {
-    let mut out = String::new();
-    if let Value::Object(members) = row_json(&detail.view.row, configured) {
-        for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let _ = writeln!(out, "{name:<20} {}", printable(&text, ""));
-        }
-    }
-    if let Some(by) = configured.stranded(&detail.view.row) {
-        let _ = writeln!(
-            out,
-            "\nIt was made elsewhere than this configuration asks ({by} differs): it stays unknown until that is back or \
-             `payments settle` ends it."
-        );
-    }
-    out.push_str("\nhistory\n");
-    for entry in &detail.history {
-        let attempt = entry.attempt.map_or_else(String::new, |attempt| format!(" #{attempt}"));
-        let _ = writeln!(
-            out,
-            "  {}  {}{attempt} → {}  {}",
-            time(entry.at_ms),
-            entry.what,
-            entry.state,
-            printable(entry.detail.as_deref().unwrap_or_default(), "")
-        );
-    }
-    out
 }
