@@ -14,13 +14,11 @@ use tokio::sync::watch;
 use super::actor::{self, Actor};
 use super::{Action, Audit, Entry};
 use crate::outcome::Outcome;
-use crate::payment::Rules;
 use crate::store::{
-    AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Cursor, Freeze, Journal,
-    JournalError, Leave, NewPayment, Notice, Noticed, NotificationEvent, Observer, OpenAt,
-    OutcomeEvent, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
-    PaymentRow, PaymentView, Received, Recovered, Spending, Standing, Store, StoreClock,
-    StoreError, Unsent,
+    AccountNames, Begun, Cursor, Freeze, Journal, JournalError, Leave, NewPayment, Notice, Noticed,
+    NotificationEvent, Observer, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId,
+    PaymentListing, PaymentRow, PaymentView, Received, Recovered, Spending, Standing, Step, Store,
+    StoreClock, StoreError, Unsent,
 };
 
 /// `store`, audited. What is done outside a request that says who does it is done by `otherwise`.
@@ -126,16 +124,45 @@ impl Journal for Audited {
         Ok(begun)
     }
 
-    async fn about_to_send(
-        &self,
-        id: &PaymentId,
-        rules: Rules,
-        now_ms: i64,
-    ) -> Result<u32, JournalError> {
-        let announced = self.store.about_to_send(id, rules, now_ms).await;
-        let attempt = self.failed(announced, || self.entry(Action::PaymentSent).about(id))?;
-        self.sent(id, attempt);
-        Ok(attempt)
+    async fn step(&self, id: &PaymentId, step: Step) -> Result<PaymentView, JournalError> {
+        let (is_sending, mut attempt, mut reason) =
+            (matches!(step, Step::AboutToSend { .. }), None, None);
+        let mut dated = None;
+        match &step {
+            Step::Conclude { attempt: ended, now_ms, .. } => {
+                (attempt, dated) = (Some(*ended), Some(*now_ms))
+            }
+            Step::GiveUp { now_ms, .. } => dated = Some(*now_ms),
+            Step::Asked { times, .. } => dated = Some(times.now_ms),
+            Step::Close { closure, .. } => reason = Some(closure.reason().to_owned()),
+            _ => {}
+        }
+        let closing = |reason: &Option<String>| Entry {
+            reason: reason.clone(),
+            ..self.entry(Action::PaymentSettled)
+        };
+        let done = self.store.step(id, step).await;
+        let done = match (is_sending, &reason) {
+            (true, _) => self.failed(done, || self.entry(Action::PaymentSent).about(id)),
+            (false, Some(_)) => self.failed(done, || closing(&reason).about(id)),
+            (false, None) => done,
+        };
+        let view = done?;
+        if is_sending {
+            self.sent(id, view.row.payment.attempts);
+        }
+        if reason.is_some() {
+            self.audit.record(closing(&reason).about_payment(&view.row));
+        }
+        if attempt.is_some() && view.row.payment.outcome() == Some(Outcome::Unknown) {
+            let mut entry = self.entry(Action::PaymentUnknown).about_payment(&view.row);
+            entry.attempt = attempt;
+            self.audit.record(entry);
+        }
+        if let Some(now_ms) = dated {
+            self.stepped(&view.row, now_ms);
+        }
+        Ok(view)
     }
 
     async fn may_leave(
@@ -145,37 +172,6 @@ impl Journal for Audited {
         hold_left_ms: i64,
     ) -> Result<Leave, StoreError> {
         self.store.may_leave(id, attempt, hold_left_ms).await
-    }
-
-    async fn conclude(
-        &self,
-        id: &PaymentId,
-        attempt: u32,
-        conclusion: Conclusion,
-        ask_after_ms: i64,
-        event: Option<OutcomeEvent>,
-        now_ms: i64,
-    ) -> Result<PaymentView, JournalError> {
-        let concluding = self.store.conclude(id, attempt, conclusion, ask_after_ms, event, now_ms);
-        let view = concluding.await?;
-        if view.row.payment.outcome() == Some(Outcome::Unknown) {
-            let mut entry = self.entry(Action::PaymentUnknown).about_payment(&view.row);
-            entry.attempt = Some(attempt);
-            self.audit.record(entry);
-        }
-        self.stepped(&view.row, now_ms);
-        Ok(view)
-    }
-
-    async fn give_up(
-        &self,
-        id: &PaymentId,
-        reason: &str,
-        now_ms: i64,
-    ) -> Result<PaymentView, JournalError> {
-        let view = self.store.give_up(id, reason, now_ms).await?;
-        self.stepped(&view.row, now_ms);
-        Ok(view)
     }
 
     async fn end_unsent(
@@ -189,25 +185,6 @@ impl Journal for Audited {
             self.stepped(&view.row, now_ms);
         }
         Ok(ended)
-    }
-
-    async fn close_case(
-        &self,
-        id: &PaymentId,
-        closure: Closure,
-        event: Option<OutcomeEvent>,
-        now_ms: i64,
-    ) -> Result<PaymentView, JournalError> {
-        let reason = closure.reason().to_owned();
-        let entry = |reason| Entry { reason: Some(reason), ..self.entry(Action::PaymentSettled) };
-        let closed = self.store.close_case(id, closure, event, now_ms).await;
-        let view = self.failed(closed, || entry(reason.clone()).about(id))?;
-        self.audit.record(entry(reason).about_payment(&view.row));
-        Ok(view)
-    }
-
-    async fn hand_over(&self, id: &PaymentId) -> Result<(), StoreError> {
-        self.store.hand_over(id).await
     }
 
     async fn claim_unknown(
@@ -228,43 +205,12 @@ impl Journal for Audited {
         self.store.claim_unnoticed(account, limit, lease_ms).await
     }
 
-    async fn asked(
-        &self,
-        id: &PaymentId,
-        answer: AskedAnswer,
-        rules: Rules,
-        times: AskTimes,
-        event: Option<OutcomeEvent>,
-    ) -> Result<PaymentView, JournalError> {
-        let now_ms = times.now_ms;
-        let view = self.store.asked(id, answer, rules, times, event).await?;
-        self.stepped(&view.row, now_ms);
-        Ok(view)
-    }
-
-    async fn promise_event(&self, id: &PaymentId) -> Result<PaymentView, JournalError> {
-        self.store.promise_event(id).await
-    }
-
-    async fn note_unheard(&self, id: &PaymentId) -> Result<(), StoreError> {
-        self.store.note_unheard(id).await
-    }
-
     async fn owed_events(
         &self,
         account: &str,
         limit: usize,
     ) -> Result<Vec<PaymentView>, StoreError> {
         self.store.owed_events(account, limit).await
-    }
-
-    async fn tell_owed(
-        &self,
-        id: &PaymentId,
-        event: OutcomeEvent,
-        now_ms: i64,
-    ) -> Result<(), JournalError> {
-        self.store.tell_owed(id, event, now_ms).await
     }
 
     async fn receive_notice(

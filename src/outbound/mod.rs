@@ -26,7 +26,7 @@ use crate::limits::{InFlight, Limiters};
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem, require_post};
 use crate::sign::SignPool;
-use crate::store::{PaymentId, Store};
+use crate::store::{PaymentId, Step, Store};
 use crate::wire::{APP_BODY_BYTES_MAX, Handler, Refusal, Reply, Request, Upstream};
 
 use call::attempt::Egress;
@@ -72,7 +72,7 @@ impl Handler for Outbound {
     /// A caller that could not be answered learns by an event what became of its payment.
     async fn unheard(&self, ticket: &str) {
         let Ok(id) = ticket.parse::<PaymentId>() else { return };
-        if let Err(error) = self.store.note_unheard(&id).await {
+        if let Err(error) = self.store.step(&id, Step::NoteUnheard).await {
             tracing::error!(payment = %id, "its caller left unanswered, and no event can be promised: {error}");
         }
     }

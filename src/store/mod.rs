@@ -37,7 +37,7 @@ pub use journal::{
     AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Freeze, HistoryEntry, Journal,
     JournalError, Leave, LeftBehind, NewPayment, Notice, Noticed, NotificationEvent, OpenAt,
     OutcomeEvent, PaymentCounts, PaymentDetail, PaymentFilter, PaymentListing, PaymentRow,
-    PaymentView, Recovered, RunningSidecar, Spending, Standing, StoredAnswer, Unsent,
+    PaymentView, Recovered, RunningSidecar, Spending, Standing, Step, StoredAnswer, Unsent,
 };
 pub use observe::{Change, Observer, Subject};
 pub use page::Cursor;

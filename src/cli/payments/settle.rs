@@ -8,8 +8,8 @@ use crate::clock::Clock;
 use crate::outbound::payment::event;
 use crate::payment::Ruling;
 use crate::store::{
-    Closure, JournalError, OutcomeEvent, PaymentFilter, PaymentId, PaymentRow, PaymentView, Store,
-    StoreError,
+    Closure, JournalError, OutcomeEvent, PaymentFilter, PaymentId, PaymentRow, PaymentView, Step,
+    Store, StoreError,
 };
 
 /// Characters of a reason: it stands in the history and in the event.
@@ -53,12 +53,12 @@ impl Settle {
         let event = event(configured, &row, &self.reason);
         let is_owed = event.is_none() && row.payment.is_in_doubt();
         if is_owed {
-            let promised = store.promise_event(&row.id).await;
+            let promised = store.step(&row.id, Step::PromiseEvent).await;
             promised.map_err(|error| CommandError::failed(error.to_string()))?;
         }
         let closure = Closure::ByHand { ruling: self.ruling, reason: self.reason };
         let now_ms = Clock::System.unix_ms();
-        let settled = store.close_case(&row.id, closure, event, now_ms).await;
+        let settled = store.step(&row.id, Step::Close { closure, event, now_ms }).await;
         let settled = settled.map_err(|error| match error {
             JournalError::Forbidden { why, .. } => CommandError::failed(format!(
                 "payment `{}` cannot be settled, only one in doubt can: {why}",
@@ -117,7 +117,7 @@ impl Settle {
 }
 
 /// The event, where account and operation are still configured.
-fn event(configured: &Configured, row: &PaymentRow, reason: &str) -> Option<OutcomeEvent> {
+fn event(configured: &Configured, row: &PaymentRow, reason: &str) -> Option<Box<OutcomeEvent>> {
     let account = configured.account(&row.account)?;
     let operation = account.provider.operation(&row.operation)?;
     let now = Clock::System.now();

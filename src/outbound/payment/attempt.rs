@@ -11,7 +11,7 @@ use super::query::stored;
 use crate::clock::instant;
 use crate::outbound::call::backoff;
 use crate::outbound::call::classify::Verdict;
-use crate::store::{Conclusion, JournalError, PaymentView};
+use crate::store::{Conclusion, JournalError, PaymentView, Step};
 
 /// How often recording the end of an attempt is tried before it is left to the status query.
 const CONCLUDE_TRIES: u32 = 4;
@@ -25,8 +25,8 @@ pub(super) async fn announce<'a>(
 ) -> Result<Announced<'a>, JournalError> {
     let at = instant();
     let (rules, now_ms) = (payment.rules(), payment.now_ms());
-    let attempt = payment.store.about_to_send(payment.id, rules, now_ms).await?;
-    Ok(Announced::new(payment, attempt, at))
+    let view = payment.step(Step::AboutToSend { rules, now_ms }).await?;
+    Ok(Announced::new(payment, view.row.payment.attempts, at))
 }
 
 /// Makes the announced attempt until `deadline` and records its end: what it proved, and the payment as it then is. `None`
@@ -47,9 +47,8 @@ pub(super) async fn attempt(
         let event = event::unless_heard(heard_until, payment.call, None, verdict.reason(), now);
         let (conclusion, ask_after_ms) = (conclusion(payment, &verdict), millis(ask_after));
         let now_ms = now.as_millisecond();
-        let concluding =
-            payment.store.conclude(payment.id, attempt, conclusion, ask_after_ms, event, now_ms);
-        match concluding.await {
+        let step = Step::Conclude { attempt, conclusion, ask_after_ms, event, now_ms };
+        match payment.step(step).await {
             Ok(view) => {
                 payment.note_resolved(&view);
                 return (verdict, Some(view));

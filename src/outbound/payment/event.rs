@@ -17,10 +17,10 @@ pub fn announcing(
     operation: &Operation,
     reason: String,
     at: Timestamp,
-) -> OutcomeEvent {
+) -> Box<OutcomeEvent> {
     let nothing = Recount::default();
     let reported = account.provider.recount(operation, &nothing, &reading(account, at));
-    OutcomeEvent { reported, reason, at }
+    Box::new(OutcomeEvent { reported, reason, at })
 }
 
 /// The same of a step of `call`, with what a status query `reported`. `None` while a caller listens, which it does until
@@ -31,10 +31,10 @@ pub(super) fn unless_heard(
     reported: Option<Normalised>,
     reason: String,
     at: Timestamp,
-) -> Option<OutcomeEvent> {
+) -> Option<Box<OutcomeEvent>> {
     let is_heard = heard_until.is_some_and(|until| instant() < until);
     let event = || match reported {
-        Some(reported) => OutcomeEvent { reported, reason, at },
+        Some(reported) => Box::new(OutcomeEvent { reported, reason, at }),
         None => announcing(call.account, call.operation, reason, at),
     };
     (!is_heard).then(event)

@@ -8,7 +8,7 @@ use crate::metrics::Phase;
 use crate::outbound::call::attempt::Egress;
 use crate::outbound::call::prepared::PreparedCall;
 use crate::payment::Rules;
-use crate::store::{JournalError, PaymentId, PaymentView, Store, Unsent};
+use crate::store::{JournalError, PaymentId, PaymentView, Step, Store, Unsent};
 
 /// A call that is in the journal under `id`, or is about to be.
 #[derive(Clone, Copy)]
@@ -37,6 +37,11 @@ impl Journalled<'_> {
         self.egress.clock.unix_ms()
     }
 
+    /// Lets it take a step, and returns it as it then is.
+    pub async fn step(&self, step: Step) -> Result<PaymentView, JournalError> {
+        self.store.step(self.id, step).await
+    }
+
     /// Waits for the journal and counts how long that took.
     #[tracing::instrument(name = "journal", target = "countersign_phase", skip_all)]
     pub async fn timed<T>(&self, writing: impl Future<Output = T>) -> T {
@@ -49,7 +54,8 @@ impl Journalled<'_> {
     /// Records that its caller will not make it again; what the journal then says of it. Where that cannot be written, it
     /// is recorded later.
     pub async fn give_up(&self, reason: &str) -> Option<PaymentView> {
-        let given_up = self.store.give_up(self.id, reason, self.now_ms()).await;
+        let given_up =
+            self.step(Step::GiveUp { reason: reason.to_owned(), now_ms: self.now_ms() }).await;
         let unwritten = |error: &JournalError| {
             self.unwritten(error);
             self.unsent.add(Unsent::Begun(self.id.clone()));
@@ -59,7 +65,7 @@ impl Journalled<'_> {
 
     /// What is still in doubt is the resolver's, or the next process's: due at once.
     pub async fn hand_over(&self) {
-        if let Err(error) = self.store.hand_over(self.id).await {
+        if let Err(error) = self.step(Step::HandOver).await {
             tracing::error!(payment = %self.id, "a payment in doubt is queried later: {error}");
         }
     }

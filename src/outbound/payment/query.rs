@@ -13,7 +13,7 @@ use crate::outbound::call::attempt::Egress;
 use crate::outbound::call::classify::Verdict;
 use crate::outbound::call::prepared::PreparedCall;
 use crate::provider::{Flag, LookedUp, Normalised};
-use crate::store::{AskTimes, AskedAnswer, JournalError, PaymentView, StoredAnswer};
+use crate::store::{AskTimes, AskedAnswer, JournalError, PaymentView, Step, StoredAnswer};
 use crate::wire::Answer;
 
 /// The longest a status query takes, waiting for the rate included: a provider that answers later is queried again later.
@@ -98,7 +98,7 @@ pub(super) async fn record_query(
     let event = event::unless_heard(heard_until, call, reported, why, now);
     let now_ms = now.as_millisecond();
     let times = AskTimes { asked_at_ms, ask_after_ms: Some(millis(again_after)), now_ms };
-    let view = store.asked(payment.id, answer, payment.rules(), times, event).await?;
+    let view = payment.step(Step::Asked { answer, rules: payment.rules(), times, event }).await?;
     payment.note_resolved(&view);
     Ok(Some(Queried { view, is_absent }))
 }

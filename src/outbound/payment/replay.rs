@@ -9,7 +9,7 @@ use crate::outbound::call::repeat::Exchange;
 use crate::outcome::Outcome;
 use crate::payment::{Final, State};
 use crate::problem::{Code, Problem};
-use crate::store::{PaymentView, Store, StoredAnswer};
+use crate::store::{PaymentView, Step, Store, StoredAnswer};
 use crate::wire::Answer;
 
 /// The same call is being made or was made: waits for its end, a bounded time, and repeats its answer, byte for byte.
@@ -88,7 +88,7 @@ async fn end_or_promise(
 ) -> Result<(Final, PaymentView), Problem> {
     let view = match view.row.end().is_some() || view.row.owes_event {
         true => view,
-        false => store.promise_event(&view.row.id).await.map_err(|error| {
+        false => store.step(&view.row.id, Step::PromiseEvent).await.map_err(|error| {
             tracing::error!(payment = %view.row.id, "no event of its end can be promised: {error}");
             in_progress()
         })?,

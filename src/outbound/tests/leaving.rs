@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::world::{World, code, found, notified, outcome, wait_until};
 use crate::payment::Rules;
 use crate::provider::{CodeMeaning, Flag};
-use crate::store::{AskTimes, AskedAnswer, Conclusion, PaymentFilter, StoredAnswer};
+use crate::store::{AskTimes, AskedAnswer, Conclusion, PaymentFilter, Step, StoredAnswer};
 
 /// One payout leaves at once, the next waits a second for the rate.
 const QUEUED: &str = "timeouts = { connect = \"1s\", total = \"10s\" }\n\
@@ -78,13 +78,14 @@ async fn a_refusal_that_is_contradicted_meanwhile_keeps_the_next_call_from_leavi
     let first = first.expect("a read").payments.pop().expect("the first");
     let (mut notice, event) = notified("WAITING001", "D9");
     // By the clocks of a test both calls began at once; the transaction's id tells them apart.
-    let landed = Conclusion::Answered {
+    let conclusion = Conclusion::Answered {
         code: 21014,
         meaning: CodeMeaning::Refused,
         provider_reference: Some("D9".into()),
         answer: StoredAnswer { status: 200, body: "{}".into() },
     };
-    world.store.conclude(&first.id, 1, landed, 0, None, 0).await.expect("written");
+    let landed = Step::Conclude { attempt: 1, conclusion, ask_after_ms: 0, event: None, now_ms: 0 };
+    world.store.step(&first.id, landed).await.expect("written");
     notice.created_at_ms = None;
     let (_, noticed) = world.store.receive_notice(notice, event).await.expect("stored");
     assert_eq!(noticed.flags, [Flag::Contradicted]);
@@ -110,9 +111,12 @@ async fn what_another_process_took_over_meanwhile_does_not_leave() {
         world.clocks().pass(1);
         let asked_at_ms = world.store.time_ms();
         let times = AskTimes { asked_at_ms, ask_after_ms: None, now_ms };
-        world.store.asked(&id, AskedAnswer::NotFound, rules, times, None).await.expect("written");
+        let answer = AskedAnswer::NotFound;
+        let asked = Step::Asked { answer, rules, times, event: None };
+        world.store.step(&id, asked).await.expect("written");
     }
-    assert_eq!(world.store.about_to_send(&id, rules, now_ms).await, Ok(2));
+    let sent = world.store.step(&id, Step::AboutToSend { rules, now_ms }).await.expect("written");
+    assert_eq!(sent.row.payment.attempts, 2);
     let reply = call.await.expect("no panic");
     assert_eq!(world.providers.shop.created(), 1, "the other one may have sent it: {reply:?}");
     assert_eq!(outcome(&reply), "unknown", "{reply:?}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::world::{Act, FAST, World, code, outcome, wait_until};
+use crate::store::Step;
 use crate::wire::{Handler, Reply};
 
 /// A call waits two seconds for the same call that is under way.
@@ -60,8 +61,10 @@ async fn an_event_that_cannot_be_made_holds_up_no_other() {
     let gone = world.new_payment("shop", "no_longer_in_the_profile", "GONE000001");
     let (id, now_ms) = (gone.id.clone(), gone.now_ms);
     world.store.begin(gone).await.expect("written");
-    world.store.give_up(&id, "no connection", now_ms).await.expect("written");
-    world.store.note_unheard(&id).await.expect("written");
+    let reason = "no connection".to_owned();
+    for step in [Step::GiveUp { reason, now_ms }, Step::NoteUnheard] {
+        world.store.step(&id, step).await.expect("written");
+    }
     world.providers.shop.creates([code(21014)]);
     let reply = world.pay("shop", "REJECTED01").await;
     world.outbound.unheard(&reply.ticket.expect("every answer about a payment has one")).await;

@@ -27,7 +27,7 @@ use crate::provider::{EventStatus, NormaliseContext, Provider};
 use crate::sign::SignPool;
 use crate::store::{
     self, Conclusion, EventId, Filter, NewPayment, Notice, NotificationEvent, PaymentId,
-    PaymentView, Store, StoreUrl,
+    PaymentView, Step, Store, StoreUrl,
 };
 use crate::wire::{
     Answer, Call, Handler, LastLook, NoAnswer, NotSent, Peer, Reply, Request, SendError, Target,
@@ -264,8 +264,14 @@ impl World {
         let (id, now_ms) = (new.id.clone(), new.now_ms);
         self.store.begin_sending(new).await.expect("written");
         self.clocks().pass(ago_ms);
-        let lost = Conclusion::InDoubt { reason: "reset".into() };
-        self.store.conclude(&id, 1, lost, 0, None, now_ms).await.expect("written");
+        let lost = Step::Conclude {
+            attempt: 1,
+            conclusion: Conclusion::InDoubt { reason: "reset".into() },
+            ask_after_ms: 0,
+            event: None,
+            now_ms,
+        };
+        self.store.step(&id, lost).await.expect("written");
     }
 
     /// A payout as it is recorded, under the name of any `operation`.
@@ -296,7 +302,7 @@ impl World {
 
     /// Makes a payment due to be asked about now, whether in doubt or accepted.
     pub async fn ask_again(&self, id: &PaymentId) {
-        self.store.hand_over(id).await.expect("written");
+        self.store.step(id, Step::HandOver).await.expect("written");
     }
 
     /// Lets the resolver ask without its pauses until `done`.

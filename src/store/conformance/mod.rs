@@ -11,6 +11,7 @@ mod receiving;
 mod recovering;
 mod renaming;
 mod resolving;
+mod stepping;
 mod tidying;
 
 use std::ops::Deref;
@@ -38,6 +39,7 @@ pub(super) use receiving::*;
 pub(super) use recovering::*;
 pub(super) use renaming::*;
 pub(super) use resolving::*;
+pub(super) use stepping::Stepping;
 pub(super) use tidying::*;
 
 /// A place for one store, empty at first. Opening it again finds what was stored; opening it twice is two processes.

@@ -5,6 +5,7 @@ mod names;
 mod payment;
 mod payments;
 mod standing;
+mod step;
 pub(super) mod steps;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,6 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::{Cursor, PaymentId, Received, StoreClock, StoreError};
-use crate::payment::Rules;
 
 pub use event::{NotificationEvent, OutcomeEvent};
 pub use names::{AccountNames, RunningSidecar};
@@ -24,10 +24,11 @@ pub use payment::{
 };
 pub use payments::{PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing};
 pub use standing::{LeftBehind, OpenAt, Standing};
+pub use step::Step;
 
 /// Money-moving calls: written down before they leave, settled when it is known what became of them.
 ///
-/// **Before the first byte.** [`Journal::begin`], then [`Journal::about_to_send`] before every attempt; both are on disk
+/// **Before the first byte.** [`Journal::begin`], then [`Step::AboutToSend`] before every attempt; both are on disk
 /// when they return `Ok`. After an error nothing may be sent; after one that
 /// [may be written](JournalError::may_be_written) the next start may send it all the same.
 ///
@@ -48,18 +49,12 @@ pub trait Journal: StoreClock {
     /// of concurrent callers exactly one gets [`Begun::Fresh`].
     async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError>;
 
-    /// [`Journal::begin`] and the first [`Journal::about_to_send`] in one write: for a caller that waits for nothing in
+    /// [`Journal::begin`] and the first [`Step::AboutToSend`] in one write: for a caller that waits for nothing in
     /// between. A fresh payment comes back with attempt 1 announced.
     async fn begin_sending(&self, new: NewPayment) -> Result<Begun, StoreError>;
 
-    /// Announces the next attempt and returns its number. Call it right before sending: also before a resend of an
-    /// unknown payment, which it allows only once the payment's absence is established.
-    async fn about_to_send(
-        &self,
-        id: &PaymentId,
-        rules: Rules,
-        now_ms: i64,
-    ) -> Result<u32, JournalError>;
+    /// Lets a payment take a step, and returns it as it then is.
+    async fn step(&self, id: &PaymentId, step: Step) -> Result<PaymentView, JournalError>;
 
     /// Whether an attempt that this process announced may still leave: nobody settled the payment, froze its account or took
     /// it over, and nobody will be able to take it over for `hold_left_ms` yet. For the last moment before the first byte.
@@ -70,47 +65,14 @@ pub trait Journal: StoreClock {
         hold_left_ms: i64,
     ) -> Result<Leave, StoreError>;
 
-    /// Writes down how an attempt ended, however late. A payment that is then in doubt is due to be asked about after
-    /// `ask_after_ms`: choose a longer time when the caller itself goes on asking.
-    async fn conclude(
-        &self,
-        id: &PaymentId,
-        attempt: u32,
-        conclusion: Conclusion,
-        ask_after_ms: i64,
-        event: Option<OutcomeEvent>,
-        now_ms: i64,
-    ) -> Result<PaymentView, JournalError>;
-
-    /// Whoever made the call will not send it again: a payment of which nothing is at the provider is settled as not
-    /// sent, or as rejected if it was told "not now". One that is unknown or settled stays as it is.
-    async fn give_up(
-        &self,
-        id: &PaymentId,
-        reason: &str,
-        now_ms: i64,
-    ) -> Result<PaymentView, JournalError>;
-
     /// Ends a call that provably never left, once the store can be written again: settled as not sent (or rejected, as
-    /// [`Journal::give_up`] does), and its event owed. `None` when somebody else ended it or answers for it, or when its reference was used by another call since, whose caller hears what is true.
+    /// [`Step::GiveUp`] does), and its event owed. `None` when somebody else ended it or answers for it, or when its reference was used by another call since, whose caller hears what is true.
     async fn end_unsent(
         &self,
         unsent: &Unsent,
         reason: &str,
         now_ms: i64,
     ) -> Result<Option<PaymentView>, JournalError>;
-
-    /// Ends a payment in doubt without the provider's word, where the rules allow it.
-    async fn close_case(
-        &self,
-        id: &PaymentId,
-        closure: Closure,
-        event: Option<OutcomeEvent>,
-        now_ms: i64,
-    ) -> Result<PaymentView, JournalError>;
-
-    /// Makes a payment that is to be asked about some time due at once: whoever asked about it until now no longer does.
-    async fn hand_over(&self, id: &PaymentId) -> Result<(), StoreError>;
 
     /// Hands out at most `limit` unknown payments of `account` that are due, longest due first. Nobody else gets them for
     /// `lease_ms`.
@@ -129,38 +91,12 @@ pub trait Journal: StoreClock {
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError>;
 
-    /// Writes down what asking brought.
-    async fn asked(
-        &self,
-        id: &PaymentId,
-        answer: AskedAnswer,
-        rules: Rules,
-        times: AskTimes,
-        event: Option<OutcomeEvent>,
-    ) -> Result<PaymentView, JournalError>;
-
-    /// Whoever waits for this payment is told its end by an event. Returns it as it is then: one that is settled already is
-    /// left alone, for its end can be told at once.
-    async fn promise_event(&self, id: &PaymentId) -> Result<PaymentView, JournalError>;
-
-    /// The answer to a caller of this payment could not be delivered: its end is told by an event, unless a notification
-    /// tells of it or did.
-    async fn note_unheard(&self, id: &PaymentId) -> Result<(), StoreError>;
-
     /// At most `limit` settled payments of `account` whose event is owed still.
     async fn owed_events(
         &self,
         account: &str,
         limit: usize,
     ) -> Result<Vec<PaymentView>, StoreError>;
-
-    /// Stores the event that is owed of a payment, unless that has been done meanwhile.
-    async fn tell_owed(
-        &self,
-        id: &PaymentId,
-        event: OutcomeEvent,
-        now_ms: i64,
-    ) -> Result<(), JournalError>;
 
     /// Compares `notice` with the journal, completes `event` with what that shows, stores it as
     /// [`Inbox::receive`](super::Inbox::receive) does and, unless it is a duplicate or something speaks against it, settles

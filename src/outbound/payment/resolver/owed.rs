@@ -11,7 +11,7 @@ use crate::config::Account;
 use crate::outbound::Outbound;
 use crate::outbound::payment::event;
 use crate::payment::Final;
-use crate::store::{JournalError, Store};
+use crate::store::{JournalError, Step, Store};
 
 /// After an event that is owed could not be stored.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -62,7 +62,8 @@ async fn store_events(
         };
         let now = clock.now();
         let event = event::announcing(account, operation, why.to_owned(), now);
-        store.tell_owed(&row.id, event, now.as_millisecond()).await?;
+        let now_ms = now.as_millisecond();
+        store.step(&row.id, Step::TellOwed { event, now_ms }).await?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::outbound::payment::journalled::{Journalled, millis};
 use crate::outbound::payment::money::counted_minor;
 use crate::outbound::payment::query::{Queried, record_query};
 use crate::payment::Next;
-use crate::store::{Closure, JournalError, PaymentView, Store};
+use crate::store::{Closure, JournalError, PaymentView, Step, Store};
 
 /// Attempts at one payment, those inside the call included, after which nothing more is sent: what was sent in vain so
 /// often and is not at the provider is called off.
@@ -29,7 +29,7 @@ pub(super) async fn resolve(
     let queried = record_query(payment, pause, None).await?;
     let Some(Queried { view, is_absent }) = queried else {
         // The next process queries at once.
-        return Ok(payment.store.hand_over(payment.id).await?);
+        return payment.step(Step::HandOver).await.map(|_| ());
     };
     let (row, rules) = (&view.row, payment.rules());
     if row.payment.is_in_doubt() && row.payment.is_elsewhere(&rules) {
@@ -78,7 +78,7 @@ async fn resend(payment: &Journalled<'_>, view: &PaymentView) -> Result<(), Jour
     let pause = backoff::in_background(Duration::ZERO, backoff::random());
     attempt(payment, announced, deadline, pause, None).await;
     match stopping.has_begun() {
-        true => Ok(payment.store.hand_over(payment.id).await?),
+        true => payment.step(Step::HandOver).await.map(|_| ()),
         false => Ok(()),
     }
 }
@@ -89,7 +89,8 @@ async fn call_off(payment: &Journalled<'_>, attempts: u32) -> Result<(), Journal
     let (call, now) = (payment.call, payment.egress.clock.now());
     let event = event::announcing(call.account, call.operation, reason.clone(), now);
     let closure = Closure::Abandoned { reason, rules: payment.rules() };
-    let closing = payment.store.close_case(payment.id, closure, Some(event), now.as_millisecond());
-    payment.note_resolved(&closing.await?);
+    let now_ms = now.as_millisecond();
+    let closed = payment.step(Step::Close { closure, event: Some(event), now_ms }).await?;
+    payment.note_resolved(&closed);
     Ok(())
 }

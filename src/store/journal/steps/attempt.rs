@@ -1,6 +1,8 @@
 //! The steps of a call that is being made: an attempt is announced, may leave, ends; the caller gives up.
 
-use super::{Changes, Moment, Noted, Step, keep, notice_due, schedule, settled, siblings, take};
+use super::{
+    Changes, Decision, Facts, Moment, Noted, keep, notice_due, schedule, settled, siblings, take,
+};
 use crate::outcome::Outcome;
 use crate::payment::{Final, Input, Rules, State};
 use crate::provider::{CodeMeaning, Flag};
@@ -8,29 +10,23 @@ use crate::store::{
     Conclusion, Freeze, JournalError, Leave, OutcomeEvent, PaymentRow, PaymentView,
 };
 
-/// Announces the next attempt, by `owner`, unless the account is frozen.
-pub fn about_to_send(
-    row: &PaymentRow,
-    freeze: Option<Freeze>,
-    rules: Rules,
-    owner: &str,
-    at: Moment,
-) -> Step {
-    if let Some(freeze) = freeze {
+/// Announces the next attempt, unless the account is frozen.
+pub(super) fn about_to_send(row: &PaymentRow, facts: Facts, rules: Rules, at: Moment) -> Decision {
+    if let Some(freeze) = facts.freeze {
         return Err(JournalError::Frozen(freeze));
     }
     let mut row = row.clone();
-    owner.clone_into(&mut row.owner);
+    row.owner = facts.owner.unwrap_or(row.owner);
     row.leased_until_ms = at.after(row.lease_ms);
     announce(row, Input::AboutToSend { rules }, at)
 }
 
 /// Announces the first attempt of a payment that was begun in this transaction.
-pub fn first_attempt(row: &PaymentRow, at: Moment) -> Step {
+pub fn first_attempt(row: &PaymentRow, at: Moment) -> Decision {
     announce(row.clone(), Input::FirstAttempt, at)
 }
 
-fn announce(mut row: PaymentRow, input: Input, at: Moment) -> Step {
+fn announce(mut row: PaymentRow, input: Input, at: Moment) -> Decision {
     let what = if row.payment.open.is_empty() { "sending" } else { "resending" };
     take(&mut row, input, at)?;
     (row.last_attempt_at_ms, row.last_attempt_tick) = (Some(at.date_ms), Some(at.time_ms));
@@ -61,7 +57,7 @@ pub fn may_leave(
 
 /// How an attempt ended. `younger` are the later calls under the reference that are not over, which matter where the
 /// payment had come to nothing.
-pub fn conclude(
+pub(super) fn conclude(
     view: &PaymentView,
     younger: Vec<PaymentRow>,
     attempt: u32,
@@ -69,7 +65,7 @@ pub fn conclude(
     ask_after_ms: i64,
     event: Option<&OutcomeEvent>,
     at: Moment,
-) -> Step {
+) -> Decision {
     let mut row = view.row.clone();
     let (input, what, detail) = describe(attempt, conclusion);
     let transition = take(&mut row, input, at)?;
@@ -139,7 +135,7 @@ fn decides(row: &PaymentRow, meaning: CodeMeaning) -> bool {
 }
 
 /// Nothing more will be sent.
-pub fn give_up(row: &PaymentRow, reason: &str, at: Moment) -> Step {
+pub(super) fn give_up(row: &PaymentRow, reason: &str, at: Moment) -> Decision {
     let mut after = row.clone();
     take(&mut after, Input::GaveUp, at)?;
     if after.payment.state == row.payment.state {

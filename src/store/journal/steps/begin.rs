@@ -1,6 +1,7 @@
 //! A call comes in: recorded once, known afterwards. And a call that never left, recorded late.
 
-use super::{Moment, Step, entry, give_up};
+use super::attempt::give_up;
+use super::{Decision, Moment, entry};
 use crate::payment::{Payment, State};
 use crate::store::{Freeze, HistoryEntry, NewPayment, PaymentRow};
 
@@ -52,7 +53,7 @@ pub fn may_be_begun_late(new: &NewPayment, latest: &[PaymentRow]) -> bool {
 }
 
 /// Settles a call that provably never left, and owes its event.
-pub fn end_unsent(row: &PaymentRow, reason: &str, at: Moment) -> Step {
+pub fn end_unsent(row: &PaymentRow, reason: &str, at: Moment) -> Decision {
     // How one in doubt ended is reported once that is found out.
     if !matches!(row.payment.state, State::Ready) {
         return Ok(None);

@@ -1,16 +1,16 @@
 //! A payment in doubt ends without the provider's word.
 
-use super::{Changes, Moment, Noted, Step, notice_due, schedule, take};
+use super::{Changes, Decision, Moment, Noted, notice_due, schedule, take};
 use crate::payment::{Input, Ruling};
 use crate::store::{Closure, OutcomeEvent, PaymentRow};
 
 /// Settles a payment in doubt.
-pub fn close_case(
+pub(super) fn close(
     row: &PaymentRow,
     closure: &Closure,
     event: Option<&OutcomeEvent>,
     at: Moment,
-) -> Step {
+) -> Decision {
     let mut row = row.clone();
     let (input, what, detail) = describe(closure);
     let transition = take(&mut row, input, at)?;

@@ -13,23 +13,21 @@ mod recover;
 mod siblings;
 mod spent;
 
-pub use attempt::{about_to_send, conclude, first_attempt, give_up, may_leave};
+pub use attempt::{first_attempt, may_leave};
 pub use begin::{Begin, begin, end_unsent, may_be_begun_late, standing};
-pub use close::close_case;
 pub use notification::{Neighbour, NeighbourPayment, judge, notified};
-pub use owed::{promise, tell, unheard};
-pub use query::{asked, claim, hand_over};
+pub use query::claim;
 pub use recover::{is_abandoned, restart, take_over};
 pub use spent::Spent;
 
 use super::{
     ANSWER_BYTES_MAX, HistoryEntry, JournalError, OutcomeEvent, PAYMENTS_KEPT_MIN_MS, PaymentRow,
-    PaymentView, StoredAnswer, resolver_key,
+    PaymentView, Step, StoredAnswer, resolver_key,
 };
 use crate::payment::{Final, Input, State, Transition, step};
 use crate::provider::Flag;
 use crate::store::observe::{Change, Subject};
-use crate::store::{EventId, NewEvent};
+use crate::store::{EventId, Freeze, NewEvent, PaymentId};
 
 /// Payments handed out by one claim at most.
 pub const CLAIM_MAX: usize = 256;
@@ -56,7 +54,47 @@ impl Moment {
 }
 
 /// What a step comes to: what is to be written, or `None` when everything stays as it is.
-pub type Step = Result<Option<Changes>, JournalError>;
+pub type Decision = Result<Option<Changes>, JournalError>;
+
+/// What a store knows besides the payment that takes a step.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Where the payment came to nothing: the later calls under its reference that are not over.
+    pub younger: Vec<PaymentRow>,
+    /// For [`Step::Asked`]: whether what was found is the transaction of another call under the reference.
+    pub is_of_a_sibling: bool,
+    /// For [`Step::AboutToSend`]: the freeze that holds for the account.
+    pub freeze: Option<Freeze>,
+    /// For [`Step::AboutToSend`]: the name of this process.
+    pub owner: Option<String>,
+}
+
+/// What a step makes of a payment at `time_ms`, in store time.
+pub fn decide(step: &Step, view: &PaymentView, facts: Facts, time_ms: i64) -> Decision {
+    let row = &view.row;
+    let at = |date_ms: i64| Moment { time_ms, date_ms };
+    match step {
+        Step::AboutToSend { rules, now_ms } => {
+            attempt::about_to_send(row, facts, *rules, at(*now_ms))
+        }
+        Step::Conclude { attempt, conclusion, ask_after_ms, event, now_ms } => {
+            let (younger, event, at) = (facts.younger, event.as_deref(), at(*now_ms));
+            attempt::conclude(view, younger, *attempt, conclusion, *ask_after_ms, event, at)
+        }
+        Step::GiveUp { reason, now_ms } => attempt::give_up(row, reason, at(*now_ms)),
+        Step::Close { closure, event, now_ms } => {
+            close::close(row, closure, event.as_deref(), at(*now_ms))
+        }
+        Step::HandOver => Ok(query::hand_over(row, time_ms)),
+        Step::Asked { answer, rules, times, event } => {
+            let (sibling, event, at) = (facts.is_of_a_sibling, event.as_deref(), at(times.now_ms));
+            query::asked(view, sibling, answer, *rules, *times, event, at)
+        }
+        Step::PromiseEvent => Ok(owed::promise(row)),
+        Step::NoteUnheard => Ok(owed::unheard(row)),
+        Step::TellOwed { event, now_ms } => Ok(owed::tell(row, event, at(*now_ms))),
+    }
+}
 
 /// What is to be written, all of it or nothing.
 #[derive(Clone, Debug)]
@@ -152,13 +190,34 @@ impl Changes {
 }
 
 impl Noted {
-    /// What is said of `row`, the payment that changed.
+    /// What an observer is told of `row`, the payment that changed.
     pub fn change<'a>(&'a self, row: &'a PaymentRow) -> Change<'a> {
         match self {
             Self::Sending => Change::Sending { id: &row.id, attempt: Some(row.payment.attempts) },
             Self::InDoubt { attempt } => Change::InDoubt { row, attempt: *attempt },
             Self::Settled => Change::Settled(row),
             Self::Closed { reason } => Change::Closed { payment: Subject::Row(row), reason },
+        }
+    }
+
+    /// What an observer is told where it is uncertain whether `step` was written: only of steps that let money leave, or that
+    /// nobody can learn about elsewhere.
+    pub fn if_uncertain(step: &Step) -> Option<Self> {
+        match step {
+            Step::AboutToSend { .. } => Some(Self::Sending),
+            Step::Close { closure, .. } => {
+                Some(Self::Closed { reason: closure.reason().to_owned() })
+            }
+            _ => None,
+        }
+    }
+
+    /// The same of a payment of which only the id is at hand.
+    pub fn uncertain_change<'a>(&'a self, id: &'a PaymentId) -> Option<Change<'a>> {
+        match self {
+            Self::Sending => Some(Change::Sending { id, attempt: None }),
+            Self::Closed { reason } => Some(Change::Closed { payment: Subject::Id(id), reason }),
+            Self::InDoubt { .. } | Self::Settled => None,
         }
     }
 }

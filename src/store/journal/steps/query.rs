@@ -1,6 +1,6 @@
 //! Status queries: payments are handed out to be queried, and what a query brought.
 
-use super::{Changes, Moment, Step, keep, notice_due, schedule, settled, take};
+use super::{Changes, Decision, Moment, keep, notice_due, schedule, settled, take};
 use crate::payment::{Final, Finding, Input, Rules};
 use crate::provider::Flag;
 use crate::store::{AskTimes, AskedAnswer, OutcomeEvent, PaymentRow, PaymentView};
@@ -13,13 +13,13 @@ pub fn claim(row: &PaymentRow, owner: &str, lease_ms: i64, now_ms: i64) -> Payme
 }
 
 /// Makes a payment that is to be queried some time due at once.
-pub fn hand_over(row: &PaymentRow, now_ms: i64) -> Step {
+pub(super) fn hand_over(row: &PaymentRow, now_ms: i64) -> Option<Changes> {
     let due = || Changes::of(PaymentRow { next_ask_at_ms: Some(now_ms), ..row.clone() });
-    Ok(row.next_ask_at_ms.is_some().then(due))
+    row.next_ask_at_ms.is_some().then(due)
 }
 
 /// What a query brought. `is_of_a_sibling`: the transaction that was found is that of another call under the reference.
-pub fn asked(
+pub(super) fn asked(
     view: &PaymentView,
     is_of_a_sibling: bool,
     answer: &AskedAnswer,
@@ -27,7 +27,7 @@ pub fn asked(
     times: AskTimes,
     event: Option<&OutcomeEvent>,
     at: Moment,
-) -> Step {
+) -> Decision {
     let mut row = view.row.clone();
     let (finding, mut detail) = describe(answer, &row, &rules);
     let doubt = doubt(&row, is_of_a_sibling, answer);

@@ -22,17 +22,17 @@ use tokio::sync::watch;
 use super::SqliteStore;
 use super::job::Work;
 use super::names;
-use crate::payment::{Rules, State};
+use crate::payment::State;
 use crate::store::journal::resolver_key;
-use crate::store::journal::steps::{self, Step};
+use crate::store::journal::steps::{self, Noted};
 use crate::store::page::PAGE_MAX;
 use crate::store::{
-    AccountNames, AskTimes, AskedAnswer, Begun, Change, Closure, Conclusion, Cursor, Freeze,
-    Journal, JournalError, Leave, NewPayment, Notice, Noticed, NotificationEvent, OpenAt,
-    OutcomeEvent, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
-    PaymentView, Received, Recovered, Spending, Standing, StoreError, Subject, Unsent,
+    AccountNames, Begun, Change, Cursor, Freeze, Journal, JournalError, Leave, NewPayment, Notice,
+    Noticed, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId,
+    PaymentListing, PaymentView, Received, Recovered, Spending, Standing, Step, StoreError,
+    Subject, Unsent,
 };
-use take::{Stepped, take};
+use take::Stepped;
 
 #[async_trait]
 impl Journal for SqliteStore {
@@ -51,20 +51,26 @@ impl Journal for SqliteStore {
         Ok(begun)
     }
 
-    async fn about_to_send(
-        &self,
-        id: &PaymentId,
-        rules: Rules,
-        now_ms: i64,
-    ) -> Result<u32, JournalError> {
-        let payment = id.clone();
-        let announced = self
-            .write_as_owner(move |work, owner| {
-                take::about_to_send(work, &payment, rules, owner, now_ms)
-            })
-            .await;
-        let view = self.stepped(announced, Some(Change::Sending { id, attempt: None }))?;
-        Ok(view.row.payment.attempts)
+    async fn step(&self, id: &PaymentId, step: Step) -> Result<PaymentView, JournalError> {
+        let if_uncertain = Noted::if_uncertain(&step);
+        let (payment, shared) = (id.clone(), Arc::clone(&self.shared));
+        let taken = self.write(move |work| {
+            let owner = match &step {
+                Step::AboutToSend { .. } => shared.holder().map(Some),
+                _ => Ok(None),
+            };
+            match owner {
+                Ok(owner) => take::take(work, &payment, &step, owner),
+                Err(error) => Ok(Err(error.into())),
+            }
+        });
+        let taken = taken.await.map_err(JournalError::from).flatten();
+        let change = if_uncertain.as_ref().and_then(|noted| noted.uncertain_change(id));
+        let stepped = match change {
+            Some(change) => self.observed.uncertain(taken, change)?,
+            None => taken?,
+        };
+        Ok(self.stepped(stepped))
     }
 
     async fn may_leave(
@@ -85,51 +91,6 @@ impl Journal for SqliteStore {
         .await
     }
 
-    async fn conclude(
-        &self,
-        id: &PaymentId,
-        attempt: u32,
-        conclusion: Conclusion,
-        ask_after_ms: i64,
-        event: Option<OutcomeEvent>,
-        now_ms: i64,
-    ) -> Result<PaymentView, JournalError> {
-        self.step(id, None, move |work, view| {
-            let younger = load::younger(work.connection, &view.row)?;
-            let (event, at) = (event.as_ref(), work.at(now_ms));
-            Ok(steps::conclude(view, younger, attempt, &conclusion, ask_after_ms, event, at))
-        })
-        .await
-    }
-
-    async fn give_up(
-        &self,
-        id: &PaymentId,
-        reason: &str,
-        now_ms: i64,
-    ) -> Result<PaymentView, JournalError> {
-        let reason = reason.to_owned();
-        self.step(id, None, move |work, view| {
-            Ok(steps::give_up(&view.row, &reason, work.at(now_ms)))
-        })
-        .await
-    }
-
-    async fn close_case(
-        &self,
-        id: &PaymentId,
-        closure: Closure,
-        event: Option<OutcomeEvent>,
-        now_ms: i64,
-    ) -> Result<PaymentView, JournalError> {
-        let reason = closure.reason().to_owned();
-        let change = Change::Closed { payment: Subject::Id(id), reason: &reason };
-        self.step(id, Some(change), move |work, view| {
-            Ok(steps::close_case(&view.row, &closure, event.as_ref(), work.at(now_ms)))
-        })
-        .await
-    }
-
     async fn end_unsent(
         &self,
         unsent: &Unsent,
@@ -140,13 +101,7 @@ impl Journal for SqliteStore {
         let ended = self.write_as_owner(move |work, owner| {
             take::end_unsent(work, &unsent, &reason, owner, now_ms)
         });
-        let ended = ended.await??;
-        ended.map(|ended| self.stepped(Ok(Ok(ended)), None)).transpose()
-    }
-
-    async fn hand_over(&self, id: &PaymentId) -> Result<(), StoreError> {
-        let step = self.step(id, None, |work, view| Ok(steps::hand_over(&view.row, work.now_ms)));
-        or_nothing(step.await)
+        Ok(ended.await??.map(|ended| self.stepped(ended)))
     }
 
     async fn claim_unknown(
@@ -167,30 +122,6 @@ impl Journal for SqliteStore {
         self.claim_in_state(account, "accepted", limit, lease_ms).await
     }
 
-    async fn asked(
-        &self,
-        id: &PaymentId,
-        answer: AskedAnswer,
-        rules: Rules,
-        times: AskTimes,
-        event: Option<OutcomeEvent>,
-    ) -> Result<PaymentView, JournalError> {
-        self.step(id, None, move |work, view| {
-            let is_of_a_sibling = load::is_of_a_sibling(work.connection, &view.row, &answer)?;
-            let (event, at) = (event.as_ref(), work.at(times.now_ms));
-            Ok(steps::asked(view, is_of_a_sibling, &answer, rules, times, event, at))
-        })
-        .await
-    }
-
-    async fn promise_event(&self, id: &PaymentId) -> Result<PaymentView, JournalError> {
-        self.step(id, None, |_, view| Ok(steps::promise(&view.row))).await
-    }
-
-    async fn note_unheard(&self, id: &PaymentId) -> Result<(), StoreError> {
-        or_nothing(self.step(id, None, |_, view| Ok(steps::unheard(&view.row))).await)
-    }
-
     async fn owed_events(
         &self,
         account: &str,
@@ -203,17 +134,6 @@ impl Journal for SqliteStore {
             owed.into_iter().take(limit).map(|row| rows::view(connection, row)).collect()
         })
         .await
-    }
-
-    async fn tell_owed(
-        &self,
-        id: &PaymentId,
-        event: OutcomeEvent,
-        now_ms: i64,
-    ) -> Result<(), JournalError> {
-        let step = self
-            .step(id, None, move |work, view| Ok(steps::tell(&view.row, &event, work.at(now_ms))));
-        step.await.map(|_| ())
     }
 
     async fn receive_notice(
@@ -379,36 +299,12 @@ impl SqliteStore {
         }
     }
 
-    /// Lets one payment take `step`. `change` is what an observer is told where the commit is uncertain.
-    async fn step<F>(
-        &self,
-        id: &PaymentId,
-        change: Option<Change<'_>>,
-        step: F,
-    ) -> Result<PaymentView, JournalError>
-    where
-        F: FnOnce(&Work<'_>, &PaymentView) -> rusqlite::Result<Step> + Send + 'static,
-    {
-        let id = id.clone();
-        let stepped = self.write(move |work| take(work, &id, step)).await;
-        self.stepped(stepped, change)
-    }
-
     /// Tells the observer what came of a step.
-    fn stepped(
-        &self,
-        stepped: Result<Result<Stepped, JournalError>, StoreError>,
-        change: Option<Change<'_>>,
-    ) -> Result<PaymentView, JournalError> {
-        let stepped = stepped.map_err(JournalError::from).flatten();
-        let (view, noted) = match change {
-            Some(change) => self.observed.uncertain(stepped, change)?,
-            None => stepped?,
-        };
+    fn stepped(&self, (view, noted): Stepped) -> PaymentView {
         if let Some(noted) = noted {
             self.observed.committed(noted.change(&view.row));
         }
-        Ok(view)
+        view
     }
 
     /// Runs `work` with the name under which this process owns payments.
@@ -437,13 +333,5 @@ impl SqliteStore {
             take::claim(work, owner, &account, state, limit, lease_ms)
         })
         .await
-    }
-}
-
-/// For steps that a payment which is not there need not take.
-fn or_nothing(stepped: Result<PaymentView, JournalError>) -> Result<(), StoreError> {
-    match stepped {
-        Err(JournalError::Store(error)) => Err(error),
-        Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use rusqlite::Connection;
+
 use super::super::holder;
 use super::super::job::Work;
 use super::save::{insert, receive_event, save, save_row};
 use super::{freeze, load, rows};
-use crate::payment::Rules;
-use crate::store::journal::steps::{self, Begin, Changes, Noted, Step};
+use crate::store::journal::steps::{self, Begin, Changes, Facts, Noted};
 use crate::store::{
     Begun, JournalError, NewPayment, Notice, Noticed, NotificationEvent, PaymentId, PaymentRow,
-    PaymentView, Received, Recovered, Unsent,
+    PaymentView, Received, Recovered, Step, Unsent,
 };
 
 /// Payments looked at by one call of [`recover`].
@@ -23,21 +24,43 @@ type Taken<T> = rusqlite::Result<Result<T, JournalError>>;
 /// A payment after a step, and what its observer is told.
 pub(super) type Stepped = (PaymentView, Option<Noted>);
 
-/// Lets one payment take `step`.
+/// Lets one payment take `step`. `owner` is this process, if the step is its to take.
 pub(super) fn take(
     work: &mut Work<'_>,
     id: &PaymentId,
-    step: impl FnOnce(&Work<'_>, &PaymentView) -> rusqlite::Result<Step>,
+    step: &Step,
+    owner: Option<String>,
 ) -> Taken<Stepped> {
     let Some(row) = rows::by_id(work.connection, id)? else {
         return Ok(Err(JournalError::NoSuchPayment(id.clone())));
     };
+    let facts = facts(work.connection, &row, step, owner)?;
     let view = rows::view(work.connection, row)?;
-    match step(work, &view)? {
+    match steps::decide(step, &view, facts, work.now_ms) {
         Ok(Some(changes)) => finish(work, view, changes).map(Ok),
         Ok(None) => Ok(Ok((view, None))),
         Err(error) => Ok(Err(error)),
     }
+}
+
+fn facts(
+    connection: &Connection,
+    row: &PaymentRow,
+    step: &Step,
+    owner: Option<String>,
+) -> rusqlite::Result<Facts> {
+    Ok(Facts {
+        younger: load::younger(connection, row)?,
+        is_of_a_sibling: match step {
+            Step::Asked { answer, .. } => load::is_of_a_sibling(connection, row, answer)?,
+            _ => false,
+        },
+        freeze: match step {
+            Step::AboutToSend { .. } => freeze::of(connection, &row.account)?,
+            _ => None,
+        },
+        owner,
+    })
 }
 
 fn finish(
@@ -82,20 +105,6 @@ pub(super) fn begin_sending(
         // A payment that was only written down may be sent.
         Err(error) => Err(rusqlite::Error::ToSqlConversionFailure(error.into())),
     }
-}
-
-/// Announces the next attempt, by `owner`.
-pub(super) fn about_to_send(
-    work: &mut Work<'_>,
-    id: &PaymentId,
-    rules: Rules,
-    owner: &str,
-    now_ms: i64,
-) -> Taken<Stepped> {
-    take(work, id, |work, view| {
-        let freeze = freeze::of(work.connection, &view.row.account)?;
-        Ok(steps::about_to_send(&view.row, freeze, rules, owner, work.at(now_ms)))
-    })
 }
 
 /// Settles a call that never left, and owes its event. `None` when there is nothing to settle or to tell.

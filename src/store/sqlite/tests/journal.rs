@@ -9,6 +9,7 @@ use super::crash::{ACKNOWLEDGED, STORE, child, lines};
 use super::*;
 use crate::environment::variable;
 use crate::payment::State;
+use crate::store::conformance::Stepping;
 use crate::store::conformance::paying::{HOLD_MS, payout, rules, sending, state};
 use crate::store::conformance::{LEASE_MS, T0, event};
 use crate::store::{Begun, Inbox, Journal, PaymentFilter, Reason};

@@ -7,6 +7,7 @@ use super::super::migrate::{MIGRATIONS, migrate};
 use super::*;
 use crate::provider::CodeMeaning;
 use crate::store::conformance::HOUR_MS;
+use crate::store::conformance::Stepping;
 use crate::store::conformance::paying::{HOLD_MS, answered, conclude, payout, sending, state};
 use crate::store::journal::PAYMENTS_KEPT_MIN_MS;
 use crate::store::{Begun, StoreClock};

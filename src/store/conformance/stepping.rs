@@ -1,0 +1,80 @@
+//! The steps of a payment in a test's few words.
+
+use async_trait::async_trait;
+
+use crate::payment::Rules;
+use crate::store::{
+    AskTimes, AskedAnswer, Closure, Conclusion, Journal, JournalError, OutcomeEvent, PaymentId,
+    PaymentView, Step,
+};
+
+type Stepped = Result<PaymentView, JournalError>;
+
+/// What a test reports, if anything.
+type Event = Option<OutcomeEvent>;
+
+/// Every step with its arguments in a row.
+#[async_trait]
+pub(in crate::store) trait Stepping: Journal {
+    async fn about_to_send(
+        &self,
+        id: &PaymentId,
+        rules: Rules,
+        now_ms: i64,
+    ) -> Result<u32, JournalError> {
+        let view = self.step(id, Step::AboutToSend { rules, now_ms }).await?;
+        Ok(view.row.payment.attempts)
+    }
+
+    async fn conclude(
+        &self,
+        id: &PaymentId,
+        attempt: u32,
+        conclusion: Conclusion,
+        ask_after_ms: i64,
+        event: Event,
+        now_ms: i64,
+    ) -> Stepped {
+        let event = event.map(Box::new);
+        self.step(id, Step::Conclude { attempt, conclusion, ask_after_ms, event, now_ms }).await
+    }
+
+    async fn give_up(&self, id: &PaymentId, reason: &str, now_ms: i64) -> Stepped {
+        self.step(id, Step::GiveUp { reason: reason.to_owned(), now_ms }).await
+    }
+
+    async fn close_case(
+        &self,
+        id: &PaymentId,
+        closure: Closure,
+        event: Event,
+        now_ms: i64,
+    ) -> Stepped {
+        self.step(id, Step::Close { closure, event: event.map(Box::new), now_ms }).await
+    }
+
+    async fn asked(
+        &self,
+        id: &PaymentId,
+        answer: AskedAnswer,
+        rules: Rules,
+        times: AskTimes,
+        event: Event,
+    ) -> Stepped {
+        self.step(id, Step::Asked { answer, rules, times, event: event.map(Box::new) }).await
+    }
+
+    async fn promise_event(&self, id: &PaymentId) -> Stepped {
+        self.step(id, Step::PromiseEvent).await
+    }
+
+    async fn note_unheard(&self, id: &PaymentId) -> Stepped {
+        self.step(id, Step::NoteUnheard).await
+    }
+
+    async fn tell_owed(&self, id: &PaymentId, event: OutcomeEvent, now_ms: i64) -> Stepped {
+        self.step(id, Step::TellOwed { event: Box::new(event), now_ms }).await
+    }
+}
+
+impl<J: Journal + ?Sized> Stepping for J {}
