@@ -82,15 +82,10 @@ type Length = Span<0, { 10 * 366 * DAY_MS }>;
 /// # Errors
 /// Everything that is wrong with the file.
 pub fn load(path: Option<&Path>) -> Result<Sandbox, Vec<Mistake>> {
-    let opened = match path {
-        None => return load_text(""),
+    built(match path {
         Some(path) => read::open(path),
-    };
-    built(opened)
-}
-
-fn load_text(text: &str) -> Result<Sandbox, Vec<Mistake>> {
-    built(read::open_text(text, &environment::variable, Seen::default()))
+        None => read::open_text("", &environment::variable, Seen::default()),
+    })
 }
 
 fn built(
@@ -233,6 +228,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    fn load_text(text: &str) -> Result<Sandbox, Vec<Mistake>> {
+        built(read::open_text(text, &environment::variable, Seen::default()))
+    }
 
     fn problems(text: &str) -> Vec<String> {
         let mistakes = load_text(text).err().expect("the file should be refused");

@@ -1,6 +1,6 @@
 //! The sandbox provider: an emulator of the provider's API for tests, the demonstration and first steps.
 //!
-//! It answers every operation of the profile as the provider documents it, keeps state, and misbehaves on demand. It is
+//! It answers every operation of the profile as the provider documents it, keeps state, and has the faults that a test requests. It is
 //! on purpose a second opinion: it checks signatures and reads bodies without any of the sidecar's own code for that.
 //! Never for real money.
 //!

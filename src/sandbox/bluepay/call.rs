@@ -102,9 +102,9 @@ impl<'a> Call<'a> {
     pub fn open(&mut self, draft: Transaction) -> Result<Transaction, Refusal> {
         let prefix = id_prefix(draft.product);
         self.ledger.open(draft, prefix, self.now_ms).map_err(|problem| match problem {
-            CannotOpen::Unfunded => Code::BalanceInsufficient.into(),
+            CannotOpen::Unfunded => Code::BALANCE_INSUFFICIENT.into(),
             CannotOpen::Full => Refusal::because(
-                Code::GeneralError,
+                Code::GENERAL_ERROR,
                 format_args!("the sandbox holds {TRANSACTIONS_MAX} transactions; reset it"),
             ),
         })
@@ -113,11 +113,11 @@ impl<'a> Call<'a> {
     /// The transaction with the merchant's `mchOrderId`.
     pub fn ordered(&self, product: Product) -> Result<&Transaction, Refusal> {
         let found = self.ledger.by_reference(product, self.id("mchOrderId")?);
-        found.ok_or_else(|| Code::NotFound.into())
+        found.ok_or_else(|| Code::NOT_FOUND.into())
     }
 }
 
 /// A refusal about one member.
 pub fn bad(name: &str, problem: &str) -> Refusal {
-    Refusal::because(Code::ParamError, format_args!("`{name}` {problem}"))
+    Refusal::because(Code::PARAM_ERROR, format_args!("`{name}` {problem}"))
 }

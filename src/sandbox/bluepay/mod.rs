@@ -63,7 +63,7 @@ impl Dialect for BluePay {
         code: Option<&Value>,
         message: &str,
     ) -> Result<Reply, String> {
-        let code = code.map_or(Some(Code::GeneralError.number()), Value::as_i64);
+        let code = code.map_or(Some(Code::GENERAL_ERROR.number()), Value::as_i64);
         let code = code.ok_or("`code` must be a whole number")?;
         Ok(answer(sandbox, code, message.into(), Value::Null).reply)
     }

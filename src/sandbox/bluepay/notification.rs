@@ -15,15 +15,15 @@ use crate::sandbox::engine::transaction::{Product, Status};
 pub fn write(report: &Report<'_>) -> Option<Text> {
     let (transaction, event) = (report.transaction, report.event());
     let text = match transaction.product {
-        _ if event.starts_with("settle.") => report.settlement().to_string(),
-        _ if event.starts_with("ticket.") => report.ticket().to_string(),
+        _ if event.starts_with("settle.") => report.settlement().text(),
+        _ if event.starts_with("ticket.") => report.ticket().text(),
         Product::Payout => report.payout(),
-        Product::Qr => report.payment().failure(transaction, report.change.status).to_string(),
+        Product::Qr => report.payment().failure(transaction, report.change.status).text(),
         // The table of this page has no members about failures.
-        Product::WebPay => report.payment().to_string(),
-        Product::Refund => report.refund().to_string(),
-        Product::Authorization => report.authorization().to_string(),
-        Product::Debit => report.debit().to_string(),
+        Product::WebPay => report.payment().text(),
+        Product::Refund => report.refund().text(),
+        Product::Authorization => report.authorization().text(),
+        Product::Debit => report.debit().text(),
         Product::Void => return None,
     };
     Some(Text { event: event.to_string(), text })
@@ -40,7 +40,7 @@ impl Report<'_> {
             .echo(self.transaction, &["remark"])
             .with("returnTime", self.returned())
             .with("transactionId", self.transaction.transaction_id.as_str());
-        let mut text = members.to_string();
+        let mut text = members.text();
         text.truncate(text.len() - 1);
         format!("{text}, \"transactionStatus\":{}}}", Value::from(self.word()))
     }

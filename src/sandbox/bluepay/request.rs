@@ -19,10 +19,10 @@ use crate::sandbox::engine::settings::Sandbox;
 /// Checks the body of `request`.
 pub fn verify(sandbox: &Sandbox, request: &Request<'_>) -> Result<Verified, Refusal> {
     let envelope = Envelope::read(request.body)?;
-    let app = sandbox.app(&envelope.app_id).ok_or(Code::AppIdError)?;
+    let app = sandbox.app(&envelope.app_id).ok_or(Code::APP_ID_ERROR)?;
     check_signature(&envelope, app.public_key.parsed())?;
     let Ok(Value::Object(parameters)) = serde_json::from_str(&envelope.param) else {
-        return Err(Refusal::because(Code::ParamError, "`param` is not a JSON object"));
+        return Err(Refusal::because(Code::PARAM_ERROR, "`param` is not a JSON object"));
     };
     let timestamp = parameters.get("timestamp");
     check_timestamp(timestamp, request.now_ms, sandbox.timestamp_window)?;
@@ -42,13 +42,13 @@ struct Envelope {
 impl Envelope {
     fn read(body: &[u8]) -> Result<Self, Refusal> {
         let Ok(Value::Object(mut members)) = serde_json::from_slice(body) else {
-            return Err(Refusal::because(Code::ParamError, "the body is not a JSON object"));
+            return Err(Refusal::because(Code::PARAM_ERROR, "the body is not a JSON object"));
         };
         let mut take = |name: &str| match members.remove(name) {
             Some(Value::String(text)) => Ok(text),
             _ => {
                 let detail = format!("`{name}` is missing or not a string");
-                Err(Refusal::because(Code::ParamError, detail))
+                Err(Refusal::because(Code::PARAM_ERROR, detail))
             }
         };
         Ok(Self { app_id: take("appId")?, sign: take("sign")?, param: take("param")? })
@@ -56,13 +56,13 @@ impl Envelope {
 }
 
 fn check_signature(envelope: &Envelope, key: &ParsedPublicKey) -> Result<(), Refusal> {
-    let signature = STANDARD.decode(&envelope.sign).map_err(|_| Code::SignError)?;
-    key.verify_sig(envelope.param.as_bytes(), &signature).map_err(|_| Code::SignError.into())
+    let signature = STANDARD.decode(&envelope.sign).map_err(|_| Code::SIGN_ERROR)?;
+    key.verify_sig(envelope.param.as_bytes(), &signature).map_err(|_| Code::SIGN_ERROR.into())
 }
 
 /// A number or a string of digits, in milliseconds or in seconds: the provider's examples show all four.
 fn check_timestamp(value: Option<&Value>, now_ms: i64, window: Duration) -> Result<(), Refusal> {
-    let bad = || Refusal::because(Code::TimestampError, "`timestamp` is missing or not a time");
+    let bad = || Refusal::because(Code::TIMESTAMP_ERROR, "`timestamp` is missing or not a time");
     let number = match value {
         Some(Value::Number(number)) => number.as_i64().ok_or_else(bad)?,
         Some(Value::String(text)) if is_digits(text) => text.parse().map_err(|_| bad())?,
@@ -76,7 +76,7 @@ fn check_timestamp(value: Option<&Value>, now_ms: i64, window: Duration) -> Resu
     let at_ms = if number < SECONDS_BELOW { number * 1_000 } else { number };
     match Duration::from_millis(now_ms.abs_diff(at_ms)) <= window {
         true => Ok(()),
-        false => Err(Code::TimestampExpired.into()),
+        false => Err(Code::TIMESTAMP_EXPIRED.into()),
     }
 }
 
@@ -88,7 +88,7 @@ fn check_member(member: &Member, value: Option<&Value>) -> Result<(), Refusal> {
         Some(value) if !fits(member.member_type, value) => "is not of the documented type",
         Some(_) => return Ok(()),
     };
-    Err(Refusal::because(Code::ParamError, format!("`{}` {problem}", member.name)))
+    Err(Refusal::because(Code::PARAM_ERROR, format!("`{}` {problem}", member.name)))
 }
 
 fn fits(wanted: MemberType, value: &Value) -> bool {
@@ -134,10 +134,10 @@ mod tests {
             json!(u64::MAX),
             json!([NOW_MS]),
         ] {
-            assert_eq!(timestamp(value.clone()), Some(Code::TimestampError), "{value}");
+            assert_eq!(timestamp(value.clone()), Some(Code::TIMESTAMP_ERROR), "{value}");
         }
         let missing = check_timestamp(None, NOW_MS, WINDOW).expect_err("missing");
-        assert_eq!(missing.code, Code::TimestampError);
+        assert_eq!(missing.code, Code::TIMESTAMP_ERROR);
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
             json!(1),
             json!(i64::MAX),
         ] {
-            assert_eq!(timestamp(value.clone()), Some(Code::TimestampExpired), "{value}");
+            assert_eq!(timestamp(value.clone()), Some(Code::TIMESTAMP_EXPIRED), "{value}");
         }
     }
 
@@ -200,7 +200,7 @@ mod tests {
             r#"{"appId":"\ud800","sign":"","param":""}"#,
         ] {
             let refusal = Envelope::read(body.as_bytes()).err().expect(body);
-            assert_eq!(refusal.code, Code::ParamError, "{body}");
+            assert_eq!(refusal.code, Code::PARAM_ERROR, "{body}");
         }
         assert!(Envelope::read(b"{\"appId\":\"\xff\"}").is_err());
     }

@@ -1,7 +1,5 @@
 //! How the provider writes times, money and JSON objects.
 
-use std::fmt::{self, Display, Formatter};
-
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Map, Value};
@@ -49,6 +47,10 @@ impl Members {
         self
     }
 
+    pub fn text(self) -> String {
+        Value::from(self).to_string()
+    }
+
     /// What a request of the merchant's had under these names.
     pub fn echo(self, transaction: &Transaction, names: &[&str]) -> Self {
         names.iter().fold(self, |members, name| members.with(name, transaction.text(name)))
@@ -58,12 +60,6 @@ impl Members {
     pub fn failure(self, transaction: &Transaction, status: Status) -> Self {
         let code = transaction.failed_code.filter(|_| status == Status::Failed);
         self.with("failedCode", code).with("failedMessage", code.map(failed_message))
-    }
-}
-
-impl Display for Members {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", Value::Object(self.0.clone()))
     }
 }
 

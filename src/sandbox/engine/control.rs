@@ -68,8 +68,8 @@ fn about(shared: &Shared) -> Value {
     json!({
         "provider": sandbox.provider.name,
         "app_ids": shared.app_ids().collect::<Vec<_>>(),
-        "provider_public_key": shared.notifications.public_key(),
-        "provider_public_keys": shared.notifications.public_keys(),
+        "provider_public_key": shared.provider_public_key(),
+        "provider_public_keys": shared.notifications.keys.public(),
         "seed": sandbox.seed,
         "timezone": sandbox.timezone.to_string(),
         "timestamp_window_ms": milliseconds(sandbox.timestamp_window),

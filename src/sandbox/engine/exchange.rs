@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use super::control;
 use super::dialect::{Answer, Call, Request};
 use super::faults::Hit;
-use super::faults::request::{self, Fault, Next, Work};
+use super::faults::request::{self, Next, Work};
 use super::http::head::Head;
 use super::http::reply::problem;
 use super::http::{Connection, ReadError};
@@ -58,22 +58,51 @@ async fn one(connection: &mut Connection, head: &Head, shared: &Shared) -> Resul
     let operation = sandbox.operation(&head.path);
     let name = operation.map(|operation| operation.name.as_str());
     let mut seen = SeenRequest::new(head, name, sandbox.clock.unix_ms());
-    let planned = match operation {
-        Some(operation) => called(connection, head, shared, operation, &mut seen).await,
-        None => read_body(connection, head, &mut seen).await.map(|_| Planned {
-            reply: Some(problem(StatusCode::NOT_FOUND, "no operation has this path")),
-            fault: None,
-        }),
+    let called = operation.ok_or_else(no_such_path).and_then(|operation| {
+        let method = shared.dialect.method(operation);
+        if head.method == method { Ok(operation) } else { Err(wrong_method(method)) }
+    });
+    let hit = match called {
+        Ok(operation) => locked(&shared.faults).choose(&operation.name),
+        Err(_) => None,
+    };
+    seen.fault = hit.as_ref().map(|hit| hit.kind);
+    let work = hit.as_ref().map_or(Work::Done, |hit| hit.fault.work);
+    let body = match work {
+        Work::Unread => Ok(Bytes::new()),
+        Work::Undone | Work::Done => connection.read_body(head).await,
+    };
+    if let (Ok(body), Work::Undone | Work::Done) = (&body, work) {
+        seen.set_body(body);
+    }
+    let reply = match (called, &body) {
+        (Ok(operation), Ok(body)) if work == Work::Done => {
+            let answer = honest(shared, operation, head, body).unwrap_or_else(|refused| *refused);
+            (seen.code, seen.message) = (answer.code, answer.message);
+            answer.reply
+        }
+        // A fault that cuts an answer off without having done the work still needs one to cut.
+        (Ok(_), _) => shared.dialect.accepted(sandbox),
+        (Err(refusal), _) => refusal,
     };
     locked(&shared.seen).push(seen);
-    let Planned { reply, fault } = planned?;
-    // A fault that cuts an answer off without having done the work still needs one to cut.
-    let honest = reply.unwrap_or_else(|| shared.dialect.accepted(sandbox));
-    let honest = dated(honest, shared);
-    Ok(match fault {
-        None => request::send(connection, &honest, head.keep_alive).await,
-        Some(fault) => request::deliver(connection, fault, honest, head.keep_alive).await,
+    body?;
+    let reply = dated(reply, shared);
+    Ok(match hit {
+        None => request::send(connection, &reply, head.keep_alive).await,
+        Some(Hit { fault, .. }) => {
+            request::deliver(connection, fault, reply, head.keep_alive).await
+        }
     })
+}
+
+fn no_such_path() -> Reply {
+    problem(StatusCode::NOT_FOUND, "no operation has this path")
+}
+
+fn wrong_method(method: &str) -> Reply {
+    let detail = format!("this operation is called with {method}");
+    problem(StatusCode::METHOD_NOT_ALLOWED, &detail).with_header(ALLOW, method)
 }
 
 /// With the sandbox's clock in it, as servers answer.
@@ -82,57 +111,6 @@ fn dated(reply: Reply, shared: &Shared) -> Reply {
         Ok(date) => reply.with_header(DATE, &date),
         Err(_) => reply,
     }
-}
-
-/// What is left to do once a request is decided and logged.
-struct Planned {
-    /// The honest answer, when the work was done.
-    reply: Option<Reply>,
-    fault: Option<Fault>,
-}
-
-async fn called(
-    connection: &mut Connection,
-    head: &Head,
-    shared: &Shared,
-    operation: &Operation,
-    seen: &mut SeenRequest,
-) -> Result<Planned, ReadError> {
-    let method = shared.dialect.method(operation);
-    if head.method != method {
-        read_body(connection, head, seen).await?;
-        let detail = format!("this operation is called with {method}");
-        let reply = problem(StatusCode::METHOD_NOT_ALLOWED, &detail).with_header(ALLOW, method);
-        return Ok(Planned { reply: Some(reply), fault: None });
-    }
-    let (fault, work) = match locked(&shared.faults).choose(&operation.name) {
-        None => (None, Work::Done),
-        Some(Hit { kind, fault }) => {
-            seen.fault = Some(kind);
-            let work = fault.work;
-            (Some(fault), work)
-        }
-    };
-    if work == Work::Unread {
-        return Ok(Planned { reply: None, fault });
-    }
-    let body = read_body(connection, head, seen).await?;
-    let reply = (work == Work::Done).then(|| {
-        let answer = honest(shared, operation, head, &body).unwrap_or_else(|refused| *refused);
-        (seen.code, seen.message) = (answer.code, answer.message);
-        answer.reply
-    });
-    Ok(Planned { reply, fault })
-}
-
-async fn read_body(
-    connection: &mut Connection,
-    head: &Head,
-    seen: &mut SeenRequest,
-) -> Result<Bytes, ReadError> {
-    let body = connection.read_body(head).await?;
-    seen.set_body(&body);
-    Ok(body)
 }
 
 /// The honest answer to one request.

@@ -56,7 +56,7 @@ impl Running {
     }
 }
 
-/// What it is asked and told while it runs.
+/// What can be asked of it while it runs.
 impl Deref for Running {
     type Target = Shared;
 

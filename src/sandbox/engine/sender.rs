@@ -36,7 +36,7 @@ pub async fn run(shared: Arc<Shared>) {
             .map(|at| at.saturating_duration_since(instant()));
         let pause = [settles_in, posts_in].into_iter().flatten().min().unwrap_or(SLEEP_MAX);
         tokio::select! {
-            () = notifications.woken() => {}
+            () = notifications.wake.notified() => {}
             () = tokio::time::sleep(pause.min(SLEEP_MAX)) => {}
             Some(_) = attempts.join_next() => {}
         }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::dialect::Dialect;
 use super::faults::{Faults, rule};
+use super::keys::ProviderKey;
 use super::lock::locked;
 use super::notify::Notifications;
 use super::notify::requested::Requested;
@@ -54,9 +55,8 @@ impl Shared {
     }
 
     /// The public half of the key that signs notifications now, as one line of base64. `None` without a key.
-    #[cfg(test)]
     pub fn provider_public_key(&self) -> Option<String> {
-        self.notifications.public_key()
+        self.notifications.keys.active().map(ProviderKey::public_base64)
     }
 
     /// Everything that happened up to now, oldest first.
@@ -67,7 +67,7 @@ impl Shared {
     /// The notifications that were or are to be posted, oldest first.
     pub fn notifications(&self) -> Vec<Notification> {
         self.settle();
-        self.notifications.list()
+        locked(&self.notifications.outbox).list()
     }
 
     /// The last requests to the provider's paths, oldest first.
@@ -82,7 +82,7 @@ impl Shared {
     pub fn notify(&self, request: &Value) -> Result<Notification, String> {
         let request = Requested::read(request)?;
         let transaction = request.transaction(&self.transactions())?;
-        self.notifications.grant(&self.sandbox, request, transaction.as_ref())
+        self.notifications.queue_requested(&self.sandbox, request, transaction.as_ref())
     }
 
     /// Sets where a merchant's notifications about payouts go; their requests cannot say.
@@ -102,7 +102,7 @@ impl Shared {
     pub fn add_fault(&self, rules: &Value) -> Result<(), String> {
         let rules = rule::parse(rules, self.dialect, &self.sandbox)?;
         let rolls = rules.iter().any(|rule| rule.rolls_key());
-        if rolls && !self.notifications.can_roll() {
+        if rolls && !self.notifications.keys.can_roll() {
             return Err("there is no second provider key to change over to".into());
         }
         locked(&self.faults).add(rules)
@@ -141,7 +141,7 @@ impl Shared {
             has_changed = true;
         }
         if has_changed || state.next_due_ms() != due_before {
-            self.notifications.wake();
+            self.notifications.wake.notify_one();
         }
         result
     }

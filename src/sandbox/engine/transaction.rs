@@ -118,7 +118,7 @@ impl Transaction {
     }
 }
 
-/// The sandbox's own pages write times with their offset, so that nobody has to guess.
+/// The sandbox's own pages write times with their offset, so that no reader has to guess.
 pub fn rfc3339(unix_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(unix_ms).unwrap_or(jiff::Timestamp::MAX).to_string()
 }

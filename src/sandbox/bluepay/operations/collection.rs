@@ -64,9 +64,9 @@ pub fn cancel_qr(call: &mut Call<'_>) -> Outcome {
         Status::Pending => call.ledger.end(&transaction_id, Status::Cancelled, call.now_ms),
         // Cancelling what is cancelled changes nothing and is no mistake.
         Status::Cancelled => {}
-        Status::Completed | Status::Failed => return Err(Code::CancelNotAllowed.into()),
+        Status::Completed | Status::Failed => return Err(Code::CANCEL_NOT_ALLOWED.into()),
     }
-    let code = call.ledger.by_transaction_id(&transaction_id).ok_or(Code::NotFound)?;
+    let code = call.ledger.by_transaction_id(&transaction_id).ok_or(Code::NOT_FOUND)?;
     Ok(qr_code(call, code).into())
 }
 
@@ -116,14 +116,14 @@ fn open(
     if seconds.is_some_and(|seconds| !(30..=3600).contains(&seconds)) {
         return Err(bad("expireSeconds", "must be from 30 to 3600"));
     }
-    let draft = call.draft(product, reference, call.text("remark"), Code::DuplicateOrderId)?;
-    // A code without an amount waits for payers; nobody pays it here.
+    let draft = call.draft(product, reference, call.text("remark"), Code::DUPLICATE_ORDER_ID)?;
+    // A code without an amount waits for payers; here no one pays it.
     let settles = draft.settles.filter(|_| amount.is_some());
     call.open(Transaction { amount, settles, ..draft })
 }
 
 fn qr_code(call: &Call<'_>, code: &Transaction) -> Members {
-    // A code without an amount is not a transaction until somebody pays.
+    // A code without an amount is not a transaction until it is paid.
     let transaction_id = code.amount.is_some().then_some(code.transaction_id.as_str());
     let status = code.amount.is_some().then(|| payment_status(code));
     Members::default()
@@ -166,7 +166,7 @@ fn expires_at_ms(transaction: &Transaction) -> i64 {
     transaction.created_at_ms.saturating_add(length_ms)
 }
 
-/// An address that can never be reached: nobody should mistake the sandbox for a cashier.
+/// An address that can never be reached: the sandbox must not be mistaken for a cashier.
 fn pay_url(transaction: &Transaction) -> String {
     format!("https://sandbox.invalid/pay/{}", transaction.transaction_id)
 }

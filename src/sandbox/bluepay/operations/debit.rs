@@ -19,7 +19,7 @@ pub fn authorize(call: &mut Call<'_>) -> Outcome {
         _ => return Err(bad("terminalType", "is not one of `WEB`, `WAP`, `APP`")),
     }
     // No page says what a repeated `requestId` is answered with; the code for a repeated order id is the nearest.
-    let duplicate = Code::DuplicateOrderId;
+    let duplicate = Code::DUPLICATE_ORDER_ID;
     let draft = call.draft(Product::Authorization, reference, Some(user), duplicate)?;
     let authorization = call.open(draft)?;
     // The name of this last member could not be read anywhere.
@@ -29,15 +29,13 @@ pub fn authorize(call: &mut Call<'_>) -> Outcome {
 
 pub fn authorizations(call: &mut Call<'_>) -> Outcome {
     let user = call.id("userId")?;
-    let pay_token = call.text("payToken");
-    let mut of_user = tokens_of(call, user).peekable();
-    if of_user.peek().is_none() {
-        return Err(Code::NotFound.into());
+    if tokens(call, None, Some(user)).next().is_none() {
+        return Err(Code::NOT_FOUND.into());
     }
-    let issued = of_user
+    let list: Vec<Value> = tokens(call, call.text("payToken"), Some(user))
         .filter(|token| matches!(token.status, Status::Completed | Status::Cancelled))
-        .filter(|token| pay_token.is_none_or(|wanted| wanted == token.transaction_id));
-    let list: Vec<Value> = issued.map(|token| token_row(call, token)).collect();
+        .map(|token| token_row(call, token))
+        .collect();
     Ok(json!({"userId": user, "tokenList": list}))
 }
 
@@ -56,38 +54,29 @@ fn token_row(call: &Call<'_>, token: &Transaction) -> Value {
 
 /// No public page describes this call: a `payToken` ends one authorization, a `userId` alone all of that user's.
 pub fn cancel_authorization(call: &mut Call<'_>) -> Outcome {
-    let found: Vec<(String, Status)> = match (call.text("payToken"), call.text("userId")) {
-        (Some(token), user) => call
-            .ledger
-            .by_transaction_id(token)
-            .filter(|it| it.product == Product::Authorization)
-            .filter(|it| user.is_none() || it.text("userId") == user)
-            .map(|it| (it.transaction_id.clone(), it.status))
-            .into_iter()
-            .collect(),
-        (None, Some(user)) => {
-            tokens_of(call, user).map(|it| (it.transaction_id.clone(), it.status)).collect()
-        }
-        (None, None) => return Err(bad("payToken", "or `userId` is required")),
-    };
+    let (token, user) = (call.text("payToken"), call.text("userId"));
+    if token.or(user).is_none() {
+        return Err(bad("payToken", "or `userId` is required"));
+    }
+    let found: Vec<Transaction> = tokens(call, token, user).cloned().collect();
     if found.is_empty() {
-        return Err(Code::NotFound.into());
+        return Err(Code::NOT_FOUND.into());
     }
-    for (token, status) in &found {
-        if matches!(status, Status::Pending | Status::Completed) {
-            call.ledger.end(token, Status::Cancelled, call.now_ms);
+    for token in &found {
+        if matches!(token.status, Status::Pending | Status::Completed) {
+            call.ledger.end(&token.transaction_id, Status::Cancelled, call.now_ms);
         }
     }
-    let tokens = found.iter().filter_map(|(token, _)| call.ledger.by_transaction_id(token));
+    let tokens = found.iter().filter_map(|it| call.ledger.by_transaction_id(&it.transaction_id));
     let rows: Vec<Value> = tokens.map(|token| token_row(call, token)).collect();
-    Ok(Members::default().with("userId", call.text("userId")).with("tokenList", rows).into())
+    Ok(Members::default().with("userId", user).with("tokenList", rows).into())
 }
 
 pub fn create(call: &mut Call<'_>) -> Outcome {
     let reference = call.id("mchOrderId")?;
     let amount = call.amount("amount")?;
     let steering = call.text("remark");
-    let draft = call.draft(Product::Debit, reference, steering, Code::DuplicateOrderId)?;
+    let draft = call.draft(Product::Debit, reference, steering, Code::DUPLICATE_ORDER_ID)?;
     check_token(call, call.need("payToken")?)?;
     let debit = call.open(Transaction { amount: Some(amount), ..draft })?;
     Ok(debit_row(call, &debit))
@@ -124,7 +113,14 @@ fn debit_row(call: &Call<'_>, debit: &Transaction) -> Value {
         .into()
 }
 
-fn tokens_of<'l>(call: &'l Call<'_>, user: &'l str) -> impl Iterator<Item = &'l Transaction> {
-    let all = call.ledger.of(Product::Authorization);
-    all.filter(move |token| token.text("userId") == Some(user))
+/// The authorization `token`, or all; those of `user`, or of anyone.
+fn tokens<'l>(
+    call: &'l Call<'_>,
+    token: Option<&'l str>,
+    user: Option<&'l str>,
+) -> impl Iterator<Item = &'l Transaction> {
+    call.ledger.of(Product::Authorization).filter(move |it| {
+        token.is_none_or(|token| token == it.transaction_id)
+            && (user.is_none() || it.text("userId") == user)
+    })
 }

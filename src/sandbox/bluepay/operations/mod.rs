@@ -35,7 +35,7 @@ pub fn perform(call: &mut Call<'_>) -> Outcome {
         "debit_create" => debit::create(call),
         "debit_status" => debit::status(call),
         other => Err(Refusal::because(
-            Code::GeneralError,
+            Code::GENERAL_ERROR,
             format_args!("the sandbox does not emulate `{other}`"),
         )),
     }

@@ -13,9 +13,9 @@ pub fn create(call: &mut Call<'_>) -> Outcome {
     let amount = call.amount("amount")?;
     check_beneficiary(call)?;
     let steering = call.text("remark");
-    let draft = call.draft(Product::Payout, reference, steering, Code::DuplicateOrderId)?;
+    let draft = call.draft(Product::Payout, reference, steering, Code::DUPLICATE_ORDER_ID)?;
     if call.ledger.has_seen_idempotency_id(idempotency_id) {
-        return Err(Code::DuplicateIdempotencyId.into());
+        return Err(Code::DUPLICATE_IDEMPOTENCY_ID.into());
     }
     let payout = call.open(Transaction {
         idempotency_id: Some(idempotency_id.to_string()),

@@ -17,7 +17,8 @@ pub fn create(call: &mut Call<'_>) -> Outcome {
     let original = call.id("originalTransactionId")?.to_string();
     let amount = call.parameters.get("refundAmount").and_then(Value::as_i64).unwrap_or(0);
     let steering = call.text("refundReason");
-    let draft = call.draft(Product::Refund, reference, steering, Code::DuplicateRefundOrderId)?;
+    let draft =
+        call.draft(Product::Refund, reference, steering, Code::DUPLICATE_REFUND_ORDER_ID)?;
     check_refundable(call, &original, amount)?;
     let refund =
         call.open(Transaction { amount: Some(amount), original: Some(original), ..draft })?;
@@ -31,45 +32,44 @@ pub fn create(call: &mut Call<'_>) -> Outcome {
 }
 
 fn check_refundable(call: &Call<'_>, original: &str, amount: i64) -> Result<(), Refusal> {
-    let payment = collected(call, original, Code::RefundNotAllowed)?;
+    let payment = collected(call, original, Code::REFUND_NOT_ALLOWED)?;
     if payment.status != Status::Completed {
-        return Err(Code::OriginalNotCompleted.into());
+        return Err(Code::ORIGINAL_NOT_COMPLETED.into());
     }
     if call.now_ms.saturating_sub(payment.created_at_ms) > REFUND_WITHIN_MS {
-        return Err(Code::RefundTooOld.into());
+        return Err(Code::REFUND_TOO_OLD.into());
     }
     if voided(call, original) {
-        return Err(Code::RefundNotAllowed.into());
+        return Err(Code::REFUND_NOT_ALLOWED.into());
     }
     if refunds(call, original).any(|refund| refund.status == Status::Pending) {
-        return Err(Code::RefundPending.into());
+        return Err(Code::REFUND_PENDING.into());
     }
     let refunded: i64 = refunds(call, original).filter_map(kept_amount).sum();
     match amount > 0 && amount <= payment.amount.unwrap_or(0) - refunded {
         true => Ok(()),
-        false => Err(Code::RefundAmountInvalid.into()),
+        false => Err(Code::REFUND_AMOUNT_INVALID.into()),
     }
 }
 
 /// A list, as the provider documents it. There is no lookup by the merchant's own refund id.
 pub fn status(call: &mut Call<'_>) -> Outcome {
-    let found: Vec<Value> =
-        match (call.text("refundTransactionId"), call.text("originalTransactionId")) {
-            (Some(id), original) => {
-                let refund =
-                    call.ledger.by_transaction_id(id).filter(|it| it.product == Product::Refund);
-                let refund =
-                    refund.filter(|it| original.is_none() || it.original.as_deref() == original);
-                vec![refund_row(call, refund.ok_or(Code::NotFound)?)]
-            }
-            (None, Some(original)) => {
-                call.ledger.by_transaction_id(original).ok_or(Code::NotFound)?;
-                refunds(call, original).map(|refund| refund_row(call, refund)).collect()
-            }
-            (None, None) => {
-                return Err(bad("originalTransactionId", "or `refundTransactionId` is required"));
-            }
-        };
+    let (id, original) = (call.text("refundTransactionId"), call.text("originalTransactionId"));
+    let found: Vec<Value> = match (id, original) {
+        (Some(id), original) => {
+            let refund = call.ledger.of(Product::Refund).find(|it| it.transaction_id == id);
+            let refund =
+                refund.filter(|it| original.is_none() || it.original.as_deref() == original);
+            vec![refund_row(call, refund.ok_or(Code::NOT_FOUND)?)]
+        }
+        (None, Some(original)) => {
+            call.ledger.by_transaction_id(original).ok_or(Code::NOT_FOUND)?;
+            refunds(call, original).map(|refund| refund_row(call, refund)).collect()
+        }
+        (None, None) => {
+            return Err(bad("originalTransactionId", "or `refundTransactionId` is required"));
+        }
+    };
     Ok(Value::Array(found))
 }
 
@@ -91,21 +91,21 @@ fn refund_row(call: &Call<'_>, refund: &Transaction) -> Value {
 pub fn void(call: &mut Call<'_>) -> Outcome {
     let reference = call.need_one_of(&["mchVoidOrderId", "mchOrderId"])?;
     let original = call.need_one_of(&["originalTransactionId", "transactionId"])?.to_string();
-    let draft = call.draft(Product::Void, reference, None, Code::DuplicateVoidOrderId)?;
-    let payment = collected(call, &original, Code::VoidNotSuccessful)?;
+    let draft = call.draft(Product::Void, reference, None, Code::DUPLICATE_VOID_ORDER_ID)?;
+    let payment = collected(call, &original, Code::VOID_NOT_SUCCESSFUL)?;
     let amount = payment.amount;
     let same_day = date(payment.created_at_ms, call.sandbox.timezone)
         == date(call.now_ms, call.sandbox.timezone);
     if voided(call, &original) {
-        return Err(Code::AlreadyVoided.into());
+        return Err(Code::ALREADY_VOIDED.into());
     }
     if payment.status != Status::Completed
         || refunds(call, &original).any(|it| kept_amount(it).is_some())
     {
-        return Err(Code::VoidNotSuccessful.into());
+        return Err(Code::VOID_NOT_SUCCESSFUL.into());
     }
     if !same_day {
-        return Err(Code::VoidOverTheDay.into());
+        return Err(Code::VOID_OVER_THE_DAY.into());
     }
     let original = Some(original);
     let void = call.open(Transaction { amount, original, settles: None, ..draft })?;
@@ -126,7 +126,7 @@ fn collected<'l>(
     original: &str,
     otherwise: Code,
 ) -> Result<&'l Transaction, Refusal> {
-    let payment = call.ledger.by_transaction_id(original).ok_or(Code::NotFound)?;
+    let payment = call.ledger.by_transaction_id(original).ok_or(Code::NOT_FOUND)?;
     match payment.product {
         Product::Qr | Product::WebPay | Product::Debit => Ok(payment),
         Product::Payout | Product::Refund | Product::Void | Product::Authorization => {

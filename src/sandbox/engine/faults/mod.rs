@@ -9,7 +9,7 @@ pub mod parameters;
 pub mod request;
 pub mod rule;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use kinds::Effect;
 use notification::NotificationFault;
@@ -23,16 +23,11 @@ pub const RULES_MAX: usize = 100;
 
 /// The rules in force.
 pub struct Faults {
-    rules: Vec<Active>,
+    rules: Vec<Rule>,
     /// Two sequences, so that what happens to requests does not depend on when notifications are due.
     request_random: Random,
     notification_random: Random,
     seed: u64,
-}
-
-struct Active {
-    rule: Rule,
-    hits: u64,
 }
 
 /// A fault that hit, with the name of its kind.
@@ -50,11 +45,11 @@ impl Faults {
 
     /// Puts `rules` in force, all or none of them.
     pub fn add(&mut self, rules: Vec<Rule>) -> Result<(), String> {
-        self.rules.retain(|active| !active.is_used_up());
+        self.rules.retain(|rule| !rule.is_used_up());
         if self.rules.len() + rules.len() > RULES_MAX {
             return Err(format!("at most {RULES_MAX} rules may be in force at once"));
         }
-        self.rules.extend(rules.into_iter().map(|rule| Active { rule, hits: 0 }));
+        self.rules.extend(rules);
         Ok(())
     }
 
@@ -81,42 +76,20 @@ impl Faults {
 
     /// Every rule as it was given, with `hits` and, for counted ones, `left`.
     pub fn list(&self) -> Vec<Value> {
-        let row = |Active { rule, hits }: &Active| {
-            let mut row = Value::Object(rule.text.clone());
-            row["hits"] = json!(hits);
-            row["left"] = json!(rule.count.map(|count| count.saturating_sub(*hits)));
-            row
-        };
-        self.rules.iter().map(row).collect()
+        self.rules.iter().map(Rule::row).collect()
     }
 }
 
 fn choose<F: Clone>(
-    rules: &mut [Active],
+    rules: &mut [Rule],
     random: &mut Random,
     operation: &str,
     concerned: fn(&Effect) -> Option<&F>,
 ) -> Option<Hit<F>> {
-    rules.iter_mut().find_map(|active| {
-        let fault = concerned(&active.rule.effect).cloned()?;
-        if !active.is_hit(operation, random) {
-            return None;
-        }
-        active.hits += 1;
-        Some(Hit { kind: active.rule.kind, fault })
+    rules.iter_mut().find_map(|rule| {
+        let fault = concerned(&rule.effect).cloned()?;
+        rule.hits(operation, random).then_some(Hit { kind: rule.kind, fault })
     })
-}
-
-impl Active {
-    fn is_used_up(&self) -> bool {
-        self.rule.count.is_some_and(|count| self.hits >= count)
-    }
-
-    fn is_hit(&self, operation: &str, random: &mut Random) -> bool {
-        self.rule.operation.as_deref().is_none_or(|wanted| wanted == operation)
-            && !self.is_used_up()
-            && self.rule.probability.is_none_or(|probability| random.happens(probability))
-    }
 }
 
 #[cfg(test)]

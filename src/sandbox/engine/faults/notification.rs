@@ -13,7 +13,7 @@ pub enum NotificationFault {
     PendingAfterwards,
     /// Waits until the merchant's next notification is over.
     AfterNext,
-    /// Signed with a key that nobody has.
+    /// Signed with a key that no receiver knows.
     WrongSignature,
     /// Changed after it was signed.
     Tampered,

@@ -84,7 +84,7 @@ pub async fn deliver(
         }
         Instead::Drip(interval) => {
             let bytes = encode(&honest, honest.body.len(), keep_alive);
-            return drip(connection, &bytes, interval, keep_alive).await;
+            return next(drip(connection, &bytes, interval).await && keep_alive);
         }
         Instead::Bytes(bytes) => {
             let _ = connection.write(bytes.as_bytes()).await;
@@ -97,25 +97,19 @@ pub async fn deliver(
 /// Sends `reply` whole.
 pub async fn send(connection: &mut Connection, reply: &Reply, keep_alive: bool) -> Next {
     let sent = connection.write(&encode(reply, reply.body.len(), keep_alive)).await;
-    match sent.is_ok() && keep_alive {
-        true => Next::Keep,
-        false => Next::Close,
-    }
+    next(sent.is_ok() && keep_alive)
 }
 
-async fn drip(
-    connection: &mut Connection,
-    bytes: &[u8],
-    interval: Duration,
-    keep_alive: bool,
-) -> Next {
+/// Whether every byte went out.
+async fn drip(connection: &mut Connection, bytes: &[u8], interval: Duration) -> bool {
     for byte in bytes {
         if !connection.pause(interval).await || connection.write(&[*byte]).await.is_err() {
-            return Next::Close;
+            return false;
         }
     }
-    match keep_alive {
-        true => Next::Keep,
-        false => Next::Close,
-    }
+    true
+}
+
+fn next(keeps: bool) -> Next {
+    if keeps { Next::Keep } else { Next::Close }
 }

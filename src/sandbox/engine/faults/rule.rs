@@ -1,11 +1,12 @@
 //! Reads fault rules from JSON: exact messages for everything that is not one of the kinds and members there are.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::kinds::{Effect, KINDS, Kind};
 use super::notification::NotificationFault;
 use super::parameters::Parameters;
 use crate::sandbox::engine::dialect::Dialect;
+use crate::sandbox::engine::random::Random;
 use crate::sandbox::engine::settings::Sandbox;
 
 /// Members every rule may have.
@@ -20,13 +21,36 @@ pub struct Rule {
     pub count: Option<u64>,
     pub probability: Option<f64>,
     /// The rule as it was given.
-    pub text: Map<String, Value>,
+    text: Map<String, Value>,
+    /// How often it has hit.
+    hits: u64,
 }
 
 impl Rule {
     /// Whether it makes the provider change its key.
     pub fn rolls_key(&self) -> bool {
         matches!(self.effect, Effect::Notification(NotificationFault::KeyRoll))
+    }
+
+    pub fn is_used_up(&self) -> bool {
+        self.count.is_some_and(|count| self.hits >= count)
+    }
+
+    /// Whether it hits now, which counts.
+    pub fn hits(&mut self, operation: &str, random: &mut Random) -> bool {
+        let hits = self.operation.as_deref().is_none_or(|wanted| wanted == operation)
+            && !self.is_used_up()
+            && self.probability.is_none_or(|probability| random.happens(probability));
+        self.hits += u64::from(hits);
+        hits
+    }
+
+    /// The rule as it was given, with `hits` and, for a counted one, `left`.
+    pub fn row(&self) -> Value {
+        let mut row = Value::Object(self.text.clone());
+        row["hits"] = json!(self.hits);
+        row["left"] = json!(self.count.map(|count| count.saturating_sub(self.hits)));
+        row
     }
 }
 
@@ -69,7 +93,15 @@ fn parse_one(value: &Value, dialect: &dyn Dialect, sandbox: &Sandbox) -> Result<
         |value| names().find(|name| value.as_str() == Some(name)).map(|it| Some(it.to_string())),
     )?;
     let effect = (kind.build)(&parameters)?;
-    Ok(Rule { kind: kind.name, effect, operation, count, probability, text: members.clone() })
+    Ok(Rule {
+        kind: kind.name,
+        effect,
+        operation,
+        count,
+        probability,
+        text: members.clone(),
+        hits: 0,
+    })
 }
 
 fn kind(name: Option<&Value>) -> Result<&'static Kind, String> {
@@ -91,8 +123,6 @@ fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::super::parameters::HOLD_MS_MAX;
     use super::*;
     use crate::sandbox::bluepay::BluePay;

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::chunks::Chunks;
-use super::head::HEADERS_MAX;
+use super::head::{BodyLength, HEADERS_MAX, body_length, fields_of};
 use super::target::Target;
 
 /// The largest answer that is read, in bytes, head included; an acknowledgement is a few dozen.
@@ -93,20 +93,12 @@ fn parse(mut bytes: &[u8], ended: bool) -> Result<Option<Answered>, String> {
             bytes = rest;
             continue;
         }
-        let field = |name: &str| {
-            let found = head.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
-            found.map(|field| String::from_utf8_lossy(field.value).trim().to_string())
-        };
-        let body = match (field("transfer-encoding"), field("content-length")) {
-            (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => unchunked(rest)?,
-            (Some(_), _) => return Err("the answer has an unknown transfer coding".into()),
-            (None, Some(length)) => {
-                let length = length.parse::<usize>();
-                let length = length.map_err(|_| "the answer's length is not a number")?;
-                rest.get(..length).map(<[u8]>::to_vec)
-            }
-            (None, None) if status == 204 => Some(Vec::new()),
-            (None, None) => ended.then(|| rest.to_vec()),
+        let length = body_length(&fields_of(head.headers));
+        let body = match length.map_err(|_| "how long the answer is cannot be read")? {
+            Some(BodyLength::Chunked) => unchunked(rest)?,
+            Some(BodyLength::Exactly(length)) => rest.get(..length).map(<[u8]>::to_vec),
+            None if status == 204 => Some(Vec::new()),
+            None => ended.then(|| rest.to_vec()),
         };
         return Ok(body.map(|body| Answered { status, body }));
     }

@@ -44,18 +44,12 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, StatusCode> {
         Err(_) => return Err(StatusCode::BAD_REQUEST),
     };
     let target = request.path.unwrap_or_default();
-    let headers: Vec<_> = request
-        .headers
-        .iter()
-        .map(|field| {
-            (field.name.to_string(), String::from_utf8_lossy(field.value).trim().to_string())
-        })
-        .collect();
+    let headers = fields_of(request.headers);
     let says = |name, word| field(&headers, name).is_some_and(|value| lists(value, word));
     let head = Head {
         method: request.method.unwrap_or_default().to_string(),
         path: target.split('?').next().unwrap_or_default().to_string(),
-        length: body_length(&headers)?,
+        length: body_length(&headers)?.unwrap_or(BodyLength::Exactly(0)),
         keep_alive: match request.version {
             Some(1) => !says("connection", "close"),
             _ => says("connection", "keep-alive"),
@@ -66,8 +60,15 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, StatusCode> {
     Ok(Some((head, used)))
 }
 
-/// Two lengths, or a length beside a transfer coding, could be read in two ways: refused.
-fn body_length(headers: &[(String, String)]) -> Result<BodyLength, StatusCode> {
+/// Names and values in their order.
+pub fn fields_of(headers: &[httparse::Header<'_>]) -> Vec<(String, String)> {
+    let value = |bytes| String::from_utf8_lossy(bytes).trim().to_string();
+    headers.iter().map(|field| (field.name.to_string(), value(field.value))).collect()
+}
+
+/// The length that a head gives for the body behind it, if it gives one. Two lengths, or a length beside a transfer coding,
+/// could be read in two ways: refused.
+pub fn body_length(headers: &[(String, String)]) -> Result<Option<BodyLength>, StatusCode> {
     let all = |wanted: &str| {
         let mut found = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
         (found.next().map(|(_, value)| value.as_str()), found.next().is_some())
@@ -78,11 +79,14 @@ fn body_length(headers: &[(String, String)]) -> Result<BodyLength, StatusCode> {
         return Err(StatusCode::BAD_REQUEST);
     }
     match (length, coding) {
-        (None, None) => Ok(BodyLength::Exactly(0)),
-        (_, Some(coding)) if coding.eq_ignore_ascii_case("chunked") => Ok(BodyLength::Chunked),
+        (None, None) => Ok(None),
+        (_, Some(coding)) if coding.eq_ignore_ascii_case("chunked") => {
+            Ok(Some(BodyLength::Chunked))
+        }
         (_, Some(_)) => Err(StatusCode::NOT_IMPLEMENTED),
         (Some(length), _) if length.bytes().all(|byte| byte.is_ascii_digit()) => {
-            length.parse().map(BodyLength::Exactly).map_err(|_| StatusCode::BAD_REQUEST)
+            let length = length.parse().map_err(|_| StatusCode::BAD_REQUEST)?;
+            Ok(Some(BodyLength::Exactly(length)))
         }
         (Some(_), _) => Err(StatusCode::BAD_REQUEST),
     }

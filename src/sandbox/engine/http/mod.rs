@@ -47,7 +47,7 @@ pub struct Connection {
 /// Why no whole request could be read.
 #[derive(Debug)]
 pub enum ReadError {
-    /// The connection ended or failed; there is nobody to answer.
+    /// The connection ended or failed; no one is there to answer.
     Gone,
     /// Answer this and close.
     Refused(StatusCode),

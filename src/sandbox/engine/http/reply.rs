@@ -27,23 +27,18 @@ pub fn problem(status: StatusCode, detail: &str) -> Reply {
 
 /// The bytes of an answer whose head announces `length` bytes of body.
 pub fn encode(reply: &Reply, length: usize, keep_alive: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256 + reply.body.len());
-    let reason = reply.status.canonical_reason().unwrap_or("Unknown");
-    out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", reply.status.as_u16()).as_bytes());
+    let (status, reason) = (reply.status.as_u16(), reply.status.canonical_reason());
+    let mut head = format!("HTTP/1.1 {status} {}\r\n", reason.unwrap_or("Unknown"));
     for (name, value) in &reply.headers {
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
+        head += &format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
     }
     // 204 has no body and must not announce one.
     if reply.status != StatusCode::NO_CONTENT {
-        out.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
+        head += &format!("content-length: {length}\r\n");
     }
     if !keep_alive {
-        out.extend_from_slice(b"connection: close\r\n");
+        head += "connection: close\r\n";
     }
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(&reply.body);
-    out
+    head += "\r\n";
+    [head.as_bytes(), &reply.body].concat()
 }

@@ -1,4 +1,4 @@
-//! Who signs a notification: one of the provider's keys, a key that nobody has, or nobody.
+//! Who signs a notification: one of the provider's keys, an unknown key, or no key.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::sandbox::engine::dialect::Signature;
 use crate::sandbox::engine::keys::ProviderKey;
 
-/// The provider's keys and one that is nobody's.
+/// The provider's keys and one that no receiver knows.
 pub struct Keys {
     /// The first signs until the keys are rolled; there may be a second, or none at all.
     own: Vec<ProviderKey>,
@@ -25,7 +25,7 @@ pub enum Signer {
     Active,
     First,
     Second,
-    /// A key that nobody has.
+    /// A key that no receiver knows.
     Stranger,
     /// There is no signature.
     Nobody,
@@ -43,9 +43,14 @@ impl Keys {
         }
     }
 
-    /// The provider's own.
-    pub fn own(&self) -> &[ProviderKey] {
-        &self.own
+    /// The public halves of the provider's own, in a lasting order, as one line of base64 each.
+    pub fn public(&self) -> Vec<String> {
+        self.own.iter().map(ProviderKey::public_base64).collect()
+    }
+
+    /// Whether there is a key to change over to.
+    pub fn can_roll(&self) -> bool {
+        self.own.len() > 1
     }
 
     /// The one that signs now.

@@ -4,7 +4,7 @@
 //! outbox (`outbox.rs`) until the sender signs and posts it. What a test asks for comes through `requested.rs`.
 
 mod changes;
-mod keys;
+pub mod keys;
 pub mod outbox;
 pub mod requested;
 pub mod row;
@@ -28,12 +28,12 @@ use super::transaction::{Transaction, rfc3339};
 /// Everything about notifications that the connections and the sender share.
 pub struct Notifications {
     dialect: &'static dyn Dialect,
-    keys: Keys,
+    pub keys: Keys,
     /// By app id: where a merchant's notifications go that no request has an address for.
     payout_urls: Mutex<BTreeMap<String, String>>,
     pub outbox: Mutex<Outbox>,
-    /// Wakes the sender.
-    wake: Notify,
+    /// Has the sender look again at what is due.
+    pub wake: Notify,
 }
 
 impl Notifications {
@@ -53,21 +53,6 @@ impl Notifications {
         }
     }
 
-    /// The public half of the key that signs now, as one line of base64.
-    pub fn public_key(&self) -> Option<String> {
-        self.keys.active().map(ProviderKey::public_base64)
-    }
-
-    /// The public halves of all keys, in a lasting order.
-    pub fn public_keys(&self) -> Vec<String> {
-        self.keys.own().iter().map(ProviderKey::public_base64).collect()
-    }
-
-    /// Everything that was or is to be posted, oldest first.
-    pub fn list(&self) -> Vec<Notification> {
-        locked(&self.outbox).list()
-    }
-
     pub fn set_payout_url(&self, app_id: &str, url: &str) {
         locked(&self.payout_urls).insert(app_id.to_string(), url.to_string());
     }
@@ -78,16 +63,6 @@ impl Notifications {
         self.keys.reset();
     }
 
-    /// Has the sender look again at what is due.
-    pub fn wake(&self) {
-        self.wake.notify_one();
-    }
-
-    /// Waits until something changed that the sender must look at.
-    pub async fn woken(&self) {
-        self.wake.notified().await;
-    }
-
     /// What is posted for `posting`. Slow: it signs.
     ///
     /// # Errors
@@ -95,11 +70,6 @@ impl Notifications {
     pub fn seal(&self, posting: &Posting) -> Result<Message, String> {
         let signature = self.keys.signature(&posting.signer)?;
         self.dialect.seal(&posting.row.param, signature, posting.flaws)
-    }
-
-    /// Whether there is a key to change over to.
-    pub fn can_roll(&self) -> bool {
-        self.keys.own().len() > 1
     }
 
     /// Where notifications about `transaction` go.

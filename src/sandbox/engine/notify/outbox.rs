@@ -16,7 +16,7 @@ use crate::sandbox::engine::http::client::{Answered, Message};
 use crate::sandbox::engine::http::target::Target;
 use crate::sandbox::engine::transaction::rfc3339;
 
-/// The most notifications kept; a load test nobody listens to must not fill the machine's memory.
+/// The most notifications kept; a load test without a receiver must not fill the machine's memory.
 const NOTIFICATIONS_MAX: usize = 20_000;
 
 /// A notification and how it is posted.

@@ -88,7 +88,7 @@ impl Requested {
 
 impl Notifications {
     /// Queues what is asked for, about `transaction` when it is about one.
-    pub fn grant(
+    pub fn queue_requested(
         &self,
         sandbox: &Sandbox,
         requested: Requested,
@@ -113,7 +113,7 @@ impl Notifications {
         let number = outbox.push(posting, first, instant());
         let row = outbox.get(number).cloned();
         drop(outbox);
-        self.wake();
+        self.wake.notify_one();
         row.ok_or_else(|| "there is no room for the notification".to_string())
     }
 
@@ -123,35 +123,34 @@ impl Notifications {
         requested: &Requested,
         transaction: Option<&Transaction>,
     ) -> Result<Notification, String> {
-        let now_ms = sandbox.clock.unix_ms();
         let honest = transaction.and_then(|transaction| {
-            let report = Report {
+            self.honest(&Report {
                 sandbox,
                 transaction,
                 change: self.requested_change(requested, transaction),
                 event: requested.event.as_deref(),
                 word: requested.status.as_deref(),
-            };
-            self.honest(&report).map(|posting| posting.row)
+            })
         });
-        let text = match (&requested.param, &requested.body) {
-            (Some(param), _) => Some(param.clone()),
-            (None, body) => body.as_ref().map(|_| String::new()),
-        };
-        if honest.is_none() && text.is_none() {
-            return Err(match transaction {
-                Some(_) => "the provider reports nothing about such a transaction; give a `param`",
-                None => "`reference`, `param` or `body` is required",
+        let has_text = requested.param.is_some() || requested.body.is_some();
+        let mut row = match honest {
+            Some(honest) => honest.row,
+            None if has_text => {
+                let queued_at = rfc3339(sandbox.clock.unix_ms());
+                Notification { queued_at, ..Notification::default() }
             }
-            .into());
+            None if transaction.is_some() => {
+                let problem = "the provider reports nothing about such a transaction";
+                return Err(format!("{problem}; give a `param`"));
+            }
+            None => return Err("`reference`, `param` or `body` is required".into()),
+        };
+        if has_text {
+            row.param = requested.param.clone().unwrap_or_default();
         }
-        let row = honest.unwrap_or_else(|| Notification {
-            queued_at: rfc3339(now_ms),
-            ..Notification::default()
-        });
-        let url = requested.url.clone().or(row.url);
-        let body = requested.body.clone();
-        Ok(Notification { url, body, param: text.unwrap_or(row.param), ..row })
+        row.url = requested.url.clone().or(row.url);
+        row.body = requested.body.clone();
+        Ok(row)
     }
 
     /// The status that goes with the word asked for, so that the other members fit it.
