@@ -196,7 +196,7 @@ impl World {
         settings: &str,
         told: impl FnOnce(&Providers),
     ) -> Self {
-        let snapshot = snapshot(&folder, settings);
+        let snapshot = snapshot(settings);
         let url: StoreUrl =
             format!("sqlite:{}", folder.path().join("store.db").display()).parse().expect("a URL");
         let store = store::open_by(&url, clock.clone()).expect("a store");
@@ -218,7 +218,7 @@ impl World {
 
     /// Takes over other settings, as a reload does.
     pub fn reload(&self, settings: &str) {
-        let snapshot = snapshot(&self.folder, settings);
+        let snapshot = snapshot(settings);
         self.outbound.live.swap(snapshot);
         self.outbound.limiters.configure(&self.outbound.live.load(), instant());
     }
@@ -412,22 +412,23 @@ impl World {
 }
 
 /// The configuration of both accounts with `settings`, on a profile without a grace period.
-fn snapshot(folder: &tempfile::TempDir, settings: &str) -> Snapshot {
-    let profile = folder.path().join("profile.toml");
-    let text = include_str!("../../../config/providers/bluepay.toml");
-    std::fs::write(&profile, text.replace("grace_seconds = 60", "grace_seconds = 0"))
-        .expect("a profile");
+fn snapshot(settings: &str) -> Snapshot {
     let account = |name: &str| {
         format!(
-            "[[account]]\nname = \"{name}\"\nprovider = {{ file = {profile:?} }}\n\
+            "[[account]]\nname = \"{name}\"\nprovider = \"bluepay\"\n\
              base_url = \"http://127.0.0.1:9/{name}\"\napp_id = \"{name}\"\ncurrency = \"THB\"\n{settings}\n\
              signing_key = [{{ id = \"k\", private_key = \"\"\"{}\"\"\" }}]\n",
             demo::MERCHANT_PRIVATE_KEY
         )
     };
-    let loaded = load_text(&(account("shop") + &account("slow")))
-        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-    loaded.snapshot
+    let loaded = load_text(&(account("shop") + &account("slow")));
+    let mut snapshot = loaded.unwrap_or_else(|mistakes| panic!("{mistakes:?}")).snapshot;
+    for account in snapshot.accounts.values_mut() {
+        let account = Arc::get_mut(account).expect("nothing else holds it yet");
+        let provider = Arc::get_mut(&mut account.provider).expect("nothing else holds it yet");
+        provider.lost.grace = Duration::ZERO;
+    }
+    snapshot
 }
 
 pub fn payout(reference: &str) -> String {

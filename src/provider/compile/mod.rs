@@ -20,7 +20,7 @@ use super::event::EventTable;
 use super::operation::{Operation, OperationOverride};
 use super::profile::{Lost, Provider};
 use crate::mistake::Mistake;
-use file::{ProfileFile, SigningFile};
+use file::{LostFile, ProfileFile, SigningFile};
 use mistakes::{Mistakes, Sources, expected_one_of, malformed};
 
 static BLUEPAY: LazyLock<Provider> = LazyLock::new(|| {
@@ -85,6 +85,7 @@ fn provider(file: ProfileFile, mistakes: &mut Mistakes) -> Provider {
     let codes = code_table(file.codes, &sources, mistakes);
     let operations = operations::compile(file.operations, &sources, mistakes);
     recipes(&file.signing, mistakes);
+    lost(&file.lost, mistakes);
     let mut events = EventTable { rules: file.events, ..file.notification };
     events::check(&mut events, &sources, mistakes);
     event_references(&operations, &events, mistakes);
@@ -99,8 +100,18 @@ fn provider(file: ProfileFile, mistakes: &mut Mistakes) -> Provider {
         events,
         lost: Lost {
             grace: Duration::from_secs(file.lost.grace_seconds.into()),
-            not_found_needed: file.lost.not_found_needed.max(1),
+            not_found_needed: file.lost.not_found_needed,
         },
+    }
+}
+
+/// A call may still be on its way when a query does not find it: without a wait and an answer it would be made twice.
+fn lost(file: &LostFile, mistakes: &mut Mistakes) {
+    if file.grace_seconds == 0 {
+        mistakes.add("lost.grace_seconds", "found 0, expected at least 1 second");
+    }
+    if file.not_found_needed == 0 {
+        mistakes.add("lost.not_found_needed", "found 0, expected at least 1 answer");
     }
 }
 

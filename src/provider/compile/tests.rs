@@ -249,6 +249,19 @@ fn the_operations_stand_in_the_order_of_the_documentation() {
 }
 
 #[test]
+fn a_call_is_never_taken_for_lost_without_time_and_answers() {
+    let text = include_str!("../../../config/providers/bluepay.toml");
+    for (key, value) in [("grace_seconds", 60), ("not_found_needed", 2)] {
+        let with = |other: u32| {
+            mistakes(&text.replace(&format!("{key} = {value}"), &format!("{key} = {other}")))
+        };
+        let found = with(0);
+        assert!(found[0].starts_with(&format!("lost.{key}: found 0, expected")), "{found:?}");
+        assert!(with(1).is_empty(), "`{key} = 1` is enough");
+    }
+}
+
+#[test]
 fn money_moves_in_four_operations_and_each_lost_one_can_be_looked_up_but_a_void() {
     let provider = bluepay();
     let moving: Vec<&str> = provider
