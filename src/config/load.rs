@@ -26,7 +26,7 @@ pub struct Loaded {
     pub warnings: Vec<String>,
     /// The files it was read from.
     pub seen: Seen,
-    /// What stood in them, for comparing configurations. Not kept by whoever runs.
+    /// What stood in them, for comparing configurations. A running process does not keep it.
     pub readings: Readings,
 }
 

@@ -294,7 +294,7 @@ pub enum OnExcess {
 pub struct Retry {
     pub attempts: u32,
     pub resolve_for: Duration,
-    /// How long a notification of an accepted payment is waited for before it is asked about.
+    /// How long a notification of an accepted payment is waited for before its status is queried.
     pub notice_within: Option<Duration>,
 }
 

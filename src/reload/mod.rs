@@ -67,10 +67,10 @@ pub struct Reloader {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
     clock: Clock,
-    /// Held by whoever reloads.
+    /// Held during a reload.
     turn: Mutex<Turn>,
     last: ArcSwap<Report>,
-    /// Somebody sent SIGHUP.
+    /// SIGHUP came.
     hangup: Notify,
     /// A reload was made from outside the loop: other files may have to be watched.
     renewed: Notify,

@@ -40,7 +40,7 @@ pub fn names_of(snapshot: &Snapshot) -> Vec<AccountNames> {
     names.collect()
 }
 
-/// Why nobody asks about a payment where it was made; `None` when somebody does.
+/// Why a payment is no longer queried where it was made; `None` when it is.
 pub fn stranded_by(
     accounts: &Accounts,
     account: &str,

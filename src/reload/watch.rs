@@ -19,7 +19,7 @@ pub(super) struct Watches {
     shared: Arc<Shared>,
     /// With device and inode, for a directory of the same name may be another one.
     watched: BTreeMap<PathBuf, (u64, u64)>,
-    /// Said once: whoever reads the log is told to rely on the poll.
+    /// Logged once: the poll finds what the watches miss.
     has_complained: bool,
 }
 
@@ -38,12 +38,12 @@ struct Watched {
 }
 
 impl Watches {
-    /// No watches yet; `shared` is told of what those to come notice.
+    /// No watches yet; those to come report to `shared`.
     pub fn telling(shared: Arc<Shared>) -> Self {
         Self { shared, ..Self::default() }
     }
 
-    /// What is told when something happened.
+    /// Where the watches report what happened.
     pub fn shared(&self) -> Arc<Shared> {
         self.shared.clone()
     }

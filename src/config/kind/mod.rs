@@ -9,17 +9,20 @@ macro_rules! kinds {
         $(#[$about])*
         pub(crate) struct $name;
 
-        kind!($name -> $parsed: $parse, expected: $expected, schema: $schema);
+        kind!($name -> $parsed: $parse, secret: false, expected: $expected, schema: $schema);
     )*};
 }
 
 /// Makes a type such a kind of value.
 macro_rules! kind {
-    ($name:ident -> $parsed:ty: $parse:expr, expected: $expected:expr, schema: $schema:tt) => {
+    (
+        $name:ident -> $parsed:ty: $parse:expr,
+        secret: $secret:literal, expected: $expected:expr, schema: $schema:tt
+    ) => {
         impl $crate::config::read::Kind for $name {
             type Parsed = $parsed;
 
-            const SECRET: bool = false;
+            const SECRET: bool = $secret;
 
             fn expected() -> String {
                 $expected.into()

@@ -5,6 +5,7 @@ use iso_currency::Currency;
 use crate::config::snapshot::Money;
 
 kind!(Money -> Money: money,
+    secret: false,
     expected: "an amount above 0 and its ISO 4217 code, such as `100000.00 THB`",
     schema: { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? [A-Z]{3}$" });
 

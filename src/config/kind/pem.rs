@@ -5,7 +5,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-use crate::config::read::{Kind, Wrong};
 use crate::secret::Secret;
 
 /// One or more certificates.
@@ -15,38 +14,27 @@ pub(crate) struct Certificates {
     pub ders: Vec<CertificateDer<'static>>,
 }
 
-impl Kind for Certificates {
-    type Parsed = Self;
+kind!(Certificates -> Certificates: certificates,
+    secret: false,
+    expected: "one or more X.509 certificates as PEM",
+    schema: { "type": "string", "minLength": 1 });
 
-    const SECRET: bool = false;
-
-    fn expected() -> String {
-        "one or more X.509 certificates as PEM".into()
-    }
-
-    fn parse(text: &str) -> Result<Self, Wrong> {
-        let ders: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-        let ders = ders.ok().filter(|ders| !ders.is_empty()).ok_or_else(Self::wrong)?;
-        Ok(Self { pem: text.into(), ders })
-    }
+fn certificates(text: &str) -> Option<Certificates> {
+    let ders: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    let ders = ders.ok().filter(|ders| !ders.is_empty())?;
+    Some(Certificates { pem: text.into(), ders })
 }
 
 /// The private key of a certificate.
 pub(crate) struct CertificateKey;
 
-impl Kind for CertificateKey {
-    type Parsed = Secret;
+kind!(CertificateKey -> Secret: certificate_key,
+    secret: true,
+    expected: "a private key as PEM (PKCS#8, PKCS#1 or SEC1)",
+    schema: { "type": "string", "minLength": 1 });
 
-    const SECRET: bool = true;
-
-    fn expected() -> String {
-        "a private key as PEM (PKCS#8, PKCS#1 or SEC1)".into()
-    }
-
-    fn parse(text: &str) -> Result<Secret, Wrong> {
-        let key = PrivateKeyDer::from_pem_slice(text.as_bytes());
-        key.map(|_| Secret::new(text.into())).map_err(|_| Self::wrong())
-    }
+fn certificate_key(text: &str) -> Option<Secret> {
+    PrivateKeyDer::from_pem_slice(text.as_bytes()).ok().map(|_| Secret::new(text.into()))
 }
 
 /// Checks that `key` belongs to the first certificate; the error says what was expected.

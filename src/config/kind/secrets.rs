@@ -2,7 +2,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value as Json, json};
 
 use crate::config::read::{Kind, Wrong};
 use crate::secret::Secret;
@@ -51,58 +50,39 @@ impl Kind for PublicKey {
 /// What an application presents as `Authorization: Bearer …`.
 pub(crate) struct AppToken;
 
-impl Kind for AppToken {
-    type Parsed = Secret;
+kind!(AppToken -> Secret: app_token,
+secret: true,
+expected: format!(
+    "{TOKEN_CHARACTERS_MIN} to {TOKEN_CHARACTERS_MAX} visible ASCII characters without blanks"
+),
+schema: {
+    "type": "string",
+    "minLength": TOKEN_CHARACTERS_MIN,
+    "maxLength": TOKEN_CHARACTERS_MAX,
+});
 
-    const SECRET: bool = true;
-
-    fn expected() -> String {
-        format!(
-            "{TOKEN_CHARACTERS_MIN} to {TOKEN_CHARACTERS_MAX} visible ASCII characters without blanks"
-        )
-    }
-
-    fn parse(text: &str) -> Result<Secret, Wrong> {
-        let fits = (TOKEN_CHARACTERS_MIN..=TOKEN_CHARACTERS_MAX).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_graphic());
-        fits.then(|| Secret::new(text.into())).ok_or_else(Self::wrong)
-    }
-
-    fn schema() -> Json {
-        json!({
-            "type": "string",
-            "minLength": TOKEN_CHARACTERS_MIN,
-            "maxLength": TOKEN_CHARACTERS_MAX,
-        })
-    }
+fn app_token(text: &str) -> Option<Secret> {
+    let fits = (TOKEN_CHARACTERS_MIN..=TOKEN_CHARACTERS_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then(|| Secret::new(text.into()))
 }
 
 /// The bytes that sign deliveries, `whsec_` and base64 undone: at least one, more during a rotation.
 pub(crate) struct DeliverySecrets;
 
-impl Kind for DeliverySecrets {
-    type Parsed = Vec<Secret>;
+kind!(DeliverySecrets -> Vec<Secret>: delivery_secrets,
+secret: true,
+expected: format!(
+    "`whsec_` and the base64 of 24 to 64 bytes, or up to {DELIVERY_SECRETS_MAX} of that with blanks between them"
+),
+schema: {
+    "type": "string",
+    "pattern": "^whsec_[A-Za-z0-9+/]+=*(\\s+whsec_[A-Za-z0-9+/]+=*)*$",
+});
 
-    const SECRET: bool = true;
-
-    fn expected() -> String {
-        format!(
-            "`whsec_` and the base64 of 24 to 64 bytes, or up to {DELIVERY_SECRETS_MAX} of that \
-             with blanks between them"
-        )
-    }
-
-    fn parse(text: &str) -> Result<Vec<Secret>, Wrong> {
-        let secrets: Option<Vec<Secret>> = text.split_whitespace().map(delivery_secret).collect();
-        secrets
-            .filter(|secrets| (1..=DELIVERY_SECRETS_MAX).contains(&secrets.len()))
-            .ok_or_else(Self::wrong)
-    }
-
-    fn schema() -> Json {
-        let one = "whsec_[A-Za-z0-9+/]+=*";
-        json!({ "type": "string", "pattern": format!("^{one}(\\s+{one})*$") })
-    }
+fn delivery_secrets(text: &str) -> Option<Vec<Secret>> {
+    let secrets: Option<Vec<Secret>> = text.split_whitespace().map(delivery_secret).collect();
+    secrets.filter(|secrets| (1..=DELIVERY_SECRETS_MAX).contains(&secrets.len()))
 }
 
 fn delivery_secret(text: &str) -> Option<Secret> {

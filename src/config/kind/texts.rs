@@ -108,6 +108,7 @@ kinds! {
 }
 
 kind!(Timestamp -> Timestamp: |text| text.parse().ok(),
+    secret: false,
     expected: "a date and time with its zone, such as `2026-01-01T00:00:00Z`",
     schema: { "type": "string", "format": "date-time" });
 

@@ -147,6 +147,7 @@ impl Kind for Share {
 }
 
 kind!(Rate -> Rate: rate,
+    secret: false,
     expected: "a rate: a whole number above 0 per `s`, `m` or `h`, such as `50/s`",
     schema: { "type": "string", "pattern": "^[0-9]+/(s|m|h)$" });
 

@@ -46,7 +46,7 @@ pub(super) fn read_regular(what: &str, path: &str, bytes_max: u64) -> Result<Con
     }
 }
 
-/// Never waits: a pipe that took a file's place a moment ago would be waited for until somebody opens its other end, and
+/// Never waits: a pipe that took a file's place a moment ago would be waited for until its other end is opened, and
 /// with it every later reload.
 fn open(path: &str) -> std::io::Result<File> {
     let without_waiting = OFlags::NONBLOCK.bits().cast_signed();

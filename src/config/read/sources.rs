@@ -11,7 +11,7 @@ use super::paths::{Located, Paths};
 use super::seen::Seen;
 use crate::sign::hex;
 
-/// The longest reference that is shown; beyond it, somebody wrote the value itself where its place was asked for.
+/// The longest reference that is shown; a longer one is likely the value itself, written in place of a reference.
 const SHOWN_CHARACTERS_MAX: usize = 200;
 
 /// How an environment variable is looked up: the process's own environment, or a test's.

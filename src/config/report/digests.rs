@@ -1,7 +1,7 @@
 //! What tells whether a value that is not shown is another one: the contents of a file, a secret, a variable.
 //!
-//! What is public has a plain hash. A secret has a keyed one, with the account's first signing key as the key: whoever
-//! reads it on the admin side cannot try out tokens with it, and whoever holds the next configuration holds that key too.
+//! What is public has a plain hash. A secret has a keyed one, with the account's first signing key as the key: a
+//! reader of the admin side cannot try out tokens with it, and who has the next configuration has that key too.
 
 use std::collections::BTreeMap;
 
