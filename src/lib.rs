@@ -58,8 +58,7 @@ pub mod in_process {
         pub use crate::edge::{bind, drain, install_crypto_provider, serve, signals};
     }
     pub mod metrics {
-        pub use crate::metrics::{AnnouncedAccount, AttemptResult, KeyUse, Metrics};
-        pub use crate::metrics::{NotificationResult, Phase};
+        pub use crate::metrics::{AnnouncedAccount, Metrics};
     }
     pub mod provider {
         pub use crate::provider::{NormaliseContext, Provider};

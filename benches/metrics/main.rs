@@ -10,9 +10,7 @@ mod cpu;
 
 use std::time::Duration;
 
-use countersign::in_process::metrics::{
-    AnnouncedAccount, AttemptResult, KeyUse, Metrics, NotificationResult, Phase,
-};
+use countersign::in_process::metrics::{AnnouncedAccount, Metrics};
 
 const MEASURED: Duration = Duration::from_secs(1);
 const ACCOUNTS: [&str; 4] = ["shop-th", "shop-id", "shop-vn", "shop-ph"];
@@ -32,7 +30,7 @@ fn main() {
             events: vec!["disbursement.success", "disbursement.failed"],
             accepted: vec!["10000".to_owned()],
         });
-        metrics.announce_key(name, "2026-01", KeyUse::Sign, Some(1));
+        metrics.announce_key(name, "2026-01", "sign");
     }
     let operation = &operations[OPERATIONS / 2];
     let request_us = cpu::us_of(MEASURED, || request(&metrics, "shop-vn", operation));
@@ -48,21 +46,21 @@ fn main() {
 fn request(metrics: &Metrics, account: &str, operation: &str) {
     let in_flight = metrics.requests_in_flight(account);
     in_flight.inc();
-    metrics.observe_phase(Phase::Journal, 0.001);
-    metrics.observe_phase(Phase::Wait, 0.000_001);
-    metrics.observe_phase(Phase::Journal, 0.001);
-    metrics.observe_phase(Phase::Sign, 0.0015);
+    metrics.observe_phase("journal", 0.001);
+    metrics.observe_phase("wait", 0.000_001);
+    metrics.observe_phase("journal", 0.001);
+    metrics.observe_phase("sign", 0.0015);
     metrics.key_used(account, "2026-01", 1_795_399_800);
-    metrics.observe_phase(Phase::Upstream, 0.2);
+    metrics.observe_phase("upstream", 0.2);
     metrics.clock_skew(account).set(0.0);
-    metrics.count_attempt(account, operation, AttemptResult::Answered);
-    metrics.observe_phase(Phase::Journal, 0.001);
+    metrics.count_attempt(account, operation, "answered");
+    metrics.observe_phase("journal", 0.001);
     metrics.count_request(account, operation, "accepted", "10000", 0.21);
     in_flight.dec();
 }
 
 fn notification(metrics: &Metrics, account: &str) {
     metrics.key_used(account, "2026-01", 1_795_399_800);
-    let accepted = NotificationResult::Accepted;
+    let accepted = "accepted";
     metrics.count_notification(account, "disbursement.success", accepted, 0.002);
 }

@@ -8,9 +8,9 @@ use tokio::time::sleep;
 use tracing::Span;
 
 use super::held::Hold;
-use super::{Delivery, attempt, verdict};
+use super::verdict::{DeliveryResult, decide};
+use super::{Delivery, attempt};
 use crate::config::Account;
-use crate::metrics::DeliveryResult;
 use crate::random;
 use crate::store::{Claimed, Settlement, StoreError};
 use crate::trace;
@@ -53,7 +53,7 @@ pub(super) async fn deliver(
     let Some(settings) = &account.delivery else { return };
     let tried = attempt::post(&parts.upstream, &parts.clock, settings, &claimed).await;
     let (settlement, result) =
-        verdict::decide(&claimed, tried, settings.retry_for, parts.inbox.time_ms(), random());
+        decide(&claimed, tried, settings.retry_for, parts.inbox.time_ms(), random());
     record(&parts, &claimed, &settlement, result);
     settle(&parts, &claimed, &hold, settlement).await;
 }

@@ -2,11 +2,28 @@
 
 use std::time::Duration;
 
+use strum::{IntoStaticStr, VariantArray};
+
 use super::attempt::{Heard, Tried};
 use super::pauses::{Past, next_attempt};
-use crate::metrics::DeliveryResult;
 use crate::store::{Claimed, Settlement};
 use crate::wire::SendError;
+
+/// How one attempt to deliver an event ended, as it is counted.
+#[derive(Clone, Copy, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub(super) enum DeliveryResult {
+    /// The application took the event.
+    Delivered,
+    /// Another attempt will follow.
+    Failed,
+    /// The application said that it never wants it: a dead letter.
+    Gone,
+    /// The last attempt failed: a dead letter.
+    Exhausted,
+    /// There is nothing to post in the configured format: a dead letter.
+    Undeliverable,
+}
 
 /// Decides about `claimed` at `now_ms`, in store time; `random` is between 0 and 1.
 pub(super) fn decide(
@@ -44,5 +61,17 @@ pub(super) fn decide(
     match next_attempt(past, retry_for, retry_after, random) {
         Some(after_ms) => (Settlement::Retry { attempt, after_ms, error }, DeliveryResult::Failed),
         None => (Settlement::Dead { attempt, error }, DeliveryResult::Exhausted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::labels;
+
+    #[test]
+    fn every_result_has_its_series_from_the_start() {
+        let words: Vec<&str> = DeliveryResult::VARIANTS.iter().map(<&str>::from).collect();
+        assert_eq!(words, labels::DELIVERIES);
     }
 }

@@ -1,19 +1,33 @@
 //! What is known about one notification, and the one place where it is counted, logged and answered.
 
+use strum::{IntoStaticStr, VariantArray};
 use tokio::time::Instant;
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::event::Composed;
 use crate::config::Account;
-use crate::metrics::{Metrics, NotificationResult, OTHER_EVENT};
+use crate::metrics::{Metrics, OTHER_EVENT};
 use crate::problem::Problem;
 use crate::store::EventId;
 use crate::trace;
 use crate::wire::{Reply, RequestId};
 
 /// How a notification ended, as far as it is counted.
-pub(super) use crate::metrics::NotificationResult as Seen;
+#[derive(Clone, Copy, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub(super) enum Seen {
+    /// Verified and stored.
+    Accepted,
+    /// Verified, and known already.
+    Duplicate,
+    /// Verified, but the store could not take it: the provider repeats it.
+    Unavailable,
+    /// No provider key verifies it.
+    BadSignature,
+    /// Not what a notification looks like.
+    Malformed,
+}
 
 /// One notification, as far as it is known.
 pub(super) struct Record {
@@ -21,7 +35,7 @@ pub(super) struct Record {
     started: Instant,
     account: Option<String>,
     /// Counted as this; `None` for requests that were no notification of an account.
-    pub seen: Option<NotificationResult>,
+    pub seen: Option<Seen>,
     event_label: String,
     event_id: Option<String>,
     event_type: Option<String>,
@@ -99,10 +113,22 @@ impl Record {
             event_type = self.event_type,
             reference = self.reference,
             code,
-            result = self.seen.map(NotificationResult::as_str),
+            result = self.seen.map(<&str>::from),
             status = reply.status.as_u16(),
             "notification answered"
         );
         reply
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::labels::{UNVERIFIED, VERIFIED};
+
+    #[test]
+    fn every_result_has_its_series_from_the_start() {
+        let words: Vec<&str> = Seen::VARIANTS.iter().map(<&str>::from).collect();
+        assert_eq!(words, [&VERIFIED[..], &UNVERIFIED[..]].concat());
     }
 }

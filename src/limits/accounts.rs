@@ -12,7 +12,8 @@ use super::rate::RateLimiter;
 use super::skew::ClockSkew;
 use crate::clock::instant;
 use crate::config::{Account, Snapshot};
-use crate::metrics::{CallClass, Metrics};
+use crate::metrics::Metrics;
+use crate::provider::CallClass;
 
 /// Everything that bounds one account's calls. A call takes it once and keeps it to its end.
 #[derive(Clone)]
@@ -94,7 +95,7 @@ impl AccountLimits {
         &mut self,
         account: &Account,
         before: &MoneyBudget,
-        metrics: &Metrics,
+        metrics: &Arc<Metrics>,
         now: Instant,
     ) {
         let per_hour = account.limits.money_per_hour.clone();
@@ -178,8 +179,8 @@ mod tests {
 
     use super::*;
     use crate::config::{demo, load_text};
+    use crate::limits::LimitKind;
     use crate::limits::{CircuitState, Sample, Urgency};
-    use crate::metrics::LimitKind;
 
     /// The demo's configuration with `settings` added to its only account.
     fn snapshot(settings: &str) -> Snapshot {

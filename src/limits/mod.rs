@@ -13,12 +13,13 @@
 //! 6. `budget`: [`RetryBudget::earn`] when an attempt was answered, [`RetryBudget::spend`] before every repeat; each class
 //!    has its own.
 //!
-//! [`CallClass`]: crate::metrics::CallClass
+//! [`CallClass`]: crate::provider::CallClass
 
 mod accounts;
 mod budget;
 mod circuit;
 mod in_flight;
+mod kind;
 mod money;
 mod rate;
 mod skew;
@@ -26,5 +27,6 @@ mod skew;
 pub use accounts::{AccountLimits, Limiters};
 pub use circuit::{CircuitLeave, CircuitOpen, CircuitState, Sample};
 pub use in_flight::InFlight;
+pub use kind::LimitKind;
 pub use money::{MoneyBudget, MoneyRefused, Reserved};
 pub use rate::{RateRefused, Urgency};

@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus::IntCounter;
 use tokio::time::Instant;
 
+use super::kind::LimitKind;
 use crate::config::Money;
-use crate::metrics::{LimitKind, Metrics};
+use crate::metrics::Metrics;
 
 /// A step of the sliding hour.
 const STEP: Duration = Duration::from_secs(60);
@@ -26,7 +26,8 @@ pub struct MoneyBudget {
     /// Shared with the budget that follows after a change of configuration: what was spent stays spent. Kept without a
     /// limit too, for a reload may set one.
     spent: Arc<Mutex<Spent>>,
-    refused: IntCounter,
+    account: String,
+    metrics: Arc<Metrics>,
 }
 
 /// Money set aside for one call.
@@ -49,10 +50,19 @@ pub(super) const COUNTS_FOR: Duration = Duration::from_secs((STEPS + 1) * STEP.a
 
 impl MoneyBudget {
     /// An unspent budget.
-    pub fn new(account: &str, per_hour: Option<Money>, metrics: &Metrics, now: Instant) -> Self {
+    pub fn new(
+        account: &str,
+        per_hour: Option<Money>,
+        metrics: &Arc<Metrics>,
+        now: Instant,
+    ) -> Self {
         let spent = Spent { started: now, steps: VecDeque::new() };
-        let refused = metrics.rate_limited(account, LimitKind::Money);
-        Self { per_hour, spent: Arc::new(Mutex::new(spent)), refused }
+        Self {
+            per_hour,
+            spent: Arc::new(Mutex::new(spent)),
+            account: account.to_owned(),
+            metrics: metrics.clone(),
+        }
     }
 
     /// The same limit, after what was spent under another one.
@@ -68,8 +78,7 @@ impl MoneyBudget {
             && let Some(wait) = spent.wait(minor, limit.minor, now)
         {
             drop(spent);
-            self.refused.inc();
-            return Err(MoneyRefused { retry_after: wait });
+            return Err(self.refused(wait));
         }
         spent.add(step, minor);
         Ok(Reserved { minor, step })
@@ -88,8 +97,7 @@ impl MoneyBudget {
         if let Some(retry_after) = wait {
             spent.add(reserved.step, counted);
             drop(spent);
-            self.refused.inc();
-            return Err(MoneyRefused { retry_after });
+            return Err(self.refused(retry_after));
         }
         spent.add(step, reserved.minor);
         Ok(Reserved { step, ..reserved })
@@ -131,6 +139,11 @@ impl MoneyBudget {
             let ago = STEP * u32::try_from(current.saturating_sub(step)).unwrap_or(u32::MAX);
             self.record(u64::try_from(minor).unwrap_or(u64::MAX), ago, now);
         }
+    }
+
+    fn refused(&self, retry_after: Duration) -> MoneyRefused {
+        self.metrics.rate_limited(&self.account, LimitKind::Money).inc();
+        MoneyRefused { retry_after }
     }
 
     fn spent(&self) -> MutexGuard<'_, Spent> {

@@ -1,190 +1,52 @@
-//! The closed sets that label metrics.
+//! The values of labels from closed sets, so that their series exist from the start: an increase is not seen in a series
+//! that begins with it. The words are those of the modules that count; each has a test that they stand here.
 
-/// A part of the time a request spends inside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub enum Phase {
-    /// Waiting for the rate limit.
-    Wait,
-    /// Writing the journal.
-    Journal,
-    /// Making the signature, queueing for a signing thread included.
-    Sign,
-    /// From connecting to the last byte of the provider's answer.
-    Upstream,
-}
-
-impl Phase {
-    /// All phases, so that their series exist from the start.
-    pub const ALL: [Self; 4] = [Self::Wait, Self::Journal, Self::Sign, Self::Upstream];
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Wait => "wait",
-            Self::Journal => "journal",
-            Self::Sign => "sign",
-            Self::Upstream => "upstream",
-        }
-    }
-}
+/// The parts of the time a request spends inside.
+pub const PHASES: [&str; 4] = ["wait", "journal", "sign", "upstream"];
 
 /// How one attempt towards the provider ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptResult {
-    /// The provider's envelope came back, whatever it says.
-    Answered,
-    /// An HTTP answer came back that is not the provider's envelope.
-    Unreadable,
-    /// No whole answer came back after sending had begun.
-    NoAnswer,
-    /// Nothing was sent.
-    NotSent,
-}
+pub const ATTEMPTS: [&str; 4] = ["answered", "unreadable", "no_answer", "not_sent"];
 
-impl AttemptResult {
-    /// All results, so that their series exist from the start.
-    pub const ALL: [Self; 4] = [Self::Answered, Self::Unreadable, Self::NoAnswer, Self::NotSent];
-
-    /// The label's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Answered => "answered",
-            Self::Unreadable => "unreadable",
-            Self::NoAnswer => "no_answer",
-            Self::NotSent => "not_sent",
-        }
-    }
-}
-
-/// What a key is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyUse {
-    /// Ours: signs requests.
-    Sign,
-    /// The provider's: verifies notifications.
-    Verify,
-}
-
-impl KeyUse {
-    /// The label's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sign => "sign",
-            Self::Verify => "verify",
-        }
-    }
-}
-
-/// How a notification was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotificationResult {
-    /// Verified and stored.
-    Accepted,
-    /// Verified, and known already.
-    Duplicate,
-    /// No provider key verifies it.
-    BadSignature,
-    /// Not what a notification looks like.
-    Malformed,
-    /// Verified, but the store could not take it: the provider repeats it.
-    Unavailable,
-}
-
-impl NotificationResult {
-    /// All results, so that their series exist from the start.
-    pub const ALL: [Self; 5] =
-        [Self::Accepted, Self::Duplicate, Self::BadSignature, Self::Malformed, Self::Unavailable];
-
-    /// The label's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Duplicate => "duplicate",
-            Self::BadSignature => "bad_signature",
-            Self::Malformed => "malformed",
-            Self::Unavailable => "unavailable",
-        }
-    }
-}
-
-/// How one attempt to deliver an event ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeliveryResult {
-    /// The application took the event.
-    Delivered,
-    /// Another attempt will follow.
-    Failed,
-    /// The application said that it never wants it: a dead letter.
-    Gone,
-    /// The last attempt failed: a dead letter.
-    Exhausted,
-    /// There is nothing to post in the configured format: a dead letter.
-    Undeliverable,
-}
-
-impl DeliveryResult {
-    /// All results, so that their series exist from the start.
-    pub const ALL: [Self; 5] =
-        [Self::Delivered, Self::Failed, Self::Gone, Self::Exhausted, Self::Undeliverable];
-
-    /// The label's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Gone => "gone",
-            Self::Exhausted => "exhausted",
-            Self::Undeliverable => "undeliverable",
-        }
-    }
-}
-
-/// A limit that refuses calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LimitKind {
-    /// The account's rate.
-    Account,
-    /// The rate of one operation.
-    Operation,
-    /// The provider said that it is called too often.
-    Provider,
-    /// The account's money per hour.
-    Money,
-}
-
-impl LimitKind {
-    /// All limits, so that their series exist from the start.
-    pub const ALL: [Self; 4] = [Self::Account, Self::Operation, Self::Provider, Self::Money];
-
-    /// The label's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Account => "account",
-            Self::Operation => "operation",
-            Self::Provider => "provider",
-            Self::Money => "money",
-        }
-    }
-}
+/// Limits that refuse calls.
+pub const LIMITS: [&str; 4] = ["account", "operation", "provider", "money"];
 
 /// Calls that fail together, and so share a circuit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CallClass {
-    /// What changes something: creates and cancellations.
-    Create,
-    /// What only reads.
-    Query,
-}
+pub const CLASSES: [&str; 2] = ["create", "query"];
 
-impl CallClass {
-    /// Both classes, so that their series exist from the start.
-    pub const ALL: [Self; 2] = [Self::Create, Self::Query];
+/// What an unknown outcome can turn out to be.
+pub const FINAL: [&str; 3] = ["accepted", "rejected", "not_sent"];
 
-    /// The label's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Query => "query",
-        }
-    }
-}
+/// What can speak against what the provider says of a payment, in the words of events' flags.
+pub const CONFLICTS: [&str; 6] = [
+    "amount-mismatch",
+    "amount-unreadable",
+    "conflicting-reference",
+    "other-account",
+    "contradicted",
+    "earlier-call",
+];
+
+/// How a notification was answered once it was verified: no other answer knows the event's name.
+pub const VERIFIED: [&str; 3] = ["accepted", "duplicate", "unavailable"];
+
+/// How a notification that could not be verified was answered.
+pub const UNVERIFIED: [&str; 2] = ["bad_signature", "malformed"];
+
+/// How one attempt to deliver an event ended.
+pub const DELIVERIES: [&str; 5] = ["delivered", "failed", "gone", "exhausted", "undeliverable"];
+
+/// The states of events that are not delivered.
+pub const INBOX: [&str; 3] = ["pending", "retrying", "dead"];
+
+/// How a reload of the configuration ended.
+pub const RELOADS: [&str; 3] = ["success", "unchanged", "failure"];
+
+/// What a key is used for.
+pub const SIGN: &str = "sign";
+
+/// The label of requests that named no account or operation; the path they asked for is never a label.
+pub const NOBODY: &str = "-";
+
+/// The label of an event that the profile does not list, and of what could not be verified: what a stranger sends is never
+/// a label.
+pub const OTHER_EVENT: &str = "other";

@@ -1,16 +1,14 @@
-//! Every metric of the program: one documented struct, a family in each file, closed label sets, a registry of its own.
+//! Every metric of the program: one table of families, label values from closed sets, a registry of its own.
 //!
-//! Labels are configured account names, operations of the profile and closed enums; never ids, paths or error text.
+//! Labels are configured account names, operations of the profile and closed sets; never ids, paths or error text. The words
+//! of a set belong to the module that counts; [`labels`] lists those whose series exist from the start.
 
 mod buckets;
-mod deliveries;
-mod forget;
+mod events;
+mod families;
 mod keys;
-mod labels;
-mod limits;
-mod notifications;
+pub mod labels;
 mod payments;
-mod register;
 mod reloads;
 mod requests;
 #[cfg(test)]
@@ -22,39 +20,15 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, Registry, TextEncoder};
 
-pub use deliveries::InboxFigures;
-pub use labels::{
-    AttemptResult, CallClass, DeliveryResult, KeyUse, LimitKind, NotificationResult, Phase,
-};
-pub use notifications::OTHER_EVENT;
-pub use reloads::ReloadResult;
-pub use requests::NOBODY;
+pub use events::InboxFigures;
+pub use labels::{NOBODY, OTHER_EVENT};
 
-use deliveries::Deliveries;
-use keys::Keys;
-use limits::Limits;
-use notifications::Notifications;
-use payments::Payments;
-use reloads::Reloads;
-use requests::Requests;
+use families::Families;
 
-/// The program's metrics. What can be counted stands beside the family it belongs to, in the file of that name.
+/// The program's metrics. What can be counted is a method, in the file named for what it is about.
 pub struct Metrics {
     registry: Registry,
-    /// `countersign_request…` and `countersign_upstream_attempts_total`.
-    requests: Requests,
-    /// `countersign_unknown_…` and `countersign_resolved_total`.
-    payments: Payments,
-    /// `countersign_rate_limited_total`, `countersign_circuit_state`, `countersign_clock_skew_seconds`.
-    limits: Limits,
-    /// `countersign_notification…`.
-    notifications: Notifications,
-    /// `countersign_inbox_…`, `countersign_deliver…`.
-    deliveries: Deliveries,
-    /// `countersign_signing_key_info` and `countersign_key_…`.
-    keys: Keys,
-    /// `countersign_config_…`.
-    reloads: Reloads,
+    all: Families,
 }
 
 /// An account whose series are to exist from the start, so that a first event is a step and not a new series.
@@ -73,39 +47,33 @@ impl Metrics {
     /// Registers everything; `version` and `commit` label `countersign_build_info`.
     pub fn new(version: &str, commit: &str) -> Arc<Self> {
         let registry = Registry::new();
-        let help = "Always 1; labels name the build";
-        let build =
-            register::int_gauge(&registry, "countersign_build_info", help, &["version", "commit"]);
-        build.with_label_values(&[version, commit]).set(1);
         registry
             .register(Box::new(ProcessCollector::for_self()))
             .expect("the process metrics are registered once");
-        let metrics = Self {
-            requests: Requests::new(&registry),
-            payments: Payments::new(&registry),
-            limits: Limits::new(&registry),
-            notifications: Notifications::new(&registry),
-            deliveries: Deliveries::new(&registry),
-            keys: Keys::new(&registry),
-            reloads: Reloads::new(&registry),
-            registry,
-        };
-        // What strangers ask for without naming an account.
-        metrics.requests.announce_strangers();
+        let metrics = Self { all: Families::new(&registry), registry };
+        metrics.all.build.with_label_values(&[version, commit]).set(1);
+        for phase in labels::PHASES {
+            metrics.all.phases.with_label_values(&[phase]);
+        }
+        for result in labels::RELOADS {
+            metrics.all.reloads.with_label_values(&[result]);
+        }
+        metrics.all.reload_successful.with_label_values::<&str>(&[]);
+        metrics.all.reload_success_timestamp.with_label_values::<&str>(&[]);
+        metrics.announce_strangers();
         Arc::new(metrics)
     }
 
     /// Makes an account's series exist, so that rates and absences can be told apart.
     pub fn announce_account(&self, account: &AnnouncedAccount<'_>) {
-        let name = account.name;
-        self.requests_in_flight(name);
-        for operation in &account.operations {
-            self.requests.announce(name, operation, &account.accepted);
-        }
-        self.payments.announce(name);
-        self.limits.announce(name);
-        self.notifications.announce(name, account.events.iter().copied());
-        self.deliveries.announce(name);
+        self.all.announce(account.name);
+        self.announce_operations(account);
+        self.announce_events(account);
+    }
+
+    /// Drops every series of `account`. What still counts for it afterwards makes its series appear again.
+    pub fn forget_account(&self, account: &str) {
+        self.all.forget_account(account);
     }
 
     /// Everything as it is now.

@@ -1,12 +1,10 @@
-//! Application requests: how they ended, how long they and their parts took, and the attempts they led to.
+//! Application requests: how they ended, how long they and their parts took, the attempts they led to and the limits they
+//! met.
 
-use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{Gauge, IntCounter, IntGauge};
 
-use super::register::{counter, histogram, int_gauge};
-use super::{AttemptResult, Metrics, Phase, buckets};
-
-/// The label of requests that named no account or operation; the path they asked for is never a label.
-pub const NOBODY: &str = "-";
+use super::labels::{ATTEMPTS, NOBODY};
+use super::{AnnouncedAccount, Metrics};
 
 /// Outcomes and codes that alerts are about. Every operation has their series from the start: an increase is not seen in a
 /// series that begins with it. The hundreds of other codes an operation might meet come when they are met.
@@ -22,82 +20,29 @@ const EXPECTED: [(&str, &str); 9] = [
     ("not_sent", "invalid-parameters"),
 ];
 
-pub(super) struct Requests {
-    /// `countersign_requests_total{account,operation,outcome,code}`: `code` is the provider's answer code or the problem
-    /// code.
-    pub total: IntCounterVec,
-    /// `countersign_request_duration_seconds{account,operation}`: from the whole request to the finished answer.
-    pub duration: HistogramVec,
-    /// `countersign_request_phase_seconds{phase}`, by the phase's place in [`Phase::ALL`]: they are observed several times
-    /// in every request.
-    phases: [Histogram; Phase::ALL.len()],
-    /// `countersign_requests_in_flight{account}`.
-    pub in_flight: IntGaugeVec,
-    /// `countersign_upstream_attempts_total{account,operation,result}`.
-    pub attempts: IntCounterVec,
-}
-
-impl Requests {
-    pub fn new(registry: &Registry) -> Self {
-        let phases = histogram(
-            registry,
-            "countersign_request_phase_seconds",
-            "Time a request spends in one phase, each time it enters it",
-            &["phase"],
-            buckets::PHASE,
-        );
-        Self {
-            total: counter(
-                registry,
-                "countersign_requests_total",
-                "Application requests answered, by outcome and by the provider's or the problem's code",
-                &["account", "operation", "outcome", "code"],
-            ),
-            duration: histogram(
-                registry,
-                "countersign_request_duration_seconds",
-                "Time from a whole application request to its finished answer",
-                &["account", "operation"],
-                buckets::DURATION,
-            ),
-            phases: Phase::ALL.map(|phase| phases.with_label_values(&[phase.as_str()])),
-            in_flight: int_gauge(
-                registry,
-                "countersign_requests_in_flight",
-                "Application requests under way",
-                &["account"],
-            ),
-            attempts: counter(
-                registry,
-                "countersign_upstream_attempts_total",
-                "Attempts made towards the provider, questions about lost answers included",
-                &["account", "operation", "result"],
-            ),
-        }
-    }
-
-    /// Requests that name no account; a scan of the listener shows here.
-    pub fn announce_strangers(&self) {
-        self.duration.with_label_values(&[NOBODY, NOBODY]);
-        for code in ["not-found", "bad-request"] {
-            self.total.with_label_values(&[NOBODY, NOBODY, "not_sent", code]);
-        }
-    }
-
-    /// `accepted` are the provider's codes for what it took.
-    pub fn announce(&self, account: &str, operation: &str, accepted: &[String]) {
-        self.duration.with_label_values(&[account, operation]);
-        let accepted = accepted.iter().map(|code| ("accepted", code.as_str()));
-        for (outcome, code) in accepted.chain(EXPECTED) {
-            self.total.with_label_values(&[account, operation, outcome, code]);
-        }
-        for result in AttemptResult::ALL {
-            self.attempts.with_label_values(&[account, operation, result.as_str()]);
-        }
-    }
-}
-
 impl Metrics {
+    /// Requests that name no account; a scan of the listener shows here.
+    pub(super) fn announce_strangers(&self) {
+        self.all.request_duration.with_label_values(&[NOBODY, NOBODY]);
+        for code in ["not-found", "bad-request"] {
+            self.all.requests.with_label_values(&[NOBODY, NOBODY, "not_sent", code]);
+        }
+    }
+
+    pub(super) fn announce_operations(&self, account: &AnnouncedAccount<'_>) {
+        let name = account.name;
+        for operation in &account.operations {
+            self.all.request_duration.with_label_values(&[name, operation]);
+            let accepted = account.accepted.iter().map(|code| ("accepted", code.as_str()));
+            for (outcome, code) in accepted.chain(EXPECTED) {
+                self.all.requests.with_label_values(&[name, operation, outcome, code]);
+            }
+            for result in ATTEMPTS {
+                self.all.attempts.with_label_values(&[name, operation, result]);
+            }
+        }
+    }
+
     /// Counts one answered request, which took `seconds`. All labels are from closed sets.
     pub fn count_request(
         &self,
@@ -107,22 +52,37 @@ impl Metrics {
         code: &str,
         seconds: f64,
     ) {
-        self.requests.total.with_label_values(&[account, operation, outcome, code]).inc();
-        self.requests.duration.with_label_values(&[account, operation]).observe(seconds);
+        self.all.requests.with_label_values(&[account, operation, outcome, code]).inc();
+        self.all.request_duration.with_label_values(&[account, operation]).observe(seconds);
     }
 
     /// Counts `seconds` spent in `phase`.
-    pub fn observe_phase(&self, phase: Phase, seconds: f64) {
-        self.requests.phases[phase as usize].observe(seconds);
+    pub fn observe_phase(&self, phase: impl Into<&'static str>, seconds: f64) {
+        self.all.phases.with_label_values(&[phase.into()]).observe(seconds);
     }
 
     /// The account's requests under way.
     pub fn requests_in_flight(&self, account: &str) -> IntGauge {
-        self.requests.in_flight.with_label_values(&[account])
+        self.all.in_flight.with_label_values(&[account])
     }
 
     /// Counts one attempt towards the provider.
-    pub fn count_attempt(&self, account: &str, operation: &str, result: AttemptResult) {
-        self.requests.attempts.with_label_values(&[account, operation, result.as_str()]).inc();
+    pub fn count_attempt(&self, account: &str, operation: &str, result: impl Into<&'static str>) {
+        self.all.attempts.with_label_values(&[account, operation, result.into()]).inc();
+    }
+
+    /// The counter of calls that `limit` refused.
+    pub fn rate_limited(&self, account: &str, limit: impl Into<&'static str>) -> IntCounter {
+        self.all.rate_limited.with_label_values(&[account, limit.into()])
+    }
+
+    /// The state of the account's circuit for `class`.
+    pub fn circuit_state(&self, account: &str, class: impl Into<&'static str>) -> IntGauge {
+        self.all.circuit_state.with_label_values(&[account, class.into()])
+    }
+
+    /// The provider's clock less ours. Asking makes the series exist.
+    pub fn clock_skew(&self, account: &str) -> Gauge {
+        self.all.clock_skew.with_label_values(&[account])
     }
 }

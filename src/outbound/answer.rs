@@ -84,12 +84,11 @@ fn not_sent(account: &Account, why: WhyNotSent) -> Problem {
             Problem::not_sent(Code::Overloaded, reason).with_retry_after(Duration::from_secs(1))
         }
         WhyNotSent::Unsigned(SignError::Failed) => Problem::not_sent(Code::InternalError, reason),
-        WhyNotSent::RateLimited(refused) => Problem::not_sent(
-            Code::RateLimited,
-            format!("over the {} limit", refused.limit.as_str()),
-        )
-        .with_retry_after(refused.retry_after)
-        .with_rate_limit(refused.fields.limit, refused.fields.policy),
+        WhyNotSent::RateLimited(refused) => {
+            Problem::not_sent(Code::RateLimited, format!("over the {} limit", refused.limit))
+                .with_retry_after(refused.retry_after)
+                .with_rate_limit(refused.fields.limit, refused.fields.policy)
+        }
         WhyNotSent::OverMoney(refused) => {
             Problem::not_sent(Code::RateLimited, "over the account's money per hour")
                 .with_retry_after(refused.retry_after)

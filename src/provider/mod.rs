@@ -18,7 +18,7 @@ pub use compile::builtin_names;
 pub use event::{EventRule, EventStatus, Failure, Flag, NormaliseContext, Normalised, Recount};
 pub use lookup::LookedUp;
 pub use member::{Fill, FillContext, Member, MemberType};
-pub use operation::{Kind, Operation, OperationOverride};
+pub use operation::{CallClass, Kind, Operation, OperationOverride};
 pub use profile::Provider;
 pub use refusal::ParameterError;
 

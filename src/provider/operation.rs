@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use jsonschema::Validator;
 use serde::Deserialize;
 use serde_json::Value;
+use strum::{IntoStaticStr, VariantArray};
 
 use super::member::{Fill, FillContext, Member};
 use super::schema;
@@ -69,6 +70,26 @@ pub enum Kind {
     Create,
     /// Ends something; naturally idempotent by state.
     Cancel,
+}
+
+/// Calls that fail together, and so share a circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum CallClass {
+    /// What changes something: creates and cancellations.
+    Create,
+    /// What only reads.
+    Query,
+}
+
+impl CallClass {
+    /// The class of the calls of `operation`.
+    pub fn of(operation: &Operation) -> Self {
+        match operation.kind {
+            Kind::Query => Self::Query,
+            Kind::Create | Kind::Cancel => Self::Create,
+        }
+    }
 }
 
 /// How a lost call is looked up.
@@ -164,5 +185,17 @@ impl Resolution {
     pub(super) fn names(&self, reference: Option<&str>) -> bool {
         let proofs = if self.matching.is_empty() { self.echo() } else { &self.matching };
         proofs.values().any(|taken| Some(taken.as_str()) == reference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::labels;
+
+    #[test]
+    fn every_class_has_its_series_from_the_start() {
+        let words: Vec<&str> = CallClass::VARIANTS.iter().map(<&str>::from).collect();
+        assert_eq!(words, labels::CLASSES);
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::changes::Changes;
 use crate::config::{Account, Snapshot};
-use crate::metrics::{AnnouncedAccount, KeyUse, Metrics};
+use crate::metrics::{AnnouncedAccount, Metrics};
 use crate::provider::CodeMeaning;
+use crate::sign::KeyUse;
 
 /// Announces every account and key, when the process starts.
 pub fn announce(metrics: &Metrics, snapshot: &Snapshot) {
@@ -48,9 +49,10 @@ fn announce_account(metrics: &Metrics, account: &Account) {
 fn announce_keys(metrics: &Metrics, account: &Account) {
     for key in account.signing_keys.keys() {
         let not_after = key.not_after.map(|end| end.as_second());
-        metrics.announce_key(&account.name, &key.id, KeyUse::Sign, not_after);
+        metrics.announce_key(&account.name, &key.id, KeyUse::Sign);
+        metrics.set_key_end(&account.name, &key.id, not_after);
     }
     for key in &account.provider_keys {
-        metrics.announce_key(&account.name, &key.id, KeyUse::Verify, None);
+        metrics.announce_key(&account.name, &key.id, KeyUse::Verify);
     }
 }

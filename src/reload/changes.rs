@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::config::{Account, Snapshot};
-use crate::metrics::KeyUse;
+use crate::sign::KeyUse;
 
 /// What a reload added, removed and replaced. Its member names are printed: none is renamed or removed.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -29,7 +29,7 @@ pub struct KeyChange {
     pub account: String,
     #[serde(rename = "key_id")]
     pub id: String,
-    #[serde(rename = "use", serialize_with = "as_word")]
+    #[serde(rename = "use")]
     pub usage: KeyUse,
     /// The fingerprint before; nothing for a new key.
     pub before: Option<String>,
@@ -79,7 +79,7 @@ impl Changes {
             }
         }
         for KeyChange { account, id, usage, before, after } in &self.keys {
-            let (usage, before, after) = (usage.as_str(), before.as_deref(), after.as_deref());
+            let (usage, before, after) = (<&str>::from(usage), before.as_deref(), after.as_deref());
             match (before, after) {
                 (Some(_), Some(_)) => {
                     let message = "another key under the same id";
@@ -90,10 +90,6 @@ impl Changes {
             }
         }
     }
-}
-
-fn as_word<S: Serializer>(usage: &KeyUse, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(usage.as_str())
 }
 
 /// The ids and fingerprints of an account's keys.

@@ -157,7 +157,8 @@ impl Reloader {
         }
         let hash = self.live.load().hash.clone();
         let report = Arc::new(Report { trigger, at: self.clock.now(), hash, outcome });
-        self.metrics.count_reload(report.outcome.result(), report.at.as_second() as f64);
+        let at = report.at.as_second() as f64;
+        self.metrics.count_reload(&report.outcome, !report.is_failure(), at);
         report.log();
         self.last.store(report.clone());
         report

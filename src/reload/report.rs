@@ -2,14 +2,15 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use strum::IntoStaticStr;
 
 use super::changes::Changes;
 use super::stranded::Stranding;
-use crate::metrics::ReloadResult;
 use crate::mistake::Mistake;
 
 /// What an attempt was made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Trigger {
     /// The process started: no reload, but the first report.
     Start,
@@ -33,8 +34,9 @@ pub struct Report {
     pub outcome: Outcome,
 }
 
-/// What came of an attempt.
-#[derive(Debug)]
+/// What came of an attempt; its words are those of the metric's label.
+#[derive(Debug, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// Another configuration is in place.
     Success {
@@ -57,24 +59,7 @@ pub enum Outcome {
 impl Trigger {
     /// The word for it in logs and answers.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Watch => "watch",
-            Self::Poll => "poll",
-            Self::Signal => "signal",
-            Self::Request => "request",
-        }
-    }
-}
-
-impl Outcome {
-    /// How it is counted.
-    pub fn result(&self) -> ReloadResult {
-        match self {
-            Self::Success { .. } => ReloadResult::Success,
-            Self::Unchanged => ReloadResult::Unchanged,
-            Self::Failure { .. } => ReloadResult::Failure,
-        }
+        self.into()
     }
 }
 
@@ -97,7 +82,7 @@ impl Report {
     /// As JSON. `result`, `trigger`, `at`, `configuration` and `mistakes` are always there.
     pub fn to_json(&self) -> Value {
         let mut shown = json!({
-            "result": self.outcome.result().as_str(),
+            "result": <&str>::from(&self.outcome),
             "trigger": self.trigger.as_str(),
             "at": self.at.to_string(),
             "configuration": self.hash,

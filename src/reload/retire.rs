@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use super::changes::{Changes, keys_of};
 use crate::clock::{instant, later};
 use crate::config::{Account, Snapshot};
-use crate::metrics::{KeyUse, Metrics};
+use crate::metrics::Metrics;
+use crate::sign::KeyUse;
 
 /// Beyond the longest that a call or a delivery may take.
 const MARGIN: Duration = Duration::from_secs(15);

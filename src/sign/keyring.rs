@@ -4,8 +4,20 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use super::key::{PrivateKey, PublicKey};
+
+/// What a key is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum KeyUse {
+    /// Ours: signs requests.
+    Sign,
+    /// The provider's: verifies notifications.
+    Verify,
+}
 
 /// A private key with its name and validity.
 pub struct SigningKey {

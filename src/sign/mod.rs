@@ -13,7 +13,7 @@ mod tests;
 
 pub use explain::{Candidate, Explanation, Role, explain};
 pub use key::{AnyKey, Hash, PrivateKey, PublicKey, hex};
-pub use keyring::{KeyRing, KeyState, SigningKey, VerifyingKey};
+pub use keyring::{KeyRing, KeyState, KeyUse, SigningKey, VerifyingKey};
 pub use pool::{SignError, SignPool};
 pub use recipe::{RequestRecipe, Unreadable, VerifyRecipe};
 #[cfg(test)]

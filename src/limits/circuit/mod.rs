@@ -11,32 +11,23 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus::IntGauge;
 use tokio::time::Instant;
 
 use crate::clock::instant;
 use crate::config::CircuitLimits;
-use crate::metrics::{CallClass, Metrics};
-use crate::provider::{Kind, Operation};
+use crate::metrics::Metrics;
+use crate::provider::CallClass;
 
 pub use state::{CircuitState, Sample};
 use state::{Leave, Machine};
-
-impl CallClass {
-    /// Queries read; everything else belongs to the creates.
-    pub fn of(operation: &Operation) -> Self {
-        match operation.kind {
-            Kind::Query => Self::Query,
-            Kind::Create | Kind::Cancel => Self::Create,
-        }
-    }
-}
 
 /// Lets calls through while they go well.
 pub struct Circuit {
     limits: CircuitLimits,
     machine: Mutex<Machine>,
-    gauge: IntGauge,
+    account: String,
+    class: CallClass,
+    metrics: Arc<Metrics>,
 }
 
 /// No call is made now.
@@ -61,12 +52,14 @@ impl Circuit {
         account: &str,
         class: CallClass,
         limits: CircuitLimits,
-        metrics: &Metrics,
+        metrics: &Arc<Metrics>,
         now: Instant,
     ) -> Self {
-        let gauge = metrics.circuit_state(account, class);
-        gauge.set(0);
-        Self { limits, machine: Mutex::new(Machine::new(limits, now)), gauge }
+        let machine = Mutex::new(Machine::new(limits, now));
+        let account = account.to_owned();
+        let circuit = Self { limits, machine, account, class, metrics: metrics.clone() };
+        circuit.show();
+        circuit
     }
 
     /// Lets an attempt through, or says when to come back.
@@ -103,7 +96,7 @@ impl Circuit {
     }
 
     fn show_state(&self, machine: &Machine) {
-        self.gauge.set(match machine.state() {
+        self.metrics.circuit_state(&self.account, self.class).set(match machine.state() {
             CircuitState::Closed => 0,
             CircuitState::HalfOpen => 1,
             CircuitState::Open => 2,

@@ -12,7 +12,7 @@ use crate::clock::instant;
 
 const LIMITS: CircuitLimits = CircuitLimits { failures: 3, open_for: Duration::from_secs(10) };
 
-fn circuit(class: CallClass, metrics: &Metrics, now: Instant) -> Arc<Circuit> {
+fn circuit(class: CallClass, metrics: &Arc<Metrics>, now: Instant) -> Arc<Circuit> {
     Arc::new(Circuit::new("shop", class, LIMITS, metrics, now))
 }
 

@@ -12,12 +12,11 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus::IntCounter;
 use tokio::time::Instant;
 
 use crate::clock::instant;
 use crate::config::Limits;
-use crate::metrics::{LimitKind, Metrics};
+use crate::metrics::Metrics;
 use crate::provider::{Kind, Operation};
 
 use queue::{Arrival, Queue, Ticket, Turn};
@@ -38,28 +37,18 @@ impl Urgency {
 pub struct RateLimiter {
     limits: Limits,
     queue: Mutex<Queue>,
-    refused: Refused,
-}
-
-/// The counters of refused calls.
-struct Refused {
-    account: IntCounter,
-    operation: IntCounter,
-    provider: IntCounter,
+    account: String,
+    metrics: Arc<Metrics>,
 }
 
 impl RateLimiter {
     /// A limiter with full buckets.
-    pub fn new(account: &str, limits: &Limits, metrics: &Metrics, now: Instant) -> Self {
-        let refused = |limit| metrics.rate_limited(account, limit);
+    pub fn new(account: &str, limits: &Limits, metrics: &Arc<Metrics>, now: Instant) -> Self {
         Self {
             limits: limits.clone(),
             queue: Mutex::new(Queue::new(limits, now)),
-            refused: Refused {
-                account: refused(LimitKind::Account),
-                operation: refused(LimitKind::Operation),
-                provider: refused(LimitKind::Provider),
-            },
+            account: account.to_owned(),
+            metrics: metrics.clone(),
         }
     }
 
@@ -109,11 +98,7 @@ impl RateLimiter {
     }
 
     fn count(&self, refused: RateRefused) -> RateRefused {
-        match refused.limit {
-            LimitKind::Account | LimitKind::Money => self.refused.account.inc(),
-            LimitKind::Operation => self.refused.operation.inc(),
-            LimitKind::Provider => self.refused.provider.inc(),
-        }
+        self.metrics.rate_limited(&self.account, refused.limit).inc();
         refused
     }
 

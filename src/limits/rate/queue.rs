@@ -17,7 +17,7 @@ use super::bucket::Bucket;
 use super::fields::{RateLimitFields, fields};
 use crate::clock::later;
 use crate::config::{Limits, OnExcess};
-use crate::metrics::LimitKind;
+use crate::limits::LimitKind;
 
 /// The most calls that wait in one line. What waits longer than `max_wait` is refused on arrival, so this is met only by
 /// accounts with very high rates; it bounds their memory.
@@ -258,7 +258,7 @@ impl Queue {
         let own = own.map(|(name, bucket)| (name.as_str(), bucket.rate));
         let refusing = match limit {
             LimitKind::Operation => operation,
-            LimitKind::Account | LimitKind::Provider | LimitKind::Money => limit.as_str(),
+            LimitKind::Account | LimitKind::Provider | LimitKind::Money => limit.into(),
         };
         let policies = account.into_iter().chain(own);
         RateRefused { limit, retry_after: wait, fields: fields(policies, refusing, wait) }

@@ -11,6 +11,7 @@ use super::queue::{Arrival, CLOSED_MAX, Queue, RateRefused, Ticket, Turn, Urgenc
 use super::*;
 use crate::clock::instant;
 use crate::config::{OnExcess, OperationLimit, Rate};
+use crate::limits::LimitKind;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -192,7 +193,7 @@ fn the_lines_are_bounded() {
     waits(queue.arrive(Urgency::First, "b", now));
 }
 
-fn limiter(limits: &Limits, metrics: &Metrics) -> RateLimiter {
+fn limiter(limits: &Limits, metrics: &Arc<Metrics>) -> RateLimiter {
     RateLimiter::new("shop", limits, metrics, instant())
 }
 

@@ -11,12 +11,13 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::classify::{Verdict, WhyNotSent, classify};
+use super::labels::Phase;
 use super::prepared::PreparedCall;
 use super::stopping::Stopping;
 use crate::clock::{Clock, instant};
 use crate::limits::{CircuitLeave, Urgency};
 use crate::logging::PHASES;
-use crate::metrics::{Metrics, Phase};
+use crate::metrics::Metrics;
 use crate::provider::FillContext;
 use crate::sign::SignPool;
 use crate::wire::{Answer, AnswerBody, Call, LastLook, NotSent, SendError, Timeouts, Upstream};

@@ -6,9 +6,9 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
+use super::labels::AttemptResult;
 use super::prepared::PreparedCall;
 use crate::limits::{CircuitOpen, MoneyRefused, RateRefused, Sample};
-use crate::metrics::AttemptResult;
 use crate::outcome::Outcome;
 use crate::payment::Final;
 use crate::provider::{CodeMeaning, Kind, Operation, ProviderAnswer};

@@ -3,6 +3,7 @@
 pub(super) mod attempt;
 pub(super) mod backoff;
 pub(super) mod classify;
+pub(super) mod labels;
 pub(super) mod prepared;
 pub(super) mod repeat;
 pub(super) mod stopping;

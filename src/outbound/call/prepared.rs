@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use crate::config::Account;
 use crate::json::Object;
 use crate::limits::AccountLimits;
-use crate::metrics::CallClass;
-use crate::provider::{CodeMeaning, NormaliseContext, Normalised, Operation, ProviderAnswer};
+use crate::provider::{
+    CallClass, CodeMeaning, NormaliseContext, Normalised, Operation, ProviderAnswer,
+};
 
 /// A call that passed every check and waits to be signed.
 pub(crate) struct PreparedCall<'a> {

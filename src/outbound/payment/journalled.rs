@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::unsent::UnsentCalls;
 use crate::clock::instant;
-use crate::metrics::Phase;
+
 use crate::outbound::call::attempt::Egress;
+use crate::outbound::call::labels::Phase;
 use crate::outbound::call::prepared::PreparedCall;
 use crate::payment::Rules;
 use crate::store::{JournalError, PaymentId, PaymentView, Step, Store, Unsent};

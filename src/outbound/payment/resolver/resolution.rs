@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::stranded::Logged;
 use crate::clock::{instant, later};
 use crate::limits::CircuitState;
-use crate::metrics::CallClass;
 use crate::outbound::call::backoff;
 use crate::outbound::payment::attempt::{announce, attempt};
 use crate::outbound::payment::event;
@@ -13,6 +12,7 @@ use crate::outbound::payment::journalled::{Journalled, millis};
 use crate::outbound::payment::money::counted_minor;
 use crate::outbound::payment::query::{Queried, record_query};
 use crate::payment::Next;
+use crate::provider::CallClass;
 use crate::store::{Closure, JournalError, PaymentView, Step, Store};
 
 /// Attempts at one payment, those inside the call included, after which nothing more is sent: what was sent in vain so
