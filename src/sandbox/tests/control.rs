@@ -88,7 +88,7 @@ async fn faults_are_added_listed_and_cleared() {
 #[tokio::test]
 async fn a_rule_with_a_mistake_is_refused_with_what_is_allowed() {
     let bench = Bench::start().await;
-    for (rule, told) in [
+    for (rule, reported) in [
         ("", "not JSON"),
         (r#"{"kind":"wrongly_signed_notification"}"#, "`reset_after_commit`"),
         (r#"{"kind":"stall","for":"ever"}"#, "`delay_ms`"),
@@ -99,13 +99,13 @@ async fn a_rule_with_a_mistake_is_refused_with_what_is_allowed() {
         assert_eq!(refused.status, 400, "{rule}");
         assert!(refused.head.contains("application/problem+json"), "{}", refused.head);
         let detail = refused.json()["detail"].to_string();
-        assert!(detail.contains(told), "{rule}: {detail}");
+        assert!(detail.contains(reported), "{rule}: {detail}");
     }
     assert!(bench.running.faults().is_empty(), "a list with a mistake is not taken in part");
 }
 
 #[tokio::test]
-async fn the_sandbox_tells_what_it_is() {
+async fn the_sandbox_says_what_it_is() {
     let bench = Bench::start().await;
     let about = bench.page("GET", "/_sandbox", "").await.json();
     assert_eq!(about["app_ids"], json!([APP, "app-b"]));

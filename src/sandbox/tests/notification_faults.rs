@@ -14,7 +14,7 @@ async fn under(rule: Value) -> (Bench, Receiver) {
     (bench, receiver)
 }
 
-fn told(reference: &str, status: &str) -> (String, String) {
+fn reported(reference: &str, status: &str) -> (String, String) {
     (reference.to_string(), status.to_string())
 }
 
@@ -34,26 +34,26 @@ async fn a_duplicate_comes_although_the_first_was_acknowledged() {
 async fn a_late_one_lets_others_pass() {
     let (bench, receiver) = under(json!({"kind": "late_notification", "delay_ms": 600_000})).await;
     paid(&bench, &receiver.url, "order2").await;
-    assert_eq!(receiver.acknowledged().await.told(), told("order2", "COMPLETED"));
+    assert_eq!(receiver.acknowledged().await.reported(), reported("order2", "COMPLETED"));
     let row = &bench.running.notifications()[0];
     assert_eq!((row.state, row.attempts), (NotificationState::Waiting, 0));
 
     let (_bench, receiver) = under(json!({"kind": "late_notification", "delay_ms": 1})).await;
-    assert_eq!(receiver.acknowledged().await.told(), told("order1", "COMPLETED"));
+    assert_eq!(receiver.acknowledged().await.reported(), reported("order1", "COMPLETED"));
 }
 
 #[tokio::test]
 async fn the_end_can_come_before_the_beginning() {
     let (_bench, receiver) = under(json!({"kind": "out_of_order_notifications"})).await;
-    assert_eq!(receiver.answered(503, "").await.told(), told("order1", "COMPLETED"));
-    assert_eq!(receiver.acknowledged().await.told(), told("order1", "COMPLETED"));
+    assert_eq!(receiver.answered(503, "").await.reported(), reported("order1", "COMPLETED"));
+    assert_eq!(receiver.acknowledged().await.reported(), reported("order1", "COMPLETED"));
     let pending = receiver.acknowledged().await;
-    assert_eq!(pending.told(), told("order1", "PENDING"));
+    assert_eq!(pending.reported(), reported("order1", "PENDING"));
     assert!(pending.is_signed_by(KEY));
 }
 
 #[tokio::test]
-async fn an_authorization_has_no_beginning_to_tell() {
+async fn an_authorization_has_no_beginning_to_report() {
     let (bench, receiver) = (bench().await, Receiver::start().await);
     bench.fault(json!({"kind": "out_of_order_notifications"}));
     let mut parameters = authorization("u1", "req1");
@@ -71,8 +71,8 @@ async fn two_references_can_change_places() {
     let rule = json!({"kind": "out_of_order_notifications", "order": "after_next"});
     let (bench, receiver) = under(rule).await;
     paid(&bench, &receiver.url, "order2").await;
-    assert_eq!(receiver.acknowledged().await.told().0, "order2");
-    assert_eq!(receiver.acknowledged().await.told().0, "order1");
+    assert_eq!(receiver.acknowledged().await.reported().0, "order2");
+    assert_eq!(receiver.acknowledged().await.reported().0, "order1");
     assert_eq!(end_of(&bench, 1).await, NotificationState::Acknowledged);
 }
 
@@ -101,7 +101,7 @@ async fn a_tampered_one_is_signed_for_another_text() {
 async fn a_withheld_one_never_comes() {
     let (bench, receiver) = under(json!({"kind": "no_notification"})).await;
     paid(&bench, &receiver.url, "order2").await;
-    assert_eq!(receiver.acknowledged().await.told().0, "order2");
+    assert_eq!(receiver.acknowledged().await.reported().0, "order2");
     let row = &bench.running.notifications()[0];
     assert_eq!((row.state, row.attempts), (NotificationState::Withheld, 0));
 }

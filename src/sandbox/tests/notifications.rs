@@ -1,4 +1,4 @@
-//! What the provider tells by itself: the right text to the right place, again and again until it is acknowledged.
+//! What the provider reports by itself: the right text to the right place, again and again until it is acknowledged.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::sandbox::engine::notify::row::NotificationState;
 const CREATED: &str = "2023-11-15 05:13:20";
 const SETTLED: &str = "2023-11-15 05:13:21";
 
-/// `parameters` that want to be told at `url`.
-fn telling(mut parameters: Value, url: &str) -> Value {
+/// `parameters` that ask for notifications at `url`.
+fn notifying(mut parameters: Value, url: &str) -> Value {
     let refund = parameters.get("refundCallbackUrl").is_some();
     parameters[if refund { "refundCallbackUrl" } else { "notifyUrl" }] = url.into();
     parameters
@@ -48,7 +48,7 @@ async fn nothing_is_posted_away_from_this_machine() {
 }
 
 #[tokio::test]
-async fn a_payout_without_a_configured_address_is_told_nobody() {
+async fn a_payout_without_a_configured_address_is_reported_to_no_one() {
     let bench = bench().await;
     bench.accepted("payout_create", payout("order1")).await;
     bench.settle();
@@ -58,7 +58,7 @@ async fn a_payout_without_a_configured_address_is_told_nobody() {
 }
 
 #[tokio::test]
-async fn what_is_pending_cancelled_or_void_is_not_told() {
+async fn what_is_pending_cancelled_or_void_is_not_reported() {
     let bench = bench().await;
     let mut waits = qr("order1");
     waits["remark"] = "sandbox:pending".into();
@@ -66,14 +66,14 @@ async fn what_is_pending_cancelled_or_void_is_not_told() {
     bench.accepted("qr_cancel", json!({"mchOrderId": "order1"})).await;
     bench.accepted("webpay_create", webpay("order2")).await;
     bench.settle();
-    let told = bench.running.notifications().len();
+    let reported = bench.running.notifications().len();
     bench.accepted("payment_void", void("void1", &json!(id_of(&bench)))).await;
     bench.settle();
-    assert_eq!((told, bench.running.notifications().len()), (1, 1), "only the web payment");
+    assert_eq!((reported, bench.running.notifications().len()), (1, 1), "only the web payment");
 }
 
 #[tokio::test]
-async fn a_payout_is_told_to_the_configured_address() {
+async fn a_payout_is_reported_to_the_configured_address() {
     let (bench, receiver) = (bench().await, Receiver::start().await);
     bench.running.set_payout_notify_url(APP, &receiver.url).expect("a known merchant");
     let mut parameters = payout("order1");
@@ -96,9 +96,9 @@ async fn a_payout_is_told_to_the_configured_address() {
 }
 
 #[tokio::test]
-async fn payments_and_refunds_are_told_where_their_requests_ask() {
+async fn payments_and_refunds_are_reported_where_their_requests_ask() {
     let (bench, receiver) = (bench().await, Receiver::start().await);
-    bench.accepted("qr_create", telling(qr("qr1"), &receiver.url)).await;
+    bench.accepted("qr_create", notifying(qr("qr1"), &receiver.url)).await;
     let text = settled(&bench, &receiver).await;
     let id = id_of(&bench);
     assert_eq!(
@@ -107,30 +107,30 @@ async fn payments_and_refunds_are_told_where_their_requests_ask() {
             r#"{{"eventName":"qrcode.payment.success","mchOrderId":"qr1","channelCode":"THAI_DYNAMIC_QR","transactionId":"{id}","amount":1000,"transactionStatus":"COMPLETED","createTime":"{CREATED}","returnTime":"{SETTLED}","remark":""}}"#
         )
     );
-    let mut fails = telling(webpay("web1"), &receiver.url);
+    let mut fails = notifying(webpay("web1"), &receiver.url);
     fails["remark"] = "sandbox:fail".into();
     bench.accepted("webpay_create", fails).await;
     let text = settled(&bench, &receiver).await;
     assert!(text.contains(r#""eventName":"order.payment.failed""#), "{text}");
     assert!(text.contains(r#""transactionStatus":"FAILED""#), "{text}");
 
-    bench.accepted("refund_create", telling(refund("re1", &json!(id), 10), &receiver.url)).await;
+    bench.accepted("refund_create", notifying(refund("re1", &json!(id), 10), &receiver.url)).await;
     let text = settled(&bench, &receiver).await;
     assert!(text.starts_with(r#"{"eventName":"payment.refund.success","mchRefundOrderId":"re1""#));
     assert!(text.contains(r#""refundStatus":"COMPLETE""#), "{text}");
 }
 
 #[tokio::test]
-async fn a_token_and_its_debit_are_told() {
+async fn a_token_and_its_debit_are_reported() {
     let (bench, receiver) = (bench().await, Receiver::start().await);
-    let parameters = telling(authorization("u1", "req1"), &receiver.url);
+    let parameters = notifying(authorization("u1", "req1"), &receiver.url);
     bench.accepted("authorization_create", parameters).await;
     let text = settled(&bench, &receiver).await;
     let token = json!(id_of(&bench));
     assert!(text.contains(r#""eventName":"token.create.success""#), "{text}");
     assert!(text.contains(&format!(r#""paytoken":{token}"#)), "{text}");
 
-    bench.accepted("debit_create", telling(debit("debit1", &token), &receiver.url)).await;
+    bench.accepted("debit_create", notifying(debit("debit1", &token), &receiver.url)).await;
     let text = settled(&bench, &receiver).await;
     assert!(text.starts_with(r#"{"eventName":"direct.debit.success","amount":700"#), "{text}");
     assert!(text.contains(r#""returnTime":"2023-11-15T05:13:22+07:00""#), "{text}");
@@ -191,8 +191,8 @@ async fn it_comes_without_being_asked_for() {
         ..with_keys(sandbox)
     });
     let (bench, receiver) = (bench.await, Receiver::start().await);
-    bench.accepted("qr_create", telling(qr("qr1"), &receiver.url)).await;
-    assert_eq!(receiver.acknowledged().await.told(), ("qr1".into(), "COMPLETED".into()));
+    bench.accepted("qr_create", notifying(qr("qr1"), &receiver.url)).await;
+    assert_eq!(receiver.acknowledged().await.reported(), ("qr1".into(), "COMPLETED".into()));
 }
 
 #[tokio::test]
@@ -204,12 +204,12 @@ async fn a_reset_forgets_what_was_to_be_posted() {
     assert!(bench.running.notifications().is_empty());
     assert_eq!(bench.running.provider_public_key().as_deref(), Some(KEY.trim()));
     paid(&bench, &receiver.url, "order2").await;
-    let mut told = receiver.answered(500, "").await.told();
+    let mut reported = receiver.answered(500, "").await.reported();
     // The attempt that was under way at the reset may still come; it belongs to no notification any more.
-    while told.0 == "order1" {
-        told = receiver.answered(500, "").await.told();
+    while reported.0 == "order1" {
+        reported = receiver.answered(500, "").await.reported();
     }
-    assert_eq!(told.0, "order2");
+    assert_eq!(reported.0, "order2");
     assert_eq!(bench.running.notifications().len(), 1);
 }
 
@@ -228,14 +228,14 @@ async fn dropping_the_sandbox_ends_its_notifications() {
 #[tokio::test]
 async fn any_notification_can_be_asked_for() {
     let (bench, receiver) = (bench().await, Receiver::start().await);
-    bench.accepted("qr_create", telling(qr("qr1"), &receiver.url)).await;
-    let ask = async |wish: Value| {
-        let answered = bench.page("POST", "/_sandbox/notifications", &wish.to_string()).await;
-        assert_eq!(answered.status, 201, "{wish}: {answered:?}");
+    bench.accepted("qr_create", notifying(qr("qr1"), &receiver.url)).await;
+    let ask = async |request: Value| {
+        let answered = bench.page("POST", "/_sandbox/notifications", &request.to_string()).await;
+        assert_eq!(answered.status, 201, "{request}: {answered:?}");
         receiver.acknowledged().await
     };
     let pending = ask(json!({"reference": "qr1"})).await;
-    assert_eq!(pending.told(), ("qr1".into(), "PENDING".into()));
+    assert_eq!(pending.reported(), ("qr1".into(), "PENDING".into()));
     let failed = ask(json!({"reference": "qr1", "status": "FAILED"})).await.param_signed_by(KEY);
     assert!(failed.contains(r#""eventName":"qrcode.payment.failed""#), "{failed}");
     let mismatch = json!({"reference": "qr1", "app_id": APP, "operation": "qr_create",
@@ -261,10 +261,10 @@ async fn any_notification_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn a_wish_with_a_mistake_is_refused() {
+async fn a_requested_notification_with_a_mistake_is_refused() {
     let bench = bench().await;
     bench.accepted("qr_create", qr("qr1")).await;
-    for (wish, told) in [
+    for (request, reported) in [
         ("", "not JSON"),
         ("{}", "`reference`"),
         (r#"{"param":"{}"}"#, "`url`"),
@@ -274,10 +274,10 @@ async fn a_wish_with_a_mistake_is_refused() {
         (r#"{"reference":"qr1","signed_by":"me"}"#, "`stranger`"),
         (r#"{"reference":"qr1","delay_ms":600001}"#, "`delay_ms`"),
     ] {
-        let refused = bench.page("POST", "/_sandbox/notifications", wish).await;
-        assert_eq!(refused.status, 400, "{wish}");
+        let refused = bench.page("POST", "/_sandbox/notifications", request).await;
+        assert_eq!(refused.status, 400, "{request}");
         let detail = refused.json()["detail"].to_string();
-        assert!(detail.contains(told), "{wish}: {detail}");
+        assert!(detail.contains(reported), "{request}: {detail}");
     }
     assert!(bench.running.notifications().is_empty());
 }
@@ -294,5 +294,5 @@ async fn the_address_for_payouts_can_be_set_while_it_runs() {
     bench.accepted("payout_create", payout("order1")).await;
     bench.settle();
     bench.running.transactions();
-    assert_eq!(receiver.acknowledged().await.told().0, "order1");
+    assert_eq!(receiver.acknowledged().await.reported().0, "order1");
 }

@@ -45,10 +45,10 @@ impl Received {
         self.body["param"].as_str().expect("a param").to_string()
     }
 
-    /// The reference and status it tells.
-    pub fn told(&self) -> (String, String) {
-        let told: Value = serde_json::from_str(&self.param()).expect("JSON");
-        let text = |name: &str| told[name].as_str().expect(name).to_string();
+    /// The reference and status it reports.
+    pub fn reported(&self) -> (String, String) {
+        let reported: Value = serde_json::from_str(&self.param()).expect("JSON");
+        let text = |name: &str| reported[name].as_str().expect(name).to_string();
         (text("mchOrderId"), text("transactionStatus"))
     }
 }
@@ -111,7 +111,7 @@ pub async fn paid(bench: &Bench, url: &str, reference: &str) {
     bench.running.transactions();
 }
 
-/// Waits until the notification is over, and tells how it ended.
+/// Waits until the notification is over, and says how it ended.
 pub async fn end_of(bench: &Bench, number: usize) -> NotificationState {
     loop {
         let state = bench.running.notifications()[number - 1].state;

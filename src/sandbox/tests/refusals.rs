@@ -79,7 +79,7 @@ async fn a_param_that_is_not_an_object_is_a_parameter_error() {
 }
 
 #[tokio::test]
-async fn a_missing_and_an_expired_timestamp_are_told_apart() {
+async fn a_missing_and_an_expired_timestamp_are_distinguished() {
     let bench = Bench::start().await;
     let post = async |param: &str| bench.post(&bench.path("balance"), &signed(param)).await.code();
     assert_eq!(post("{}").await, 21008);
@@ -102,8 +102,8 @@ async fn every_required_member_is_required() {
             let answer = bench.call(&operation.name, Value::Object(parameters)).await;
             let name = format!("`{}`", member.name);
             assert_eq!(answer["code"], 21002, "{} without {name}", operation.name);
-            let told = answer["message"].as_str().is_some_and(|text| text.contains(&name));
-            assert!(told, "{} without {name}: {answer}", operation.name);
+            let reported = answer["message"].as_str().is_some_and(|text| text.contains(&name));
+            assert!(reported, "{} without {name}: {answer}", operation.name);
         }
     }
     assert!(bench.running.transactions().is_empty(), "nothing of this should have happened");
