@@ -1,7 +1,7 @@
 //! The journal: what a store must be able to do with money-moving calls. Making them, resolving them, looking at them.
 
 mod event;
-mod names;
+pub(super) mod names;
 mod payment;
 mod payments;
 mod standing;

@@ -3,6 +3,10 @@
 
 use serde::Serialize;
 
+use std::collections::BTreeMap;
+
+use super::AccountNames;
+use super::names::joined;
 use crate::payment::Place;
 
 /// Payments of one account and operation that are not over and may have left, made at one place.
@@ -38,4 +42,44 @@ pub struct LeftBehind {
 pub struct Standing {
     pub open: Vec<OpenAt>,
     pub left_behind: Vec<LeftBehind>,
+}
+
+impl Standing {
+    /// What stands when `accounts` are configured. `known` is what the store says of names, `names` are those that payments
+    /// stand under, and `kept` counts the payments under a name: all of them, and those that are not over.
+    pub fn of<E>(
+        accounts: &[AccountNames],
+        known: &BTreeMap<String, String>,
+        open: Vec<OpenAt>,
+        names: Vec<String>,
+        kept: impl Fn(&str) -> Result<(u64, u64), E>,
+    ) -> Result<Self, E> {
+        let is_account = |name: &str| accounts.iter().any(|account| account.name == name);
+        let current = joined(known, accounts);
+        let mut left: BTreeMap<&str, LeftBehind> = BTreeMap::new();
+        for name in &names {
+            let account = current.get(name).unwrap_or(name);
+            if is_account(account) {
+                continue;
+            }
+            let its = open.iter().filter(|open| open.account == *account);
+            let entry = left.entry(account).or_default();
+            entry.account.clone_from(account);
+            entry.payments += kept(name)?.0;
+            entry.open = its.map(|open| open.in_doubt + open.on_their_way).sum();
+        }
+        let mut left_behind: Vec<LeftBehind> = left.into_values().collect();
+        // Payments under the former name of an account that become those of an account of its own.
+        for (name, said) in known.iter().filter(|(name, said)| name != said) {
+            if !is_account(name) || !is_account(said) {
+                continue;
+            }
+            let (payments, open) = kept(name)?;
+            if payments > 0 {
+                let (account, was_part_of) = (name.clone(), Some(said.clone()));
+                left_behind.push(LeftBehind { account, was_part_of, payments, open });
+            }
+        }
+        Ok(Self { open, left_behind })
+    }
 }

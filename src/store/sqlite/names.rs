@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::job::Work;
 use crate::store::AccountNames;
+use crate::store::journal::names::{joined, separated};
 
 /// The name in use of the account in the column `$account`: what rows are read with.
 macro_rules! current {
@@ -48,8 +49,7 @@ pub(super) fn are_known(
     Ok(joined(&known, accounts) == known)
 }
 
-/// Writes down what accounts are called now. Names that were once said to be an account's stay so, also when the
-/// configuration no longer says it; only one that is an account of its own again is taken out. Returns those.
+/// Records what accounts are called now; returns those that were another one's former name before.
 pub(super) fn know(
     work: &mut Work<'_>,
     accounts: &[AccountNames],
@@ -62,11 +62,7 @@ pub(super) fn know(
     for (name, account) in &after {
         insert.execute(params![name, account])?;
     }
-    let separate = accounts.iter().filter(|account| {
-        let said = before.get(&account.name);
-        said.is_some_and(|said| *said != account.name && accounts.iter().any(|it| it.name == *said))
-    });
-    Ok(separate.map(|account| account.name.clone()).collect())
+    Ok(separated(&before, accounts))
 }
 
 /// Every name of an account that has several, with the one in use.
@@ -97,63 +93,3 @@ const MET: &str = "
     SELECT account FROM paid WHERE account IS NOT NULL
     UNION SELECT account FROM inbox_count
     UNION SELECT account FROM freeze";
-
-/// `known`, as it is when `accounts` are configured.
-pub(super) fn joined(
-    known: &BTreeMap<String, String>,
-    accounts: &[AccountNames],
-) -> BTreeMap<String, String> {
-    let mut joined = BTreeMap::new();
-    let own = |account: &AccountNames| {
-        let names = [&account.name].into_iter().chain(&account.formerly).cloned();
-        names.collect::<Vec<_>>()
-    };
-    for account in accounts {
-        joined.extend(own(account).into_iter().map(|name| (name, account.name.clone())));
-    }
-    // What nobody claims stays with whoever it was one account with.
-    for (name, said) in known {
-        if joined.contains_key(name) {
-            continue;
-        }
-        let with = known.iter().filter(|(_, other)| *other == said).map(|(other, _)| other);
-        let now = [said].into_iter().chain(with).find_map(|other| joined.get(other).cloned());
-        joined.insert(name.clone(), now.unwrap_or_else(|| said.clone()));
-    }
-    // An account with one name needs no row.
-    let names: Vec<String> = joined.values().cloned().collect();
-    joined.retain(|_, account| names.iter().filter(|other| *other == account).count() > 1);
-    joined
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn account(name: &str, formerly: &[&str]) -> AccountNames {
-        let formerly = formerly.iter().map(|name| (*name).to_owned()).collect();
-        AccountNames { name: name.to_owned(), formerly }
-    }
-
-    fn after(known: &BTreeMap<String, String>, accounts: &[AccountNames]) -> String {
-        let said = joined(known, accounts);
-        said.iter().map(|(name, account)| format!("{name}={account} ")).collect()
-    }
-
-    #[test]
-    fn names_that_were_one_accounts_stay_so_until_one_is_an_account_of_its_own() {
-        let nothing = BTreeMap::new();
-        assert_eq!(after(&nothing, &[account("a", &[]), account("b", &[])]), "");
-        let renamed = joined(&nothing, &[account("b", &["a"])]);
-        let same = "a=b b=b ";
-        assert_eq!(after(&nothing, &[account("b", &["a"])]), same);
-        assert_eq!(after(&renamed, &[account("b", &[])]), same, "no longer said, and still so");
-        assert_eq!(after(&renamed, &[account("x", &[])]), same, "taken out, and kept for later");
-        assert_eq!(after(&renamed, &[account("a", &[])]), "a=a b=a ", "rolled back");
-        assert_eq!(after(&renamed, &[account("c", &["b"])]), "a=c b=c c=c ", "renamed again");
-        assert_eq!(after(&renamed, &[account("a", &[]), account("b", &[])]), "", "two accounts");
-        let twice = joined(&renamed, &[account("c", &["b"])]);
-        let two = [account("b", &[]), account("c", &[])];
-        assert_eq!(after(&twice, &two), "a=c c=c ", "what nobody claims stays where it was");
-    }
-}

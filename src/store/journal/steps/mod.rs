@@ -13,6 +13,9 @@ mod recover;
 mod siblings;
 mod spent;
 
+#[cfg(test)]
+mod tests;
+
 pub use attempt::{first_attempt, may_leave};
 pub use begin::{Begin, begin, end_unsent, may_be_begun_late, standing};
 pub use notification::{Neighbour, NeighbourPayment, judge, notified};

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 
 use super::super::names;
 use super::rows;
-use crate::store::{AccountNames, LeftBehind, OpenAt, Standing};
+use crate::store::journal::names::joined;
+use crate::store::{AccountNames, OpenAt, Standing};
 
 /// What stands when `accounts` are configured.
 pub(in super::super) fn of(
@@ -17,10 +18,17 @@ pub(in super::super) fn of(
     if !has(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'payment'")? {
         return Ok(Standing::default());
     }
-    let open = open_at(connection, accounts)?;
-    let mut left_behind = left_behind(connection, accounts, &open)?;
-    left_behind.extend(taken_away(connection, accounts)?);
-    Ok(Standing { open, left_behind })
+    let names = connection
+        .prepare_cached(NAMES)?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let count = |sql, name: &str| -> rusqlite::Result<u64> {
+        let count: i64 = connection.prepare_cached(sql)?.query_row([name], |row| row.get(0))?;
+        Ok(count.max(0).unsigned_abs())
+    };
+    Standing::of(accounts, &known(connection)?, open_at(connection, accounts)?, names, |name| {
+        Ok((count(KEPT, name)?, count(KEPT_OPEN, name)?))
+    })
 }
 
 /// Payments that are not over, by account, operation and place.
@@ -28,7 +36,7 @@ pub(in super::super) fn open_at(
     connection: &Connection,
     accounts: &[AccountNames],
 ) -> rusqlite::Result<Vec<OpenAt>> {
-    let current = current(connection, accounts)?;
+    let current = joined(&known(connection)?, accounts);
     let knows_places = "SELECT 1 FROM pragma_table_info('payment') WHERE name = 'place'";
     let sql = match has(connection, knows_places)? {
         true => OPEN.to_owned(),
@@ -58,57 +66,6 @@ pub(super) const OPEN: &str = "
     WHERE state IN ('ready', 'sending', 'unknown') AND (state <> 'ready' OR doubtful_since IS NOT NULL)
     GROUP BY account, operation, place";
 
-/// Payments of accounts that are not among `accounts`.
-fn left_behind(
-    connection: &Connection,
-    accounts: &[AccountNames],
-    open: &[OpenAt],
-) -> rusqlite::Result<Vec<LeftBehind>> {
-    let current = current(connection, accounts)?;
-    let names: Vec<String> = connection
-        .prepare_cached(NAMES)?
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut left: BTreeMap<String, LeftBehind> = BTreeMap::new();
-    for name in names {
-        let account = current.get(&name).unwrap_or(&name);
-        if accounts.iter().any(|known| known.name == *account) {
-            continue;
-        }
-        let kept: i64 = connection.prepare_cached(KEPT)?.query_row([&name], |row| row.get(0))?;
-        let its = open.iter().filter(|open| open.account == *account);
-        let entry = left.entry(account.clone()).or_default();
-        entry.account.clone_from(account);
-        entry.payments += kept.max(0).unsigned_abs();
-        entry.open = its.map(|open| open.in_doubt + open.on_their_way).sum();
-    }
-    Ok(left.into_values().collect())
-}
-
-/// Payments under the former name of an account that become those of an account of its own.
-fn taken_away(
-    connection: &Connection,
-    accounts: &[AccountNames],
-) -> rusqlite::Result<Vec<LeftBehind>> {
-    let is_account = |name: &str| accounts.iter().any(|account| account.name == name);
-    let mut taken = Vec::new();
-    for (name, said) in known(connection)? {
-        if name == said || !is_account(&name) || !is_account(&said) {
-            continue;
-        }
-        let count = |sql| -> rusqlite::Result<u64> {
-            let count: i64 =
-                connection.prepare_cached(sql)?.query_row([&name], |row| row.get(0))?;
-            Ok(count.max(0).unsigned_abs())
-        };
-        let (payments, open) = (count(KEPT)?, count(KEPT_OPEN)?);
-        if payments > 0 {
-            taken.push(LeftBehind { account: name, was_part_of: Some(said), payments, open });
-        }
-    }
-    Ok(taken)
-}
-
 /// One step of an index for each name, however many payments it has.
 pub(super) const NAMES: &str = "
     WITH RECURSIVE name(account) AS (
@@ -122,14 +79,6 @@ pub(super) const KEPT: &str = "SELECT count(*) FROM payment WHERE account = ?1";
 
 const KEPT_OPEN: &str =
     "SELECT count(*) FROM payment WHERE account = ?1 AND state IN ('ready', 'sending', 'unknown')";
-
-/// What each name of the store is called when `accounts` are configured.
-fn current(
-    connection: &Connection,
-    accounts: &[AccountNames],
-) -> rusqlite::Result<BTreeMap<String, String>> {
-    Ok(names::joined(&known(connection)?, accounts))
-}
 
 /// What the store says of names.
 fn known(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
