@@ -33,6 +33,11 @@ pub fn wall_clock() -> Timestamp {
     Timestamp::now()
 }
 
+/// A length in milliseconds, as stores and logs count it. Saturates after 292 million years.
+pub fn milliseconds(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Where "now" comes from.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {

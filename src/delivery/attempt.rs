@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::pauses::retry_after;
 use super::webhook;
-use crate::clock::{Clock, instant};
+use crate::clock::{Clock, instant, milliseconds};
 use crate::config::{self, DeliveryFormat};
 use crate::store::{Attempt, Claimed};
 use crate::trace;
@@ -60,7 +60,7 @@ pub(super) async fn post(
     };
     let record = Attempt {
         started_at_ms: started_at.as_millisecond(),
-        duration_ms: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
+        duration_ms: milliseconds(started.elapsed()),
         http_status: status.map(|status| status.as_u16()),
     };
     Tried { record, heard }

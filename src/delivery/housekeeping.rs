@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Delivery, stopped};
+use crate::clock::milliseconds;
 use crate::metrics::InboxFigures;
 use crate::store::{AccountCounts, Retention, StoreError};
 
@@ -81,7 +82,6 @@ fn shown(counts: &AccountCounts, now_ms: i64) -> InboxFigures {
 /// Removes what is older than the configuration says.
 pub(super) async fn sweep(parts: &Delivery) -> Result<(), StoreError> {
     let configured = parts.live.load().retention;
-    let milliseconds = |length: Duration| i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
     let retention = Retention {
         delivered_ms: milliseconds(configured.delivered),
         dead_ms: milliseconds(configured.dead_letters),

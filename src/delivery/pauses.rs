@@ -2,6 +2,7 @@
 //!
 //! Pure: times and a random number in, a time out.
 
+use crate::clock::milliseconds;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -83,10 +84,6 @@ fn http_date(text: &str) -> Option<Timestamp> {
         ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
     let read = |form| -> Option<DateTime> { strtime::parse(form, text).ok()?.to_datetime().ok() };
     Offset::UTC.to_timestamp(FORMS.into_iter().find_map(read)?).ok()
-}
-
-fn milliseconds(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

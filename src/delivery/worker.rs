@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::held::Held;
 use super::{Delivery, deliver, stopped};
-use crate::clock::{instant, later};
+use crate::clock::{instant, later, milliseconds};
 use crate::config::Account;
 use crate::store::{Settled, Settlement, StoreError};
 
@@ -211,8 +211,4 @@ async fn changed(changes: &mut watch::Receiver<u64>) {
         // The store no longer tells; looking from time to time has to do.
         std::future::pending::<()>().await;
     }
-}
-
-fn milliseconds(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::event;
-use super::journalled::{Journalled, millis};
+use super::journalled::Journalled;
 use super::last_look::Announced;
 use super::query::stored;
-use crate::clock::instant;
+use crate::clock::{instant, milliseconds};
 use crate::outbound::call::backoff;
 use crate::outbound::call::classify::Verdict;
 use crate::store::{Conclusion, JournalError, PaymentView, Step};
@@ -45,7 +45,7 @@ pub(super) async fn attempt(
     for count in 0..CONCLUDE_TRIES {
         let now = payment.egress.clock.now();
         let event = event::unless_heard(heard_until, payment.call, None, verdict.reason(), now);
-        let (conclusion, ask_after_ms) = (conclusion(payment, &verdict), millis(ask_after));
+        let (conclusion, ask_after_ms) = (conclusion(payment, &verdict), milliseconds(ask_after));
         let now_ms = now.as_millisecond();
         let step = Step::Conclude { attempt, conclusion, ask_after_ms, event, now_ms };
         match payment.step(step).await {

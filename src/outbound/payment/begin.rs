@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::journalled::{Journalled, millis};
+use super::journalled::Journalled;
 use super::money::amount_minor;
+use crate::clock::milliseconds;
 use crate::outbound::call::classify::{InDoubt, Verdict, WhyNotSent};
 use crate::payment::Fingerprint;
 use crate::store::{Begun, NewPayment, Unsent};
@@ -82,9 +83,9 @@ fn new_payment(payment: &Journalled<'_>, reference: &str, now_ms: i64) -> NewPay
         place: account.places.get(&operation.name).copied(),
         amount_minor: amount_minor(call),
         currency: account.currency.clone(),
-        notice_within_ms: account.retry.notice_within.map(millis),
+        notice_within_ms: account.retry.notice_within.map(milliseconds),
         trace: trace::current().map(|place| place.to_string()),
         now_ms,
-        hold_ms: millis(waits),
+        hold_ms: milliseconds(waits),
     }
 }

@@ -1,10 +1,7 @@
 //! A journalled call, and what every step of its life uses.
 
-use std::time::Duration;
-
 use super::unsent::UnsentCalls;
-use crate::clock::instant;
-
+use crate::clock::{instant, milliseconds};
 use crate::outbound::call::attempt::Egress;
 use crate::outbound::call::labels::Phase;
 use crate::outbound::call::prepared::PreparedCall;
@@ -26,7 +23,7 @@ impl Journalled<'_> {
     pub fn rules(&self) -> Rules {
         let (account, operation) = (self.call.account, self.call.operation);
         let lost = account.provider.lost;
-        let rules = Rules::new(millis(lost.grace), lost.not_found_needed);
+        let rules = Rules::new(milliseconds(lost.grace), lost.not_found_needed);
         match account.places.get(&operation.name) {
             Some(here) => rules.at(*here),
             None => rules,
@@ -103,8 +100,4 @@ impl Journalled<'_> {
             "an unknown outcome was resolved"
         );
     }
-}
-
-pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::journalled::{Journalled, millis};
+use super::journalled::Journalled;
+use crate::clock::milliseconds;
 use crate::outbound::call::classify::{Verdict, WhyNotSent};
 use crate::store::Leave;
 use crate::wire::{LastLook, NotSent};
@@ -69,7 +70,7 @@ impl LastLook for Announced<'_> {
         if self.at.elapsed() < FRESH {
             return Ok(());
         }
-        match store.may_leave(id, self.attempt, millis(HOLD_LEFT_MIN)).await {
+        match store.may_leave(id, self.attempt, milliseconds(HOLD_LEFT_MIN)).await {
             Ok(Leave::Granted) => Ok(()),
             Ok(Leave::Frozen(freeze)) => Err(self.withhold(WhyNotSent::Frozen(freeze.reason))),
             Ok(Leave::Withdrawn) => Err(self.withhold(WhyNotSent::Unreachable(NotSent::Withdrawn))),

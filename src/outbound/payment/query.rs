@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::event;
-use super::journalled::{Journalled, millis};
-use crate::clock::{instant, later};
+use super::journalled::Journalled;
+use crate::clock::{instant, later, milliseconds};
 use crate::config::Account;
 use crate::json::parse_object;
 use crate::outbound::call::attempt::Egress;
@@ -97,7 +97,7 @@ pub(super) async fn record_query(
     // Not before the answer is there: the caller may have left while the provider was asked.
     let event = event::unless_heard(heard_until, call, reported, why, now);
     let now_ms = now.as_millisecond();
-    let times = AskTimes { asked_at_ms, ask_after_ms: Some(millis(again_after)), now_ms };
+    let times = AskTimes { asked_at_ms, ask_after_ms: Some(milliseconds(again_after)), now_ms };
     let view = payment.step(Step::Asked { answer, rules: payment.rules(), times, event }).await?;
     payment.note_resolved(&view);
     Ok(Some(Queried { view, is_absent }))

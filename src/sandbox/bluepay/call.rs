@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::codes::{Code, Refusal};
 use super::text;
 use super::words::id_prefix;
+use crate::clock::milliseconds;
 use crate::sandbox::engine::dialect::Call;
-use crate::sandbox::engine::settings::milliseconds;
 use crate::sandbox::engine::state::{CannotOpen, TRANSACTIONS_MAX};
 use crate::sandbox::engine::transaction::{Product, Status, Transaction};
 

@@ -8,8 +8,8 @@ use http::header::ALLOW;
 use serde_json::{Value, json};
 
 use super::http::reply::{self, bare, problem};
-use super::settings::milliseconds;
 use super::shared::Shared;
+use crate::clock::milliseconds;
 use crate::wire::Reply;
 
 /// The pages there are, for those who ask for another one.

@@ -66,11 +66,6 @@ impl Sandbox {
     }
 }
 
-/// A length of time in milliseconds, or as many as can be counted.
-pub fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
 impl Default for NotifySettings {
     fn default() -> Self {
         let repeat = REPEAT_SECONDS.map(Duration::from_secs).to_vec();

@@ -17,8 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::journalled::millis;
-use crate::clock::{Clock, instant};
+use crate::clock::{Clock, instant, milliseconds};
 use crate::config::Snapshot;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
@@ -95,7 +94,7 @@ async fn show_figures(snapshot: &Snapshot, store: &dyn Store, metrics: &Metrics,
 
 /// Removes settled payments that are older than they are kept.
 async fn sweep(snapshot: &Snapshot, store: &dyn Store) {
-    if let Err(error) = store.sweep_payments(millis(snapshot.retention.payments)).await {
+    if let Err(error) = store.sweep_payments(milliseconds(snapshot.retention.payments)).await {
         tracing::error!("old payments could not be removed: {error}");
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::stranded::Logged;
-use crate::clock::{instant, later};
+use crate::clock::{instant, later, milliseconds};
 use crate::limits::CircuitState;
 use crate::outbound::call::backoff;
 use crate::outbound::payment::attempt::{announce, attempt};
 use crate::outbound::payment::event;
-use crate::outbound::payment::journalled::{Journalled, millis};
+use crate::outbound::payment::journalled::Journalled;
 use crate::outbound::payment::money::counted_minor;
 use crate::outbound::payment::query::{Queried, record_query};
 use crate::payment::Next;
@@ -61,7 +61,7 @@ async fn resend(payment: &Journalled<'_>, view: &PaymentView) -> Result<(), Jour
         let again = call.limits.money.reserve_again(minor, age, instant());
         if let Err(refused) = again {
             tracing::warn!(
-                pause_ms = millis(refused.retry_after),
+                pause_ms = milliseconds(refused.retry_after),
                 "a payment that did not land is not sent again yet: over the account's money per hour"
             );
             return Ok(());

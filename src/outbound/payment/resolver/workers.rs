@@ -12,11 +12,11 @@ use tracing::{Instrument, Span};
 
 use super::resolution::resolve;
 use super::stranded::Logged;
+use crate::clock::milliseconds;
 use crate::config::Account;
 use crate::json::parse_object;
 use crate::outbound::Outbound;
 use crate::outbound::call::prepared::PreparedCall;
-use crate::outbound::payment::journalled::millis;
 use crate::outbound::payment::query::query_limit;
 use crate::store::PaymentView;
 
@@ -115,7 +115,7 @@ impl Worker {
     }
 
     async fn claim(&self, account: &Account, room: usize) -> Vec<PaymentView> {
-        let (store, lease_ms) = (&self.outbound.store, millis(lease(account)));
+        let (store, lease_ms) = (&self.outbound.store, milliseconds(lease(account)));
         let claimed = match self.lane {
             Lane::Unknown => store.claim_unknown(&account.name, room, lease_ms).await,
             Lane::Unnoticed => store.claim_unnoticed(&account.name, room, lease_ms).await,
