@@ -35,7 +35,6 @@ use crate::{logging, trace};
 
 use background::{InBackground, close};
 use draining::{Draining, drain_max};
-use reloading::Certificates;
 use spendings::Spendings;
 
 pub(crate) use usable::check_usable;
@@ -101,11 +100,8 @@ impl Sidecar {
         let notify =
             boot.notify.as_ref().map(|notify| bind("listen.notify", notify)).transpose()?;
         inherited.complain_of_the_rest();
-        let certificates = Certificates {
-            app: app.certificate(),
-            notify: notify.as_ref().and_then(Bound::certificate),
-            admin: admin.certificate(),
-        };
+        let notify_certificate = notify.as_ref().and_then(Bound::certificate);
+        let certificates = [app.certificate(), notify_certificate, admin.certificate()];
         let metrics = Metrics::new(build.version, build.commit);
         announce(&metrics, &loaded.snapshot);
         let drain_max = drain_max(&loaded.snapshot);

@@ -4,21 +4,17 @@ use std::sync::Arc;
 
 use super::draining::Draining;
 use super::spendings::Spendings;
-use super::usable::{certificate, check_usable};
+use super::usable::{certificate, check_usable, listeners};
 use crate::audit::{self, Actor, Audit};
 use crate::clock::instant;
-use crate::config::{Boot, Listener, Loaded, Snapshot};
+use crate::config::{Boot, Loaded, Snapshot};
 use crate::edge::tls::CertificateSlot;
 use crate::mistake::Mistake;
 use crate::outbound::Outbound;
 use crate::reload::{Parts, TakeOver, Trigger};
 
-/// The certificates that the listeners present.
-pub(super) struct Certificates {
-    pub app: Option<Arc<CertificateSlot>>,
-    pub notify: Option<Arc<CertificateSlot>>,
-    pub admin: Option<Arc<CertificateSlot>>,
-}
+/// What each listener presents, in the order of [`listeners`].
+pub(super) type Certificates = [Option<Arc<CertificateSlot>>; 3];
 
 /// What a reload does to the parts of a running sidecar.
 pub(super) fn parts(
@@ -75,12 +71,7 @@ fn exchanges(
     certificates: &Certificates,
     boot: &Boot,
 ) -> Vec<(Arc<CertificateSlot>, CertificateSlot)> {
-    let listeners: [(&Option<Arc<CertificateSlot>>, Option<&Listener>); 3] = [
-        (&certificates.app, Some(&boot.app)),
-        (&certificates.notify, boot.notify.as_ref()),
-        (&certificates.admin, Some(&boot.admin)),
-    ];
-    let exchanged = listeners.into_iter().filter_map(|(slot, listener)| {
+    let exchanged = certificates.iter().zip(listeners(boot)).filter_map(|(slot, (_, listener))| {
         // What cannot be used was a mistake, and what begins or ends to have a certificate needs a restart.
         Some((slot.clone()?, certificate(listener?)?.ok()?))
     });

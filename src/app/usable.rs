@@ -1,6 +1,6 @@
 //! What could be read and yet cannot be used, tried out: for `check`, and before a reload takes over.
 
-use crate::config::{Listener, Loaded};
+use crate::config::{Boot, Listener, Loaded};
 use crate::edge::tls::{CertificateSlot, client_config};
 use crate::mistake::Mistake;
 
@@ -17,19 +17,22 @@ pub(crate) fn check_usable(loaded: &Loaded) -> Result<(), Vec<Mistake>> {
             Some(Mistake::new(format!("account.{}.{key}", account.name), error.to_string()))
         })
     });
-    let boot = &loaded.boot;
-    let listeners = [
-        ("listen.app", Some(&boot.app)),
-        ("listen.notify", boot.notify.as_ref()),
-        ("listen.admin", Some(&boot.admin)),
-    ];
-    let listening = listeners
+    let listening = listeners(&loaded.boot)
         .into_iter()
         .filter_map(|(path, listener)| Some(Mistake::new(path, certificate(listener?)?.err()?)));
     match outwards.chain(listening).collect::<Vec<_>>() {
         none if none.is_empty() => Ok(()),
         mistakes => Err(mistakes),
     }
+}
+
+/// Every listener there may be, by key path.
+pub(super) fn listeners(boot: &Boot) -> [(&'static str, Option<&Listener>); 3] {
+    [
+        ("listen.app", Some(&boot.app)),
+        ("listen.notify", boot.notify.as_ref()),
+        ("listen.admin", Some(&boot.admin)),
+    ]
 }
 
 /// The listener's certificate, when it has one.

@@ -6,9 +6,8 @@
 use std::fs::Permissions;
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::IntoRawFd;
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,15 +58,9 @@ pub enum BindError {
 #[derive(Debug)]
 pub struct Bound {
     name: String,
-    socket: Socket,
+    socket: OwnedFd,
     address: Address,
     certificate: Option<Arc<CertificateSlot>>,
-}
-
-#[derive(Debug)]
-enum Socket {
-    Tcp(TcpListener),
-    Unix(UnixListener),
 }
 
 /// Opens `listener`. `name` is its key in the configuration, for messages.
@@ -108,9 +101,9 @@ impl Bound {
     /// The service that answers this socket's requests with `handler`.
     pub fn service(self, handler: Arc<dyn Handler>, serving: Serving) -> HttpService {
         let key = text(&self.address);
-        let (endpoint, peers) = match &self.socket {
-            Socket::Tcp(_) => (ListenerConfig::tcp(&key), PeerKind::Tcp),
-            Socket::Unix(_) => {
+        let (endpoint, peers) = match &self.address {
+            Address::Tcp(_) => (ListenerConfig::tcp(&key), PeerKind::Tcp),
+            Address::Unix(_) => {
                 let permissions = Permissions::from_mode(unix_path::SOCKET_MODE);
                 (ListenerConfig::uds(&key).permissions(permissions), PeerKind::Unix)
             }
@@ -120,7 +113,7 @@ impl Bound {
             None => endpoint.l4_buffer(buffers),
             Some(certificate) => endpoint.l4_buffer(buffers).tls(tls_settings(certificate)),
         };
-        let server = HttpServer::new(handler, peers, &serving);
+        let server = HttpServer::new(handler, peers, serving.clone());
         let mut inner = listening::Service::new(self.name, server);
         inner.add_listener(endpoint);
         HttpService { inner, key, socket: Some(self.socket), serving }
@@ -131,7 +124,7 @@ impl Bound {
 pub struct HttpService {
     inner: listening::Service<HttpServer>,
     key: String,
-    socket: Option<Socket>,
+    socket: Option<OwnedFd>,
     serving: Serving,
 }
 
@@ -153,14 +146,8 @@ impl Service for HttpService {
     ) {
         let sockets = inherited.unwrap_or_else(|| Arc::new(Fds::new().into()));
         // pingora takes over a socket that its table lists under the endpoint's address; it is the owner from here on.
-        match self.socket.take() {
-            Some(Socket::Tcp(socket)) => {
-                sockets.lock().add(self.key.clone(), socket.into_raw_fd());
-            }
-            Some(Socket::Unix(socket)) => {
-                sockets.lock().add(self.key.clone(), socket.into_raw_fd());
-            }
-            None => {}
+        if let Some(socket) = self.socket.take() {
+            sockets.lock().add(self.key.clone(), socket.into_raw_fd());
         }
         Service::start_service(&mut self.inner, Some(sockets), shutdown, listeners_per_fd).await;
     }
@@ -186,24 +173,20 @@ pub async fn serve(mut service: HttpService, shutdown: ShutdownWatch, drain_max:
     wait_until_drained(&in_flight, deadlines.linger, drain_max).await;
 }
 
-fn open(address: &Address, inherited: &mut Inherited) -> io::Result<(Socket, Address)> {
+fn open(address: &Address, inherited: &mut Inherited) -> io::Result<(OwnedFd, Address)> {
     match address {
         Address::Tcp(wanted) => {
-            let listener = match inherited.take_tcp(wanted) {
-                Some(listener) => listener,
-                None => TcpListener::bind(wanted)?,
-            };
+            let passed = inherited.take_tcp(wanted);
+            let listener = passed.map_or_else(|| TcpListener::bind(wanted), Ok)?;
             listener.set_nonblocking(true)?;
             let bound = listener.local_addr()?;
-            Ok((Socket::Tcp(listener), Address::Tcp(bound)))
+            Ok((listener.into(), Address::Tcp(bound)))
         }
         Address::Unix(path) => {
-            let listener = match inherited.take_unix(path) {
-                Some(listener) => listener,
-                None => unix_path::bind(path)?,
-            };
+            let passed = inherited.take_unix(path);
+            let listener = passed.map_or_else(|| unix_path::bind(path), Ok)?;
             listener.set_nonblocking(true)?;
-            Ok((Socket::Unix(listener), Address::Unix(path.clone())))
+            Ok((listener.into(), address.clone()))
         }
     }
 }

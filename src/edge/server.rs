@@ -105,22 +105,16 @@ pub(super) enum PeerKind {
 pub(super) struct HttpServer {
     handler: Arc<dyn Handler>,
     peers: PeerKind,
-    deadlines: Deadlines,
-    in_flight: InFlight,
+    serving: Serving,
     connections: Semaphore,
     large_bodies: Semaphore,
 }
 
 impl HttpServer {
-    pub(super) fn new(handler: Arc<dyn Handler>, peers: PeerKind, serving: &Serving) -> Self {
-        Self {
-            handler,
-            peers,
-            deadlines: serving.deadlines,
-            in_flight: serving.in_flight.clone(),
-            connections: Semaphore::new(serving.connections_max),
-            large_bodies: Semaphore::new(serving.large_bodies_max),
-        }
+    pub(super) fn new(handler: Arc<dyn Handler>, peers: PeerKind, serving: Serving) -> Self {
+        let connections = Semaphore::new(serving.connections_max);
+        let large_bodies = Semaphore::new(serving.large_bodies_max);
+        Self { handler, peers, serving, connections, large_bodies }
     }
 }
 
@@ -140,10 +134,10 @@ impl ServerApp for HttpServer {
             PeerKind::Unix => unix_peer(&stream),
         };
         let mut connection = Connection { stream, unread: BytesMut::new(), peer };
-        let mut patience = self.deadlines.head;
+        let mut patience = self.serving.deadlines.head;
         while let Some(next) = self.serve_one(connection, patience, shutdown).await {
             connection = next;
-            patience = self.deadlines.idle;
+            patience = self.serving.deadlines.idle;
         }
         None
     }
@@ -166,12 +160,12 @@ impl HttpServer {
         shutdown: &ShutdownWatch,
     ) -> Option<Connection> {
         let Connection { mut stream, mut unread, peer } = connection;
-        let mut stop = pin!(lingered(shutdown.clone(), self.deadlines.linger));
+        let mut stop = pin!(lingered(shutdown.clone(), self.serving.deadlines.linger));
         if !await_request(&mut stream, &mut unread, patience, stop.as_mut()).await {
             return None;
         }
-        let _counted = self.in_flight.enter();
-        let head = read_head(&mut stream, &mut unread, self.deadlines.head);
+        let _counted = self.serving.in_flight.enter();
+        let head = read_head(&mut stream, &mut unread, self.serving.deadlines.head);
         let head = whole_before(stop.as_mut(), head).await;
 
         let mut session = HttpSession::new(stream);
@@ -211,7 +205,7 @@ impl HttpServer {
         peer: Peer,
     ) -> Result<Request, Refusal> {
         session.set_pipelined_prefix(bytes);
-        let parsed = timeout(self.deadlines.head, session.read_request()).await;
+        let parsed = timeout(self.serving.deadlines.head, session.read_request()).await;
         match parsed {
             Ok(Ok(Some(_))) => {}
             Ok(Ok(None)) | Err(_) => return Err(Refusal::TooSlow),
@@ -221,7 +215,8 @@ impl HttpServer {
         let received_at = instant();
         let body_bytes_max = self.handler.body_bytes_max();
         let body =
-            read_body(session, body_bytes_max, self.deadlines.body, &self.large_bodies).await?;
+            read_body(session, body_bytes_max, self.serving.deadlines.body, &self.large_bodies)
+                .await?;
         Ok(request_of(session, body, peer, received_at))
     }
 
@@ -242,13 +237,14 @@ impl HttpServer {
         session.set_server_keepalive(None);
         let reply = self.handler.refuse(refusal);
         if self.write(&mut session, &reply, true).await.is_some() {
-            close_readably(session.into_inner(), self.deadlines.discard).await;
+            close_readably(session.into_inner(), self.serving.deadlines.discard).await;
         }
     }
 
     /// `None` when the caller cannot be reached any more.
     async fn write(&self, session: &mut HttpSession, reply: &Reply, with_body: bool) -> Option<()> {
-        let written = timeout(self.deadlines.reply, write_reply(session, reply, with_body)).await;
+        let written =
+            timeout(self.serving.deadlines.reply, write_reply(session, reply, with_body)).await;
         written.ok()?.ok()
     }
 }

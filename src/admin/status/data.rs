@@ -7,8 +7,8 @@ use tokio::time::timeout;
 use super::figures::Figures;
 use crate::admin::Admin;
 use crate::admin::readiness::PATIENCE;
-use crate::config::{Account, Environment};
-use crate::sign::{KeyState, SigningKey};
+use crate::config::{Account, Environment, KeyList, ListedKey};
+use crate::sign::KeyState;
 use crate::store::{Freeze, Store};
 
 /// The account label of requests that named no account.
@@ -93,40 +93,28 @@ fn account_figures(
 
 /// Ours in the order of the configuration, then the provider's.
 fn keys(account: &Account, figures: &Figures, now: Timestamp) -> Vec<Value> {
-    let in_use = account.signing_keys.usable_at(now).map(|key| key.id.as_str());
-    let last_used = |id: &str| {
-        let labels = [("account", account.name.as_str()), ("key_id", id)];
+    let shown = |usage: &str, key: &ListedKey| {
+        let labels = [("account", account.name.as_str()), ("key_id", key.id.as_str())];
         let used_at = figures.sum("countersign_key_last_used_timestamp_seconds", &labels);
-        used_at.filter(|seconds| *seconds > 0.0)
-    };
-    let ours = account.signing_keys.keys().iter().map(|key| {
         json!({
             "id": key.id,
-            "use": "sign",
-            "state": state(key, in_use, now),
+            "use": usage,
+            "state": state(key),
             "not_before": key.not_before.map(Timestamp::as_second),
             "not_after": key.not_after.map(Timestamp::as_second),
-            "last_used": last_used(&key.id),
+            "last_used": used_at.filter(|seconds| *seconds > 0.0),
         })
-    });
-    let theirs = account.provider_keys.iter().map(|key| {
-        json!({
-            "id": key.id,
-            "use": "verify",
-            "state": "usable",
-            "not_before": null,
-            "not_after": null,
-            "last_used": last_used(&key.id),
-        })
-    });
-    ours.chain(theirs).collect()
+    };
+    let keys = KeyList::of(account, now);
+    let ours = keys.signing_keys.iter().map(|key| shown("sign", key));
+    ours.chain(keys.provider_keys.iter().map(|key| shown("verify", key))).collect()
 }
 
-fn state(key: &SigningKey, in_use: Option<&str>, now: Timestamp) -> &'static str {
-    match key.state_at(now) {
+fn state(key: &ListedKey) -> &'static str {
+    match key.state {
         KeyState::Ended => "expired",
         KeyState::NotYet => "not_yet",
-        KeyState::Usable if in_use == Some(key.id.as_str()) => "in_use",
+        KeyState::Usable if key.signs_now => "in_use",
         KeyState::Usable => "usable",
     }
 }
