@@ -71,7 +71,8 @@ pub mod in_process {
     }
     pub mod store {
         pub use crate::store::{Attempt, Claimed, EventDetail, EventId, EventState, Intake};
-        pub use crate::store::{NewEvent, Received, Settled, Settlement, Store, StoreUrl, open};
+        pub use crate::store::{MemoryStore, NewEvent, Received, Settled, Settlement, Store};
+        pub use crate::store::{StoreUrl, open};
     }
     pub mod wire {
         pub use crate::wire::{Answer, AnswerBody, Call, ClientCertificate, Handler, LastLook};

@@ -12,10 +12,12 @@ mod error;
 mod id;
 mod inbox;
 mod journal;
+mod memory;
 mod observe;
 mod page;
 mod sqlite;
 mod url;
+mod wake;
 
 #[cfg(test)]
 mod conformance;
@@ -39,6 +41,7 @@ pub use journal::{
     OutcomeEvent, PaymentCounts, PaymentDetail, PaymentFilter, PaymentListing, PaymentRow,
     PaymentView, Recovered, RunningSidecar, Spending, Standing, Step, StoredAnswer, Unsent,
 };
+pub use memory::MemoryStore;
 pub use observe::{Change, Observer, Subject};
 pub use page::Cursor;
 pub use sqlite::SqliteStore;

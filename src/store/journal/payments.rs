@@ -41,3 +41,16 @@ pub struct PaymentCounts {
     /// When the oldest of the unknown ones was begun.
     pub oldest_unknown_at_ms: Option<i64>,
 }
+
+impl PaymentCounts {
+    /// Counts `payments` more in an open `state`, the first of them begun at that date.
+    pub(in crate::store) fn add(&mut self, state: &str, payments: u64, begun_at_ms: i64) {
+        if state == "unknown" {
+            self.unknown += payments;
+            let oldest = [self.oldest_unknown_at_ms, Some(begun_at_ms)];
+            self.oldest_unknown_at_ms = oldest.into_iter().flatten().min();
+        } else {
+            self.under_way += payments;
+        }
+    }
+}

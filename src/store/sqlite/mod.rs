@@ -14,7 +14,6 @@ mod names;
 mod readers;
 mod time;
 mod transaction;
-mod wake;
 mod writer;
 
 #[cfg(test)]
@@ -31,6 +30,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::observe::{Observed, Observer};
+use super::wake::Wake;
 use super::{AccountNames, Reason, RunningSidecar, Store, StoreClock, StoreError};
 use crate::clock::Clock;
 use crate::threads;
@@ -40,7 +40,6 @@ use job::{Call, Job, Work};
 pub(super) use look::look;
 use readers::Readers;
 use time::StoreTime;
-use wake::Wake;
 use writer::{Counters, Shared, Writer};
 
 /// Calls waiting for the writer at most. Each has a caller that waits for it, so this is more than there can be

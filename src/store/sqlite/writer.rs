@@ -20,8 +20,9 @@ use super::job::Job;
 use super::lock;
 use super::time::StoreTime;
 use super::transaction::{Failed, run_all};
-use super::wake::Wake;
+
 use crate::clock::instant;
+use crate::store::wake::Wake;
 use crate::store::{AccountNames, Reason, StoreError};
 
 /// Calls that share a commit at most: enough for the sync to cost little per call, few enough for a short wait.

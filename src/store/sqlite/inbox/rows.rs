@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_it
 use super::super::job::Work;
 use super::super::names::{self, IS_ONE_OF, current};
 use crate::store::inbox::steps::{Nudge, Progress, Stepped};
+use crate::store::page;
 use crate::store::{
     AccountCounts, Attempt, AttemptRecord, Cursor, EventDetail, EventId, EventRow, EventState,
     Filter, Listing,
@@ -140,8 +141,7 @@ pub(super) fn list(
         .prepare(&sql)?
         .query_map(params_from_iter(values), event_row)?
         .collect::<rusqlite::Result<_>>()?;
-    let full = events.len() == limit;
-    let next = events.last().filter(|_| full).map(|last| Cursor(last.sequence));
+    let next = page::next(&events, limit, |row| row.sequence);
     Ok(Listing { events, next })
 }
 

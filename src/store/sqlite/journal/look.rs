@@ -9,6 +9,7 @@ use super::super::job::Work;
 use super::super::names::{self, IS_ONE_OF};
 use super::rows;
 use crate::store::journal::steps::kept_since_ms;
+use crate::store::page;
 use crate::store::{
     Cursor, HistoryEntry, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId, PaymentListing,
     PaymentRow,
@@ -40,8 +41,7 @@ pub(super) fn list(
     for row in &mut payments {
         date(connection, row)?;
     }
-    let full = payments.len() == limit;
-    let next = payments.last().filter(|_| full).map(|last| Cursor(last.sequence));
+    let next = page::next(&payments, limit, |row| row.sequence);
     Ok(PaymentListing { payments, next })
 }
 
@@ -125,15 +125,7 @@ pub(super) fn counts(connection: &Connection) -> rusqlite::Result<Vec<PaymentCou
         let (state, payments): (String, i64) = (row.get(1)?, row.get(2)?);
         let counts = all.entry(account.clone()).or_default();
         counts.account.clone_from(account);
-        let payments = payments.max(0).unsigned_abs();
-        match state.as_str() {
-            "unknown" => {
-                counts.unknown += payments;
-                let oldest = [counts.oldest_unknown_at_ms, row.get(3)?];
-                counts.oldest_unknown_at_ms = oldest.into_iter().flatten().min();
-            }
-            _ => counts.under_way += payments,
-        }
+        counts.add(&state, payments.max(0).unsigned_abs(), row.get(3)?);
     }
     Ok(all.into_values().collect())
 }
