@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use crate::payment::Place;
-use crate::provider::Provider;
+use crate::provider::{NormaliseContext, Provider};
 use crate::secret::Secret;
 use crate::sign::{KeyRing, VerifyingKey};
 use crate::store::StoreUrl;
@@ -158,6 +159,19 @@ pub struct Account {
     pub delivery: Option<Delivery>,
     /// Where its calls that move money are made, by operation name.
     pub places: BTreeMap<String, Place>,
+}
+
+impl Account {
+    /// How the provider's data about its payments is read, for the event `id`.
+    pub fn reading<'a>(&'a self, received_at: Timestamp, id: &'a str) -> NormaliseContext<'a> {
+        NormaliseContext {
+            account: &self.name,
+            currency: self.currency.as_deref(),
+            timezone: self.timezone,
+            received_at,
+            id,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

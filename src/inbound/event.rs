@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Verified;
 use crate::config::Account;
 use crate::metrics::OTHER_EVENT;
-use crate::provider::{Flag, NormaliseContext, Normalised};
+use crate::provider::{Flag, Normalised};
 use crate::store::{EventId, Intake, NewEvent, Notice, NotificationEvent, PaymentRow};
 use crate::trace;
 
@@ -40,15 +40,8 @@ pub(super) fn compose(
     body: &Bytes,
     received_at: Timestamp,
 ) -> Composed {
-    let context = NormaliseContext {
-        account: &account.name,
-        currency: account.currency.as_deref(),
-        timezone: account.timezone,
-        received_at,
-        id: id.as_str(),
-    };
-    let normalised = account.provider.normalise(&verified.param, &context);
-    match normalised {
+    let reading = account.reading(received_at, id.as_str());
+    match account.provider.normalise(&verified.param, &reading) {
         Err(unparsable) => {
             tracing::warn!(account = account.name, event_id = %id, "a verified notification is no JSON object: kept as a dead letter");
             let new = NewEvent {

@@ -8,7 +8,7 @@ use crate::problem::{Code, Problem};
 use crate::wire::{Peer, Request};
 
 /// Admits a caller with one of the account's tokens, or on a unix socket with one of its user ids. An account with
-/// neither is open to whoever reaches the listener; the configuration allows that on loopback and unix sockets only.
+/// neither is open to everyone who reaches the listener; the configuration allows that on loopback and unix sockets only.
 pub(super) fn authorize(allowed: &AppAuth, request: &Request) -> Result<Actor, Problem> {
     let uid = uid_of(request.peer);
     let is_open = allowed.tokens.is_empty() && allowed.uids.is_empty();

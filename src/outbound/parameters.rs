@@ -23,7 +23,7 @@ pub(super) fn read<'r>(operation: &Operation, request: &'r Request) -> Result<Ob
     })
 }
 
-/// Holds the parameters against the operation's rules and reports everything wrong with them.
+/// Checks the parameters by the operation's rules and reports everything wrong with them.
 pub(super) fn check(
     account: &Account,
     operation: &Operation,

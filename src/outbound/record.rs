@@ -26,7 +26,7 @@ pub(super) struct Record {
     pub attempts: u32,
     /// Whether the answer is that of an earlier call.
     pub is_replay: bool,
-    /// The payment in the journal that the answer tells of.
+    /// The payment in the journal that the answer is about.
     pub payment: Option<PaymentId>,
 }
 

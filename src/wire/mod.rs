@@ -51,7 +51,7 @@ pub struct Request {
 pub enum Peer {
     /// A TCP client.
     Tcp(SocketAddr),
-    /// A unix-socket client and its user id (SO_PEERCRED), when the kernel told it.
+    /// A unix-socket client and its user id (SO_PEERCRED), where the kernel reports it.
     Unix { uid: Option<u32> },
     /// The address could not be learned; it is trusted with nothing.
     Unidentified,
@@ -66,7 +66,7 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// What the handler wants to be told of by [`Handler::unheard`], should nobody be there to read this.
+    /// What [`Handler::unheard`] gets should the caller be gone when this is written.
     pub ticket: Option<String>,
 }
 
@@ -91,7 +91,7 @@ impl Reply {
 /// when its caller hangs up.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
-    /// The largest body this handler takes, in bytes; the edge refuses longer ones by asking [`Handler::refuse`].
+    /// The largest body this handler takes, in bytes; the edge answers longer ones with [`Handler::refuse`].
     fn body_bytes_max(&self) -> usize;
 
     /// Answers one request.
@@ -229,7 +229,7 @@ pub enum NotSent {
     /// The TLS handshake failed: certificate, name or version.
     #[error("the TLS handshake failed")]
     Tls,
-    /// The process was told to stop before it could be sent.
+    /// The process began to stop before it could be sent.
     #[error("the process is stopping")]
     Stopping,
     /// Its time was over before the connection stood.
@@ -252,7 +252,7 @@ pub enum NoAnswer {
     /// The total time-out passed.
     #[error("no whole answer within the total time-out")]
     Timeout,
-    /// What came back tells of another call.
+    /// What came back is about another call.
     #[error("the answer is about another call")]
     AnotherCall,
     /// What came back is not HTTP.

@@ -32,7 +32,7 @@ pub(crate) struct Egress {
     pub metrics: Arc<Metrics>,
     /// Where timestamps come from.
     pub clock: Clock,
-    /// Whether the process was told to stop.
+    /// Whether the process is stopping.
     pub stopping: Stopping,
 }
 

@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_attempt_is_asked_about_soon_and_an_old_one_seldom() {
+    fn a_fresh_attempt_is_queried_soon_and_an_old_one_seldom() {
         let at_most = |seconds| in_background(Duration::from_secs(seconds), 1.0).as_secs();
         assert_eq!([0, 20, 300, 86_400].map(at_most), [5, 20, 300, 900]);
     }

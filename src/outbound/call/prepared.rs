@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use crate::config::Account;
 use crate::json::Object;
 use crate::limits::AccountLimits;
-use crate::provider::{
-    CallClass, CodeMeaning, NormaliseContext, Normalised, Operation, ProviderAnswer,
-};
+use crate::provider::{CallClass, CodeMeaning, Normalised, Operation, ProviderAnswer};
 
 /// A call that passed every check and waits to be signed.
 pub(crate) struct PreparedCall<'a> {
@@ -27,23 +25,12 @@ impl PreparedCall<'_> {
 
     /// What the `data` of a status query says of the call.
     pub fn reported(&self, data: &str, now: Timestamp) -> Option<Normalised> {
-        self.account.provider.synthesise(self.operation, data, &reading(self.account, now))
+        self.account.provider.synthesise(self.operation, data, &self.account.reading(now, ""))
     }
 
     /// What the provider's answer to the call itself says of it, where it accepted it and says anything.
     pub fn reported_by(&self, answer: &ProviderAnswer, now: Timestamp) -> Option<Normalised> {
         let data = answer.data.as_deref().filter(|_| answer.meaning == CodeMeaning::Accepted)?;
         self.reported(data, now)
-    }
-}
-
-/// How the provider's data about a payment of `account` is read.
-pub(crate) fn reading(account: &Account, now: Timestamp) -> NormaliseContext<'_> {
-    NormaliseContext {
-        account: &account.name,
-        currency: account.currency.as_deref(),
-        timezone: account.timezone,
-        received_at: now,
-        id: "",
     }
 }

@@ -1,6 +1,6 @@
-//! Whether the process was told to stop, for whatever waits.
+//! Whether the process is stopping, for everything that waits.
 //!
-//! From then on no create leaves and nothing is asked any more. What may have left already is never cut short by it.
+//! From then on no create and no status query leaves any more. What may have left already is never cut short by it.
 
 use tokio::sync::watch;
 
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 pub struct Stopping(watch::Sender<bool>);
 
 impl Stopping {
-    /// Tells everybody who waits.
+    /// Ends what waits.
     pub fn begin(&self) {
         self.0.send_replace(true);
     }

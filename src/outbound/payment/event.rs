@@ -1,4 +1,4 @@
-//! The outcome event: it tells the application what became of a payment in doubt.
+//! The outcome event: it informs the application what became of a payment in doubt.
 //!
 //! What a status query brought is read like a notification; what it leaves out, the store completes from the journal's row.
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::clock::instant;
 use crate::config::Account;
-use crate::outbound::call::prepared::{PreparedCall, reading};
+use crate::outbound::call::prepared::PreparedCall;
 use crate::provider::{Normalised, Operation, Recount};
 use crate::store::OutcomeEvent;
 
@@ -19,7 +19,7 @@ pub fn announcing(
     at: Timestamp,
 ) -> Box<OutcomeEvent> {
     let nothing = Recount::default();
-    let reported = account.provider.recount(operation, &nothing, &reading(account, at));
+    let reported = account.provider.recount(operation, &nothing, &account.reading(at, ""));
     Box::new(OutcomeEvent { reported, reason, at })
 }
 

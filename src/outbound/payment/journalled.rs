@@ -73,7 +73,7 @@ impl Journalled<'_> {
         tracing::error!(payment = %self.id, "what became of a payment could not be written down: {error}");
     }
 
-    /// Counts and logs what the step that `view` came from brought to light: that an outcome in doubt is known, and what
+    /// Counts and logs, within the span of its request or its resolution, what the step that `view` came from brought to light: that an outcome in doubt is known, and what
     /// speaks against what the provider said.
     pub fn note_resolved(&self, view: &PaymentView) {
         let row = &view.row;
@@ -82,8 +82,6 @@ impl Journalled<'_> {
         for flag in &row.just_flagged {
             tracing::error!(
                 payment = %row.id,
-                account = row.account,
-                operation = row.operation,
                 reference = row.reference,
                 conflict = flag.word(),
                 "what the provider says of a payment does not fit what was sent, or what it said before"
@@ -92,12 +90,6 @@ impl Journalled<'_> {
         let Some(end) = row.end().filter(|_| row.just_resolved) else { return };
         let outcome = end.outcome().as_str();
         metrics.count_resolved(&row.account, outcome);
-        tracing::info!(
-            account = row.account,
-            operation = row.operation,
-            reference = row.reference,
-            outcome,
-            "an unknown outcome was resolved"
-        );
+        tracing::info!(reference = row.reference, outcome, "an unknown outcome was resolved");
     }
 }

@@ -1,7 +1,7 @@
 //! The last look at the journal before a payment's first byte.
 //!
 //! Between an attempt's announcement and its first byte it may wait for the rate, a signature, a connection, or the process
-//! may be paused. Meanwhile an operator may have frozen the account, a notification may have told that the money moved, or
+//! may be paused. Meanwhile an operator may have frozen the account, a notification may have reported that the money moved, or
 //! another process may have taken the payment over.
 
 use std::sync::OnceLock;
@@ -20,7 +20,7 @@ use crate::wire::{LastLook, NotSent};
 /// looked. So a freeze, or a notification, is obeyed by everything that leaves later than this after it.
 const FRESH: Duration = Duration::from_millis(50);
 
-/// For at least this long after the look nobody else may take the payment over: the longest pause of the process between
+/// For at least this long after the look no other process may take the payment over: the longest pause of the process between
 /// the look and the first byte that is harmless beside another process. After it, the other one still has to establish
 /// that the provider has nothing, which takes the profile's grace period.
 const HOLD_LEFT_MIN: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ const HOLD_LEFT_MIN: Duration = Duration::from_secs(30);
 pub(super) struct Announced<'a> {
     payment: &'a Journalled<'a>,
     pub attempt: u32,
-    /// From before the journal was asked.
+    /// When the journal was about to be asked for it.
     at: Instant,
     withheld: OnceLock<WhyNotSent>,
 }

@@ -10,23 +10,17 @@ use super::money::Money;
 use super::poll::{HANDED_OVER_AFTER, poll};
 use crate::clock::{instant, later};
 use crate::outbound::call::classify::{InDoubt, Verdict, WhyNotSent};
-use crate::outbound::call::repeat::Repeats;
+use crate::outbound::call::repeat::{Exchange, Repeats};
 use crate::payment::{Next, State};
 use crate::store::{JournalError, PaymentView};
 
-/// What came of a call: its last attempt's own verdict, and what the journal says, where it could be told.
-pub(super) struct Made {
-    pub attempts: u32,
-    pub verdict: Verdict,
-    pub view: Option<PaymentView>,
-}
-
-/// Makes the call. Its first attempt was announced when the payment was begun, not before `begun_at`.
+/// Makes the call. Its first attempt was announced when the payment was begun, not before `begun_at`. Returns what its own
+/// attempts brought, and the payment as the journal has it, where that could be recorded.
 pub(super) async fn make(
     payment: &Journalled<'_>,
     (first, begun_at): (u32, Instant),
     money: &mut Money,
-) -> Made {
+) -> (Exchange, Option<PaymentView>) {
     let (account, stopping) = (payment.call.account, &payment.egress.stopping);
     let (rules, total) = (payment.rules(), account.timeouts.total);
     let deadline = later(instant(), total);
@@ -35,12 +29,11 @@ pub(super) async fn make(
     let mut attempt_until = deadline;
     let mut repeats = Repeats::of(payment.call, deadline);
     let mut announced = Announced::new(payment, first, begun_at);
-    loop {
+    let (verdict, view) = loop {
         let (verdict, view) =
             attempt(payment, announced, attempt_until, ask_after, Some(deadline)).await;
         repeats.count(&verdict);
-        let attempts = repeats.attempts;
-        let Some(view) = view else { return Made { attempts, verdict, view } };
+        let Some(view) = view else { break (verdict, None) };
         let is_ready = matches!(view.row.payment.state, State::Ready);
         match view.row.payment.next(&rules) {
             Next::Send if is_ready => {
@@ -48,43 +41,41 @@ pub(super) async fn make(
                     && stopping.unless(repeats.go_again(&verdict)).await == Some(true);
                 if !is_again {
                     let view = payment.give_up(&verdict.reason()).await;
-                    return Made { attempts, verdict, view };
+                    break (verdict, view);
                 }
             }
             Next::Ask | Next::Wait => {
                 let view = poll(payment, poll_until, deadline).await;
                 let next = view.as_ref().map(|view| view.row.payment.next(&rules));
                 let may_send = next == Some(Next::Send) && !stopping.has_begun();
-                let is_again = may_send && attempts < account.retry.attempts;
+                let is_again = may_send && repeats.attempts < account.retry.attempts;
                 if !is_again || money.renew().is_err() {
-                    return Made { attempts, verdict, view };
+                    break (verdict, view);
                 }
                 // A resend is a new attempt at a call whose first time is over: it has the whole of it again.
                 attempt_until = later(instant(), total);
             }
             // Where it may be sent, an earlier attempt is still in doubt, and a resend did not leave: the resolver goes on.
-            Next::Rest(_) | Next::Send => return Made { attempts, verdict, view: Some(view) },
+            Next::Rest(_) | Next::Send => break (verdict, Some(view)),
         }
         announced = match payment.timed(announce(payment)).await {
             Ok(announced) => announced,
-            Err(error) => return stopped(payment, attempts, &error).await,
+            Err(error) => break stopped(payment, &error).await,
         };
-    }
+    };
+    (Exchange { attempts: repeats.attempts, verdict, is_replay: false }, view)
 }
 
 /// The journal does not let another attempt leave. What was never sent is given up, so that its reference is free again.
-async fn stopped(payment: &Journalled<'_>, attempts: u32, error: &JournalError) -> Made {
+async fn stopped(payment: &Journalled<'_>, error: &JournalError) -> (Verdict, Option<PaymentView>) {
     tracing::error!(payment = %payment.id, "nothing more was sent: {error}");
     let verdict = Verdict::NotSent(match error {
         JournalError::Frozen(freeze) => WhyNotSent::Frozen(freeze.reason.clone()),
         _ => WhyNotSent::NotJournalled,
     });
-    let view = payment.give_up(&verdict.reason()).await;
-    match view {
+    match payment.give_up(&verdict.reason()).await {
         // The announcement may come to life, and nothing that was written since keeps it from that.
-        None if error.may_be_written() => {
-            Made { attempts, verdict: Verdict::InDoubt(InDoubt::MaybeJournalled), view }
-        }
-        view => Made { attempts, verdict, view },
+        None if error.may_be_written() => (Verdict::InDoubt(InDoubt::MaybeJournalled), None),
+        view => (verdict, view),
     }
 }

@@ -53,8 +53,8 @@ pub(super) async fn run(
         (Begun::Fresh(view), Ok(mut money)) => {
             money.spend();
             let first = (view.row.payment.attempts, begun_at);
-            let made = make(payment, first, &mut money).await;
-            let exchange = report(payment, made).await;
+            let (exchange, view) = make(payment, first, &mut money).await;
+            let exchange = report(payment, exchange, view).await;
             match exchange.verdict.outcome(payment.call.operation) {
                 // It provably moved no money.
                 Outcome::Rejected | Outcome::NotSent => money.give_back(),

@@ -75,7 +75,7 @@ pub(super) struct Queried {
 
 /// Queries once and records what the provider says, with the event for the application in the same commit unless a caller
 /// listens, who does so until `heard_until`. While the payment stays in doubt, it is due again after `again_after`. `None`
-/// when the stop began first: then nothing was asked.
+/// when the stop began first: then nothing was learned.
 ///
 /// # Errors
 /// When what the provider said could not be recorded.

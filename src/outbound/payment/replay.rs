@@ -1,7 +1,6 @@
-//! What a caller learns from the journal: of its own call, or of one that somebody else makes or made before.
+//! What a caller learns from the journal: about its own call, or about the same call that is being made or was made before.
 
 use super::journalled::Journalled;
-use super::make::Made;
 use super::query::{query, stored};
 use crate::clock::{instant, later};
 use crate::outbound::call::classify::{InDoubt, Verdict};
@@ -15,7 +14,7 @@ use crate::wire::Answer;
 /// The same call is being made or was made: waits for its end, a bounded time, and repeats its answer, byte for byte.
 ///
 /// # Errors
-/// When the call's end is not known in time: its caller then gets an event, whoever learns the end. When it was not sent.
+/// When the call's end is not known in time, and then the application gets an event; and when it was not sent.
 pub(super) async fn replay(
     payment: &Journalled<'_>,
     view: PaymentView,
@@ -37,23 +36,26 @@ pub(super) async fn replay(
 }
 
 /// What the caller of its own call learns. The last attempt's verdict counts only where the journal says the same: an
-/// earlier attempt may still be in doubt, or have been settled by somebody else.
-pub(super) async fn report(payment: &Journalled<'_>, made: Made) -> Exchange {
-    let Made { attempts, verdict, view } = made;
-    let own = verdict.outcome(payment.call.operation);
+/// earlier attempt may still be in doubt, or have been settled otherwise.
+pub(super) async fn report(
+    payment: &Journalled<'_>,
+    exchange: Exchange,
+    view: Option<PaymentView>,
+) -> Exchange {
+    let own = exchange.verdict.outcome(payment.call.operation);
     let view = match view {
         Some(view) => standing(payment.store, view).await,
         None => None,
     };
     let journalled = view.as_ref().and_then(|view| view.row.payment.outcome());
     let verdict = match view.as_ref().and_then(|view| view.row.end().zip(Some(view))) {
-        _ if journalled == Some(own) => verdict,
+        _ if journalled == Some(own) => exchange.verdict,
         Some((end, view)) => settled_answer(payment, end, view).await,
-        // The journal could not be told or does not know: only a success or a doubt counts as it was seen.
-        None if matches!(own, Outcome::Accepted | Outcome::Unknown) => verdict,
+        // Nothing is recorded or known: only a success or a doubt counts as it was seen.
+        None if matches!(own, Outcome::Accepted | Outcome::Unknown) => exchange.verdict,
         None => Verdict::InDoubt(InDoubt::Unrecorded),
     };
-    Exchange { attempts, verdict, is_replay: false }
+    Exchange { verdict, ..exchange }
 }
 
 /// Waits while the call is being made, no longer than its time-out. Returns the payment as it was read last.
@@ -81,7 +83,7 @@ async fn wait(payment: &Journalled<'_>, mut view: PaymentView) -> PaymentView {
     }
 }
 
-/// The payment's end. Nobody waits for nothing: where there is none yet, the journal owes an event from now on.
+/// The payment's end. Where there is none yet, the journal owes the application an event from now on.
 async fn end_or_promise(
     store: &dyn Store,
     view: PaymentView,
@@ -106,7 +108,7 @@ fn in_progress() -> Problem {
 
 /// The payment that stands under the reference of `view`. An earlier call may turn out to have been made while a later one
 /// is. Then the later one is not, and "rejected" or "not sent" would be taken for the end of the earlier. `None` when that
-/// one has other parameters, or nobody can tell.
+/// one has other parameters, or when that cannot be read.
 async fn standing(store: &dyn Store, view: PaymentView) -> Option<PaymentView> {
     let row = &view.row;
     if row.generation == 1 || !row.payment.frees_its_reference() {
@@ -119,8 +121,8 @@ async fn standing(store: &dyn Store, view: PaymentView) -> Option<PaymentView> {
     }
 }
 
-/// The provider's answer to a settled call: as it is kept or, where a notification told the end, what the provider answers
-/// to a status query now.
+/// The provider's answer to a settled call: as it is kept or, where a notification reported the end, what the provider
+/// answers to a status query now.
 async fn settled_answer(payment: &Journalled<'_>, end: Final, view: &PaymentView) -> Verdict {
     // A refusal that was contradicted later is kept, and is no answer to this payment any more.
     let fits = |verdict: &Verdict| verdict.outcome(payment.call.operation) == end.outcome();

@@ -1,8 +1,8 @@
-//! Calls that never left, and whose end could not be recorded because the journal's disk failed: their callers were told
+//! Calls that never left, and whose end could not be recorded because the journal's disk failed: their callers got
 //! "unknown".
 //!
 //! While the process lives it knows better than its journal: what is listed here did not leave and will not. Once the
-//! store can be written again, that is recorded, and the application is owed an event. After a restart the journal is all
+//! store can be written again, that is recorded, and an event is owed to the application. After a restart the journal is all
 //! there is; what stands in it is queried, and ends in an event too.
 
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
 //! The resolver: finds out what became of calls whose outcome is unknown, for as long as it takes.
 //!
 //! It queries the provider with growing pauses, after every restart and while the sidecar runs; what it finds becomes an
-//! event in the same commit, so that the application hears of it like of everything else. Who works when is in
+//! event in the same commit, so that the application receives it like everything else. Who works when is in
 //! `workers`, what is done about one payment in `resolution`, what the application is owed in `owed`; this file does what is due every second.
 
 mod jumps;
@@ -34,14 +34,14 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Resolves until `shutdown` turns true, which begins the stop of all calls. Ends when no attempt is under way any more.
 pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
-    let told_to_stop = async {
-        // Where its sender is gone, nobody is there to be worked for either.
+    let stop = async {
+        // Where its sender is gone, the process ends as well.
         let _ = shutdown.wait_for(|stop| *stop).await;
         outbound.egress.stopping.begin();
     };
     let logged = Arc::new(Logged::default());
     tokio::join!(
-        told_to_stop,
+        stop,
         keep_up(&outbound),
         owed::work(&outbound, &logged),
         workers::work(&outbound, &logged),
@@ -105,7 +105,7 @@ async fn recover(store: &dyn Store, clock: &Clock) {
         Ok(found) if found.unknown > 0 => {
             tracing::warn!(
                 payments = found.unknown,
-                "payments of an ended process are in doubt and will be asked about"
+                "payments of an ended process are in doubt and will be queried"
             );
         }
         Ok(_) => {}

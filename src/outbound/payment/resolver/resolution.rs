@@ -15,8 +15,8 @@ use crate::payment::Next;
 use crate::provider::CallClass;
 use crate::store::{Closure, JournalError, PaymentView, Step, Store};
 
-/// Attempts at one payment, those inside the call included, after which nothing more is sent: what was sent in vain so
-/// often and is not at the provider is called off.
+/// Attempts at one payment, those inside the call included, after which nothing more is sent: what was sent so often
+/// and is not at the provider is called off.
 const RESENDS_MAX: u32 = 10;
 
 /// Queries once, and sends once more or calls it off where the answer allows it.
@@ -33,7 +33,7 @@ pub(super) async fn resolve(
     };
     let (row, rules) = (&view.row, payment.rules());
     if row.payment.is_in_doubt() && row.payment.is_elsewhere(&rules) {
-        stranded.log(row, &row.payment.differs_from_here(&rules));
+        stranded.log(&row.id, &row.payment.differs_from_here(&rules));
     }
     match row.payment.next(&rules) {
         Next::Send if row.payment.attempts < RESENDS_MAX => resend(payment, &view).await,
@@ -52,7 +52,7 @@ fn age(store: &dyn Store, view: &PaymentView) -> Duration {
 /// It provably did not land. The caller asked for it once: it is made once, with the ids it had.
 async fn resend(payment: &Journalled<'_>, view: &PaymentView) -> Result<(), JournalError> {
     let (call, stopping) = (payment.call, &payment.egress.stopping);
-    let circuit = call.limits.circuit(CallClass::Create).state();
+    let circuit = call.limits.circuit(call.class()).state();
     if circuit == CircuitState::Open || stopping.has_begun() {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use crate::clock::instant;
 use crate::config::Snapshot;
 use crate::metrics::Metrics;
 use crate::reload::{names_of, stranded};
-use crate::store::{PaymentId, PaymentRow, Store};
+use crate::store::{PaymentId, Store};
 
 /// How long a payment is not logged again.
 const LOG_AGAIN: Duration = Duration::from_secs(6 * 3600);
@@ -20,14 +20,10 @@ const LOG_AGAIN: Duration = Duration::from_secs(6 * 3600);
 pub(super) struct Logged(Mutex<HashMap<PaymentId, Instant>>);
 
 impl Logged {
-    /// Logs that a payment cannot be resolved, because of what `differs`.
-    pub fn log(&self, row: &PaymentRow, differs: &str) {
-        if self.is_due(&row.id) {
+    /// Logs, within the span of its resolution, that payment `id` cannot be resolved because of what `differs`.
+    pub fn log(&self, id: &PaymentId, differs: &str) {
+        if self.is_due(id) {
             tracing::warn!(
-                payment = %row.id,
-                account = row.account,
-                operation = row.operation,
-                reference = row.reference,
                 "a payment in doubt is stranded ({differs} differs from where it was made): it stays unknown until that \
                  is back or `countersign payments settle` ends it"
             );

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::future::join_all;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
-use tokio::task::{Id, JoinSet};
+use tokio::task::JoinHandle;
 use tracing::{Instrument, Span};
 
 use super::resolution::resolve;
@@ -47,35 +48,32 @@ impl Lane {
 
 /// Keeps the workers of every configured account at work until the stop, then waits for what they are in the middle of.
 pub(super) async fn work(outbound: &Arc<Outbound>, stranded: &Arc<Logged>) {
-    let mut workers = JoinSet::new();
-    let mut running: HashMap<Id, (String, Lane)> = HashMap::new();
+    let mut workers: HashMap<(String, Lane), JoinHandle<()>> = HashMap::new();
     loop {
         for name in outbound.live.load().accounts.keys() {
             for lane in Lane::ALL {
-                if running.values().any(|(known, its)| known == name && *its == lane) {
-                    continue;
-                }
                 let (outbound, stranded) = (outbound.clone(), stranded.clone());
                 let worker = Worker { outbound, stranded, account: name.clone(), lane };
-                running.insert(workers.spawn(worker.run()).id(), (name.clone(), lane));
+                let begun = || tokio::spawn(worker.run());
+                workers.entry((name.clone(), lane)).or_insert_with(begun);
             }
         }
         let pause = tokio::time::sleep(LOOK_EVERY);
         if outbound.egress.stopping.unless(pause).await.is_none() {
             break;
         }
-        while let Some(ended) = workers.try_join_next_with_id() {
-            let id = ended.as_ref().map_or_else(tokio::task::JoinError::id, |(id, ())| *id);
-            let account = running.remove(&id).map(|(account, _)| account);
-            if let Err(error) = ended {
+        workers.retain(|(account, _), worker| {
+            let ended = worker.now_or_never();
+            if let Some(Err(error)) = &ended {
                 tracing::error!(
                     account,
                     "a worker of the resolver failed and begins anew: {error}"
                 );
             }
-        }
+            ended.is_none()
+        });
     }
-    while workers.join_next().await.is_some() {}
+    join_all(workers.into_values()).await;
 }
 
 struct Worker {
@@ -123,7 +121,7 @@ impl Worker {
         claimed.unwrap_or_else(|error| {
             tracing::error!(
                 account = account.name,
-                "what is due to be asked about could not be looked up: {error}"
+                "payments that are due could not be read: {error}"
             );
             Vec::new()
         })
@@ -136,7 +134,7 @@ impl Worker {
             account.provider.operation(&row.operation),
             parse_object(payment.parameters.as_bytes()),
         ) else {
-            return self.stranded.log(row, "operation");
+            return self.stranded.log(&row.id, "operation");
         };
         let limits = self.outbound.limiters.of(&account);
         let call = PreparedCall { account: &account, limits, operation, parameters: &parameters };
@@ -173,7 +171,7 @@ fn span_of(payment: &PaymentView) -> Span {
 /// For what a claim needs beyond its query and its resend: four commits and a signature, each of them fast.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
-/// For how long a claimed payment is nobody else's: longer than everything that is done under the claim. A query has
+/// For how long a claimed payment is reserved for this worker: longer than everything that is done under the claim. A query has
 /// its own limit; a resend waits for the rate and then takes the total time-out at most.
 fn lease(account: &Account) -> Duration {
     let resend = account.limits.max_wait.saturating_add(account.timeouts.total);
