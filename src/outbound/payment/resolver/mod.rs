@@ -2,7 +2,7 @@
 //!
 //! It queries the provider with growing pauses, after every restart and while the sidecar runs; what it finds becomes an
 //! event in the same commit, so that the application receives it like everything else. Who works when is in
-//! `workers`, what is done about one payment in `resolution`, what the application is owed in `owed`; this file does what is due every second.
+//! `workers`, what is done about one payment in `resolution` and `owed`; this file does what is due every second.
 
 mod jumps;
 mod owed;
@@ -23,7 +23,6 @@ use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::store::Store;
 use jumps::Jumps;
-use stranded::Logged;
 use workers::LOOK_EVERY;
 
 /// How often stranded payments are counted: that reads a row for each payment in doubt.
@@ -39,22 +38,18 @@ pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
         let _ = shutdown.wait_for(|stop| *stop).await;
         outbound.egress.stopping.begin();
     };
-    let logged = Arc::new(Logged::default());
-    tokio::join!(
-        stop,
-        keep_up(&outbound),
-        owed::work(&outbound, &logged),
-        workers::work(&outbound, &logged),
-    );
+    tokio::join!(stop, keep_up(&outbound), workers::work(&outbound));
 }
 
 /// Takes over what dead processes left, shows figures, removes what is old.
 async fn keep_up(outbound: &Outbound) {
     let (store, egress) = (&*outbound.store, &outbound.egress);
+    let record_unsent = || outbound.unsent.record(store, egress.clock.unix_ms());
     let ahead_ms = || egress.clock.unix_ms().saturating_sub(store.time_ms());
     let (mut swept, mut jumps) = (None, Jumps { ahead_ms: ahead_ms() });
     let (mut counted, mut stranded) = (None, BTreeSet::new());
     loop {
+        record_unsent().await;
         recover(store, &egress.clock).await;
         let snapshot = outbound.live.load();
         show_figures(&snapshot, store, &egress.metrics, egress.clock.unix_ms()).await;
@@ -66,7 +61,7 @@ async fn keep_up(outbound: &Outbound) {
             sweep(&snapshot, store).await;
         }
         if egress.stopping.unless(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
-            return;
+            return record_unsent().await;
         }
     }
 }

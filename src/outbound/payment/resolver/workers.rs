@@ -1,4 +1,4 @@
-//! Who works when: two workers for each account, so that no account waits for another's provider.
+//! Who works when: three workers for each account, so that no account waits for another's provider.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, Span};
 
+use super::owed::store_event;
 use super::resolution::resolve;
 use super::stranded::Logged;
 use crate::clock::milliseconds;
@@ -31,23 +32,27 @@ enum Lane {
     Unknown,
     /// Accepted payments without a notification in time.
     Unnoticed,
+    /// Settled payments of which an event is owed.
+    Owed,
 }
 
 impl Lane {
-    const ALL: [Self; 2] = [Self::Unknown, Self::Unnoticed];
+    const ALL: [Self; 3] = [Self::Unknown, Self::Unnoticed, Self::Owed];
 
-    /// Payments queried at the same time, per account: resolving must not crowd out the calls of the day, and what is
-    /// only missing a notification must not hold up what is in doubt.
+    /// Payments taken at the same time, per account: resolving must not crowd out the calls of the day, and what is only
+    /// missing a notification must not hold up what is in doubt. Events are stored one after the other.
     fn at_once(self) -> usize {
         match self {
             Self::Unknown => 8,
             Self::Unnoticed => 2,
+            Self::Owed => 100,
         }
     }
 }
 
 /// Keeps the workers of every configured account at work until the stop, then waits for what they are in the middle of.
-pub(super) async fn work(outbound: &Arc<Outbound>, stranded: &Arc<Logged>) {
+pub(super) async fn work(outbound: &Arc<Outbound>) {
+    let stranded = Arc::new(Logged::default());
     let mut workers: HashMap<(String, Lane), JoinHandle<()>> = HashMap::new();
     loop {
         for name in outbound.live.load().accounts.keys() {
@@ -84,16 +89,26 @@ struct Worker {
 }
 
 impl Worker {
-    /// Works through what is due of one account, a bounded number at a time and without a pause while there is more. Ends
-    /// at the stop, or when the account is no longer configured.
+    /// Works through what is due of one account, without a pause while there is more. Ends at the stop, or when the account
+    /// is no longer configured.
     async fn run(self) {
-        let (stopping, at_once) = (&self.outbound.egress.stopping, self.lane.at_once());
+        match self.lane {
+            Lane::Unknown | Lane::Unnoticed => self.resolve_due().await,
+            Lane::Owed => self.store_owed().await,
+        }
+    }
+
+    /// The account, while there is work to do for it.
+    fn account(&self) -> Option<Arc<Account>> {
+        let is_stopping = self.outbound.egress.stopping.has_begun();
+        self.outbound.live.load().accounts.get(&self.account).filter(|_| !is_stopping).cloned()
+    }
+
+    async fn resolve_due(&self) {
+        let at_once = self.lane.at_once();
         let mut under_way = FuturesUnordered::new();
         let mut changes = self.outbound.store.unknown_changes(&self.account);
-        while let Some(account) = self.outbound.live.load().accounts.get(&self.account).cloned() {
-            if stopping.has_begun() {
-                break;
-            }
+        while let Some(account) = self.account() {
             changes.mark_unchanged();
             let room = at_once.saturating_sub(under_way.len());
             if room > 0 {
@@ -106,10 +121,28 @@ impl Worker {
                 // There is room again.
                 Some(()) = under_way.next() => {}
                 () = something_due(&mut changes), if under_way.len() < at_once => {}
-                () = stopping.begun() => {}
+                () = self.outbound.egress.stopping.begun() => {}
             }
         }
         while under_way.next().await.is_some() {}
+    }
+
+    async fn store_owed(&self) {
+        let Outbound { store, egress, .. } = &*self.outbound;
+        let mut changes = store.unknown_changes(&self.account);
+        while let Some(account) = self.account() {
+            changes.mark_unchanged();
+            for payment in self.claim(&account, self.lane.at_once()).await {
+                let now = egress.clock.now();
+                let storing = store_event(&**store, &account, &payment.row, now, &self.stranded);
+                if let Err(error) = storing.instrument(span_of(&payment)).await {
+                    tracing::error!("an event that is owed could not be stored: {error}");
+                    egress.stopping.unless(tokio::time::sleep(OWED_PAUSE)).await;
+                    break;
+                }
+            }
+            egress.stopping.unless(something_due(&mut changes)).await;
+        }
     }
 
     async fn claim(&self, account: &Account, room: usize) -> Vec<PaymentView> {
@@ -117,6 +150,7 @@ impl Worker {
         let claimed = match self.lane {
             Lane::Unknown => store.claim_unknown(&account.name, room, lease_ms).await,
             Lane::Unnoticed => store.claim_unnoticed(&account.name, room, lease_ms).await,
+            Lane::Owed => store.owed_events(&account.name, room).await,
         };
         claimed.unwrap_or_else(|error| {
             tracing::error!(
@@ -154,6 +188,9 @@ async fn something_due(changes: &mut watch::Receiver<u64>) {
 
 /// Changes within this time are looked at together: every accepted payment that a notification is expected of is one.
 const GATHER: Duration = Duration::from_millis(100);
+
+/// After an event that is owed could not be stored.
+const OWED_PAUSE: Duration = Duration::from_secs(10);
 
 /// What is logged about one payment says which, and its traces are linked to the one it was made in.
 fn span_of(payment: &PaymentView) -> Span {
