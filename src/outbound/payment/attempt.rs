@@ -49,10 +49,7 @@ pub(super) async fn attempt(
         let now_ms = now.as_millisecond();
         let step = Step::Conclude { attempt, conclusion, ask_after_ms, event, now_ms };
         match payment.step(step).await {
-            Ok(view) => {
-                payment.note_resolved(&view);
-                return (verdict, Some(view));
-            }
+            Ok(view) => return (verdict, Some(view)),
             Err(error) => payment.unwritten(&error),
         }
         tokio::time::sleep(backoff::in_call(count, 1.0)).await;

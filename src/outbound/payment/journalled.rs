@@ -36,8 +36,13 @@ impl Journalled<'_> {
     }
 
     /// Lets it take a step, and returns it as it then is.
+    ///
+    /// # Errors
+    /// When the journal does not allow the step or cannot be written.
     pub async fn step(&self, step: Step) -> Result<PaymentView, JournalError> {
-        self.store.step(self.id, step).await
+        let view = self.store.step(self.id, step).await?;
+        self.note_resolved(&view);
+        Ok(view)
     }
 
     /// Waits for the journal and counts how long that took.
@@ -75,7 +80,7 @@ impl Journalled<'_> {
 
     /// Counts and logs, within the span of its request or its resolution, what the step that `view` came from brought to light: that an outcome in doubt is known, and what
     /// speaks against what the provider said.
-    pub fn note_resolved(&self, view: &PaymentView) {
+    fn note_resolved(&self, view: &PaymentView) {
         let row = &view.row;
         let metrics = &self.egress.metrics;
         metrics.count_conflicts(&row.account, row.just_flagged.iter().map(|flag| flag.word()));

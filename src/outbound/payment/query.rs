@@ -99,7 +99,6 @@ pub(super) async fn record_query(
     let now_ms = now.as_millisecond();
     let times = AskTimes { asked_at_ms, ask_after_ms: Some(milliseconds(again_after)), now_ms };
     let view = payment.step(Step::Asked { answer, rules: payment.rules(), times, event }).await?;
-    payment.note_resolved(&view);
     Ok(Some(Queried { view, is_absent }))
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn resolve(
     let queried = record_query(payment, pause, None).await?;
     let Some(Queried { view, is_absent }) = queried else {
         // The next process queries at once.
-        return payment.step(Step::HandOver).await.map(|_| ());
+        return payment.step(Step::HandOver).await.map(drop);
     };
     let (row, rules) = (&view.row, payment.rules());
     if row.payment.is_in_doubt() && row.payment.is_elsewhere(&rules) {
@@ -78,7 +78,7 @@ async fn resend(payment: &Journalled<'_>, view: &PaymentView) -> Result<(), Jour
     let pause = backoff::in_background(Duration::ZERO, backoff::random());
     attempt(payment, announced, deadline, pause, None).await;
     match stopping.has_begun() {
-        true => payment.step(Step::HandOver).await.map(|_| ()),
+        true => payment.step(Step::HandOver).await.map(drop),
         false => Ok(()),
     }
 }
@@ -90,7 +90,5 @@ async fn call_off(payment: &Journalled<'_>, attempts: u32) -> Result<(), Journal
     let event = event::announcing(call.account, call.operation, reason.clone(), now);
     let closure = Closure::Abandoned { reason, rules: payment.rules() };
     let now_ms = now.as_millisecond();
-    let closed = payment.step(Step::Close { closure, event: Some(event), now_ms }).await?;
-    payment.note_resolved(&closed);
-    Ok(())
+    payment.step(Step::Close { closure, event: Some(event), now_ms }).await.map(drop)
 }
