@@ -12,7 +12,6 @@ use crate::outbound::payment::journalled::Journalled;
 use crate::outbound::payment::money::counted_minor;
 use crate::outbound::payment::query::{Queried, record_query};
 use crate::payment::Next;
-use crate::provider::CallClass;
 use crate::store::{Closure, JournalError, PaymentView, Step, Store};
 
 /// Attempts at one payment, those inside the call included, after which nothing more is sent: what was sent so often
