@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::BackgroundService;
 
+use crate::audit::Audit;
 use crate::edge::InFlight;
 use crate::store::Store;
 
@@ -46,15 +47,18 @@ impl BackgroundService for InBackground {
     }
 }
 
-/// Writes what is queued and closes the files. Called outside any runtime, when nobody uses the store any more.
-pub(super) fn close(store: Arc<dyn Store>) {
-    let closed = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map(|runtime| runtime.block_on(store.close()));
-    match closed {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!("the store could not be closed: {error}"),
+/// Writes what is queued and closes the files. Called when nobody uses the store any more.
+pub(super) async fn close(store: &dyn Store, audit: &Audit) {
+    if let Err(error) = store.close().await {
+        tracing::error!("the store could not be closed: {error}");
+    }
+    audit.close().await;
+}
+
+/// As [`close`], outside any runtime.
+pub(super) fn close_blocking(store: &dyn Store, audit: &Audit) {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(close(store, audit)),
         Err(error) => tracing::error!("the store could not be closed: {error}"),
     }
 }

@@ -18,7 +18,7 @@ use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::background_service;
 
 use crate::admin::{Admin, StoreHealth};
-use crate::audit::{self, Actor};
+use crate::audit::{self, Actor, Audit};
 use crate::clock::{Clock, instant};
 use crate::config::{Address, Live, Loaded, Snapshot};
 use crate::delivery::Delivery;
@@ -33,7 +33,7 @@ use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError};
 use crate::{logging, trace};
 
-use background::{InBackground, close};
+use background::{InBackground, close, close_blocking};
 use draining::{Draining, drain_max};
 use spendings::Spendings;
 
@@ -80,6 +80,7 @@ pub struct Sidecar {
     delivery: Delivery,
     reloader: Arc<Reloader>,
     store: Arc<dyn Store>,
+    audit: Audit,
     serving: Serving,
     drain_max: Duration,
     draining: Draining,
@@ -106,13 +107,9 @@ impl Sidecar {
         announce(&metrics, &loaded.snapshot);
         let drain_max = drain_max(&loaded.snapshot);
         let live = Live::new(loaded.snapshot);
-        let (store, audit) = audit::open_audited(
-            store::open_by(&boot.store, clock.clone())?,
-            boot.audit.as_ref(),
-            clock.clone(),
-            Actor::Sidecar,
-        )
-        .map_err(OpenError::Audit)?;
+        let store = store::open_by(&boot.store, clock.clone())?;
+        let audit = Audit::open(boot.audit.as_ref(), clock.clone(), &*store, Actor::Sidecar)
+            .map_err(OpenError::Audit)?;
         audit::started(&audit, &live.load());
         let inbound = notify.map(|notify| {
             let inbound = Inbound {
@@ -144,7 +141,13 @@ impl Sidecar {
         let draining = Draining::default();
         let reloader = Reloader::new(
             (live.clone(), boot, loaded.seen),
-            reloading::parts(certificates, outbound.clone(), spendings, draining.clone(), audit),
+            reloading::parts(
+                certificates,
+                outbound.clone(),
+                spendings,
+                draining.clone(),
+                audit.clone(),
+            ),
             store.clone(),
             metrics.clone(),
             clock.clone(),
@@ -162,6 +165,7 @@ impl Sidecar {
             delivery,
             reloader,
             store,
+            audit,
             serving,
             drain_max,
             draining,
@@ -192,7 +196,8 @@ impl Sidecar {
         let reloader = self.reloader.clone();
         let signals = edge::signals::listen(hangups, move || reloader.hang_up())?;
         let mut server = edge::drain::server(cores(), DRAIN_CEILING);
-        let (store, live, draining) = (self.store, self.outbound.live.clone(), self.draining);
+        let (store, audit) = (self.store, self.audit);
+        let (live, draining) = (self.outbound.live.clone(), self.draining);
         edge::drain::exit_when_drained(
             &server,
             self.serving.in_flight.clone(),
@@ -200,7 +205,7 @@ impl Sidecar {
             // Looked at when the stop begins: a reload may have changed how long calls take.
             move || draining.max(&live.load(), instant()),
             move |_| {
-                close(store);
+                close_blocking(&*store, &audit);
                 tracing::info!("stopped");
                 trace::finish();
                 logging::finish();
@@ -243,9 +248,7 @@ impl Sidecar {
             resolver::run(self.outbound, shutdown.clone()),
             self.reloader.run(shutdown.clone()),
         );
-        if let Err(error) = self.store.close().await {
-            tracing::error!("the store could not be closed: {error}");
-        }
+        close(&*self.store, &self.audit).await;
     }
 }
 

@@ -38,7 +38,11 @@ pub(super) fn extend(head: &Head, entry: &Entry) -> (String, Head) {
     }
     let seq = head.seq.saturating_add(1);
     let line = Line { seq, prev: &head.hash, entry };
-    let unsigned = serde_json::to_string(&line).expect("words and numbers always make JSON");
+    let mut line = serde_json::to_value(&line).expect("words and numbers always make JSON");
+    if let Some(members) = line.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    let unsigned = line.to_string();
     let hash = sha256(unsigned.as_bytes());
     let open = unsigned.strip_suffix('}').expect("an object ends with a brace");
     (format!("{open}{HASH_MEMBER}{hash}\"}}\n"), Head { seq, hash })

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Action, Actor, Audit, Entry};
 use crate::config::Snapshot;
+use crate::sign::KeyUse;
 
 /// A sidecar began to run with `snapshot`; every key of it is named.
 pub fn started(audit: &Audit, snapshot: &Snapshot) {
@@ -32,22 +33,22 @@ pub fn reloaded(audit: &Audit, old: &Snapshot, new: Result<&Snapshot, usize>, ac
 }
 
 /// Account, key and what it is used for.
-type Keys<'s> = BTreeSet<(&'s str, &'s str, &'static str)>;
+type Keys<'s> = BTreeSet<(&'s str, &'s str, KeyUse)>;
 
 fn keys(snapshot: &Snapshot) -> Keys<'_> {
     let mut keys = Keys::new();
     for account in snapshot.accounts.values() {
         let signing = account.signing_keys.keys().iter();
-        keys.extend(signing.map(|key| (account.name.as_str(), key.id.as_str(), "sign")));
+        keys.extend(signing.map(|key| (account.name.as_str(), key.id.as_str(), KeyUse::Sign)));
         let verifying = account.provider_keys.iter();
-        keys.extend(verifying.map(|key| (account.name.as_str(), key.id.as_str(), "verify")));
+        keys.extend(verifying.map(|key| (account.name.as_str(), key.id.as_str(), KeyUse::Verify)));
     }
     keys
 }
 
 fn changes(audit: &Audit, old: &Keys<'_>, new: &Keys<'_>, actor: Actor) {
-    let entry = |action, (account, id, key_use): &(&str, &str, &'static str)| {
-        Entry::new(action, actor).of_account(account).of_key(id, key_use)
+    let entry = |action, (account, id, key_use): &(&str, &str, KeyUse)| {
+        Entry::new(action, actor).of_account(account).of_key(id, *key_use)
     };
     for key in new.difference(old) {
         audit.record(entry(Action::KeyAdded, key));

@@ -2,164 +2,116 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use super::actor::Actor;
-use crate::store::{PaymentId, PaymentRow};
+use crate::sign::KeyUse;
+use crate::store::PaymentRow;
 use crate::wire::RequestId;
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 pub enum Action {
     /// A sidecar began to run.
-    #[serde(rename = "sidecar.started")]
+    #[strum(serialize = "sidecar.started")]
     Started,
     /// A call that moves money was written down; nothing was sent yet.
-    #[serde(rename = "payment.begun")]
+    #[strum(serialize = "payment.begun")]
     PaymentBegun,
     /// An attempt is about to leave.
-    #[serde(rename = "payment.sent")]
+    #[strum(serialize = "payment.sent")]
     PaymentSent,
     /// Whether it happened is not known.
-    #[serde(rename = "payment.unknown")]
+    #[strum(serialize = "payment.unknown")]
     PaymentUnknown,
     /// It is known how it ended.
-    #[serde(rename = "payment.settled")]
+    #[strum(serialize = "payment.settled")]
     PaymentSettled,
     /// The provider told of it.
-    #[serde(rename = "payment.notified")]
+    #[strum(serialize = "payment.notified")]
     PaymentNotified,
     /// Payments of a process that died were taken over as unknown.
-    #[serde(rename = "payments.recovered")]
+    #[strum(serialize = "payments.recovered")]
     PaymentsRecovered,
     /// Nothing of an account moves money until it is unfrozen.
-    #[serde(rename = "account.frozen")]
+    #[strum(serialize = "account.frozen")]
     Frozen,
     /// It may again.
-    #[serde(rename = "account.unfrozen")]
+    #[strum(serialize = "account.unfrozen")]
     Unfrozen,
     /// Events are to be delivered once more.
-    #[serde(rename = "inbox.replayed")]
+    #[strum(serialize = "inbox.replayed")]
     Replayed,
     /// Events are not to be delivered.
-    #[serde(rename = "inbox.discarded")]
+    #[strum(serialize = "inbox.discarded")]
     Discarded,
     /// A key came into use, at a start or a reload.
-    #[serde(rename = "key.added")]
+    #[strum(serialize = "key.added")]
     KeyAdded,
     /// A key went out of use.
-    #[serde(rename = "key.removed")]
+    #[strum(serialize = "key.removed")]
     KeyRemoved,
     /// The configuration was read again; the outcome says whether it is in use.
-    #[serde(rename = "configuration.reloaded")]
+    #[strum(serialize = "configuration.reloaded")]
     Reloaded,
     /// A line was cut short by a crash or a full disk; it stays in the file, and this names its hash.
-    #[serde(rename = "audit.torn")]
+    #[strum(serialize = "audit.torn")]
     Torn,
     /// The end of the file is not where it was: lines were taken away.
-    #[serde(rename = "audit.truncated")]
+    #[strum(serialize = "audit.truncated")]
     Truncated,
     /// This many entries could not be written and are lost.
-    #[serde(rename = "audit.lost")]
+    #[strum(serialize = "audit.lost")]
     Lost,
 }
 
 /// What is written about it. Members in the order of a line; what does not apply is left out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Entry {
     pub time: Option<Timestamp>,
-    pub action: Action,
+    pub action: &'static str,
     pub actor: String,
     /// The request of the application in which it was done, as in the log.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub payment: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub amount_minor: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
     /// What the provider says became of it, in the words of the events.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
     /// The provider's code.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_reference: Option<String>,
     /// Event ids, or a filter in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<String>,
     /// How many payments, events, entries or bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// An operator's own words.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// `sign` or `verify`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_use: Option<&'static str>,
     /// True when the store's disk failed: it may or may not be so, also after a restart.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub uncertain: Option<bool>,
     /// The configuration's hash.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub configuration: Option<String>,
     /// The hash of what a torn line has.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub torn: Option<String>,
 }
 
 impl Entry {
     /// Nothing but what and who.
     pub fn new(action: Action, actor: Actor) -> Self {
-        Self {
-            time: None,
-            action,
-            actor: actor.to_string(),
-            request_id: None,
-            account: None,
-            operation: None,
-            reference: None,
-            payment: None,
-            attempt: None,
-            amount_minor: None,
-            currency: None,
-            outcome: None,
-            status: None,
-            code: None,
-            provider_reference: None,
-            events: None,
-            count: None,
-            reason: None,
-            key: None,
-            key_use: None,
-            uncertain: None,
-            configuration: None,
-            torn: None,
-        }
+        Self { action: action.into(), actor: actor.to_string(), ..Self::default() }
     }
 
     /// Done in the application's request with this id.
     pub fn within(mut self, request_id: &RequestId) -> Self {
         self.request_id = Some(request_id.to_string());
-        self
-    }
-
-    /// About a payment of which no more is at hand than its id.
-    pub fn about(mut self, id: &PaymentId) -> Self {
-        self.payment = Some(id.to_string());
         self
     }
 
@@ -183,10 +135,10 @@ impl Entry {
         self
     }
 
-    /// About a key; `key_use` is `sign` or `verify`.
-    pub fn of_key(mut self, id: &str, key_use: &'static str) -> Self {
+    /// About a key.
+    pub fn of_key(mut self, id: &str, key_use: KeyUse) -> Self {
         self.key = Some(id.to_owned());
-        self.key_use = Some(key_use);
+        self.key_use = Some(key_use.into());
         self
     }
 
@@ -196,9 +148,9 @@ impl Entry {
         self
     }
 
-    /// What was to be done failed, and may be found done.
-    pub fn uncertain(mut self) -> Self {
-        self.uncertain = Some(true);
+    /// Done for this reason, in an operator's words.
+    pub fn because(mut self, reason: &str) -> Self {
+        self.reason = Some(reason.to_owned());
         self
     }
 

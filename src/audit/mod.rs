@@ -9,7 +9,7 @@ pub mod chain;
 mod configuration;
 mod entry;
 mod file;
-mod store;
+mod observe;
 mod writer;
 
 use std::path::Path;
@@ -22,8 +22,8 @@ use crate::store::Store;
 pub use actor::{Actor, acting};
 pub use configuration::{reloaded, started};
 pub use entry::{Action, Entry};
-pub use store::audited;
 
+use observe::Witness;
 use writer::Writer;
 
 /// Where entries go. Clones share one thread; without a file nothing is kept.
@@ -34,20 +34,23 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Opens what the configuration names.
+    /// Opens what the configuration names and lets it observe `store`. What is done outside a request that says who does it
+    /// is done by `otherwise`.
     ///
     /// # Errors
     /// When the file cannot be opened, or is not an audit log.
-    pub fn open(settings: Option<&config::Audit>, clock: Clock) -> std::io::Result<Self> {
-        match settings {
-            Some(settings) => Self::at(&settings.file, clock),
-            None => Ok(Self { writer: None, clock }),
+    pub fn open(
+        settings: Option<&config::Audit>,
+        clock: Clock,
+        store: &dyn Store,
+        otherwise: Actor,
+    ) -> std::io::Result<Self> {
+        let writer = settings.map(|settings| Writer::start(&settings.file)).transpose()?;
+        let audit = Self { writer: writer.map(Arc::new), clock };
+        if audit.writer.is_some() {
+            store.observe(Arc::new(Witness { audit: audit.clone(), otherwise }));
         }
-    }
-
-    fn at(path: &Path, clock: Clock) -> std::io::Result<Self> {
-        let writer = Some(Arc::new(Writer::start(path)?));
-        Ok(Self { writer, clock })
+        Ok(audit)
     }
 
     /// Queues `entry`, as something that happened now.
@@ -57,9 +60,13 @@ impl Audit {
         }
     }
 
-    /// Waits, a bounded time, until what was recorded is on disk. Returns whether it is.
-    pub fn close(&self) -> bool {
-        self.writer.as_ref().is_none_or(|writer| writer.close())
+    /// Waits, a bounded time, until what was recorded is on disk. Call it when the store is closed.
+    pub async fn close(&self) {
+        let Some(writer) = self.writer.clone() else { return };
+        let written = tokio::task::spawn_blocking(move || writer.close()).await;
+        if !written.unwrap_or(false) {
+            tracing::error!("the last entries of the audit log could not be written");
+        }
     }
 }
 
@@ -69,22 +76,4 @@ impl Audit {
 /// When the file cannot be read.
 pub fn read(path: &Path) -> std::io::Result<(Vec<u8>, Option<chain::Head>)> {
     file::read_whole(path)
-}
-
-/// `store` with everything written down that the configuration wants to be; as it is when there is no audit log.
-///
-/// # Errors
-/// When the audit log cannot be opened.
-pub fn open_audited(
-    store: Arc<dyn Store>,
-    settings: Option<&config::Audit>,
-    clock: Clock,
-    otherwise: Actor,
-) -> std::io::Result<(Arc<dyn Store>, Audit)> {
-    let audit = Audit::open(settings, clock)?;
-    let store = match settings {
-        Some(_) => audited(store, audit.clone(), otherwise),
-        None => store,
-    };
-    Ok((store, audit))
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::output::{print_json, stdout, tell};
 use super::{CommandError, ConfigFile, Exit, runtime};
-use crate::audit::{self, Actor};
+use crate::audit::{Actor, Audit};
 use crate::clock::Clock;
 use crate::config::{self, Loaded, LogFormat, StoreSide};
 use crate::logging;
@@ -24,6 +24,7 @@ use crate::store::{self, RunningSidecar, Store, StoreError, StoreUrl};
 pub(super) struct Opened {
     pub store: Arc<dyn Store>,
     pub side: StoreSide,
+    audit: Option<Audit>,
 }
 
 /// Which store it was, and whether a sidecar runs on it. Its member names are printed: none is renamed or removed.
@@ -46,7 +47,7 @@ pub(super) fn open(file: &ConfigFile) -> Result<Opened, CommandError> {
         tell(format_args!("warning: {warning}"));
     }
     let store = store::open_existing(&side.store)?;
-    Ok(Opened { store, side })
+    Ok(Opened { store, side, audit: None })
 }
 
 /// What a configuration does to payments that its store has, by a look that leaves no trace; or why that cannot be told.
@@ -67,10 +68,10 @@ impl Opened {
             logging::install(LogFormat::Text, "warn", None);
         }
         let actor = Actor::Cli(rustix::process::getuid().as_raw());
-        let opened = audit::open_audited(self.store, settings, Clock::System, actor);
-        let (store, _) =
+        let opened = Audit::open(settings, Clock::System, &*self.store, actor);
+        let audit =
             opened.map_err(|error| CommandError::failed(format!("`audit.file`: {error}")))?;
-        Ok(Self { store, ..self })
+        Ok(Self { audit: Some(audit), ..self })
     }
 
     /// Does `work` and closes the store.
@@ -80,7 +81,11 @@ impl Opened {
     ) -> Result<T, CommandError> {
         runtime()?.block_on(async {
             let done = work.await;
-            self.store.close().await?;
+            let closed = self.store.close().await;
+            if let Some(audit) = &self.audit {
+                audit.close().await;
+            }
+            closed?;
             done.map_err(Into::into)
         })
     }

@@ -9,7 +9,7 @@ use strum::IntoStaticStr;
 use super::key::{PrivateKey, PublicKey};
 
 /// What a key is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum KeyUse {
