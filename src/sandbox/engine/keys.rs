@@ -1,7 +1,6 @@
 //! The keys the sandbox plays with: merchants' public keys, and the provider's own pair.
 //!
-//! Reads key texts by itself, for the same reason as `envelope.rs`: the one who checks must not share code with the one
-//! who signs.
+//! Reads key texts by itself: what checks the sidecar's signatures must not share code with what makes them.
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
