@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 /// A century: as good as for ever, and a clock can count to it.
@@ -38,6 +39,14 @@ pub fn milliseconds(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// What a thread outside the runtime answers. A test's paused clock, which leaps to the next timer when nothing on the
+/// runtime is to be done, waits for it.
+pub async fn from_thread<T>(answer: impl Future<Output = T>) -> T {
+    #[cfg(test)]
+    let _still = tests::hold_still();
+    answer.await
+}
+
 /// Where "now" comes from.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
@@ -54,8 +63,14 @@ pub struct MovedClock {
     wall_ms: AtomicI64,
     uptime_ms: AtomicI64,
     boots: AtomicI64,
-    /// Where the real uptime was when they began to run.
-    runs_since_ms: Option<i64>,
+    runs: Option<Run>,
+}
+
+/// Since when clocks run, and by which runtime's time: the one of the test, which may be paused.
+#[derive(Debug)]
+struct Run {
+    since: Instant,
+    runtime: Option<Handle>,
 }
 
 impl Clock {
@@ -64,14 +79,15 @@ impl Clock {
         Self::moved(unix_ms, None)
     }
 
-    /// Clocks that run, and that a test can move too.
+    /// Clocks that run as the runtime's time does, and that a test can move too.
     pub fn running() -> Self {
-        Self::moved(Self::System.unix_ms(), Some(Self::System.uptime_ms()))
+        let run = Run { since: instant(), runtime: Handle::try_current().ok() };
+        Self::moved(Self::System.unix_ms(), Some(run))
     }
 
-    fn moved(unix_ms: i64, runs_since_ms: Option<i64>) -> Self {
+    fn moved(unix_ms: i64, runs: Option<Run>) -> Self {
         let (wall_ms, uptime_ms, boots) = (unix_ms.into(), UPTIME_MS.into(), 1.into());
-        Self::Moved(Arc::new(MovedClock { wall_ms, uptime_ms, boots, runs_since_ms }))
+        Self::Moved(Arc::new(MovedClock { wall_ms, uptime_ms, boots, runs }))
     }
 
     /// What moves these clocks, unless they are the machine's.
@@ -125,8 +141,11 @@ impl Clock {
 const UPTIME_MS: i64 = 3_600_000;
 
 impl MovedClock {
+    /// The same on every thread: a store's threads know no runtime.
     fn ran_ms(&self) -> i64 {
-        self.runs_since_ms.map_or(0, |since_ms| Clock::System.uptime_ms() - since_ms)
+        let Some(Run { since, runtime }) = &self.runs else { return 0 };
+        let _within = runtime.as_ref().map(Handle::enter);
+        milliseconds(since.elapsed())
     }
 
     /// Lets time pass, in milliseconds.
@@ -150,7 +169,42 @@ impl MovedClock {
 
 #[cfg(test)]
 mod tests {
+    use tokio::runtime::RuntimeFlavor;
+
     use super::*;
+
+    /// Holds a paused clock of the current runtime: tokio's own threads for blocking work do.
+    pub fn hold_still() -> Option<std::sync::mpsc::Sender<()>> {
+        let runtime = Handle::try_current().ok()?;
+        let (hold, held) = std::sync::mpsc::channel();
+        (runtime.runtime_flavor() == RuntimeFlavor::CurrentThread)
+            .then(|| drop(runtime.spawn_blocking(move || held.recv())))
+            .map(|()| hold)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paused_runtime_moves_every_clock() {
+        let (clock, start) = (Clock::running(), instant());
+        let (wall_ms, uptime_ms) = (clock.unix_ms(), clock.uptime_ms());
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(3600));
+        let elsewhere = clock.clone();
+        let read = move || (elsewhere.unix_ms() - wall_ms, elsewhere.uptime_ms() - uptime_ms);
+        let read = crate::threads::start("reads", read).expect("a thread").join();
+        assert_eq!(read.expect("no panic"), (3_600_000, 3_600_000), "on a thread of its own too");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paused_clock_waits_for_what_a_thread_answers() {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let work = move || {
+            std::thread::sleep(Duration::from_millis(20));
+            answer.send(1)
+        };
+        let _working = crate::threads::start("works", work).expect("a thread");
+        let waited = tokio::time::timeout(Duration::from_secs(3600), from_thread(answered)).await;
+        assert_eq!(waited.expect("an hour did not pass"), Ok(1));
+    }
 
     #[test]
     fn the_machine_tells_its_uptime_and_which_start_it_is() {

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::key::Hash;
 use super::keyring::SigningKey;
+use crate::clock::from_thread;
 use crate::threads;
 
 /// Threads that sign, behind a bounded queue. Clones share them; they end when the last clone is dropped.
@@ -72,7 +73,7 @@ impl SignPool {
             TrySendError::Full(_) => SignError::QueueFull,
             TrySendError::Disconnected(_) => SignError::Failed,
         })?;
-        answered.await.map_err(|_| SignError::Failed)
+        from_thread(answered).await.map_err(|_| SignError::Failed)
     }
 }
 

@@ -10,7 +10,7 @@ fn flags(event: &Value) -> &Value {
     &event["data"]["flags"]
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_resend_that_is_accepted_in_the_background_becomes_a_pending_event() {
     let world = World::with(FAST);
     world.providers.shop.creates([code(10000)]);
@@ -25,7 +25,7 @@ async fn a_resend_that_is_accepted_in_the_background_becomes_a_pending_event() {
     assert_eq!(world.resolved("accepted"), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn an_outcome_in_doubt_that_ends_as_refused_becomes_a_failed_event() {
     let world = World::with(FAST);
     world.providers.shop.creates([code(21014)]);
@@ -45,7 +45,7 @@ async fn an_outcome_in_doubt_that_ends_as_refused_becomes_a_failed_event() {
     assert_eq!(world.resolved("rejected"), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn what_was_sent_in_vain_ten_times_is_called_off_and_told() {
     let world = World::with(FAST);
     world.providers.shop.creates([Act::Refuses]);
@@ -61,7 +61,7 @@ async fn what_was_sent_in_vain_ten_times_is_called_off_and_told() {
     assert_eq!(world.resolved("not_sent"), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn an_answer_too_large_to_be_kept_is_told_all_the_same() {
     let world = World::with(FAST);
     let large = json!({ "transactionStatus": "COMPLETED", "more": "x".repeat(300 * 1024) });
@@ -73,7 +73,7 @@ async fn an_answer_too_large_to_be_kept_is_told_all_the_same() {
     assert_eq!(world.payment("shop", "LARGE00001").await.answer, None, "it is not kept");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_status_that_changes_is_told_once_each_in_order() {
     let world = World::with(FAST);
     let statuses = ["PENDING", "PENDING", "COMPLETED"];
@@ -94,7 +94,7 @@ async fn a_status_that_changes_is_told_once_each_in_order() {
     assert_eq!(world.resolved("accepted"), 1, "in doubt it was only once");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn what_a_caller_still_waits_for_is_told_by_the_answer_alone() {
     let world = World::with(
         "timeouts = { connect = \"1s\", total = \"30s\" }\nretry = { resolve_for = \"30s\" }",
@@ -107,7 +107,7 @@ async fn what_a_caller_still_waits_for_is_told_by_the_answer_alone() {
     assert_eq!(world.events("INCALL0001").await, Vec::<Value>::new());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn what_is_found_after_the_callers_time_out_is_told_by_an_event_too() {
     let world = World::with(
         "timeouts = { connect = \"1s\", total = \"1s\" }\nretry = { resolve_for = \"30s\" }",
@@ -119,7 +119,7 @@ async fn what_is_found_after_the_callers_time_out_is_told_by_an_event_too() {
     assert_eq!(world.event("LATE000001").await["type"], "countersign.payout.succeeded");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn what_was_asked_before_the_callers_time_out_and_answered_after_it_is_told_by_an_event() {
     let world = World::with(
         "timeouts = { connect = \"1s\", total = \"3s\" }\nretry = { resolve_for = \"30s\" }",
@@ -133,7 +133,7 @@ async fn what_was_asked_before_the_callers_time_out_and_answered_after_it_is_tol
     assert_eq!(world.event("ACROSS0001").await["type"], "countersign.payout.succeeded");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn an_accepted_payment_without_a_notification_is_asked_about_and_told() {
     let world = World::with("retry = { notice_within = \"1s\" }");
     world.providers.shop.creates([code(10000)]);
@@ -144,7 +144,7 @@ async fn an_accepted_payment_without_a_notification_is_asked_about_and_told() {
     assert_eq!(world.resolved("accepted"), 0, "it was never in doubt");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn an_end_that_only_the_caller_heard_of_is_told_when_no_notification_comes() {
     let world = World::with("retry = { notice_within = \"1s\" }");
     world.providers.shop.creates([Act::Loses]);
@@ -160,7 +160,7 @@ async fn an_end_that_only_the_caller_heard_of_is_told_when_no_notification_comes
     assert_eq!(event["data"]["flags"], json!(["synthesised"]));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn what_moves_no_money_and_is_lost_stays_unknown_and_names_its_reference() {
     let world = World::with(FAST);
     world.providers.shop.creates([Act::Loses]);

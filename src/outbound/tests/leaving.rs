@@ -29,7 +29,7 @@ async fn waiting() -> (World, tokio::task::JoinHandle<crate::wire::Reply>) {
     (world, call)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_freeze_holds_back_what_was_announced_before_it_and_waits() {
     let (world, call) = waiting().await;
     world.store.freeze("shop", "fraud?", 0).await.expect("frozen");
@@ -40,7 +40,7 @@ async fn a_freeze_holds_back_what_was_announced_before_it_and_waits() {
     assert_eq!(world.state("shop", "WAITING001").await, "not_sent", "its reference is free");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn what_a_notification_settled_meanwhile_does_not_leave() {
     let (world, call) = waiting().await;
     let (notice, event) = notified("WAITING001", "D7");
@@ -51,7 +51,7 @@ async fn what_a_notification_settled_meanwhile_does_not_leave() {
 }
 
 /// The provider has something under its reference: what left now would be a second one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn what_stands_under_its_reference_with_another_amount_keeps_it_from_leaving() {
     let (world, call) = waiting().await;
     let (mut notice, event) = notified("WAITING001", "D7");
@@ -63,7 +63,7 @@ async fn what_stands_under_its_reference_with_another_amount_keeps_it_from_leavi
 }
 
 /// It was refused once and posted again; now the provider tells that the first one was made.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_refusal_that_is_contradicted_meanwhile_keeps_the_next_call_from_leaving() {
     let world = World::with(QUEUED);
     world.providers.shop.creates([code(21014)]);
@@ -97,7 +97,7 @@ async fn a_refusal_that_is_contradicted_meanwhile_keeps_the_next_call_from_leavi
     assert_eq!(world.providers.shop.created(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn what_another_process_took_over_meanwhile_does_not_leave() {
     let (world, call) = waiting().await;
     let id = world.payment("shop", "WAITING001").await.row.id;
@@ -123,7 +123,7 @@ async fn what_another_process_took_over_meanwhile_does_not_leave() {
     assert_eq!(world.state("shop", "WAITING001").await, "sending", "attempt 2 is the other one's");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn what_waited_and_may_leave_leaves() {
     let (world, call) = waiting().await;
     let reply = tokio::time::timeout(Duration::from_secs(20), call).await.expect("in time");

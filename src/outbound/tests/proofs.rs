@@ -16,7 +16,7 @@ async fn asked(world: &World, reference: &str, times: u32) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn an_answer_about_something_else_settles_nothing() {
     let bare =
         |data: &str| Act::Says(format!(r#"{{"code":10000,"message":"Success","data":{data}}}"#));
@@ -40,7 +40,7 @@ async fn an_answer_about_something_else_settles_nothing() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn another_amount_than_was_sent_leaves_it_in_doubt_and_is_counted() {
     for (reference, amount, conflict) in [
         ("AMOUNT0001", json!(30000), "amount-mismatch"),
@@ -60,7 +60,7 @@ async fn another_amount_than_was_sent_leaves_it_in_doubt_and_is_counted() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn an_answer_without_an_amount_contradicts_nothing() {
     let world = World::with(FAST);
     let bare = json!({ "transactionStatus": "COMPLETED", "amount": null });
@@ -70,7 +70,7 @@ async fn an_answer_without_an_amount_contradicts_nothing() {
 }
 
 /// A balancer repeats the POST: the first copy is carried out, and the answer to the second is what is heard.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_duplicate_that_is_not_found_is_never_called_rejected() {
     let world = World::with(FAST);
     world.providers.shop.creates([code(21007)]);
@@ -84,7 +84,7 @@ async fn a_duplicate_that_is_not_found_is_never_called_rejected() {
 
 /// The provider refused a payment, and tells that it was made after all while the next one under its reference waits for a
 /// connection.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn who_pays_anew_is_told_of_the_first_payment_when_that_was_made() {
     let world = World::with("retry = { attempts = 9, resolve_for = \"0s\" }");
     world.providers.shop.creates([code(21014), Act::Refuses]);
@@ -115,7 +115,7 @@ async fn notify(world: &World, reference: &str) -> Vec<&'static str> {
     noticed.flags.iter().map(|flag| flag.word()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn an_answer_about_another_call_says_nothing_of_ours() {
     for (asked, told) in [(found("CROSSED001", "COMPLETED"), "accepted"), (not_found(), "unknown")]
     {
@@ -129,7 +129,7 @@ async fn an_answer_about_another_call_says_nothing_of_ours() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn the_transaction_that_the_answer_names_is_the_payment_s() {
     let world = World::with(FAST);
     world.providers.shop.creates([found("NAMED00001", "PENDING")]);

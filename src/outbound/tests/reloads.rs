@@ -7,7 +7,7 @@ const POLLED: &str = "timeouts = { connect = \"1s\", total = \"5s\" }\n\
     retry = { attempts = 3, resolve_for = \"20s\" }\ncircuit = { failures = 0 }";
 
 /// Its status queries and its resend come after the reload, and fit into none of the new limits.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_call_keeps_the_limits_that_it_began_with() {
     let world = World::with(POLLED);
     world.providers.shop.creates([Act::Loses, code(10000)]);

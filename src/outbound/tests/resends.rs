@@ -8,7 +8,7 @@ use crate::clock::instant;
 const CHASED: &str = "timeouts = { connect = \"1s\", total = \"5s\" }\n\
     retry = { attempts = 3, resolve_for = \"20s\" }\ncircuit = { failures = 0 }";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_resend_that_does_not_leave_keeps_the_outcome_unknown() {
     let world = World::with(CHASED);
     world.providers.shop.creates([Act::Loses, Act::Refuses]);
@@ -22,7 +22,7 @@ async fn a_resend_that_does_not_leave_keeps_the_outcome_unknown() {
     assert_eq!(world.state("shop", "FIRSTLOST1").await, "unknown");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_frozen_account_sends_nothing_again_and_the_outcome_stays_unknown() {
     let world = World::with(CHASED);
     world.providers.shop.creates([Act::Loses, code(10000)]);
@@ -34,7 +34,7 @@ async fn a_frozen_account_sends_nothing_again_and_the_outcome_stays_unknown() {
     assert_eq!(world.providers.shop.created(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_call_in_doubt_is_not_called_unsent_because_the_journal_cannot_be_written() {
     let world = World::with(FAST);
     world.providers.shop.creates([code(10000)]);
@@ -54,7 +54,7 @@ async fn a_call_in_doubt_is_not_called_unsent_because_the_journal_cannot_be_writ
     assert_eq!(world.providers.shop.created(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn what_nobody_asks_about_any_more_inside_a_call_is_due_at_once() {
     let attempts = CHASED.replace("attempts = 3", "attempts = 1").replace("20s", "600s");
     let world = World::with(&attempts);
@@ -67,7 +67,7 @@ async fn what_nobody_asks_about_any_more_inside_a_call_is_due_at_once() {
     wait_until("a resend", async || world.providers.shop.created() > 1).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn what_is_sent_again_in_the_background_must_fit_into_the_money_of_the_hour() {
     let world = World::with(&format!("{FAST}\nlimits.money_per_hour = \"600.00 THB\""));
     world.providers.shop.creates([code(10000)]);

@@ -15,7 +15,7 @@ fn problem(reply: &Reply) -> Value {
     serde_json::from_slice(&reply.body).expect("JSON")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_caller_whose_payment_is_asked_about_hears_unknown_and_the_next_process_goes_on() {
     let world = World::with(CHASED);
     world.providers.shop.creates([Act::Loses]);
@@ -37,7 +37,7 @@ async fn a_caller_whose_payment_is_asked_about_hears_unknown_and_the_next_proces
     assert_eq!(world.event("STOPPED001").await["type"], "countersign.payout.succeeded");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn whoever_waits_for_the_same_call_hears_that_it_is_in_progress() {
     let world = World::with(CHASED);
     let accepted = r#"{"code":10000,"message":"m","data":null}"#.to_owned();
@@ -58,7 +58,7 @@ async fn whoever_waits_for_the_same_call_hears_that_it_is_in_progress() {
     assert_eq!(world.providers.shop.created(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_call_that_comes_after_the_stop_began_is_not_made() {
     let world = World::with(FAST);
     world.providers.shop.creates([code(10000)]);
@@ -70,7 +70,7 @@ async fn a_call_that_comes_after_the_stop_began_is_not_made() {
     assert_eq!(world.providers.shop.created(), 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_call_that_is_in_doubt_is_not_called_unsent_because_of_the_stop() {
     let world = World::with(FAST);
     world.providers.shop.creates([code(10000)]);
@@ -86,7 +86,7 @@ async fn a_call_that_is_in_doubt_is_not_called_unsent_because_of_the_stop() {
     assert_eq!(world.providers.shop.created(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_call_that_did_not_leave_is_not_tried_again() {
     let world = World::with(CHASED);
     world.providers.shop.creates([Act::Refuses]);
@@ -98,7 +98,7 @@ async fn a_call_that_did_not_leave_is_not_tried_again() {
     assert_eq!(world.state("shop", "REFUSED001").await, "not_sent", "its reference is free");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn questions_in_the_background_do_not_hold_up_the_stop() {
     let world = World::with(
         "timeouts = { connect = \"1s\", total = \"600s\" }\nretry = { resolve_for = \"0s\" }",

@@ -17,7 +17,7 @@ fn late(answer: &Act) -> Act {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn whoever_was_told_to_wait_for_another_s_call_gets_an_event_of_its_end() {
     for (reference, answer, end) in [
         ("WAITED0001", code(10000), "countersign.payout.pending"),
@@ -36,7 +36,7 @@ async fn whoever_was_told_to_wait_for_another_s_call_gets_an_event_of_its_end() 
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn who_cannot_be_answered_is_told_by_an_event() {
     let world = World::with(FAST);
     world.providers.shop.creates([code(10000), code(21014)]);
@@ -55,7 +55,7 @@ async fn who_cannot_be_answered_is_told_by_an_event() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn an_event_that_cannot_be_made_holds_up_no_other() {
     let world = World::with(FAST);
     let gone = world.new_payment("shop", "no_longer_in_the_profile", "GONE000001");

@@ -5,7 +5,7 @@ use super::world::{ASKED, Act, World, found, wait_until};
 const SLOW: &str = "timeouts = { connect = \"1s\", total = \"600s\" }\n\
     retry = { resolve_for = \"0s\" }\ncircuit = { failures = 0 }";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_stalls_holds_up_no_other_account() {
     let world = World::with(SLOW);
     world.providers.slow.queries([Act::Stalls]);
@@ -18,7 +18,7 @@ async fn a_provider_that_stalls_holds_up_no_other_account() {
     assert_eq!(slow.asks, 0, "the slow provider has not answered yet");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn a_question_that_stalls_holds_up_no_other_payment_of_its_account() {
     let world = World::with(SLOW);
     world.providers.shop.queries([Act::Stalls, found(ASKED, "COMPLETED")]);

@@ -32,7 +32,7 @@ use rusqlite::Connection;
 use super::observe::{Observed, Observer};
 use super::wake::Wake;
 use super::{AccountNames, Reason, RunningSidecar, Store, StoreClock, StoreError};
-use crate::clock::Clock;
+use crate::clock::{Clock, from_thread};
 use crate::threads;
 use connect::FileIdentity;
 use holder::Role;
@@ -161,7 +161,7 @@ impl SqliteStore {
             TrySendError::Disconnected(_) => self.without_writer(),
         })?;
         self.shared.counters.queued.fetch_add(1, Ordering::Relaxed);
-        answer.await.unwrap_or_else(|_| Err(self.unanswered()))
+        from_thread(answer).await.unwrap_or_else(|_| Err(self.unanswered()))
     }
 
     /// Runs `work` on a reading connection.

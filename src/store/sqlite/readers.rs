@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{connect, failure};
+use crate::clock::from_thread;
 use crate::store::{Reason, StoreError};
 use crate::threads;
 
@@ -71,7 +72,7 @@ impl Readers {
             },
             TrySendError::Disconnected(_) => unanswered(),
         })?;
-        answer.await.unwrap_or_else(|_| Err(unanswered()))
+        from_thread(answer).await.unwrap_or_else(|_| Err(unanswered()))
     }
 }
 
