@@ -7,7 +7,7 @@ use crate::store::{EventState, Inbox};
 
 const HOUR: i64 = 3600;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_dead_process_had_claimed_is_delivered_when_its_claim_runs_out() {
     let mut world = World::stopped("");
     let claimed = world.receive("R", &[]).await;
@@ -21,7 +21,7 @@ async fn what_a_dead_process_had_claimed_is_delivered_when_its_claim_runs_out() 
     world.until(&second, EventState::Delivered).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stop_hands_back_what_hangs_and_the_next_start_delivers_it_at_once() {
     let mut world = World::start("");
     let hanging = world.receive("R", &[Say::Hang]).await;
@@ -34,7 +34,7 @@ async fn a_stop_hands_back_what_hangs_and_the_next_start_delivers_it_at_once() {
     world.until(&hanging, EventState::Delivered).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_an_attempt_that_ends_soon() {
     let mut world = World::start("");
     let event = world.receive("R", &[Say::Hang]).await;
@@ -45,7 +45,7 @@ async fn a_stop_waits_for_an_attempt_that_ends_soon() {
     assert_eq!(event.attempts.len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_wall_clock_that_jumps_changes_no_pause_and_buries_nothing() {
     let mut world = World::start("retry_for = \"1h\"");
     let event = world.receive("R", &[Say::Status(503), Say::Status(503), Say::Status(503)]).await;
@@ -60,7 +60,7 @@ async fn a_wall_clock_that_jumps_changes_no_pause_and_buries_nothing() {
     world.until(&event, EventState::Delivered).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_event_under_way_is_not_posted_twice_when_the_machine_sleeps() {
     let mut world = World::start("");
     let event = world.receive("R", &[Say::Hang]).await;
@@ -72,7 +72,7 @@ async fn an_event_under_way_is_not_posted_twice_when_the_machine_sleeps() {
     assert_eq!(event.attempts.len(), 1, "one post, and it counted under the newest claim");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_delivery_that_cannot_be_recorded_for_a_moment_is_recorded_later_and_not_made_again() {
     let mut world = World::stopped("");
     world.inbox.claims.store(3, Ordering::SeqCst);
@@ -87,7 +87,7 @@ async fn a_delivery_that_cannot_be_recorded_for_a_moment_is_recorded_later_and_n
     assert_eq!(event.attempts.len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_delivery_that_fails_unexpectedly_is_made_again_and_stops_no_other() {
     let mut world = World::start("");
     let event = world.receive("R", &[Say::Panic]).await;
@@ -98,7 +98,7 @@ async fn a_delivery_that_fails_unexpectedly_is_made_again_and_stops_no_other() {
     world.until(&event, EventState::Delivered).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn deliveries_begin_and_end_with_the_configuration() {
     let mut world = World::stopped("");
     world.live.swap(snapshot(""));

@@ -4,7 +4,7 @@ use super::world::{START_MS, Say, World};
 use crate::delivery::housekeeping;
 use crate::store::{EventState, Inbox, Selection};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_event_is_posted_as_a_signed_structured_cloud_event() {
     let mut world = World::start("secret = { file = \"config/demo/delivery-secret\" }");
     let event = world.receive("R", &[]).await;
@@ -18,7 +18,7 @@ async fn an_event_is_posted_as_a_signed_structured_cloud_event() {
     assert_eq!(posted.header("countersign-replay"), None, "nobody replayed it");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_attempt_is_signed_with_the_time_at_which_it_is_made() {
     let mut world = World::start("secret = { file = \"config/demo/delivery-secret\" }");
     let event = world.receive("R", &[Say::Status(500)]).await;
@@ -32,7 +32,7 @@ async fn every_attempt_is_signed_with_the_time_at_which_it_is_made() {
     assert_ne!(first.header("webhook-signature"), second.header("webhook-signature"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_plain_format_is_the_providers_text_verbatim() {
     let mut world = World::start("format = \"plain\"");
     world.receive_as("one", "R", None, &[]).await;
@@ -41,7 +41,7 @@ async fn the_plain_format_is_the_providers_text_verbatim() {
     assert_eq!(&posted.body[..], b"{ \"amount\": 1.50 }");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_notification_that_nobody_understood_stays_a_dead_letter() {
     let mut world = World::start("");
     let event = world.receive_as("one", "R", None, &[]).await;
@@ -50,7 +50,7 @@ async fn a_notification_that_nobody_understood_stays_a_dead_letter() {
     world.expect_nothing().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_replay_keeps_the_id_and_says_that_it_is_one() {
     let mut world = World::start("");
     let event = world.receive("R", &[]).await;
@@ -70,7 +70,7 @@ async fn a_replay_keeps_the_id_and_says_that_it_is_one() {
     assert_eq!(lags, 1.0, "a replay says nothing about how long deliveries take");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_figures_of_the_inbox_are_shown_for_every_account() {
     let mut world = World::stopped("");
     world.receive("R", &[]).await;
@@ -82,7 +82,7 @@ async fn the_figures_of_the_inbox_are_shown_for_every_account() {
     assert_eq!(world.metric("countersign_inbox_events{account=\"two\",state=\"dead\"}"), 0.0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn delivered_events_are_removed_after_the_configured_time() {
     let mut world = World::start("");
     let event = world.receive("R", &[]).await;

@@ -3,7 +3,7 @@
 use super::world::{Say, World};
 use crate::store::EventState;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn events_of_one_reference_stay_in_order_and_hold_up_no_other_reference() {
     let mut world = World::start("");
     let first = world.receive("R", &[Say::Status(503), Say::NoAnswer]).await;
@@ -28,7 +28,7 @@ async fn events_of_one_reference_stay_in_order_and_hold_up_no_other_reference() 
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_event_does_not_come_back_before_the_application_wants_it() {
     let mut world = World::start("");
     let event = world.receive("R", &[Say::After(429, "120")]).await;
@@ -41,7 +41,7 @@ async fn an_event_does_not_come_back_before_the_application_wants_it() {
     world.until(&event, EventState::Delivered).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_event_that_is_not_wanted_becomes_a_dead_letter_and_lets_the_next_one_pass() {
     let mut world = World::start("");
     let unwanted = world.receive("R", &[Say::Status(410)]).await;
@@ -53,7 +53,7 @@ async fn an_event_that_is_not_wanted_becomes_a_dead_letter_and_lets_the_next_one
     assert_eq!(world.metric("countersign_deliveries_total{account=\"one\",result=\"gone\"}"), 1.0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_event_that_nobody_takes_in_time_becomes_a_dead_letter_and_lets_the_next_one_pass() {
     let mut world = World::start("retry_for = \"3s\"");
     let refused = world.receive("R", &vec![Say::Status(500); 9]).await;
@@ -74,7 +74,7 @@ async fn an_event_that_nobody_takes_in_time_becomes_a_dead_letter_and_lets_the_n
     assert_eq!(world.metric(failed), 2.0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_redirect_is_not_followed() {
     let mut world = World::start("");
     let event = world.receive("R", &[Say::Status(302)]).await;
@@ -84,7 +84,7 @@ async fn a_redirect_is_not_followed() {
     world.expect_nothing().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_application_that_hangs_holds_up_neither_other_accounts_nor_what_arrives() {
     let mut world = World::start("concurrency = 2");
     let hanging = [world.receive("R", &[Say::Hang]).await, world.receive("S", &[Say::Hang]).await];

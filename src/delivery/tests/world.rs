@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::flaky::Flaky;
 use crate::clock::{Clock, MovedClock};
@@ -281,7 +281,7 @@ impl World {
                 if event.row.state == state && !event.row.claimed {
                     return event;
                 }
-                tokio::task::yield_now().await;
+                sleep(Duration::from_millis(1)).await;
             }
         };
         async move {

@@ -172,10 +172,11 @@ impl Writer {
         match done {
             Ok(outcomes) => {
                 self.shared.counters.commits.fetch_add(1, Ordering::Relaxed);
+                // First, so that who is answered knows that the others have heard.
+                self.shared.wake.wake(&woken);
                 for (job, outcome) in batch.into_iter().zip(outcomes) {
                     job.answer(outcome);
                 }
-                self.shared.wake.wake(&woken);
             }
             Err(error) => {
                 for job in batch {
