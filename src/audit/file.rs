@@ -27,16 +27,17 @@ pub(super) struct AuditFile {
     log: File,
     /// How long the log is and how far the chain got, as this process left them.
     left: Option<(u64, Head)>,
+    clock: Clock,
 }
 
 impl AuditFile {
     /// Opens the file at `path` and the one beside it, or makes them.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path, clock: Clock) -> io::Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)?;
         }
         let head = open(&beside(path))?;
-        Ok(Self { path: path.to_owned(), head, log: open(path)?, left: None })
+        Ok(Self { path: path.to_owned(), head, log: open(path)?, left: None, clock })
     }
 
     /// Adds `entries`: all of them, or none and an error. What another process added before is taken into account.
@@ -107,7 +108,7 @@ impl AuditFile {
             // A file that was rotated away took the lines with it.
             (Some(remembered), None) if length == 0 => (remembered, String::new()),
             (Some(remembered), _) => {
-                let mark = Entry::new(Action::Truncated, Actor::Sidecar).at(Clock::System.now());
+                let mark = Entry::new(Action::Truncated, Actor::Sidecar).at(self.clock.now());
                 let (line, head) = chain::extend(&remembered, &mark);
                 (head, line)
             }
@@ -115,7 +116,7 @@ impl AuditFile {
             (None, None) => (Head::start(), String::new()),
         };
         if !end.torn.is_empty() {
-            let mut mark = Entry::new(Action::Torn, Actor::Sidecar).at(Clock::System.now());
+            let mut mark = Entry::new(Action::Torn, Actor::Sidecar).at(self.clock.now());
             mark.count = Some(end.torn.len() as u64);
             mark.torn = Some(chain::sha256(&end.torn));
             let (line, next) = chain::extend(&head, &mark);
@@ -207,7 +208,7 @@ mod tests {
         }
 
         fn open(&self) -> AuditFile {
-            AuditFile::open(&self.path()).expect("a file")
+            AuditFile::open(&self.path(), Clock::fixed(0)).expect("a file")
         }
 
         fn add(&self, count: usize) {

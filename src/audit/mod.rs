@@ -45,7 +45,8 @@ impl Audit {
         store: &dyn Store,
         otherwise: Actor,
     ) -> std::io::Result<Self> {
-        let writer = settings.map(|settings| Writer::start(&settings.file)).transpose()?;
+        let writer =
+            settings.map(|settings| Writer::start(&settings.file, clock.clone())).transpose()?;
         let audit = Self { writer: writer.map(Arc::new), clock };
         if audit.writer.is_some() {
             store.observe(Arc::new(Witness { audit: audit.clone(), otherwise }));

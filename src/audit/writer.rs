@@ -45,13 +45,14 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Opens the file and starts the thread.
-    pub fn start(path: &Path) -> std::io::Result<Self> {
+    pub fn start(path: &Path, clock: Clock) -> std::io::Result<Self> {
         let (waiting, receiver) = mpsc::sync_channel(ENTRIES_WAITING_MAX);
         let lost: Arc<AtomicU64> = Arc::default();
-        let file = AuditFile::open(path)?;
+        let file = AuditFile::open(path, clock.clone())?;
         let state = Writing {
             file,
             path: path.to_owned(),
+            clock,
             lost: lost.clone(),
             is_failing: false,
             synced: instant(),
@@ -79,6 +80,7 @@ impl Writer {
 struct Writing {
     file: AuditFile,
     path: PathBuf,
+    clock: Clock,
     lost: Arc<AtomicU64>,
     is_failing: bool,
     synced: Instant,
@@ -123,7 +125,7 @@ impl Writing {
         let lost = self.lost.load(Ordering::Relaxed);
         if lost > 0 {
             let mark = Entry::new(Action::Lost, Actor::Sidecar).counting(lost);
-            entries.push(mark.at(Clock::System.now()));
+            entries.push(mark.at(self.clock.now()));
         }
         let written = self.file.append(entries);
         match &written {

@@ -21,6 +21,8 @@ mod wake;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+pub mod volatile;
 
 use std::sync::Arc;
 

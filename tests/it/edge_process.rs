@@ -17,7 +17,7 @@ use crate::edge_support::loopback;
 
 const DRAIN_MAX: Duration = Duration::from_secs(60);
 const IS_CHILD: &str = "COUNTERSIGN_TEST_PROCESS";
-const LINGER: Duration = Duration::from_millis(300);
+const LINGER: Duration = Duration::from_millis(100);
 
 /// Answers when a line comes on standard input.
 struct OnCue;

@@ -132,7 +132,7 @@ impl World {
 
     /// The same with nothing running yet.
     pub fn stopped(delivery: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = store::volatile::folder();
         let clock = Clock::fixed(START_MS);
         let url = StoreUrl::Sqlite(folder.path().join("test.db"));
         let store = store::open_by(&url, clock.clone()).expect("a store");

@@ -178,7 +178,7 @@ circuit = { failures = 0 }";
 impl World {
     /// With `settings` in both accounts.
     pub fn with(settings: &str) -> Self {
-        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        let folder = Arc::new(store::volatile::folder());
         Self::made(folder, Clock::running(), settings, |_| {})
     }
 

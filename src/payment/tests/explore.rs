@@ -1,6 +1,6 @@
 //! Every interleaving, up to a depth: what must never be, never is, and from everywhere there is a way out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::super::attempts::ATTEMPTS_MAX;
@@ -132,17 +132,21 @@ fn explore(setting: Setting, depth: u32) {
 }
 
 fn explore_from(start: World, setting: Setting, depth: u32) {
-    let mut seen: HashMap<World, u32, Quick> = HashMap::from_iter([(start.clone(), depth)]);
-    let mut open = vec![(start, Vec::new())];
+    let mut seen: HashSet<World, Quick> = HashSet::from_iter([start.clone()]);
+    // How each world came to be: by what act, after which step before.
+    let mut steps: Vec<(Option<usize>, Act)> = Vec::new();
+    let mut open = vec![(start, None)];
     for _ in 0..depth {
         let mut next = Vec::new();
-        for (world, path) in open {
+        for (world, came) in open {
             for act in world.acts(&setting) {
                 let Some(done) = world.after(act, &setting) else { continue };
-                let path = || path.iter().copied().chain([act]).collect::<Vec<Act>>();
+                let path = || path(&steps, came, act);
                 check(&world, &done.world, done.contradicts, &setting, path);
-                if seen.insert(done.world.clone(), 0).is_none() {
-                    next.push((done.world, path()));
+                if !seen.contains(&done.world) {
+                    seen.insert(done.world.clone());
+                    steps.push((came, act));
+                    next.push((done.world, steps.len().checked_sub(1)));
                 }
             }
         }
@@ -151,9 +155,20 @@ fn explore_from(start: World, setting: Setting, depth: u32) {
     assert!(seen.len() > 5_000, "only {} worlds: the model does nothing", seen.len());
     eprintln!("{} worlds", seen.len());
     let mut ends = HashSet::default();
-    for world in seen.keys() {
+    for world in &seen {
         assert_settles(world, &setting, &mut ends);
     }
+}
+
+/// The acts that led to `act`, and it.
+fn path(steps: &[(Option<usize>, Act)], mut came: Option<usize>, act: Act) -> Vec<Act> {
+    let mut path = vec![act];
+    while let Some((before, act)) = came.map(|step| steps[step]) {
+        path.push(act);
+        came = before;
+    }
+    path.reverse();
+    path
 }
 
 /// What holds at every moment.

@@ -41,7 +41,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_look_leaves_no_trace_and_does_not_wait_for_whoever_writes() {
-        let place = tempfile::tempdir().expect("a folder");
+        let place = crate::store::volatile::folder();
         let path = place.path().join("a store%20.db");
         assert_eq!(look(&path, &[]), Ok(None));
         assert!(names(place.path()).is_empty(), "nothing was made");
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_store_of_an_earlier_version_tells_what_it_knows_and_stays_what_it_is() {
-        let place = tempfile::tempdir().expect("a folder");
+        let place = crate::store::volatile::folder();
         for version in 1..MIGRATIONS.len() {
             let path = place.path().join(format!("{version}.db"));
             let old = rusqlite::Connection::open(&path).expect("made");

@@ -36,7 +36,7 @@ pub(super) async fn wait_for_queue(store: &SqliteStore, calls: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn notifications_that_come_together_share_a_commit() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = Arc::new(place.sqlite());
     let hold = hold_up(&store);
     let before = store.activity();
@@ -59,7 +59,7 @@ async fn notifications_that_come_together_share_a_commit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_fails_does_not_take_its_neighbours_with_it() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = Arc::new(place.sqlite());
     let hold = hold_up(&store);
     let spawn = |key: &'static str| {
@@ -92,7 +92,7 @@ async fn a_call_that_fails_does_not_take_its_neighbours_with_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_fails_every_call_of_the_commit_and_is_survived() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = Arc::new(place.sqlite());
     let before = stored(&*store, "before", None).await;
     limit_pages(&store, 1).await;
@@ -130,7 +130,7 @@ pub(super) async fn limit_pages(store: &SqliteStore, pages: u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_writer_dies_everyone_is_told() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = Arc::new(place.sqlite());
     let hold = hold_up(&store);
     let dying = {
@@ -163,7 +163,7 @@ async fn when_the_writer_dies_everyone_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_calls_than_can_wait_are_refused_at_once() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = Arc::new(place.sqlite());
     let hold = hold_up(&store);
     let waiting: Vec<_> = (0..super::super::WAITING_MAX)
@@ -183,7 +183,7 @@ async fn more_calls_than_can_wait_are_refused_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_hangs_up_does_not_undo_its_notification() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = Arc::new(place.sqlite());
     let mut changes = store.changes("shop");
     let hold = hold_up(&store);
@@ -201,7 +201,7 @@ async fn a_caller_that_hangs_up_does_not_undo_its_notification() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_writes_what_is_queued() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = Arc::new(place.sqlite());
     let hold = hold_up(&store);
     let queued: Vec<_> = (0..300)

@@ -45,7 +45,7 @@ pub(super) fn lines(child: &mut Child) -> std::io::Lines<BufReader<ChildStdout>>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_survives_kill_9() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let mut acknowledged = HashSet::new();
     for kill_after in [1, 17, 400, 90] {
         let mut child = child(module_path!(), "write_until_killed", &place.file(), None);
@@ -97,7 +97,7 @@ async fn acknowledge_forever(store: Arc<dyn Store>, writer: usize) {
 
 #[test]
 fn a_disk_that_refuses_to_write_is_never_acknowledged_and_is_survived() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     // A file size limit makes writes fail in the middle of a commit. The signal that comes with it is ignored.
     let mut child =
         child(module_path!(), "write_until_refused", &place.file(), Some("trap '' XFSZ"));

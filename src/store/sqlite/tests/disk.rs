@@ -16,7 +16,7 @@ fn refused(path: &Path) -> StoreError {
 
 #[test]
 fn a_directory_that_cannot_be_made_is_named() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let file = place.folder.path().join("plain-file");
     fs::write(&file, "x").expect("written");
     let error = refused(&file.join("sub/countersign.db")).to_string();
@@ -25,14 +25,14 @@ fn a_directory_that_cannot_be_made_is_named() {
 
 #[test]
 fn a_directory_in_place_of_the_file_is_named() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let error = refused(place.folder.path()).to_string();
     assert!(error.contains("is a directory"), "{error}");
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_database_is_refused_and_left_alone() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let file = place.folder.path().join("notes.txt");
     let text = "not a database, and longer than the header of one\n".repeat(100);
     fs::write(&file, &text).expect("written");
@@ -44,7 +44,7 @@ async fn a_file_that_is_no_database_is_refused_and_left_alone() {
 
 #[test]
 fn another_programs_database_is_refused_and_left_alone() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let file = place.folder.path().join("other.db");
     let other = Connection::open(&file).expect("opened");
     other.execute_batch("CREATE TABLE theirs (x)").expect("created");
@@ -56,7 +56,7 @@ fn another_programs_database_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_damaged_file_is_never_acknowledged_into() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = place.open();
     for n in 0..50 {
         stored(&*store, &format!("k{n}"), Some("A")).await;
@@ -85,7 +85,7 @@ async fn a_damaged_file_is_never_acknowledged_into() {
 
 #[tokio::test]
 async fn a_file_removed_while_in_use_is_not_written_into_the_void() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = place.open();
     stored(&*store, "k", None).await;
     fs::remove_file(place.file()).expect("removed");
@@ -97,7 +97,7 @@ async fn a_file_removed_while_in_use_is_not_written_into_the_void() {
 #[tokio::test]
 async fn a_file_overwritten_while_in_use_is_noticed_before_anything_is_acknowledged() {
     for from in [0, 8 * 4096] {
-        let place = Directory::new();
+        let place = Directory::on_disk();
         let store = place.open();
         for n in 0..50 {
             stored(&*store, &format!("k{n}"), Some("A")).await;
@@ -120,7 +120,7 @@ async fn a_file_overwritten_while_in_use_is_noticed_before_anything_is_acknowled
 #[tokio::test]
 async fn a_log_removed_while_in_use_takes_nothing_with_it() {
     for end in ["-wal", "-shm"] {
-        let place = Directory::new();
+        let place = Directory::on_disk();
         let store = place.open();
         let known = stored(&*store, "k", None).await;
         let mut beside = place.file().into_os_string();
@@ -138,7 +138,7 @@ async fn a_log_removed_while_in_use_takes_nothing_with_it() {
 
 #[tokio::test]
 async fn another_process_that_keeps_the_file_locked_is_named_as_the_reason() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = place.sqlite();
     store
         .write(|work| work.connection.busy_timeout(std::time::Duration::ZERO))
@@ -154,7 +154,7 @@ async fn another_process_that_keeps_the_file_locked_is_named_as_the_reason() {
 
 #[tokio::test]
 async fn what_another_process_keeps_locked_can_be_opened_and_read() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = place.open();
     let id = stored(&*store, "k", None).await;
     let other = Connection::open(place.file()).expect("opened");

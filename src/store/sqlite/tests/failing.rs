@@ -27,7 +27,7 @@ const ROUNDS: u64 = 60;
 fn whatever_fails_the_next_start_finds_what_was_answered() {
     let children: Vec<_> = SEEDS
         .map(|seed| {
-            let place = Directory::new();
+            let place = Directory::on_disk();
             let faults = Faults::on("data/countersign.db");
             faults.seed(seed);
             let test = module_path!().split_once("::").expect("a crate").1;

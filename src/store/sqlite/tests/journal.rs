@@ -18,7 +18,7 @@ const PAYERS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_attempt_that_was_announced_survives_kill_9_and_is_unknown() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let mut announced = HashSet::new();
     for kill_after in [1, 40, 300] {
         let mut child = child(module_path!(), "announce_until_killed", &place.file(), None);
@@ -95,7 +95,7 @@ async fn announce_forever(store: Arc<dyn Store>, payer: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_lets_nothing_be_begun_or_sent_and_is_survived() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = Arc::new(place.sqlite());
     let under_way = sending(&*store, "A").await;
     limit_pages(&store, 1).await;
@@ -116,7 +116,7 @@ async fn a_full_disk_lets_nothing_be_begun_or_sent_and_is_survived() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn payments_and_notifications_share_a_commit() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = Arc::new(place.sqlite());
     let hold = hold_up(&store);
     let before = store.activity();
@@ -143,7 +143,7 @@ async fn payments_and_notifications_share_a_commit() {
 
 #[tokio::test]
 async fn a_process_that_pays_leaves_no_lock_file_behind() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = place.open();
     let files = || {
         let folder = place.file().parent().expect("a folder").to_owned();
@@ -161,7 +161,7 @@ async fn a_process_that_pays_leaves_no_lock_file_behind() {
 
 #[tokio::test]
 async fn a_lock_file_that_somebody_removes_makes_no_living_process_unsafe() {
-    let place = Directory::new();
+    let place = Directory::on_disk();
     let store = place.open();
     let id = sending(&*store, "A").await;
     let folder = place.file().parent().expect("a folder").to_owned();

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::SqliteStore;
 use crate::clock::Clock;
 use crate::store::conformance::{Place, T0, Timed, conformance_tests};
-use crate::store::{Store, StoreUrl, open, open_by};
+use crate::store::{Store, StoreUrl, open, open_by, volatile};
 
 conformance_tests!(Directory::new());
 
@@ -28,6 +28,11 @@ struct Directory {
 
 impl Directory {
     fn new() -> Self {
+        Self { folder: volatile::folder(), clock: Clock::fixed(T0) }
+    }
+
+    /// For what a disk does.
+    fn on_disk() -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         Self { folder, clock: Clock::fixed(T0) }
     }
