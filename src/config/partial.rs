@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::read::{self, Reader, Section, nearest};
+use super::read::{self, Keys, Reader, Section, nearest};
 use super::section::{self, AccountFile, ConfigFile, Surroundings};
 use super::snapshot::{Accounts, Audit, Listener};
 use crate::clock::Clock;
@@ -76,14 +76,14 @@ fn open(path: &Path) -> Result<(Section<ConfigFile>, Reader<'static>), Vec<Mista
 }
 
 /// Where the one key that is read is missing, an unknown one may be it misspelt: then another store would be worked on.
-fn expect_no_other<T>(reader: &mut Reader<'_>, section: &Section<T>, is_given: bool) {
+fn expect_no_other<T: Keys>(reader: &mut Reader<'_>, section: &Section<T>, is_given: bool) {
     for key in section.unknown_keys.iter().filter(|_| !is_given) {
-        reader.unknown_key(&section.path, key, section.known_keys);
+        reader.unknown_key(&section.path, key, T::KEYS);
     }
 }
 
 /// The same for a whole section, by how its name is written: anything may stand beside it.
-fn expect_not_misspelt<T>(
+fn expect_not_misspelt<T: Keys>(
     reader: &mut Reader<'_>,
     root: &Section<T>,
     section: &str,
@@ -91,7 +91,7 @@ fn expect_not_misspelt<T>(
 ) {
     let is_meant = |key: &&String| !is_given && nearest(key, &[section]).is_some();
     for key in root.unknown_keys.iter().filter(is_meant) {
-        reader.unknown_key(&root.path, key, root.known_keys);
+        reader.unknown_key(&root.path, key, T::KEYS);
     }
 }
 

@@ -23,7 +23,9 @@ pub(crate) use open::{open, open_text};
 pub(crate) use paths::Found;
 pub(crate) use reader::{Defaulted, Reader};
 pub(crate) use schema::schema_of;
-pub(crate) use section::{Keyed, LABEL_BYTES_MAX, List, Section, file_section, is_label, join};
+pub(crate) use section::{
+    Keyed, Keys, LABEL_BYTES_MAX, List, Placed, Section, file_section, is_label, join, placed_in,
+};
 pub(crate) use sources::Environment;
 pub(crate) use suggest::{did_you_mean, nearest};
 #[cfg(test)]

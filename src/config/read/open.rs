@@ -4,12 +4,11 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::files::{CONFIG_BYTES_MAX, CONFIG_FILE, read_regular, unreadable};
 use super::reader::Reader;
-use super::section::Section;
+use super::section::{Keys, Placed, Section};
 use super::seen::Seen;
 use super::sources::{Environment, Sources};
 use super::syntax;
@@ -36,9 +35,7 @@ impl Refused {
 ///
 /// # Errors
 /// When the file cannot be read or is not TOML.
-pub(crate) fn open<T: DeserializeOwned>(
-    path: &Path,
-) -> Result<(Section<T>, Reader<'static>), Refused> {
+pub(crate) fn open<T: Keys>(path: &Path) -> Result<(Section<T>, Reader<'static>), Refused> {
     let mut seen = Seen::default();
     match text(path, &mut seen) {
         Ok(text) => open_text(&text, &environment::variable, seen),
@@ -50,13 +47,16 @@ pub(crate) fn open<T: DeserializeOwned>(
 ///
 /// # Errors
 /// When it is not TOML.
-pub(crate) fn open_text<'a, T: DeserializeOwned>(
+pub(crate) fn open_text<'a, T: Keys>(
     text: &str,
     environment: Environment<'a>,
     seen: Seen,
 ) -> Result<(Section<T>, Reader<'a>), Refused> {
     match syntax::parse(text) {
-        Ok(value) => Ok((Section::root(value), Reader::new(Sources::new(environment, text, seen)))),
+        Ok(value) => Ok((
+            Section::placed(String::new(), value),
+            Reader::new(Sources::new(environment, text, seen)),
+        )),
         Err(mistakes) => Err(Refused { mistakes, seen }),
     }
 }

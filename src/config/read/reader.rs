@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::kind::{Kind, Wrong};
 use super::readings::Readings;
-use super::section::{A_TABLE, Keyed, List, Section, in_words, join};
+use super::section::{A_TABLE, Keyed, Keys, List, Section, in_words, join};
 use super::sources::Sources;
 use super::suggest::did_you_mean;
 use super::value::{At, Given, Required, Value};
@@ -67,16 +67,16 @@ impl<'a> Reader<'a> {
     }
 
     /// The section's keys, empty where nothing stands. `None`, with a mistake, where something else stands.
-    pub fn section<'f, T>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
+    pub fn section<'f, T: Keys>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
         let value = self.table(section)?;
         for key in &section.unknown_keys {
-            self.unknown_key(&section.path, key, section.known_keys);
+            self.unknown_key(&section.path, key, T::KEYS);
         }
         Some(value)
     }
 
     /// The section's keys, also empty, with a mistake, where something else stands.
-    pub fn keys<'f, T>(&mut self, section: &'f Section<T>) -> &'f T {
+    pub fn keys<'f, T: Keys>(&mut self, section: &'f Section<T>) -> &'f T {
         self.section(section).unwrap_or(&section.value)
     }
 
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The section's keys where one is given.
-    pub fn given_section<'f, T>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
+    pub fn given_section<'f, T: Keys>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
         section.is_given.then(|| self.section(section)).flatten()
     }
 

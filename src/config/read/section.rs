@@ -1,20 +1,36 @@
 //! Tables of the configuration file: sections, lists and tables with free keys, each knowing the key path where it stands.
 //!
-//! Every value travels through serde as a pair of its key path and itself. A section learns its keys from the fields of
-//! the type it is read into, so the keys are written down once, and hands every field its pair, also when nothing stands
-//! there. Parsing takes anything; what is wrong is kept for the reader to report.
+//! [`file_section`] declares the keys of a section once. Every field gets what stands at its key and the path of that
+//! place, also when nothing stands there. Parsing takes anything; what is wrong is kept for the reader to report.
 
 use std::collections::BTreeMap;
 
-use serde::de::value::MapDeserializer;
-use serde::de::{DeserializeOwned, Error as _, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
+use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 /// The longest name that can stand in a key path.
 pub(crate) const LABEL_BYTES_MAX: usize = 63;
 /// A table, in words.
 pub(super) const A_TABLE: &str = "a table";
+
+/// Something that stands at a key path of a file. Takes anything that is found there, for the reader to judge.
+pub(crate) trait Placed {
+    /// What `found` is when it stands at `path`. Nothing found is null.
+    fn placed(path: String, found: Json) -> Self;
+}
+
+/// The keys of a section, as [`file_section`] declares them.
+pub(crate) trait Keys {
+    const KEYS: &'static [&'static str];
+
+    /// Takes its keys out of the table at `path` and leaves the unknown ones.
+    fn take(path: &str, table: &mut Map<String, Json>) -> Self;
+}
+
+/// Takes what stands at `key` out of the table at `path`.
+pub(crate) fn placed_in<E: Placed>(path: &str, table: &mut Map<String, Json>, key: &str) -> E {
+    E::placed(join(path, key), table.shift_remove(key).unwrap_or_default())
+}
 
 /// A table whose keys are the fields of `T`. Reads as an empty one where nothing, or something else, stands.
 #[derive(Serialize)]
@@ -30,8 +46,6 @@ pub(crate) struct Section<T> {
     pub is_given: bool,
     #[serde(skip)]
     pub unknown_keys: Vec<String>,
-    #[serde(skip)]
-    pub known_keys: &'static [&'static str],
 }
 
 /// A list of values or sections.
@@ -58,14 +72,6 @@ pub(crate) struct Keyed<E> {
     /// What stands here in place of a table, in words.
     #[serde(skip)]
     pub misplaced: Option<&'static str>,
-}
-
-impl<T: DeserializeOwned> Section<T> {
-    /// Reads a whole file.
-    pub fn root(value: Json) -> Self {
-        Self::deserialize(located(String::new(), value))
-            .expect("reading takes any value; mistakes are kept, not raised")
-    }
 }
 
 /// The path of `key` in the table at `path`.
@@ -102,33 +108,20 @@ pub(super) fn in_words(found: &Json) -> &'static str {
     }
 }
 
-fn located(path: String, value: Json) -> Json {
-    Json::Array(vec![Json::String(path), value])
-}
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Section<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (path, value) = <(String, Json)>::deserialize(deserializer)?;
-        let is_given = !value.is_null();
-        let (table, misplaced) = table(value);
-        let mut unknown_keys = Vec::new();
-        let mut known_keys: &'static [&'static str] = &[];
-        let fields = Fields {
-            path: &path,
-            table,
-            known_keys: &mut known_keys,
-            unknown_keys: &mut unknown_keys,
-        };
-        let value = T::deserialize(fields).map_err(D::Error::custom)?;
-        Ok(Self { value, path, misplaced, is_given, unknown_keys, known_keys })
+impl<T: Keys> Placed for Section<T> {
+    fn placed(path: String, found: Json) -> Self {
+        let is_given = !found.is_null();
+        let (mut table, misplaced) = table(found);
+        let value = T::take(&path, &mut table);
+        let unknown_keys = table.into_iter().map(|(key, _)| key).collect();
+        Self { value, path, misplaced, is_given, unknown_keys }
     }
 }
 
-impl<'de, E: DeserializeOwned> Deserialize<'de> for List<E> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (path, value) = <(String, Json)>::deserialize(deserializer)?;
-        let is_given = !value.is_null();
-        let (values, misplaced) = match value {
+impl<E: Placed> Placed for List<E> {
+    fn placed(path: String, found: Json) -> Self {
+        let is_given = !found.is_null();
+        let (values, misplaced) = match found {
             Json::Array(values) => (values, None),
             Json::Null => (Vec::new(), None),
             other => (Vec::new(), Some(in_words(&other))),
@@ -143,9 +136,20 @@ impl<'de, E: DeserializeOwned> Deserialize<'de> for List<E> {
                 _ => format!("{path}[{index}]"),
             };
             paths.push(item_path.clone());
-            items.push(E::deserialize(located(item_path, value)).map_err(D::Error::custom)?);
+            items.push(E::placed(item_path, value));
         }
-        Ok(Self { items, path, misplaced, is_given })
+        Self { items, path, misplaced, is_given }
+    }
+}
+
+impl<E: Placed> Placed for Keyed<E> {
+    fn placed(path: String, found: Json) -> Self {
+        let (table, misplaced) = table(found);
+        let entry = |(key, value): (String, Json)| {
+            let entry = E::placed(join(&path, &key), value);
+            (key, entry)
+        };
+        Self { entries: table.into_iter().map(entry).collect(), path, misplaced }
     }
 }
 
@@ -162,28 +166,23 @@ pub(crate) fn is_label(name: &str) -> bool {
         && !name.starts_with('-')
 }
 
-impl<'de, E: DeserializeOwned> Deserialize<'de> for Keyed<E> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (path, value) = <(String, Json)>::deserialize(deserializer)?;
-        let (table, misplaced) = table(value);
-        let mut entries = BTreeMap::new();
-        for (key, value) in table {
-            let entry = E::deserialize(located(join(&path, &key), value));
-            entries.insert(key, entry.map_err(D::Error::custom)?);
-        }
-        Ok(Self { entries, path, misplaced })
-    }
-}
-
 /// Declares a section: its keys with their kinds and, behind `=`, what counts where a key is left out. A key with such a
 /// default has a method of its name that reads it.
 macro_rules! file_section {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $key:ident: $place:ty $(= $default:literal)?,)* }) => {
-        #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[derive(serde::Serialize, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
         $(#[$about])*
         pub(crate) struct $name {
             $($(#[$doc])* $(#[schemars(extend("default" = $default))])? pub $key: $place,)*
+        }
+
+        impl $crate::config::read::Keys for $name {
+            const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
+
+            fn take(path: &str, table: &mut serde_json::Map<String, serde_json::Value>) -> Self {
+                Self { $($key: $crate::config::read::placed_in(path, table, stringify!($key)),)* }
+            }
         }
 
         impl $name {
@@ -200,42 +199,3 @@ macro_rules! file_section {
     };
 }
 pub(crate) use file_section;
-
-/// Hands a struct all of its fields, and keeps the keys that are not among them.
-struct Fields<'a> {
-    path: &'a str,
-    table: Map<String, Json>,
-    known_keys: &'a mut &'static [&'static str],
-    unknown_keys: &'a mut Vec<String>,
-}
-
-impl<'de> Deserializer<'de> for Fields<'_> {
-    type Error = serde_json::Error;
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        mut self,
-        _name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        let pairs: Vec<(&'static str, Json)> = fields
-            .iter()
-            .map(|field| {
-                let value = self.table.shift_remove(*field).unwrap_or(Json::Null);
-                (*field, located(join(self.path, field), value))
-            })
-            .collect();
-        *self.known_keys = fields;
-        self.unknown_keys.extend(self.table.into_iter().map(|(key, _)| key));
-        visitor.visit_map(MapDeserializer::new(pairs.into_iter()))
-    }
-
-    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Self::Error> {
-        Err(Self::Error::custom("only structs with named fields can be sections"))
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-    }
-}

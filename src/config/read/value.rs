@@ -5,10 +5,11 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json};
 
 use super::kind::Kind;
+use super::section::Placed;
 
 /// What stands in place of a secret wherever the configuration is shown.
 const REDACTED: &str = "[redacted]";
@@ -22,7 +23,7 @@ pub(crate) struct Value<K> {
 }
 
 /// Something that must not be left out.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[serde(transparent)]
 pub(crate) struct Required<E>(pub E);
 
@@ -81,10 +82,15 @@ impl<E> Deref for Required<E> {
     }
 }
 
-impl<'de, K> Deserialize<'de> for Value<K> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (path, value) = Deserialize::deserialize(deserializer)?;
-        Ok(Self { path, value, kind: PhantomData })
+impl<K> Placed for Value<K> {
+    fn placed(path: String, value: Json) -> Self {
+        Self { path, value, kind: PhantomData }
+    }
+}
+
+impl<E: Placed> Placed for Required<E> {
+    fn placed(path: String, found: Json) -> Self {
+        Self(E::placed(path, found))
     }
 }
 

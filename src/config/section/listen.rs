@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::tls;
 use crate::config::kind::pem::{CertificateKey, Certificates};
-use crate::config::read::{Defaulted, Kind, Reader, Required, Section, Value, Wrong, file_section};
+use crate::config::read::{
+    Defaulted, Kind, Placed, Reader, Required, Section, Value, Wrong, file_section,
+};
 use crate::config::snapshot::{Address, Listener, ListenerTls};
 
 /// The longest path of a unix socket that the kernel takes, in bytes.
@@ -143,19 +145,17 @@ impl Defaulted for ListenerFile {
     }
 }
 
-impl<'de> Deserialize<'de> for ListenerFile {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let located = Json::deserialize(deserializer)?;
+impl Placed for ListenerFile {
+    fn placed(path: String, found: Json) -> Self {
         let is_reference = |table: &Map<String, Json>| {
             table.len() == 1 && ["env", "file"].iter().any(|key| table.contains_key(*key))
         };
-        let read = match located[1].as_object() {
+        match found.as_object() {
             Some(table) if !is_reference(table) => {
-                Section::deserialize(located).map(|table| Self::Table(Box::new(table)))
+                Self::Table(Box::new(Section::placed(path, found)))
             }
-            _ => Value::deserialize(located).map(Self::Address),
-        };
-        read.map_err(serde::de::Error::custom)
+            _ => Self::Address(Value::placed(path, found)),
+        }
     }
 }
 
