@@ -54,16 +54,25 @@ impl AccountLimits {
         }
     }
 
-    fn new(account: &Account, metrics: &Arc<Metrics>, now: Instant) -> Self {
+    /// New ones, but that what was spent under an earlier budget counts.
+    fn new(
+        account: &Account,
+        earlier: Option<&MoneyBudget>,
+        metrics: &Arc<Metrics>,
+        now: Instant,
+    ) -> Self {
         let name = &account.name;
         let class = |class| ClassLimits {
             circuit: Arc::new(Circuit::new(name, class, account.circuit, metrics, now)),
             repeats: Arc::new(RetryBudget::full()),
         };
-        let per_hour = account.limits.money_per_hour.clone();
+        let money = MoneyBudget::new(name, account.limits.money_per_hour.clone(), metrics, now);
         Self {
             rate: Arc::new(RateLimiter::new(name, &account.limits, metrics, now)),
-            money: Arc::new(MoneyBudget::new(name, per_hour, metrics, now)),
+            money: Arc::new(match earlier {
+                Some(earlier) => money.after(earlier),
+                None => money,
+            }),
             skew: Arc::new(ClockSkew::unmeasured(name, metrics.clone())),
             create: class(CallClass::Create),
             query: class(CallClass::Query),
@@ -72,11 +81,10 @@ impl AccountLimits {
 
     /// The same where the configuration is the same, anew where it changed.
     fn renewed(&self, account: &Account, metrics: &Arc<Metrics>, now: Instant) -> Self {
-        let mut limits = Self::new(account, metrics, now);
+        let mut limits = Self::new(account, Some(&self.money), metrics, now);
         limits.create.repeats = self.create.repeats.clone();
         limits.query.repeats = self.query.repeats.clone();
         limits.skew = self.skew.clone();
-        limits.continue_money(account, &self.money, metrics, now);
         match self.rate.fits(&account.limits) {
             true => limits.rate = self.rate.clone(),
             false => limits.rate.stay_closed_like(&self.rate, now),
@@ -88,19 +96,6 @@ impl AccountLimits {
         limits.create.circuit.show();
         limits.query.circuit.show();
         limits
-    }
-
-    /// Makes what was spent under `before` count.
-    fn continue_money(
-        &mut self,
-        account: &Account,
-        before: &MoneyBudget,
-        metrics: &Arc<Metrics>,
-        now: Instant,
-    ) {
-        let per_hour = account.limits.money_per_hour.clone();
-        let budget = MoneyBudget::new(&account.name, per_hour, metrics, now);
-        self.money = Arc::new(budget.after(before));
     }
 }
 
@@ -135,11 +130,8 @@ impl Limiters {
         let Known { accounts, gone } = &mut *known;
         let made = || {
             let now = instant();
-            let mut limits = AccountLimits::new(account, &self.metrics, now);
-            if let Some((money, _)) = gone.get(&account.name) {
-                limits.continue_money(account, money, &self.metrics, now);
-            }
-            Arc::new(limits)
+            let money = gone.get(&account.name).map(|(money, _)| money.as_ref());
+            Arc::new(AccountLimits::new(account, money, &self.metrics, now))
         };
         accounts.entry(account.name.clone()).or_insert_with(made).clone()
     }
@@ -164,9 +156,9 @@ impl Limiters {
         let Known { accounts, gone } = &mut *known;
         for account in snapshot.accounts.values() {
             for (money, _) in account.formerly.iter().filter_map(|name| gone.remove(name)) {
-                let limits = accounts
-                    .entry(account.name.clone())
-                    .or_insert_with(|| Arc::new(AccountLimits::new(account, &self.metrics, now)));
+                let limits = accounts.entry(account.name.clone()).or_insert_with(|| {
+                    Arc::new(AccountLimits::new(account, None, &self.metrics, now))
+                });
                 limits.money.count_also(&money, now);
             }
         }
