@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::ArgGroup;
-use serde::Serialize;
+use serde_json::json;
 
 use super::account::account;
 use super::input::{self, MessageSource};
@@ -201,34 +201,24 @@ fn raw_text(input: Vec<u8>) -> Result<String, CommandError> {
 pub fn print(
     signed: &Signed,
     url: Option<String>,
-    json: bool,
+    as_json: bool,
     out: &mut impl Write,
 ) -> Result<(), CommandError> {
-    #[derive(Serialize)]
-    struct Report<'a> {
-        envelope: &'a str,
-        text: &'a str,
-        bytes: usize,
-        sha256: String,
-        hash: Hash,
-        key: &'a str,
-        url: Option<String>,
-    }
-    if !json {
+    if !as_json {
         out.write_all(&signed.envelope)?;
         return Ok(writeln!(out)?);
     }
     let as_text =
         |bytes| std::str::from_utf8(bytes).expect("envelope and message are made of strings");
-    let report = Report {
-        envelope: as_text(&signed.envelope),
-        text: as_text(&signed.message),
-        bytes: signed.message.len(),
-        sha256: Hash::Sha256.digest_hex(&signed.message),
-        hash: signed.hash,
-        key: &signed.key,
-        url,
-    };
+    let report = json!({
+        "envelope": as_text(&signed.envelope),
+        "text": as_text(&signed.message),
+        "bytes": signed.message.len(),
+        "sha256": Hash::Sha256.digest_hex(&signed.message),
+        "hash": signed.hash,
+        "key": signed.key,
+        "url": url,
+    });
     print_json(&report, out)
 }
 

@@ -6,6 +6,7 @@
 
 use std::fmt::{Debug, Write};
 
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 
 /// The longest value that is written, in bytes: longer ones are no ids or words.
@@ -82,19 +83,6 @@ pub struct Fields {
     pub log_target: Option<String>,
 }
 
-/// One value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// Text.
-    Text(String),
-    /// A number.
-    Integer(i64),
-    /// A number that is not whole.
-    Float(f64),
-    /// Yes or no.
-    Bool(bool),
-}
-
 impl Fields {
     /// Takes `value`, in place of an earlier one of that name.
     pub fn set(&mut self, name: &'static str, value: Value) {
@@ -123,7 +111,7 @@ impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         match field.name() {
             "message" => self.message = bounded(value),
-            _ => self.take(field, || Value::Text(bounded(value))),
+            _ => self.take(field, || bounded(value).into()),
         }
     }
 
@@ -131,24 +119,24 @@ impl Visit for Fields {
         match field.name() {
             "log.target" => self.log_target = Some(value.to_owned()),
             "message" => self.message = cut(value).to_owned(),
-            _ => self.take(field, || Value::Text(cut(value).to_owned())),
+            _ => self.take(field, || cut(value).into()),
         }
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.take(field, || Value::Integer(value));
+        self.take(field, || value.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.take(field, || Value::Integer(i64::try_from(value).unwrap_or(i64::MAX)));
+        self.take(field, || i64::try_from(value).unwrap_or(i64::MAX).into());
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.take(field, || Value::Float(value));
+        self.take(field, || value.into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.take(field, || Value::Bool(value));
+        self.take(field, || value.into());
     }
 }
 

@@ -6,6 +6,7 @@
 use std::io::Write;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::NonBlocking;
@@ -13,7 +14,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::fields::{Fields, Value};
+use super::fields::Fields;
 use crate::clock::wall_clock;
 use crate::config::LogFormat;
 
@@ -94,12 +95,7 @@ fn json(now: Timestamp, level: Level, target: Option<&str>, fields: &Fields) -> 
         line.push_str(",\"");
         line.push_str(name);
         line.push_str("\":");
-        match value {
-            Value::Text(text) => line.push_str(&quoted(text)),
-            Value::Integer(number) => line.push_str(&number.to_string()),
-            Value::Float(number) => line.push_str(&serde_json::Value::from(*number).to_string()),
-            Value::Bool(truth) => line.push_str(&truth.to_string()),
-        }
+        line.push_str(&value.to_string());
     }
     if !fields.unlisted.is_empty() {
         line.push_str(",\"unlisted\":");
@@ -110,7 +106,7 @@ fn json(now: Timestamp, level: Level, target: Option<&str>, fields: &Fields) -> 
 }
 
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    Value::from(text).to_string()
 }
 
 fn text(now: Timestamp, level: Level, target: Option<&str>, fields: &Fields) -> String {
@@ -123,11 +119,9 @@ fn text(now: Timestamp, level: Level, target: Option<&str>, fields: &Fields) -> 
     line.push_str(&clean(&fields.message));
     for (name, value) in &fields.values {
         let value = match value {
-            Value::Text(text) if is_plain(text) => text.clone(),
-            Value::Text(text) => quoted(&clean(text)),
-            Value::Integer(number) => number.to_string(),
-            Value::Float(number) => number.to_string(),
-            Value::Bool(truth) => truth.to_string(),
+            Value::String(text) if is_plain(text) => text.clone(),
+            Value::String(text) => quoted(&clean(text)),
+            other => other.to_string(),
         };
         line.push_str(&format!(" {name}={value}"));
     }
@@ -146,7 +140,7 @@ fn is_plain(text: &str) -> bool {
 pub(super) fn dropped(lines: usize) -> String {
     let now = wall_clock();
     let message = "log lines were dropped: they were not read as fast as they came".to_owned();
-    let lines = Value::Integer(i64::try_from(lines).unwrap_or(i64::MAX));
+    let lines = Value::from(lines);
     let fields = Fields { message, values: vec![("lines", lines)], ..Fields::default() };
     json(now, Level::WARN, None, &fields)
 }
@@ -156,10 +150,10 @@ mod tests {
     use super::*;
 
     fn fields() -> Fields {
-        let text = |text: &str| Value::Text(text.to_owned());
+        let text = |text: &str| Value::from(text);
         Fields {
             message: "two\nlines \"and\" quotes".to_owned(),
-            values: vec![("reference", text("A\u{1b}[31m 1")), ("attempts", Value::Integer(2))],
+            values: vec![("reference", text("A\u{1b}[31m 1")), ("attempts", 2.into())],
             unlisted: vec!["account_number"],
             log_target: None,
         }
@@ -170,7 +164,7 @@ mod tests {
         let line = line(LogFormat::Json, Timestamp::UNIX_EPOCH, Level::WARN, "rustls", &fields());
         let (value, end) = line.split_at(line.len() - 1);
         assert_eq!((end, value.contains('\n')), ("\n", false));
-        let value: serde_json::Value = serde_json::from_str(value).expect("JSON");
+        let value: Value = serde_json::from_str(value).expect("JSON");
         assert_eq!(value["timestamp"], "1970-01-01T00:00:00.000000Z");
         assert_eq!((&value["level"], &value["target"]), (&"WARN".into(), &"rustls".into()));
         assert_eq!(value["reference"], "A\u{1b}[31m 1");

@@ -3,6 +3,7 @@
 //! Parent-based: a trace that came from outside is exported when its beginner does, one that begins here by chance. Only
 //! spans that are exported cost more than a look.
 
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -15,7 +16,7 @@ use tracing_subscriber::registry::{Extensions, LookupSpan};
 use super::context::TraceContext;
 use super::export::Queue;
 use crate::clock::wall_clock;
-use crate::logging::fields::{Fields, Value};
+use crate::logging::fields::Fields;
 use crate::logging::{Also, PHASES};
 use crate::random;
 
@@ -123,7 +124,7 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Exporting {
 impl TracedSpan {
     /// What is logged about it is said of it too.
     fn learn(&mut self, given: Given) {
-        self.has_failed |= given.fields.find("outcome") == Some(&Value::Text("unknown".to_owned()));
+        self.has_failed |= given.fields.find("outcome") == Some(&Value::from("unknown"));
         for (name, value) in given.fields.values {
             self.fields.set(name, value);
         }
@@ -139,10 +140,8 @@ impl Exporting {
             return parent.is_sampled.then(|| (parent, given.state.clone()));
         }
         // The ids of requests are random numbers of the size of a trace's id: one number for both is easier to find.
-        let own = given.fields.find("request_id").and_then(|id| match id {
-            Value::Text(text) => u128::from_str_radix(text, 16).ok().filter(|id| *id != 0),
-            Value::Integer(_) | Value::Float(_) | Value::Bool(_) => None,
-        });
+        let own = given.fields.find("request_id").and_then(Value::as_str);
+        let own = own.and_then(|id| u128::from_str_radix(id, 16).ok()).filter(|id| *id != 0);
         let trace_id =
             own.unwrap_or_else(|| u128::from(random_id()) << 64 | u128::from(random_id()));
         // The low half of the id is as good as a die, and every process comes to the same verdict.

@@ -3,10 +3,9 @@
 //! Made by hand: the crates that do it bring about fifteen others, three of them in versions that are here already, and a
 //! second HTTP client with TLS of its own.
 
-use serde_json::{Value as Json, json};
+use serde_json::{Value, json};
 
 use super::layer::TracedSpan;
-use crate::logging::fields::Value;
 
 /// The body of one export.
 pub(super) fn body(service: &str, spans: &[Box<TracedSpan>]) -> String {
@@ -24,10 +23,10 @@ pub(super) fn body(service: &str, spans: &[Box<TracedSpan>]) -> String {
     .to_string()
 }
 
-fn one(span: &TracedSpan) -> Json {
-    let attributes: Vec<Json> =
+fn one(span: &TracedSpan) -> Value {
+    let attributes: Vec<Value> =
         span.fields.values.iter().map(|(name, value)| attribute(name, value)).collect();
-    let links: Vec<Json> = span
+    let links: Vec<Value> = span
         .links
         .iter()
         .map(|link| json!({ "traceId": trace_id(link.trace_id), "spanId": span_id(link.span_id) }))
@@ -74,16 +73,16 @@ fn span_id(id: u64) -> String {
 }
 
 /// Our fields under the name of the program, so that they do not collide with those of others.
-fn attribute(name: &str, value: &Value) -> Json {
+fn attribute(name: &str, value: &Value) -> Value {
     let value = match value {
-        Value::Text(text) => json!({ "stringValue": text }),
-        Value::Integer(number) => json!({ "intValue": number.to_string() }),
-        Value::Float(number) => json!({ "doubleValue": number }),
+        Value::Number(number) if number.is_f64() => json!({ "doubleValue": number }),
+        Value::Number(number) => json!({ "intValue": number.to_string() }),
         Value::Bool(truth) => json!({ "boolValue": truth }),
+        text => json!({ "stringValue": text }),
     };
     json!({ "key": format!("countersign.{name}"), "value": value })
 }
 
-fn text(key: &str, value: &str) -> Json {
+fn text(key: &str, value: &str) -> Value {
     json!({ "key": key, "value": { "stringValue": value } })
 }

@@ -14,7 +14,7 @@ use crate::provider::{EventRule, Operation};
 use crate::reload::Stranding;
 use crate::sign::PublicKey;
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Report {
     pub config: String,
     pub ok: bool,
@@ -102,21 +102,9 @@ impl Report {
     pub fn new(path: &Path, loaded: Result<Loaded, Vec<Mistake>>, clock: &Clock) -> Self {
         let config = path.display().to_string();
         let loaded = loaded.and_then(|loaded| check_usable(&loaded).map(|()| loaded));
-        let wrong = |mistakes| Self {
-            config: config.clone(),
-            ok: false,
-            mistakes,
-            hash: None,
-            listen: None,
-            store: None,
-            audit: None,
-            accounts: Vec::new(),
-            warnings: Vec::new(),
-            stranding: Stranding::default(),
-        };
         let loaded = match loaded {
             Ok(loaded) => loaded,
-            Err(mistakes) => return wrong(mistakes),
+            Err(mistakes) => return Self { config, mistakes, ..Self::default() },
         };
         let (stranding, not_read) = stranding(&loaded);
         let Loaded { boot, snapshot, mut warnings, .. } = loaded;
@@ -127,7 +115,9 @@ impl Report {
         warnings.extend(stranding.lines());
         let accounts = snapshot.accounts.values();
         Self {
+            config,
             ok: true,
+            mistakes: Vec::new(),
             hash: Some(snapshot.hash.clone()),
             listen: Some(ListenReport::new(&boot)),
             store: Some(boot.store.to_string()),
@@ -135,7 +125,6 @@ impl Report {
             accounts: accounts.map(|account| AccountReport::new(account, clock.now())).collect(),
             warnings,
             stranding,
-            ..wrong(Vec::new())
         }
     }
 }

@@ -53,7 +53,11 @@ async fn tell(story: &mut Story, stage: &Stage) -> Result<(), String> {
     let sent = seen.last().ok_or("the sandbox saw no request")?;
     let envelope = sent.body.as_deref().ok_or("the sandbox saw no body")?;
     story.goes_over_the_wire(&sent.path, envelope)?;
-    story.answer_comes_back(&answer);
+    story.answer(
+        "answer",
+        "The provider checks the signature, takes the payout and answers",
+        &answer,
+    );
     answer.expect_outcome("accepted")?;
     let event = application.event_about("DEMO0001").await?;
     let notifications = sandbox.notifications();
@@ -67,14 +71,23 @@ async fn tell(story: &mut Story, stage: &Stage) -> Result<(), String> {
     )?;
     let payout = payout.replace("DEMO0001", "DEMO0002");
     let answer = application.post("/shop-th/payout_create", &payout).await?;
-    story.answer_is_lost(&answer);
+    story.answer(
+        "answer_lost",
+        "A second payout: the provider takes it, but its answer is lost on the way. Countersign does not send it again; it \
+         asks what became of it",
+        &answer,
+    );
     answer.expect_outcome("accepted")?;
     let event = application.event_about("DEMO0002").await?;
     story.truth_arrives(&event);
     event.expect_type("countersign.payout.succeeded")?;
 
     let answer = application.post("/shop-th/payout_create", &payout).await?;
-    story.posted_again(&answer);
+    story.answer(
+        "posted_again",
+        "The application posts the same payout once more, to be sure: it gets the same answer, and nothing is sent",
+        &answer,
+    );
     answer.expect_outcome("accepted")?;
 
     let payouts = sandbox.transactions();

@@ -59,31 +59,6 @@ impl Story {
         Ok(())
     }
 
-    pub fn answer_comes_back(&mut self, answer: &Got) {
-        self.answer(
-            "answer",
-            "The provider checks the signature, takes the payout and answers",
-            answer,
-        );
-    }
-
-    pub fn answer_is_lost(&mut self, answer: &Got) {
-        self.answer(
-            "answer_lost",
-            "A second payout: the provider takes it, but its answer is lost on the way. Countersign does not send it again; \
-             it asks what became of it",
-            answer,
-        );
-    }
-
-    pub fn posted_again(&mut self, answer: &Got) {
-        self.answer(
-            "posted_again",
-            "The application posts the same payout once more, to be sure: it gets the same answer, and nothing is sent",
-            answer,
-        );
-    }
-
     pub fn notification_comes_back(&mut self, notification: &Notification) {
         self.step(
             "notification_comes_back",
@@ -152,7 +127,7 @@ impl Story {
         );
     }
 
-    fn answer(&mut self, name: &str, title: &str, answer: &Got) {
+    pub fn answer(&mut self, name: &str, title: &str, answer: &Got) {
         let mut rows = vec![("status", answer.status.to_string())];
         rows.extend(answer.headers.iter().map(|(name, value)| (*name, value.clone())));
         rows.push(("body", answer.body.clone()));
