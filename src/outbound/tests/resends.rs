@@ -5,12 +5,12 @@ use serde_json::Value;
 use super::world::{Act, FAST, World, code, not_found, outcome, wait_until};
 use crate::clock::instant;
 
-const CHASED: &str = "timeouts = { connect = \"1s\", total = \"5s\" }\n\
+const POLLED: &str = "timeouts = { connect = \"1s\", total = \"5s\" }\n\
     retry = { attempts = 3, resolve_for = \"20s\" }\ncircuit = { failures = 0 }";
 
 #[tokio::test(start_paused = true)]
 async fn a_resend_that_does_not_leave_keeps_the_outcome_unknown() {
-    let world = World::with(CHASED);
+    let world = World::with(POLLED);
     world.providers.shop.creates([Act::Loses, Act::Refuses]);
     world.providers.shop.queries([not_found()]);
     let reply = world.pay("shop", "FIRSTLOST1").await;
@@ -24,7 +24,7 @@ async fn a_resend_that_does_not_leave_keeps_the_outcome_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn a_frozen_account_sends_nothing_again_and_the_outcome_stays_unknown() {
-    let world = World::with(CHASED);
+    let world = World::with(POLLED);
     world.providers.shop.creates([Act::Loses, code(10000)]);
     world.providers.shop.queries([Act::Stalls, not_found()]);
     let call = world.paying("shop", "FROZEN0001");
@@ -56,7 +56,7 @@ async fn a_call_in_doubt_is_not_called_unsent_because_the_journal_cannot_be_writ
 
 #[tokio::test(start_paused = true)]
 async fn what_nobody_asks_about_any_more_inside_a_call_is_due_at_once() {
-    let attempts = CHASED.replace("attempts = 3", "attempts = 1").replace("20s", "600s");
+    let attempts = POLLED.replace("attempts = 3", "attempts = 1").replace("20s", "600s");
     let world = World::with(&attempts);
     world.providers.shop.creates([Act::Loses]);
     world.providers.shop.queries([not_found()]);

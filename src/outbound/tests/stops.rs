@@ -8,7 +8,7 @@ use super::world::{Act, FAST, World, code, found, outcome, wait_until};
 use crate::wire::Reply;
 
 /// Longer than a test may take.
-const CHASED: &str = "timeouts = { connect = \"1s\", total = \"600s\" }\n\
+const POLLED: &str = "timeouts = { connect = \"1s\", total = \"600s\" }\n\
     retry = { attempts = 3, resolve_for = \"600s\" }\ncircuit = { failures = 0 }";
 
 fn problem(reply: &Reply) -> Value {
@@ -17,7 +17,7 @@ fn problem(reply: &Reply) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_whose_payment_is_asked_about_hears_unknown_and_the_next_process_goes_on() {
-    let world = World::with(CHASED);
+    let world = World::with(POLLED);
     world.providers.shop.creates([Act::Loses]);
     world.providers.shop.queries([Act::Stalls]);
     let call = world.paying("shop", "STOPPED001");
@@ -30,7 +30,7 @@ async fn a_caller_whose_payment_is_asked_about_hears_unknown_and_the_next_proces
     assert_eq!(row.payment.state.as_str(), "unknown");
     let now_ms = world.store.time_ms();
     assert!(row.next_ask_at_ms.is_some_and(|at| at <= now_ms), "the next process asks at once");
-    let world = world.after_a_restart_with(CHASED, |providers| {
+    let world = world.after_a_restart_with(POLLED, |providers| {
         providers.shop.queries([found("STOPPED001", "COMPLETED")]);
     });
     let world = world.await;
@@ -38,8 +38,8 @@ async fn a_caller_whose_payment_is_asked_about_hears_unknown_and_the_next_proces
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_for_the_same_call_hears_that_it_is_in_progress() {
-    let world = World::with(CHASED);
+async fn a_caller_that_waits_for_the_same_call_hears_that_it_is_in_progress() {
+    let world = World::with(POLLED);
     let accepted = r#"{"code":10000,"message":"m","data":null}"#.to_owned();
     world.providers.shop.creates([Act::SaysAfter(Duration::from_secs(3), accepted)]);
     let call = world.paying("shop", "TWICE00001");
@@ -88,7 +88,7 @@ async fn a_call_that_is_in_doubt_is_not_called_unsent_because_of_the_stop() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_did_not_leave_is_not_tried_again() {
-    let world = World::with(CHASED);
+    let world = World::with(POLLED);
     world.providers.shop.creates([Act::Refuses]);
     let call = world.paying("shop", "REFUSED001");
     wait_until("an attempt", async || world.providers.shop.created() > 0).await;

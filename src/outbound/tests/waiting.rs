@@ -1,4 +1,4 @@
-//! Whoever is told to wait for a payment's end hears of it, and so does who left unanswered.
+//! A caller that was told to wait for a payment's end gets an event, and so does one that left unanswered.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn late(answer: &Act) -> Act {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_was_told_to_wait_for_another_s_call_gets_an_event_of_its_end() {
+async fn a_caller_told_to_wait_for_another_s_call_gets_an_event_of_its_end() {
     for (reference, answer, end) in [
         ("WAITED0001", code(10000), "countersign.payout.pending"),
         ("WAITED0002", code(21014), "countersign.payout.failed"),
@@ -37,7 +37,7 @@ async fn whoever_was_told_to_wait_for_another_s_call_gets_an_event_of_its_end() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_cannot_be_answered_is_told_by_an_event() {
+async fn a_caller_that_cannot_be_answered_is_told_by_an_event() {
     let world = World::with(FAST);
     world.providers.shop.creates([code(10000), code(21014)]);
     let heard: Reply = world.pay("shop", "ACCEPTED01").await;
