@@ -1,4 +1,5 @@
-//! Who does something, and in which request: known where a request is authorised, needed where the store is told.
+//! Who does something, and in which request: known where a request is authorised, needed where a commit is
+//! observed, in the same task.
 
 use std::fmt;
 
@@ -11,7 +12,7 @@ tokio::task_local! {
 /// Who does something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// The sidecar itself: asking, tidying up, starting.
+    /// The sidecar itself: status queries, deleting old rows, starting.
     Sidecar,
     /// The provider, by a notification.
     Provider,

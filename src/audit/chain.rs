@@ -118,7 +118,7 @@ pub struct Broken {
     pub problem: String,
 }
 
-/// Checks one file's bytes. `after` is the head of the file before, where there is one to hold it against; a file that
+/// Checks one file's bytes. `after` is the head of the file before, where there is one to compare it with; a file that
 /// begins with another number than 1 is otherwise taken for the next of a rotated log. `visit` gets every line's hash.
 pub fn verify(
     bytes: &[u8],
@@ -203,7 +203,8 @@ fn gap(expected: &Head, link: &Link) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Action, Actor};
+    use crate::audit::Actor;
+    use crate::audit::entry::Action;
 
     fn lines(count: u64) -> Vec<String> {
         let mut head = Head::start();

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Actor, Audit, Entry};
+use super::actor::Actor;
+use super::entry::{Action, Entry};
+use super::log::Audit;
 use crate::config::Snapshot;
 use crate::sign::KeyUse;
 

@@ -27,7 +27,7 @@ pub enum Action {
     /// It is known how it ended.
     #[strum(serialize = "payment.settled")]
     PaymentSettled,
-    /// The provider told of it.
+    /// A notification of it came from the provider.
     #[strum(serialize = "payment.notified")]
     PaymentNotified,
     /// Payments of a process that died were taken over as unknown.

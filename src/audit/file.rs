@@ -1,6 +1,6 @@
 //! The file, shared by every process that adds to it, and the file beside it that remembers how far it got.
 //!
-//! Whoever adds holds a lock on `….head`; that file stays where it is when the log is rotated, so the chain goes on into
+//! A process that adds holds a lock on `….head`; that file stays where it is when the log is rotated, so the chain goes on into
 //! the next file, and a log that lost its end is noticed. The log itself is opened by its path whenever another file
 //! stands there, so `logrotate` may rename it at any time.
 

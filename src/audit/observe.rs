@@ -1,16 +1,44 @@
 //! Writes down what a store commits: everything that moves money or is done by an operator, in whatever process.
 
+use std::sync::Arc;
+
 use super::actor::{self, Actor};
-use super::{Action, Audit, Entry};
-use crate::store::{Change, EventId, Observer, Selection, Subject};
+use super::entry::{Action, Entry};
+use super::log::Audit;
+use super::writer::Writer;
+use crate::clock::Clock;
+use crate::config;
+use crate::store::{Change, EventId, Observer, Selection, Store, Subject};
 
 /// Ids that one entry names; of more, the number is written.
 const IDS_NAMED_MAX: usize = 20;
 
+impl Audit {
+    /// Opens what the configuration names and lets it observe `store`. What is done outside a request that says who does it
+    /// is done by `otherwise`.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or is not an audit log.
+    pub fn open(
+        settings: Option<&config::Audit>,
+        clock: Clock,
+        store: &dyn Store,
+        otherwise: Actor,
+    ) -> std::io::Result<Self> {
+        let writer =
+            settings.map(|settings| Writer::start(&settings.file, clock.clone())).transpose()?;
+        let audit = Self { writer: writer.map(Arc::new), clock };
+        if audit.writer.is_some() {
+            store.observe(Arc::new(Witness { audit: audit.clone(), otherwise }));
+        }
+        Ok(audit)
+    }
+}
+
 /// Writes to `audit`. What is done outside a request that says who does it is done by `otherwise`.
-pub(super) struct Witness {
-    pub audit: Audit,
-    pub otherwise: Actor,
+struct Witness {
+    audit: Audit,
+    otherwise: Actor,
 }
 
 impl Observer for Witness {

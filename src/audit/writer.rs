@@ -1,6 +1,6 @@
 //! The thread that writes: a bounded queue, so that nobody waits for the disk.
 //!
-//! What cannot be written is tried again until the queue is full; what finds it full is lost, counted, and told by a line
+//! What cannot be written is tried again until the queue is full; what finds it full is lost, counted, and reported by a line
 //! of its own as soon as lines can be written.
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Money-moving calls of which nobody knows whether they happened, and what became of them.
+//! Money-moving calls of which it is not known whether they happened, and what became of them.
 
 use super::Metrics;
 use super::labels::CONFLICTS;
@@ -11,7 +11,7 @@ impl Metrics {
         self.all.unknown_oldest_age.with_label_values(&[account]).set(oldest_age_seconds);
     }
 
-    /// Shows how many payments in doubt of an account nobody asks about where they were made.
+    /// Shows how many payments in doubt of an account are not queried at the place where they were made.
     pub fn set_stranded(&self, account: &str, count: u64) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.all.stranded.with_label_values(&[account]).set(count);

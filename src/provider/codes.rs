@@ -72,7 +72,7 @@ impl CodeTable {
     }
 }
 
-/// Understands an answer body, or `None` when it is not the provider's envelope: then nobody knows what happened.
+/// Understands an answer body, or `None` when it is not the provider's envelope: then it is not known what happened.
 pub(super) fn read(shape: &AnswerShape, codes: &CodeTable, body: &[u8]) -> Option<ProviderAnswer> {
     let answer = parse_object(body).ok()?;
     let code = number(answer.member(&shape.code)?)?;

@@ -21,7 +21,7 @@ pub enum LookedUp {
 }
 
 impl Operation {
-    /// The parameters of the query that tells what became of a call with `parameters`, as the application would post them.
+    /// The parameters of the query for what became of a call with `parameters`, as the application would post them.
     /// `None` when the profile knows no query, or the call lacks a member that the query needs.
     pub fn lookup(&self, parameters: &Object<'_>) -> Option<String> {
         let resolution = self.resolved_by.as_ref()?;

@@ -13,13 +13,13 @@ pub const UNRECOGNISED: &str = "countersign.unrecognised";
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum EventKind {
-    /// Money sent to somebody.
+    /// Money sent to a payee.
     Payout,
     /// Money received by QR code or on a payment page.
     Collection,
     /// Money given back.
     Refund,
-    /// Leave to debit somebody's account.
+    /// Permission to debit an account.
     Authorization,
     /// Money taken under an authorization.
     Debit,
@@ -29,7 +29,7 @@ pub enum EventKind {
     Ticket,
 }
 
-/// What became of it. Which of these a kind knows is told by [`EventKind::statuses`].
+/// What became of it. [`EventKind::statuses`] are those that a kind has.
 #[derive(
     Clone,
     Copy,
@@ -88,7 +88,7 @@ pub enum Flag {
     AmountMismatch,
     /// The amount cannot be read.
     AmountUnreadable,
-    /// The provider told of another transaction under this reference before: it may have been made twice.
+    /// The provider reported another transaction under this reference before: it may have been made twice.
     ConflictingReference,
     /// It is about a payment of another account, or may be.
     OtherAccount,

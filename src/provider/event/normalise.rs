@@ -1,7 +1,7 @@
 //! One notification made into one event, as the profile's rules say.
 //!
 //! The status member decides, and the event's name where there is no status member. What neither explains becomes an
-//! unrecognised event: to call a payment succeeded or failed on a word we do not know could make somebody pay twice.
+//! unrecognised event: to call a payment succeeded or failed on a word we do not know could lead to a second payment.
 
 use std::borrow::Cow;
 
@@ -68,7 +68,7 @@ pub struct Normalised {
     /// In the order they were raised; see [`Normalised::raise`].
     pub flags: Vec<Flag>,
     pub notification: NotificationText,
-    /// Where in a trace the payment was made that it tells of; set by those who know it.
+    /// Where in a trace the payment was made that it is about; set by those who know it.
     #[serde(skip)]
     pub traceparent: Option<String>,
     /// What was missing or odd, for one line in the log. Names of members, no values.

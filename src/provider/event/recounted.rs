@@ -1,4 +1,4 @@
-//! Events of payments whose end no text of the provider's tells, and what an event about a payment may lack.
+//! Events of payments whose end stands in no text of the provider's, and what an event about a payment may lack.
 //!
 //! What the provider says counts; this only fills in what the journal knows and the provider left out.
 
@@ -17,7 +17,7 @@ pub struct Recount {
     pub amount_minor: Option<i64>,
     /// ISO 4217, as sent.
     pub currency: Option<String>,
-    /// What became of it; `None` only where nobody knows.
+    /// What became of it; `None` only where it is not known.
     pub status: Option<EventStatus>,
     /// Why it failed.
     pub failure: Option<Failure>,
