@@ -1,7 +1,6 @@
 //! What can go wrong with the store, as far as a caller treats it differently.
 
 use std::fmt;
-use std::path::PathBuf;
 
 /// Why the store did not do what it was asked. Nothing was changed and nothing will be, except after
 /// [`StoreError::Uncertain`].
@@ -21,15 +20,15 @@ pub enum StoreError {
     /// The store was closed by this process.
     #[error("store is closed")]
     Closed,
-    /// The file cannot be opened at all: path, permissions, or not ours.
-    #[error("store `{}`: {problem}", path.display())]
-    CannotOpen { path: PathBuf, problem: String },
-    /// The file was written by a later version of the program.
+    /// The store cannot be opened at all; `problem` says what is in the way, in words for an operator.
+    #[error("store `{store}`: {problem}")]
+    CannotOpen { store: String, problem: String },
+    /// The store was written by a later version of the program.
     #[error(
-        "store `{}` has schema version {found}, this program knows up to {known}: \
-         use the newer program, or another store", path.display()
+        "store `{store}` has schema version {found}, this program knows up to {known}: \
+         use the newer program, or another store"
     )]
-    Newer { path: PathBuf, found: i64, known: i64 },
+    Newer { store: String, found: i64, known: i64 },
     /// The database refused this one call; a mistake in the program, not a state of the disk.
     #[error("store refused the call: {0}")]
     Refused(String),
@@ -50,24 +49,24 @@ impl StoreError {
     }
 }
 
-/// Why a store is unavailable. A closed set, so that it can be a metric label.
+/// Why a store is unavailable, whatever database it is. A closed set, so that it can be a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// No room on the disk, or a quota.
+    /// No room where it keeps its data, or a quota.
     DiskFull,
-    /// The disk or the file system answered an error.
+    /// The disk or the file system failed.
     Io,
-    /// Another process kept the file locked for too long.
+    /// Another process kept it locked for too long.
     Locked,
-    /// The file is damaged or is not a database.
+    /// Its data are damaged.
     Corrupt,
-    /// The file or its file system is read-only.
+    /// It can be read only.
     ReadOnly,
-    /// The file was removed or replaced while it was open.
+    /// It was removed or replaced while it was open.
     Replaced,
     /// Too many calls are waiting already.
     Overloaded,
-    /// The thread that answers has died; only a restart helps.
+    /// What answers has died; only a restart helps.
     Unanswered,
 }
 

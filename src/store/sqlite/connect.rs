@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::failure;
+use super::failure::{self, cannot_open};
 use super::migrate::{MIGRATIONS, is_behind, migrate};
 use crate::store::{Reason, StoreError};
 
@@ -54,9 +54,7 @@ pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
 /// Opens a file that holds a store of this schema already, beside the process that runs on it: makes nothing, and leaves
 /// the schema as it is, which an older process may be working with and could not open again.
 pub(super) fn existing(path: &Path) -> Result<Connection, StoreError> {
-    let refused = |problem: &str| {
-        Err(StoreError::CannotOpen { path: path.to_owned(), problem: problem.into() })
-    };
+    let refused = |problem: &str| Err(cannot_open(path, problem));
     match fs::metadata(path) {
         Ok(found) if found.is_file() => {}
         Ok(_) => return refused("is not a file, expected the store of a sidecar"),
@@ -65,7 +63,7 @@ pub(super) fn existing(path: &Path) -> Result<Connection, StoreError> {
                 "does not exist, expected the store of a sidecar: only `countersign run` makes one",
             );
         }
-        Err(error) => return Err(cannot(path, "cannot be looked at".into(), &error)),
+        Err(error) => return Err(cannot_open(path, format!("cannot be looked at: {error}"))),
     }
     has_one_name(path)?;
     let is_behind = is_behind(&reader(path)?, path, MIGRATIONS);
@@ -82,13 +80,11 @@ pub(super) fn existing(path: &Path) -> Result<Connection, StoreError> {
 /// file would have another log, and two processes two journals.
 fn has_one_name(path: &Path) -> Result<(), StoreError> {
     match fs::metadata(path).map(|found| found.nlink()) {
-        Ok(names) if names > 1 => Err(StoreError::CannotOpen {
-            path: path.to_owned(),
-            problem: format!(
-                "has {names} names (hard links), expected one: copy it, and do not link it"
-            ),
-        }),
-        // What else is wrong with it is told by opening it.
+        Ok(names) if names > 1 => Err(cannot_open(
+            path,
+            format!("has {names} names (hard links), expected one: copy it, and do not link it"),
+        )),
+        // Opening it shows what else is wrong with it.
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -99,10 +95,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     set_up_writer(&connection).map_err(|error| name_the_file(failure::explain(&error), path))?;
     match connection.is_readonly("main") {
         Ok(false) => Ok(connection),
-        _ => Err(StoreError::CannotOpen {
-            path: path.to_owned(),
-            problem: "is not writable, expected a file this user may write".into(),
-        }),
+        _ => Err(cannot_open(path, "is not writable, expected a file this user may write")),
     }
 }
 
@@ -127,11 +120,10 @@ pub(super) fn looker(path: &Path) -> Result<Connection, StoreError> {
         (false, _) => {
             open(&immutable(path), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
         }
-        (true, false) => Err(StoreError::CannotOpen {
-            path: path.to_owned(),
-            problem: "has a log that no process has opened yet: a look at it would change it"
-                .into(),
-        }),
+        (true, false) => Err(cannot_open(
+            path,
+            "has a log that no process has opened yet: a look at it would change it",
+        )),
     }
 }
 
@@ -199,25 +191,21 @@ fn prepare(path: &Path) -> Result<(), StoreError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    let cannot = |what: String, error: &io::Error| cannot_open(path, format!("{what}: {error}"));
     DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|error| {
-        cannot(path, format!("cannot create directory `{}`", parent.display()), &error)
+        cannot(format!("cannot create directory `{}`", parent.display()), &error)
     })?;
     if path.is_dir() {
-        let problem = "is a directory, expected a file".into();
-        return Err(StoreError::CannotOpen { path: path.to_owned(), problem });
+        return Err(cannot_open(path, "is a directory, expected a file"));
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         // SQLite gives its two side files the same mode as this one. Sync the directory: the name must be durable too.
         Ok(_) => File::open(parent)
             .and_then(|directory| directory.sync_all())
-            .map_err(|error| cannot(path, format!("cannot sync `{}`", parent.display()), &error)),
+            .map_err(|error| cannot(format!("cannot sync `{}`", parent.display()), &error)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(cannot(path, "cannot be created".into(), &error)),
+        Err(error) => Err(cannot("cannot be created".into(), &error)),
     }
-}
-
-fn cannot(path: &Path, what: String, error: &io::Error) -> StoreError {
-    StoreError::CannotOpen { path: PathBuf::from(path), problem: format!("{what}: {error}") }
 }
 
 /// At start an operator needs to know which file is meant.
@@ -228,9 +216,9 @@ pub(super) fn name_the_file(error: StoreError, path: &Path) -> StoreError {
             detail: format!("`{}`: {detail}", path.display()),
         },
         StoreError::Unavailable { reason, detail } => {
-            StoreError::CannotOpen { path: path.to_owned(), problem: format!("{reason}: {detail}") }
+            cannot_open(path, format!("{reason}: {detail}"))
         }
-        StoreError::Refused(problem) => StoreError::CannotOpen { path: path.to_owned(), problem },
+        StoreError::Refused(problem) => cannot_open(path, problem),
         other @ (StoreError::Uncertain { .. }
         | StoreError::Closed
         | StoreError::CannotOpen { .. }

@@ -1,5 +1,7 @@
 //! Turns SQLite's errors into ours, and says which of them concern more than the call they happened in.
 
+use std::path::Path;
+
 use rusqlite::{Error, ErrorCode};
 
 use crate::store::{Reason, StoreError};
@@ -10,6 +12,11 @@ pub(super) fn explain(error: &Error) -> StoreError {
         Some(reason) => StoreError::Unavailable { reason, detail: error.to_string() },
         None => StoreError::Refused(error.to_string()),
     }
+}
+
+/// The file at `path` cannot be opened.
+pub(super) fn cannot_open(path: &Path, problem: impl ToString) -> StoreError {
+    StoreError::CannotOpen { store: path.display().to_string(), problem: problem.to_string() }
 }
 
 /// Whether the error comes from the file or the machine, so that nothing of the same transaction may be committed.

@@ -63,14 +63,14 @@ pub(super) fn version(
     };
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
     if tables > 0 && number("PRAGMA application_id")? != APPLICATION_ID {
-        let problem = "is a database of another program, expected a store of countersign".into();
-        return Err(StoreError::CannotOpen { path: path.to_owned(), problem });
+        let problem = "is a database of another program, expected a store of countersign";
+        return Err(failure::cannot_open(path, problem));
     }
     let found = number("PRAGMA user_version")?;
     let version = usize::try_from(found).ok().filter(|version| *version <= migrations.len());
     version.ok_or_else(|| {
         let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
-        StoreError::Newer { path: path.to_owned(), found, known }
+        StoreError::Newer { store: path.display().to_string(), found, known }
     })
 }
 

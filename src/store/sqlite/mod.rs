@@ -54,8 +54,8 @@ const FAILURE_COUNTS: Duration = Duration::from_secs(10);
 
 /// A store in one SQLite file. Dropping it writes what is queued; [`Store::close`] also waits for that.
 pub struct SqliteStore {
-    /// The standard library's channel, because it drops what is queued when its receiver goes: everyone who still
-    /// waits when the writer dies is told so.
+    /// The standard library's channel, because it drops what is queued when its receiver goes: every call that still
+    /// waits when the writer dies is answered.
     calls: SyncSender<Box<dyn Job>>,
     readers: Mutex<Option<Arc<Readers>>>,
     shared: Arc<Shared>,
@@ -100,7 +100,7 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         let time = StoreTime::resume(&mut connection, clock, role);
         let time = time.map_err(|error| failure::explain(&error))?;
-        let identity = FileIdentity::of(path).map_err(|error| cannot_open(path, &error))?;
+        let identity = FileIdentity::of(path).map_err(|error| failure::cannot_open(path, error))?;
         let readers = Readers::start(path)?;
         let shared = Arc::new(Shared {
             path: path.to_owned(),
@@ -116,7 +116,7 @@ impl SqliteStore {
         let (calls, waiting) = sync_channel(WAITING_MAX);
         let writer = Writer::new(shared.clone(), connection, identity);
         let thread = threads::start("store-write", move || writer.serve(&waiting))
-            .map_err(|error| cannot_open(path, &error))?;
+            .map_err(|error| failure::cannot_open(path, error))?;
         Ok(Self {
             calls,
             readers: Mutex::new(Some(Arc::new(readers))),
@@ -233,7 +233,7 @@ impl Store for SqliteStore {
         lock(&self.readers).take();
         let Some(writer) = lock(&self.writer).take() else { return Ok(()) };
         let joined = tokio::task::spawn_blocking(move || writer.join()).await;
-        // What is under way now has nobody any more; the next process need not wait for it.
+        // Nothing works on what is under way any more; the next process need not wait for it.
         lock(&self.shared.holder).take();
         match joined {
             Ok(Ok(())) => Ok(()),
@@ -248,8 +248,4 @@ impl Store for SqliteStore {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // Nothing panics while holding one of these locks.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn cannot_open(path: &Path, error: &std::io::Error) -> StoreError {
-    StoreError::CannotOpen { path: path.to_owned(), problem: error.to_string() }
 }

@@ -1,6 +1,6 @@
 //! Reads happen on their own threads and connections, so that they block neither the async runtime nor a commit.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -38,10 +38,10 @@ impl Readers {
             let (receiver, path) = (receiver.clone(), path.to_owned());
             let name = format!("store-read-{number}");
             threads::start(name, move || serve(&receiver, &path, connection)).map_err(|error| {
-                StoreError::CannotOpen {
-                    path: PathBuf::from("store-read"),
-                    problem: format!("cannot start a thread: {error}"),
-                }
+                failure::cannot_open(
+                    Path::new("store-read"),
+                    format!("cannot start a thread: {error}"),
+                )
             })?;
         }
         Ok(Self(sender))

@@ -60,7 +60,7 @@ pub(super) struct Shared {
     pub(super) role: Role,
     /// Taken by a sidecar when it opens the store, by a command only when it does what needs one.
     pub(super) holder: Mutex<Option<Holder>>,
-    /// The accounts that a sidecar has, for whoever looks.
+    /// The accounts that a sidecar has, for commands beside it.
     pub(super) accounts: Mutex<Option<Vec<AccountNames>>>,
 }
 
@@ -208,7 +208,7 @@ impl Writer {
         }
     }
 
-    /// What the callers of a COMMIT that failed are told, once everything was tried to make it nothing.
+    /// The error for the callers of a COMMIT that failed, once everything was tried to make it nothing.
     fn not_committed(&mut self, error: &rusqlite::Error) -> StoreError {
         let explained = failure::explain(error);
         self.unburied = Some(explained.clone());
@@ -226,7 +226,7 @@ impl Writer {
     fn bury_earlier(&mut self, tries: &[Duration]) -> Result<(), StoreError> {
         let Some(error) = self.unburied.clone() else { return Ok(()) };
         let is_buried = |open: &Connection| bury::bury(open, self.files.log(), tries);
-        // A log that was replaced is somebody else's.
+        // A log that was replaced is not ours.
         let is_ours = matches!(self.files.look(), Found::AsLeft | Found::Written);
         if !(is_ours && self.connection.as_ref().is_some_and(is_buried)) {
             return Err(error);
@@ -289,7 +289,7 @@ impl Writer {
     /// The next call opens the file anew.
     fn disconnect(&mut self) {
         self.connection = None;
-        // Whoever closes the file as the last one removes them.
+        // The last process that closes the file removes them.
         self.files.forget_beside();
     }
 
@@ -373,10 +373,9 @@ fn replaced(path: &Path) -> StoreError {
 /// The file could be opened at start, so failing to open it again is a state, not a mistake in the configuration.
 fn unavailable(error: StoreError) -> StoreError {
     match error {
-        StoreError::CannotOpen { path, problem } => StoreError::Unavailable {
-            reason: Reason::Io,
-            detail: format!("`{}`: {problem}", Path::display(&path)),
-        },
+        StoreError::CannotOpen { store, problem } => {
+            StoreError::Unavailable { reason: Reason::Io, detail: format!("`{store}`: {problem}") }
+        }
         other => other,
     }
 }
