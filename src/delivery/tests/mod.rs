@@ -1,4 +1,4 @@
-//! Deliveries in process: the real store in a folder of its own, a clock that stands still until it is moved, and an
+//! Deliveries in process: a store in memory, a clock that stands still until it is moved, and an
 //! application that does what the test says.
 
 mod flaky;

@@ -18,7 +18,7 @@ use crate::delivery::worker::Pace;
 use crate::delivery::{Delivery, work};
 use crate::metrics::Metrics;
 use crate::store::{
-    self, EventDetail, EventId, EventState, Inbox, Intake, NewEvent, Received, StoreUrl,
+    EventDetail, EventId, EventState, Inbox, Intake, MemoryStore, NewEvent, Received,
 };
 use crate::wire::{Answer, Call, LastLook, NoAnswer, SendError, Target, Timeouts, Upstream};
 
@@ -119,7 +119,6 @@ pub struct World {
     let_go: watch::Sender<bool>,
     running: Option<(watch::Sender<bool>, JoinHandle<()>)>,
     received: u32,
-    _folder: tempfile::TempDir,
 }
 
 impl World {
@@ -132,10 +131,8 @@ impl World {
 
     /// The same with nothing running yet.
     pub fn stopped(delivery: &str) -> Self {
-        let folder = store::volatile::folder();
         let clock = Clock::fixed(START_MS);
-        let url = StoreUrl::Sqlite(folder.path().join("test.db"));
-        let store = store::open_by(&url, clock.clone()).expect("a store");
+        let store = Arc::new(MemoryStore::new(clock.clone()));
         let (let_go, going) = watch::channel(false);
         let (sender, posted) = mpsc::unbounded_channel();
         let application = Application { posted: sender, script: Mutex::default(), let_go: going };
@@ -151,7 +148,6 @@ impl World {
             let_go,
             running: None,
             received: 0,
-            _folder: folder,
         }
     }
 
