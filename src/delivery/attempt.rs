@@ -28,7 +28,7 @@ pub(super) enum Heard {
     Taken,
     /// 410: it never wants it.
     Gone,
-    /// Any other status. A redirect is not followed: the event would go where nobody configured it to go.
+    /// Any other status. A redirect is not followed: the event would go to an address that is not configured.
     Refused { status: StatusCode, retry_after: Option<Duration> },
     /// No answer; the application may have the event all the same.
     Nothing(SendError),

@@ -12,7 +12,7 @@ use super::verdict::{DeliveryResult, decide};
 use super::{Delivery, attempt};
 use crate::config::Account;
 use crate::random;
-use crate::store::{Claimed, Settlement, StoreError};
+use crate::store::{Claimed, Settlement};
 use crate::trace;
 
 /// How long to wait before a settlement is tried again that the store could not take.
@@ -30,7 +30,7 @@ pub(super) fn span(claimed: &Claimed) -> Span {
     )
 }
 
-/// Where the payment was made that the event tells of; see [`crate::provider::Normalised`].
+/// Where the payment of the event was made; see [`crate::provider::Normalised`].
 fn payment_trace(event: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Traced {
@@ -65,21 +65,16 @@ async fn settle(parts: &Delivery, claimed: &Claimed, hold: &Hold, settlement: Se
     loop {
         let now_ms = parts.clock.unix_ms();
         let settled = parts.inbox.settle(&hold.lease(), settlement.clone(), now_ms).await;
-        match settled {
-            Ok(_) => return,
-            Err(error @ (StoreError::Unavailable { .. } | StoreError::Uncertain { .. })) => {
-                if std::mem::take(&mut is_first) {
-                    let (account, event_id) = (claimed.account.as_str(), &claimed.lease.id);
-                    tracing::error!(account, %event_id, %error, "delivery not recorded yet");
-                }
-                sleep(SETTLE_PAUSE).await;
-            }
-            Err(error) => {
-                let (account, event_id) = (claimed.account.as_str(), &claimed.lease.id);
-                tracing::error!(account, %event_id, %error, "delivery not recorded");
-                return;
-            }
+        let Err(error) = settled else { return };
+        let (account, event_id) = (claimed.account.as_str(), &claimed.lease.id);
+        if error.reason().is_none() {
+            tracing::error!(account, %event_id, %error, "delivery not recorded");
+            return;
         }
+        if std::mem::take(&mut is_first) {
+            tracing::error!(account, %event_id, %error, "delivery not recorded yet");
+        }
+        sleep(SETTLE_PAUSE).await;
     }
 }
 
@@ -89,6 +84,21 @@ fn record(parts: &Delivery, claimed: &Claimed, settlement: &Settlement, result: 
     let (account, event_id) = (claimed.account.as_str(), &claimed.lease.id);
     let (event_type, reference) = (claimed.event_type.as_str(), claimed.reference.as_deref());
     let (attempts, replays) = (claimed.attempts, claimed.replays);
+    macro_rules! log {
+        ($level:ident, $attempt:ident, $($more:tt)*) => {
+            tracing::$level!(
+                account,
+                %event_id,
+                event_type,
+                reference,
+                status = $attempt.http_status,
+                attempts,
+                replays,
+                duration_ms = $attempt.duration_ms,
+                $($more)*
+            )
+        };
+    }
     match settlement {
         Settlement::Delivered(attempt) => {
             let lag_ms = parts.clock.unix_ms().saturating_sub(claimed.received_at_ms).max(0);
@@ -96,44 +106,21 @@ fn record(parts: &Delivery, claimed: &Claimed, settlement: &Settlement, result: 
             if replays == 0 {
                 parts.metrics.observe_delivery_lag(account, lag_ms as f64 / 1000.0);
             }
-            tracing::info!(
-                account,
-                %event_id,
-                event_type,
-                reference,
-                status = attempt.http_status,
-                attempts,
-                replays,
-                duration_ms = attempt.duration_ms,
-                lag_ms,
-                "event delivered"
+            log!(info, attempt, lag_ms, "event delivered");
+        }
+        Settlement::Retry { attempt, after_ms, error } => {
+            let pause_ms = after_ms;
+            log!(
+                warn,
+                attempt,
+                error,
+                pause_ms,
+                "event not delivered, another attempt will follow"
             );
         }
-        Settlement::Retry { attempt, after_ms, error } => tracing::warn!(
-            account,
-            %event_id,
-            event_type,
-            reference,
-            status = attempt.http_status,
-            attempts,
-            replays,
-            duration_ms = attempt.duration_ms,
-            error,
-            pause_ms = after_ms,
-            "event not delivered, another attempt will follow"
-        ),
-        Settlement::Dead { attempt, error } => tracing::error!(
-            account,
-            %event_id,
-            event_type,
-            reference,
-            status = attempt.http_status,
-            attempts,
-            replays,
-            duration_ms = attempt.duration_ms,
-            error,
-            "event not delivered and given up: a dead letter"
-        ),
+        Settlement::Dead { attempt, error } => {
+            log!(error, attempt, error, "event not delivered and given up: a dead letter");
+        }
         Settlement::Released => {}
     }
 }

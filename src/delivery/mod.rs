@@ -92,7 +92,7 @@ async fn work(parts: &Arc<Delivery>, pace: Pace, mut shutdown: watch::Receiver<b
     while workers.join_next().await.is_some() {}
 }
 
-/// Returns when `shutdown` is true, or can no longer become true because whoever could say so is gone.
+/// Returns when `shutdown` is true, or can no longer become true because its sender is gone.
 async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }

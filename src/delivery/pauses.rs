@@ -27,7 +27,7 @@ const PAUSES: [Duration; 11] = [
     Duration::from_secs(60 * 60),
 ];
 
-/// The longest `Retry-After` that is honoured. Whoever asks for more is asked once a day.
+/// The longest `Retry-After` that is honoured. An application that asks for more gets an attempt a day.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What an event has behind it.

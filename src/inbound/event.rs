@@ -96,7 +96,7 @@ pub(super) fn compose(
     }
 }
 
-/// Where the payment was made that is told of, where traces are kept: the notification's own trace is linked to that place.
+/// Where the notification's payment was made, where traces are kept: the notification's own trace is linked to that place.
 pub(super) fn place_in_trace(row: &PaymentRow) -> Option<&str> {
     row.trace.as_deref().filter(|_| trace::is_on())
 }
@@ -129,7 +129,7 @@ fn notice(
     }
 }
 
-/// Whether a money-moving operation brings about what it tells of.
+/// Whether a money-moving operation makes what it reports.
 fn is_journalled(account: &Account, event: &Normalised) -> bool {
     let rules = &account.provider.events.rules;
     event.kind.is_some()

@@ -1,8 +1,8 @@
 //! The inbound path: find the account, verify over the exact bytes, store, acknowledge.
 //!
 //! [`Inbound::handle`] lists the steps in order. A notification is acknowledged when it is on disk and never before; what
-//! cannot be verified is refused without a word about why. Delivery to the application is somebody else's work: the two
-//! share nothing but the store.
+//! cannot be verified is refused without a word about why. Delivery to the application is not done here: the two share
+//! nothing but the store.
 
 mod event;
 mod record;
@@ -77,7 +77,7 @@ impl Inbound {
             });
         })?;
         let received_at = self.clock.now();
-        self.note_use(account, &verified, received_at);
+        self.metrics.key_used(&account.name, &verified.key_id, received_at.as_second());
         let neighbours = neighbours(&snapshot, account, &verified);
         let keeping = self.keep(account, verified, &request.body, received_at, neighbours, record);
         let received = keeping.await;
@@ -116,7 +116,7 @@ impl Inbound {
         let composed = event::compose(account, neighbours, id, verified, body, received_at);
         record.learn(&composed);
         match composed.kept {
-            // The payment it tells of is settled in the same commit.
+            // Its payment is settled in the same commit.
             Kept::Noticed(notice, event) => {
                 let (received, noticed) = self.store.receive_notice(*notice, *event).await?;
                 self.note(account, &composed.id, composed.reference.as_deref(), &noticed);
@@ -148,10 +148,6 @@ impl Inbound {
         if let Some((row, end)) = resolved.and_then(|row| Some((row, row.end()?))) {
             self.metrics.count_resolved(&row.account, end.outcome().as_str());
         }
-    }
-
-    fn note_use(&self, account: &Account, verified: &Verified, now: Timestamp) {
-        self.metrics.key_used(&account.name, &verified.key_id, now.as_second());
     }
 }
 

@@ -84,7 +84,7 @@ impl Record {
         self.reference.clone_from(&composed.reference);
     }
 
-    /// It was an event known already, so the id made for it is nobody's.
+    /// It was an event known already, so the id made for it is not used.
     pub fn repeats(&mut self, id: &EventId) {
         self.event_id = Some(id.to_string());
     }

@@ -1,7 +1,5 @@
 //! Optional: which addresses an account's notifications may come from.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 
 use crate::problem::{Code, Problem};
@@ -13,7 +11,8 @@ pub(super) fn admit(allowed: &[IpNet], peer: Peer) -> Result<(), Problem> {
         return Ok(());
     }
     let address = match peer {
-        Peer::Tcp(address) => Some(canonical(address.ip())),
+        // `::ffff:192.0.2.1`, which a dual-stack listener sees, is `192.0.2.1`.
+        Peer::Tcp(address) => Some(address.ip().to_canonical()),
         Peer::Unix { .. } | Peer::Unidentified => None,
     };
     match address.is_some_and(|address| allowed.iter().any(|network| network.contains(&address))) {
@@ -24,13 +23,10 @@ pub(super) fn admit(allowed: &[IpNet], peer: Peer) -> Result<(), Problem> {
     }
 }
 
-/// `::ffff:192.0.2.1`, which a dual-stack listener sees, is `192.0.2.1`.
-fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]

@@ -67,8 +67,8 @@ pub trait Store: Inbox + Journal {
     async fn probe(&self) -> Result<(), StoreError>;
 
     /// Lets commands beside this process see which accounts it has from now on: call it once it works with them, so that
-    /// nobody is told that it has one before it does. A failure is logged, and commands are told what was true before. Blocks for a
-    /// moment.
+    /// no command sees an account too early. A failure is logged, and commands go on seeing the accounts it had before.
+    /// Blocks for a moment.
     fn tell_accounts(&self, accounts: &[AccountNames]);
 
     /// Writes what is queued, closes the files and waits for both. Later calls answer [`StoreError::Closed`].

@@ -1,15 +1,15 @@
-//! Tells whoever listens that something changed: to delivery workers that something may be due for their account, to
-//! callers that their payment moved on.
+//! Wakes those who wait for a change: delivery workers when something may be due for their account, callers when their
+//! payment moved on.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-/// Keys that are kept before the first look for those that nobody listens to any more.
+/// Keys that are kept before the first look for those that have no listener any more.
 const KEPT_MIN: usize = 256;
 
-/// One counter per key (an account, a payment) that somebody listens to.
+/// One counter per key (an account, a payment) that has a listener.
 #[derive(Default)]
 pub(super) struct Wake(Mutex<HashMap<String, watch::Sender<u64>>>);
 

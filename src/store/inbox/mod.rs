@@ -26,7 +26,7 @@ pub use types::{
 /// Notifications in, deliveries out.
 ///
 /// **Order.** Of the open events with the same account and reference only the earliest can be claimed; the next one
-/// follows when it is delivered, dead or discarded. Events without a reference wait for nobody. Only a replay can bring
+/// follows when it is delivered, dead or discarded. Events without a reference wait for no other event. Only a replay can bring
 /// an event behind one that came after it.
 ///
 /// **Leases.** A claim holds for `lease_ms`. A process that dies leaves nothing to clean up: its claims become due again

@@ -102,7 +102,7 @@ impl EventState {
 
 /// The right to deliver one event, for a limited time.
 ///
-/// Whoever holds the newest lease of an event may settle it; an older lease changes nothing.
+/// Only the newest lease of an event can settle it; an older one changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     pub id: EventId,

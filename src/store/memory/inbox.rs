@@ -312,7 +312,7 @@ fn matches(work: &Work<'_>, filter: &Filter, event: &Event) -> bool {
         && until_ms.is_none_or(|until_ms| received_at_ms < until_ms)
 }
 
-/// People are told dates.
+/// As people see it: with dates.
 fn shown(work: &Work<'_>, sequence: i64, event: &Event) -> EventRow {
     let Event { new, progress, duplicates, last_seen_at_ms, .. } = event;
     EventRow {

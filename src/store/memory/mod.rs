@@ -59,7 +59,7 @@ impl MemoryStore {
         Self { shared, clock, owner, is_closed: AtomicBool::new(false) }
     }
 
-    /// Runs `work` alone, then wakes whoever waits for what it changed.
+    /// Runs `work` alone, then wakes those who wait for what it changed.
     fn run<T>(&self, work: impl FnOnce(&mut Work<'_>) -> T) -> Result<T, StoreError> {
         if self.is_closed.load(Ordering::Acquire) {
             return Err(StoreError::Closed);

@@ -1,4 +1,4 @@
-//! The store's files as the writer left them: notices when somebody else removes, replaces or overwrites one.
+//! The store's files as the writer left them: notices when another process removes, replaces or overwrites one.
 //!
 //! SQLite works on open handles and on pages in memory and would notice none of that. What it acknowledges then is gone
 //! after the next start.
@@ -33,7 +33,7 @@ struct Written {
 pub(super) enum Found {
     /// Nothing that matters.
     AsLeft,
-    /// Somebody wrote into the file itself: another process of ours that copied its log, or somebody who damaged it.
+    /// The file itself was written to: by another process of ours that copied its log, or by one that damaged it.
     Written,
     /// This file is not the one that is open.
     Replaced(PathBuf),

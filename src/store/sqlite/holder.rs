@@ -83,7 +83,7 @@ impl Holder {
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        // Left behind, it is removed by whoever looks next.
+        // Left behind, it is removed by the next process that looks.
         let _ = fs::remove_file(&self.path);
     }
 }

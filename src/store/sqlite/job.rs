@@ -32,7 +32,7 @@ impl<'a> Work<'a> {
         Moment { time_ms: self.now_ms, date_ms }
     }
 
-    /// Once this is committed, whoever listens to `key` (an account's deliveries, a payment) is told to look.
+    /// Once this is committed, those who listen to `key` (an account's deliveries, a payment) are woken.
     pub(super) fn wake(&mut self, key: &str) {
         if !self.woken.contains(key) {
             self.woken.insert(key.to_owned());

@@ -3,7 +3,7 @@
 //! It goes on with the machine's uptime from what the file holds, so setting the wall clock changes nothing, and neither
 //! does a restart of the process. After a restart of the machine, or on another one, it goes on from what was written
 //! down last: time during which nothing ran is not counted, and up to [`KEPT_EVERY_MS`] of the time before. It can then
-//! lie a little behind stamps in rows. Whoever compares takes that for "just now".
+//! lie a little behind stamps in rows; comparisons take that for "just now".
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -116,7 +116,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Option<Kept>> {
 
 /// Where store time begins: at the wall clock, so that stamps of both kinds can be compared by people; in a file that was
 /// written to by an earlier version not after its newest stamp. The wall clock may have been set ahead since then, and
-/// time that nobody saw pass must not make anything old.
+/// time in which no process ran must not make anything old.
 fn begin(connection: &Connection, wall_ms: i64) -> rusqlite::Result<i64> {
     let newest_ms: Option<i64> = connection.query_row(NEWEST, [], |row| row.get(0))?;
     let begin_ms = newest_ms.map_or(wall_ms, |newest_ms| wall_ms.min(newest_ms));

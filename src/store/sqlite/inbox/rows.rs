@@ -236,7 +236,7 @@ pub(super) const OLDEST_OPEN: &str = "
         SELECT min(sequence) FROM inbox INDEXED BY inbox_state
             WHERE account = ?1 AND state = 'retrying'))";
 
-/// People are told dates.
+/// As people see it: with dates.
 fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     let (due_ms, ahead_ms): (Option<i64>, i64) = (row.get(16)?, row.get(23)?);
     Ok(EventRow {

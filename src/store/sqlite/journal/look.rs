@@ -45,7 +45,7 @@ pub(super) fn list(
     Ok(PaymentListing { payments, next })
 }
 
-/// People are told dates.
+/// As people see it: with dates.
 fn date(connection: &Connection, row: &mut PaymentRow) -> rusqlite::Result<()> {
     let sql = "SELECT wall - time FROM store_time";
     let ahead_ms: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
