@@ -56,11 +56,7 @@ impl Place {
 }
 
 fn hashed(part: &str) -> [u8; PART_BYTES] {
-    let mut short = [0; PART_BYTES];
-    for (byte, whole) in short.iter_mut().zip(digest(&SHA256, part.as_bytes()).as_ref()) {
-        *byte = *whole;
-    }
-    short
+    digest(&SHA256, part.as_bytes()).as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 /// Its parts in hexadecimal, with a `-` between them.

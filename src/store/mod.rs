@@ -38,9 +38,9 @@ pub use inbox::{
     Swept, Tally,
 };
 pub use journal::{
-    AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Freeze, HistoryEntry, Journal,
-    JournalError, Leave, LeftBehind, NewPayment, Notice, Noticed, NotificationEvent, OpenAt,
-    OutcomeEvent, PaymentCounts, PaymentDetail, PaymentFilter, PaymentListing, PaymentRow,
+    AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Due, Freeze, HistoryEntry,
+    Journal, JournalError, Leave, LeftBehind, NewPayment, Notice, Noticed, NotificationEvent,
+    OpenAt, OutcomeEvent, PaymentCounts, PaymentDetail, PaymentFilter, PaymentListing, PaymentRow,
     PaymentView, Recovered, RunningSidecar, Spending, Standing, Step, StoredAnswer, Unsent,
 };
 pub use memory::MemoryStore;

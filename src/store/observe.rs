@@ -15,7 +15,7 @@ pub trait Observer: Send + Sync {
 }
 
 /// One thing that changed. Numbers and rows that only the commit would have shown are missing where it is uncertain.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change<'a> {
     /// A call was recorded; nothing was sent yet.
     Begun(Subject<'a>),
@@ -42,7 +42,7 @@ pub enum Change<'a> {
 }
 
 /// A payment, as far as it is known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject<'a> {
     Row(&'a PaymentRow),
     Id(&'a PaymentId),

@@ -4,11 +4,13 @@ use async_trait::async_trait;
 
 use crate::payment::Rules;
 use crate::store::{
-    AskTimes, AskedAnswer, Closure, Conclusion, Journal, JournalError, OutcomeEvent, PaymentId,
-    PaymentView, Step,
+    AskTimes, AskedAnswer, Closure, Conclusion, Due, Journal, JournalError, OutcomeEvent,
+    PaymentId, PaymentView, Step, StoreError,
 };
 
 type Stepped = Result<PaymentView, JournalError>;
+
+type Claimed = Result<Vec<PaymentView>, StoreError>;
 
 /// What a test reports, if anything.
 type Event = Option<OutcomeEvent>;
@@ -62,6 +64,14 @@ pub(in crate::store) trait Stepping: Journal {
         event: Event,
     ) -> Stepped {
         self.step(id, Step::Asked { answer, rules, times, event: event.map(Box::new) }).await
+    }
+
+    async fn claim_unknown(&self, account: &str, limit: usize, lease_ms: i64) -> Claimed {
+        self.claim_due(account, Due::InDoubt, limit, lease_ms).await
+    }
+
+    async fn claim_unnoticed(&self, account: &str, limit: usize, lease_ms: i64) -> Claimed {
+        self.claim_due(account, Due::Unnoticed, limit, lease_ms).await
     }
 
     async fn promise_event(&self, id: &PaymentId) -> Stepped {

@@ -80,7 +80,7 @@ pub struct AttemptRecord {
 }
 
 /// The events an operator means.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     Ids(Vec<EventId>),
     Matching(Filter),

@@ -142,9 +142,6 @@ fn intake(event: &Normalised) -> Intake {
 /// Made from the key: a system without randomness must not keep an outcome from being reported.
 fn id_from(dedupe_key: &str, at: Timestamp) -> EventId {
     let digest = digest(&SHA256, dedupe_key.as_bytes());
-    let mut random = [0; 10];
-    for (byte, known) in random.iter_mut().zip(digest.as_ref()) {
-        *byte = *known;
-    }
+    let random = digest.as_ref().first_chunk().copied().unwrap_or_default();
     EventId::from_parts(at.as_millisecond(), random)
 }

@@ -18,7 +18,7 @@ use super::{Cursor, PaymentId, Received, StoreClock, StoreError};
 pub use event::{NotificationEvent, OutcomeEvent};
 pub use names::{AccountNames, RunningSidecar};
 pub use payment::{
-    ANSWER_BYTES_MAX, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Freeze, HistoryEntry,
+    ANSWER_BYTES_MAX, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Due, Freeze, HistoryEntry,
     JournalError, Leave, NewPayment, Notice, Noticed, PaymentDetail, PaymentRow, PaymentView,
     Recovered, Spending, StoredAnswer, Unsent,
 };
@@ -74,19 +74,12 @@ pub trait Journal: StoreClock {
         now_ms: i64,
     ) -> Result<Option<PaymentView>, JournalError>;
 
-    /// Hands out at most `limit` unknown payments of `account` that are due, longest due first. Nobody else gets them for
-    /// `lease_ms`.
-    async fn claim_unknown(
+    /// Hands out at most `limit` payments of `account` that are `due` to be queried, longest due first. Nobody else gets them
+    /// for `lease_ms`.
+    async fn claim_due(
         &self,
         account: &str,
-        limit: usize,
-        lease_ms: i64,
-    ) -> Result<Vec<PaymentView>, StoreError>;
-
-    /// The same for accepted payments of which no notification came in time and no final status is known.
-    async fn claim_unnoticed(
-        &self,
-        account: &str,
+        due: Due,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError>;

@@ -107,6 +107,25 @@ pub enum AskedAnswer {
     },
 }
 
+/// Which payments are due to be queried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// It is not known whether they happened.
+    InDoubt,
+    /// They were accepted, no notification came in time, and no final status is known.
+    Unnoticed,
+}
+
+impl Due {
+    /// The word of their state.
+    pub(in crate::store) fn state(self) -> &'static str {
+        match self {
+            Self::InDoubt => "unknown",
+            Self::Unnoticed => "accepted",
+        }
+    }
+}
+
 /// When a question was put, and when to put the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskTimes {
@@ -220,6 +239,8 @@ pub struct PaymentRow {
     pub conflicting_reference: Option<String>,
     /// Whether the step that returned this row made an unknown outcome known. False where it was only read.
     pub just_resolved: bool,
+    /// Whether that step settled it, or settled it anew.
+    pub just_settled: bool,
     /// What the step that returned this row found to speak against it. Empty where it was only read.
     pub just_flagged: Vec<Flag>,
     /// As in [`NewPayment::trace`].

@@ -12,12 +12,12 @@ use crate::payment::{Final, Place, State as Stage};
 use crate::store::journal::names::{joined, separated};
 use crate::store::journal::resolver_key;
 use crate::store::journal::steps::{
-    self, Begin, Changes, Facts, Neighbour, NeighbourPayment, Spent, is_listed, kept_since_ms,
+    self, Changes, Facts, Neighbour, NeighbourPayment, Spent, begun, is_listed, kept_since_ms,
 };
 use crate::store::page::{self, PAGE_MAX};
 use crate::store::{
-    AccountNames, Begun, Cursor, Freeze, Journal, JournalError, Leave, NewPayment, Notice, Noticed,
-    NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId,
+    AccountNames, Begun, Cursor, Due, Freeze, Journal, JournalError, Leave, NewPayment, Notice,
+    Noticed, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId,
     PaymentListing, PaymentRow, PaymentView, Received, Recovered, Spending, Standing, Step,
     StoreError, Unsent,
 };
@@ -88,24 +88,28 @@ impl Journal for MemoryStore {
         })?
     }
 
-    async fn claim_unknown(
+    async fn claim_due(
         &self,
         account: &str,
+        due: Due,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError> {
-        self.claim_due(account, limit, lease_ms, |row| {
-            matches!(row.payment.state, Stage::Unknown { .. })
+        self.run(|work| {
+            let mut due = work.state.rows(|row| {
+                row.payment.state.as_str() == due.state()
+                    && row.next_ask_at_ms.is_some_and(|due_ms| due_ms <= work.now_ms)
+                    && work.state.is_same(&row.account, account)
+            });
+            due.sort_by_key(|row| row.next_ask_at_ms);
+            due.truncate(limit.min(steps::CLAIM_MAX));
+            let claim = |row: PaymentRow| {
+                let row = steps::claim(&row, work.owner, lease_ms, work.now_ms);
+                put(work, &row);
+                work.state.view(row)
+            };
+            due.into_iter().map(claim).collect()
         })
-    }
-
-    async fn claim_unnoticed(
-        &self,
-        account: &str,
-        limit: usize,
-        lease_ms: i64,
-    ) -> Result<Vec<PaymentView>, StoreError> {
-        self.claim_due(account, limit, lease_ms, |row| row.end() == Some(Final::Accepted))
     }
 
     async fn owed_events(
@@ -192,7 +196,7 @@ impl Journal for MemoryStore {
     ) -> Result<Option<PaymentView>, StoreError> {
         self.run(|work| {
             let latest = under(work, account, operation, reference);
-            steps::standing(latest).map(|row| work.state.view(row))
+            steps::standing(latest)
         })
     }
 
@@ -351,32 +355,6 @@ impl Journal for MemoryStore {
     }
 }
 
-impl MemoryStore {
-    fn claim_due(
-        &self,
-        account: &str,
-        limit: usize,
-        lease_ms: i64,
-        condition: impl Fn(&PaymentRow) -> bool,
-    ) -> Result<Vec<PaymentView>, StoreError> {
-        self.run(|work| {
-            let mut due = work.state.rows(|row| {
-                condition(row)
-                    && row.next_ask_at_ms.is_some_and(|due_ms| due_ms <= work.now_ms)
-                    && work.state.is_same(&row.account, account)
-            });
-            due.sort_by_key(|row| row.next_ask_at_ms);
-            due.truncate(limit.min(steps::CLAIM_MAX));
-            let claim = |row: PaymentRow| {
-                let row = steps::claim(&row, work.owner, lease_ms, work.now_ms);
-                put(work, &row);
-                work.state.view(row)
-            };
-            due.into_iter().map(claim).collect()
-        })
-    }
-}
-
 fn found(work: &Work<'_>, id: &PaymentId) -> Option<PaymentView> {
     let row = work.state.row(work.state.payment(id)?);
     Some(work.state.view(row))
@@ -439,24 +417,19 @@ fn save(work: &mut Work<'_>, changes: &mut Changes) -> Result<(), StoreError> {
 fn put(work: &mut Work<'_>, row: &PaymentRow) {
     if let Some(payment) = work.state.payments.get_mut(&row.sequence) {
         let account = std::mem::take(&mut payment.row.account);
-        let (just_resolved, just_flagged) = (false, Vec::new());
-        payment.row = PaymentRow { account, just_resolved, just_flagged, ..row.clone() };
+        let (just_resolved, just_settled, just_flagged) = (false, false, Vec::new());
+        payment.row =
+            PaymentRow { account, just_resolved, just_settled, just_flagged, ..row.clone() };
     }
 }
 
 fn begin(work: &mut Work<'_>, new: NewPayment) -> Result<Begun, StoreError> {
     let latest = under(work, &new.account, &new.operation, &new.reference);
     let freeze = work.state.freeze_of(&new.account);
-    Ok(match steps::begin(&new, &latest, freeze, work.owner, work.now_ms) {
-        Begin::Fresh(row, entry) => {
-            let history = vec![entry];
-            let payment = Payment { row: *row, parameters: new.parameters, answer: None, history };
-            Begun::Fresh(insert(work, payment)?)
-        }
-        Begin::Known(row) => Begun::Known(work.state.view(row)),
-        Begin::Reused(row) => Begun::Reused(work.state.view(row)),
-        Begin::Frozen(freeze) => Begun::Frozen(freeze),
-    })
+    match steps::begin(&new, latest, freeze, work.owner, work.now_ms) {
+        Begun::Fresh(view) => insert(work, view).map(Begun::Fresh),
+        other @ (Begun::Known(_) | Begun::Reused(_) | Begun::Frozen(_)) => Ok(other),
+    }
 }
 
 /// As it was to be begun, where its reference was not used since.
@@ -465,17 +438,15 @@ fn begin_late(work: &mut Work<'_>, new: &NewPayment) -> Result<Option<PaymentVie
     if !steps::may_be_begun_late(new, &latest) {
         return Ok(None);
     }
-    match steps::begin(new, &latest, None, work.owner, work.now_ms) {
-        Begin::Fresh(row, entry) => {
-            let (parameters, history) = (new.parameters.clone(), vec![entry]);
-            insert(work, Payment { row: *row, parameters, answer: None, history }).map(Some)
-        }
-        Begin::Known(_) | Begin::Reused(_) | Begin::Frozen(_) => Ok(None),
+    match steps::begin(new, latest, None, work.owner, work.now_ms) {
+        Begun::Fresh(view) => insert(work, view).map(Some),
+        Begun::Known(_) | Begun::Reused(_) | Begun::Frozen(_) => Ok(None),
     }
 }
 
-fn insert(work: &mut Work<'_>, mut payment: Payment) -> Result<PaymentView, StoreError> {
-    let id = payment.row.id.clone();
+fn insert(work: &mut Work<'_>, view: PaymentView) -> Result<PaymentView, StoreError> {
+    let (id, history) = (view.row.id.clone(), vec![begun(&view.row)]);
+    let mut payment = Payment { row: view.row, parameters: view.parameters, answer: None, history };
     if work.state.payment_ids.contains_key(&id) {
         return Err(StoreError::Refused(format!("there is another payment `{id}`")));
     }
@@ -489,7 +460,7 @@ fn insert(work: &mut Work<'_>, mut payment: Payment) -> Result<PaymentView, Stor
 }
 
 /// The payment that stands under a reference, of each name of the account.
-fn under(work: &Work<'_>, account: &str, operation: &str, reference: &str) -> Vec<PaymentRow> {
+fn under(work: &Work<'_>, account: &str, operation: &str, reference: &str) -> Vec<PaymentView> {
     let its = |row: &PaymentRow| row.operation == operation;
     let rows = work.state.rows_under(account, reference, its);
     let mut latest: BTreeMap<String, PaymentRow> = BTreeMap::new();
@@ -501,7 +472,7 @@ fn under(work: &Work<'_>, account: &str, operation: &str, reference: &str) -> Ve
             _ => drop(latest.insert(name, row)),
         }
     }
-    latest.into_values().collect()
+    latest.into_values().map(|row| work.state.view(row)).collect()
 }
 
 /// Later calls under the reference of `row` that are not over, where it had come to nothing.

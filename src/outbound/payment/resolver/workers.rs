@@ -20,7 +20,7 @@ use crate::json::parse_object;
 use crate::outbound::Outbound;
 use crate::outbound::call::prepared::PreparedCall;
 use crate::outbound::payment::query::query_limit;
-use crate::store::PaymentView;
+use crate::store::{Due, PaymentView};
 
 /// How often the journal is looked at for what is due.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -147,9 +147,10 @@ impl Worker {
 
     async fn claim(&self, account: &Account, room: usize) -> Vec<PaymentView> {
         let (store, lease_ms) = (&self.outbound.store, milliseconds(lease(account)));
+        let claim = |due| store.claim_due(&account.name, due, room, lease_ms);
         let claimed = match self.lane {
-            Lane::Unknown => store.claim_unknown(&account.name, room, lease_ms).await,
-            Lane::Unnoticed => store.claim_unnoticed(&account.name, room, lease_ms).await,
+            Lane::Unknown => claim(Due::InDoubt).await,
+            Lane::Unnoticed => claim(Due::Unnoticed).await,
             Lane::Owed => store.owed_events(&account.name, room).await,
         };
         claimed.unwrap_or_else(|error| {

@@ -1,9 +1,6 @@
 //! The steps of a call that is being made: an attempt is announced, may leave, ends; the caller gives up.
 
-use super::{
-    Changes, Decision, Facts, Moment, Noted, keep, notice_due, schedule, settled, siblings, take,
-};
-use crate::outcome::Outcome;
+use super::{Changes, Decision, Facts, Moment, keep, notice_due, schedule, siblings, take};
 use crate::payment::{Final, Input, Rules, State};
 use crate::provider::{CodeMeaning, Flag};
 use crate::store::{
@@ -32,7 +29,7 @@ fn announce(mut row: PaymentRow, input: Input, at: Moment) -> Decision {
     (row.last_attempt_at_ms, row.last_attempt_tick) = (Some(at.date_ms), Some(at.time_ms));
     schedule(&mut row, None, None);
     let attempt = Some(row.payment.attempts);
-    Ok(Some(Changes::told(row, what, attempt, None, at).noting(Some(Noted::Sending))))
+    Ok(Some(Changes::told(row, what, attempt, None, at)))
 }
 
 /// Whether this attempt is still the one under way, and `owner`'s beyond that store time.
@@ -89,12 +86,8 @@ pub(super) fn conclude(
     }
     // The step shows that its process is at work.
     row.leased_until_ms = at.after(row.lease_ms);
-    let noted = match row.payment.outcome() {
-        Some(Outcome::Unknown) => Some(Noted::InDoubt { attempt }),
-        _ => settled(&row, at),
-    };
     let changes = Changes::told(row, what, Some(attempt), Some(detail), at);
-    let mut changes = Changes { answer, ..changes }.with_event(&transition, event).noting(noted);
+    let mut changes = Changes { answer, ..changes }.with_event(&transition, event);
     if transition.contradicts {
         changes.siblings = siblings::supersede(&mut changes.row, younger, at);
     }
@@ -141,7 +134,5 @@ pub(super) fn give_up(row: &PaymentRow, reason: &str, at: Moment) -> Decision {
     if after.payment.state == row.payment.state {
         return Ok(None);
     }
-    let noted = settled(&after, at);
-    let changes = Changes::told(after, "gave_up", None, Some(reason.to_owned()), at);
-    Ok(Some(changes.noting(noted)))
+    Ok(Some(Changes::told(after, "gave_up", None, Some(reason.to_owned()), at)))
 }

@@ -1,6 +1,6 @@
 //! A payment in doubt ends without the provider's word.
 
-use super::{Changes, Decision, Moment, Noted, notice_due, schedule, take};
+use super::{Changes, Decision, Moment, notice_due, schedule, take};
 use crate::payment::{Input, Ruling};
 use crate::store::{Closure, OutcomeEvent, PaymentRow};
 
@@ -16,9 +16,8 @@ pub(super) fn close(
     let transition = take(&mut row, input, at)?;
     let notice_at_ms = notice_due(&row, at);
     schedule(&mut row, None, notice_at_ms);
-    let noted = Noted::Closed { reason: closure.reason().to_owned() };
     let changes = Changes::told(row, what, None, Some(detail), at);
-    Ok(Some(changes.with_event(&transition, event).noting(Some(noted))))
+    Ok(Some(changes.with_event(&transition, event)))
 }
 
 fn describe(closure: &Closure) -> (Input, &'static str, String) {

@@ -17,7 +17,7 @@ mod spent;
 mod tests;
 
 pub use attempt::{first_attempt, may_leave};
-pub use begin::{Begin, begin, end_unsent, may_be_begun_late, standing};
+pub use begin::{begin, begun, end_unsent, may_be_begun_late, standing};
 pub use notification::{Neighbour, NeighbourPayment, judge, notified};
 pub use query::claim;
 pub use recover::{is_abandoned, restart, take_over};
@@ -27,6 +27,7 @@ use super::{
     ANSWER_BYTES_MAX, HistoryEntry, JournalError, OutcomeEvent, PAYMENTS_KEPT_MIN_MS, PaymentRow,
     PaymentView, Step, StoredAnswer, resolver_key,
 };
+use crate::outcome::Outcome;
 use crate::payment::{Final, Input, State, Transition, step};
 use crate::provider::Flag;
 use crate::store::observe::{Change, Subject};
@@ -111,8 +112,6 @@ pub struct Changes {
     pub event: Option<NewEvent>,
     /// Other calls under the same reference.
     pub siblings: Vec<Changes>,
-    /// What an observer is told once it is written.
-    pub noted: Option<Noted>,
 }
 
 /// An answer for callers who repeat their call.
@@ -122,19 +121,10 @@ pub struct KeptAnswer {
     pub is_from_query: bool,
 }
 
-/// What an observer is told of a step: see [`Change`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Noted {
-    Sending,
-    InDoubt { attempt: u32 },
-    Settled,
-    Closed { reason: String },
-}
-
 impl Changes {
     /// The row alone.
     fn of(row: PaymentRow) -> Self {
-        Self { row, entry: None, answer: None, event: None, siblings: Vec::new(), noted: None }
+        Self { row, entry: None, answer: None, event: None, siblings: Vec::new() }
     }
 
     /// The row and its history.
@@ -145,7 +135,7 @@ impl Changes {
         detail: Option<String>,
         at: Moment,
     ) -> Self {
-        let entry = entry(&row, what, attempt, detail, at);
+        let entry = entry(&row, what, attempt, detail, at.date_ms);
         Self { entry: Some(entry), ..Self::of(row) }
     }
 
@@ -158,10 +148,6 @@ impl Changes {
             self.row.owes_event = false;
         }
         self
-    }
-
-    fn noting(self, noted: Option<Noted>) -> Self {
-        Self { noted, ..self }
     }
 
     /// The event is stored, or was before, as `id`: the history names it.
@@ -192,36 +178,31 @@ impl Changes {
     }
 }
 
-impl Noted {
-    /// What an observer is told of `row`, the payment that changed.
-    pub fn change<'a>(&'a self, row: &'a PaymentRow) -> Change<'a> {
-        match self {
-            Self::Sending => Change::Sending { id: &row.id, attempt: Some(row.payment.attempts) },
-            Self::InDoubt { attempt } => Change::InDoubt { row, attempt: *attempt },
-            Self::Settled => Change::Settled(row),
-            Self::Closed { reason } => Change::Closed { payment: Subject::Row(row), reason },
+/// What an observer is told of a step that `row` took.
+pub fn change<'a>(step: &'a Step, row: &'a PaymentRow) -> Option<Change<'a>> {
+    match step {
+        Step::AboutToSend { .. } => {
+            Some(Change::Sending { id: &row.id, attempt: Some(row.payment.attempts) })
         }
+        Step::Close { closure, .. } => {
+            Some(Change::Closed { payment: Subject::Row(row), reason: closure.reason() })
+        }
+        Step::Conclude { attempt, .. } if row.payment.outcome() == Some(Outcome::Unknown) => {
+            Some(Change::InDoubt { row, attempt: *attempt })
+        }
+        _ => row.just_settled.then_some(Change::Settled(row)),
     }
+}
 
-    /// What an observer is told where it is uncertain whether `step` was written: only of steps that let money leave, or that
-    /// nobody can learn about elsewhere.
-    pub fn if_uncertain(step: &Step) -> Option<Self> {
-        match step {
-            Step::AboutToSend { .. } => Some(Self::Sending),
-            Step::Close { closure, .. } => {
-                Some(Self::Closed { reason: closure.reason().to_owned() })
-            }
-            _ => None,
+/// What an observer is told where it is uncertain whether `step` was written: only of steps that let money leave, or that
+/// nothing else shows.
+pub fn uncertain_change<'a>(step: &'a Step, id: &'a PaymentId) -> Option<Change<'a>> {
+    match step {
+        Step::AboutToSend { .. } => Some(Change::Sending { id, attempt: None }),
+        Step::Close { closure, .. } => {
+            Some(Change::Closed { payment: Subject::Id(id), reason: closure.reason() })
         }
-    }
-
-    /// The same of a payment of which only the id is at hand.
-    pub fn uncertain_change<'a>(&'a self, id: &'a PaymentId) -> Option<Change<'a>> {
-        match self {
-            Self::Sending => Some(Change::Sending { id, attempt: None }),
-            Self::Closed { reason } => Some(Change::Closed { payment: Subject::Id(id), reason }),
-            Self::InDoubt { .. } | Self::Settled => None,
-        }
+        _ => None,
     }
 }
 
@@ -248,18 +229,13 @@ fn take(row: &mut PaymentRow, input: Input, at: Moment) -> Result<Transition, Jo
     }
     match row.end() {
         Some(_) if !was_settled || transition.contradicts => {
+            row.just_settled = true;
             (row.settled_at_ms, row.settled_tick) = (Some(at.date_ms), Some(at.time_ms));
         }
         Some(_) => {}
         None => (row.settled_at_ms, row.settled_tick) = (None, None),
     }
     Ok(transition)
-}
-
-/// Said of a step that settled the payment.
-fn settled(row: &PaymentRow, at: Moment) -> Option<Noted> {
-    let now = row.settled_at_ms == Some(at.date_ms) && row.settled_tick == Some(at.time_ms);
-    (row.end().is_some() && now).then_some(Noted::Settled)
 }
 
 /// When the provider is queried next, in store time: at `in_doubt_ms` while the payment is unknown, at `accepted_ms` while it is
@@ -290,10 +266,10 @@ fn entry(
     what: &str,
     attempt: Option<u32>,
     detail: Option<String>,
-    at: Moment,
+    at_ms: i64,
 ) -> HistoryEntry {
     HistoryEntry {
-        at_ms: at.date_ms,
+        at_ms,
         what: what.to_owned(),
         attempt,
         state: row.payment.state.as_str().to_owned(),

@@ -1,6 +1,6 @@
 //! Status queries: payments are handed out to be queried, and what a query brought.
 
-use super::{Changes, Decision, Moment, keep, notice_due, schedule, settled, take};
+use super::{Changes, Decision, Moment, keep, notice_due, schedule, take};
 use crate::payment::{Final, Finding, Input, Rules};
 use crate::provider::Flag;
 use crate::store::{AskTimes, AskedAnswer, OutcomeEvent, PaymentRow, PaymentView};
@@ -70,10 +70,9 @@ pub(super) fn asked(
         // Only its caller was told. Without a notification in time there is one more query, for the event.
         row.next_ask_at_ms = notice_due(&row, at);
     }
-    let noted = settled(&row, at);
     let changes = Changes::told(row, "asked", None, Some(detail), at);
     let changes = Changes { answer: kept, ..changes };
-    Ok(Some(changes.with_event(&transition, event).noting(noted)))
+    Ok(Some(changes.with_event(&transition, event)))
 }
 
 /// What speaks against a payment that was found being the one that was queried.

@@ -3,12 +3,20 @@
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::super::names;
-use super::rows::{COLUMNS, payment_row};
+use super::rows::{COLUMNS, by_id, payment_row, view as view_of};
 use crate::store::journal::steps::{Neighbour, NeighbourPayment};
-use crate::store::{AskedAnswer, Notice, PaymentRow};
+use crate::store::{AskedAnswer, Notice, PaymentId, PaymentRow, PaymentView};
 
 /// Generations of one reference that are looked at: far more than anybody begins.
 const GENERATIONS_MAX: i64 = 16;
+
+/// The payment with that id.
+pub(super) fn view(
+    connection: &Connection,
+    id: &PaymentId,
+) -> rusqlite::Result<Option<PaymentView>> {
+    by_id(connection, id)?.map(|row| view_of(connection, row)).transpose()
+}
 
 /// The payments that meet `conditions`.
 pub(super) fn rows(
@@ -41,8 +49,9 @@ pub(super) fn latest(
     account: &str,
     operation: &str,
     reference: &str,
-) -> rusqlite::Result<Vec<PaymentRow>> {
-    rows_of(connection, account, LATEST, |name| (name, operation, reference))
+) -> rusqlite::Result<Vec<PaymentView>> {
+    let latest = rows_of(connection, account, LATEST, |name| (name, operation, reference))?;
+    latest.into_iter().map(|row| view_of(connection, row)).collect()
 }
 
 pub(super) const LATEST: &str = "
@@ -92,12 +101,8 @@ pub(super) fn candidates(
     connection: &Connection,
     notice: &Notice,
 ) -> rusqlite::Result<Vec<PaymentRow>> {
-    let (conditions, key) = match (&notice.reference, &notice.provider_reference) {
-        _ if !notice.is_journalled => return Ok(Vec::new()),
-        (Some(reference), _) => (BY_REFERENCE, reference),
-        (None, Some(provider_reference)) => (BY_PROVIDER_REFERENCE, provider_reference),
-        (None, None) => return Ok(Vec::new()),
-    };
+    let Some((is_by_reference, key)) = key(notice) else { return Ok(Vec::new()) };
+    let conditions = if is_by_reference { BY_REFERENCE } else { BY_PROVIDER_REFERENCE };
     rows_of(connection, &notice.account, conditions, |name| {
         (name, &notice.kind, key, GENERATIONS_MAX)
     })
@@ -108,6 +113,13 @@ pub(super) const BY_REFERENCE: &str = "INDEXED BY payment_notice
 
 pub(super) const BY_PROVIDER_REFERENCE: &str = "INDEXED BY payment_provider_reference
     WHERE account = ?1 AND kind = ?2 AND provider_reference = ?3 ORDER BY sequence DESC LIMIT ?4";
+
+/// What a notification's payment is looked up by: the merchant's reference, or where it has none, the provider's.
+fn key(notice: &Notice) -> Option<(bool, &String)> {
+    let by_reference = notice.reference.as_ref().map(|reference| (true, reference));
+    let by_provider = notice.provider_reference.as_ref().map(|reference| (false, reference));
+    by_reference.or(by_provider).filter(|_| notice.is_journalled)
+}
 
 /// What stands under the names of accounts that the notification could be meant for too.
 pub(super) fn neighbours(
@@ -130,12 +142,8 @@ fn theirs(
     notice: &Notice,
     name: &str,
 ) -> rusqlite::Result<Option<NeighbourPayment>> {
-    let (sql, key) = match (&notice.reference, &notice.provider_reference) {
-        _ if !notice.is_journalled => return Ok(None),
-        (Some(reference), _) => (THEIRS_BY_REFERENCE, reference),
-        (None, Some(provider_reference)) => (THEIRS_BY_PROVIDER_REFERENCE, provider_reference),
-        (None, None) => return Ok(None),
-    };
+    let Some((is_by_reference, key)) = key(notice) else { return Ok(None) };
+    let sql = if is_by_reference { THEIRS_BY_REFERENCE } else { THEIRS_BY_PROVIDER_REFERENCE };
     let mut statement = connection.prepare_cached(sql)?;
     let read = |row: &rusqlite::Row<'_>| Ok(NeighbourPayment { provider_reference: row.get(0)? });
     statement.query_row(params![name, notice.kind, key], read).optional()

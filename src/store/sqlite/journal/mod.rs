@@ -24,15 +24,14 @@ use super::job::Work;
 use super::names;
 use crate::payment::State;
 use crate::store::journal::resolver_key;
-use crate::store::journal::steps::{self, Noted};
+use crate::store::journal::steps;
 use crate::store::page::PAGE_MAX;
 use crate::store::{
-    AccountNames, Begun, Change, Cursor, Freeze, Journal, JournalError, Leave, NewPayment, Notice,
-    Noticed, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId,
-    PaymentListing, PaymentView, Received, Recovered, Spending, Standing, Step, StoreError,
-    Subject, Unsent,
+    AccountNames, Begun, Change, Cursor, Due, Freeze, Journal, JournalError, Leave, NewPayment,
+    Notice, Noticed, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter,
+    PaymentId, PaymentListing, PaymentView, Received, Recovered, Spending, Standing, Step,
+    StoreError, Subject, Unsent,
 };
-use take::Stepped;
 
 #[async_trait]
 impl Journal for SqliteStore {
@@ -52,25 +51,28 @@ impl Journal for SqliteStore {
     }
 
     async fn step(&self, id: &PaymentId, step: Step) -> Result<PaymentView, JournalError> {
-        let if_uncertain = Noted::if_uncertain(&step);
         let (payment, shared) = (id.clone(), Arc::clone(&self.shared));
+        let step = Arc::new(step);
+        let taking = Arc::clone(&step);
         let taken = self.write(move |work| {
-            let owner = match &step {
+            let owner = match &*taking {
                 Step::AboutToSend { .. } => shared.holder().map(Some),
                 _ => Ok(None),
             };
             match owner {
-                Ok(owner) => take::take(work, &payment, &step, owner),
+                Ok(owner) => take::take(work, &payment, &taking, owner),
                 Err(error) => Ok(Err(error.into())),
             }
         });
         let taken = taken.await.map_err(JournalError::from).flatten();
-        let change = if_uncertain.as_ref().and_then(|noted| noted.uncertain_change(id));
-        let stepped = match change {
+        let view = match steps::uncertain_change(&step, id) {
             Some(change) => self.observed.uncertain(taken, change)?,
             None => taken?,
         };
-        Ok(self.stepped(stepped))
+        if let Some(change) = steps::change(&step, &view.row) {
+            self.observed.committed(change);
+        }
+        Ok(view)
     }
 
     async fn may_leave(
@@ -101,25 +103,25 @@ impl Journal for SqliteStore {
         let ended = self.write_as_owner(move |work, owner| {
             take::end_unsent(work, &unsent, &reason, owner, now_ms)
         });
-        Ok(ended.await??.map(|ended| self.stepped(ended)))
+        let ended = ended.await??;
+        if let Some(view) = &ended {
+            self.observed.committed(Change::Settled(&view.row));
+        }
+        Ok(ended)
     }
 
-    async fn claim_unknown(
+    async fn claim_due(
         &self,
         account: &str,
+        due: Due,
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<PaymentView>, StoreError> {
-        self.claim_in_state(account, "unknown", limit, lease_ms).await
-    }
-
-    async fn claim_unnoticed(
-        &self,
-        account: &str,
-        limit: usize,
-        lease_ms: i64,
-    ) -> Result<Vec<PaymentView>, StoreError> {
-        self.claim_in_state(account, "accepted", limit, lease_ms).await
+        let account = account.to_owned();
+        self.write_as_owner(move |work, owner| {
+            take::claim(work, owner, &account, due, limit, lease_ms)
+        })
+        .await
     }
 
     async fn owed_events(
@@ -193,18 +195,14 @@ impl Journal for SqliteStore {
         self.read(move |connection| {
             let [account, operation, reference] = key;
             let latest = load::latest(connection, &account, &operation, &reference)?;
-            steps::standing(latest).map(|row| rows::view(connection, row)).transpose()
+            Ok(steps::standing(latest))
         })
         .await
     }
 
     async fn payment(&self, id: &PaymentId) -> Result<Option<PaymentView>, StoreError> {
         let id = id.clone();
-        self.read(move |connection| {
-            let row = rows::by_id(connection, &id)?;
-            row.map(|row| rows::view(connection, row)).transpose()
-        })
-        .await
+        self.read(move |connection| load::view(connection, &id)).await
     }
 
     async fn show_payment(&self, id: &PaymentId) -> Result<Option<PaymentDetail>, StoreError> {
@@ -299,14 +297,6 @@ impl SqliteStore {
         }
     }
 
-    /// Tells the observer what came of a step.
-    fn stepped(&self, (view, noted): Stepped) -> PaymentView {
-        if let Some(noted) = noted {
-            self.observed.committed(noted.change(&view.row));
-        }
-        view
-    }
-
     /// Runs `work` with the name under which this process owns payments.
     async fn write_as_owner<T, F>(&self, work: F) -> Result<T, StoreError>
     where
@@ -319,19 +309,5 @@ impl SqliteStore {
             Err(error) => Ok(Err(error)),
         });
         done.await?
-    }
-
-    async fn claim_in_state(
-        &self,
-        account: &str,
-        state: &'static str,
-        limit: usize,
-        lease_ms: i64,
-    ) -> Result<Vec<PaymentView>, StoreError> {
-        let account = account.to_owned();
-        self.write_as_owner(move |work, owner| {
-            take::claim(work, owner, &account, state, limit, lease_ms)
-        })
-        .await
     }
 }

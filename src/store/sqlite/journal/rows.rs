@@ -82,6 +82,7 @@ pub(super) fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         contradicted: row.get(28)?,
         conflicting_reference: row.get("conflicting_reference")?,
         just_resolved: false,
+        just_settled: false,
         just_flagged: Vec::new(),
         trace: row.get(29)?,
         owes_event: row.get("owes_event")?,

@@ -6,8 +6,8 @@ use rusqlite::{named_params, params};
 use super::super::inbox::receive;
 use super::super::job::Work;
 use super::rows;
-use crate::store::journal::steps::{Changes, KeptAnswer, is_listed};
-use crate::store::{HistoryEntry, NewEvent, PaymentRow, Received};
+use crate::store::journal::steps::{Changes, KeptAnswer, begun, is_listed};
+use crate::store::{HistoryEntry, NewEvent, PaymentRow, PaymentView, Received};
 
 /// Writes everything, and wakes those who wait for it.
 pub(super) fn save(work: &mut Work<'_>, changes: &mut Changes) -> rusqlite::Result<()> {
@@ -84,13 +84,9 @@ const SAVE: &str = "
         conflicting_reference = :conflicting_reference, holder = :holder, held_until = :held_until
     WHERE sequence = :sequence";
 
-/// Writes a payment down for the first time; returns it as it is read, under the account's name in use.
-pub(super) fn insert(
-    work: &Work<'_>,
-    row: &PaymentRow,
-    parameters: &str,
-    begun: &HistoryEntry,
-) -> rusqlite::Result<PaymentRow> {
+/// Writes a fresh payment; returns it as it is read, under the account's name in use.
+pub(super) fn insert(work: &Work<'_>, view: PaymentView) -> rusqlite::Result<PaymentView> {
+    let row = &view.row;
     work.connection.prepare_cached(INSERT)?.execute(named_params! {
         ":id": row.id.as_str(),
         ":account": row.account,
@@ -113,10 +109,11 @@ pub(super) fn insert(
     let sequence = work.connection.last_insert_rowid();
     work.connection
         .prepare_cached("INSERT INTO payment_text (sequence, parameters) VALUES (?, ?)")?
-        .execute(params![sequence, parameters])?;
-    record(work, sequence, begun)?;
+        .execute(params![sequence, view.parameters])?;
+    record(work, sequence, &begun(row))?;
     // It was inserted within this transaction.
-    rows::by_id(work.connection, &row.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+    let row = rows::by_id(work.connection, &row.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    Ok(PaymentView { row, ..view })
 }
 
 const INSERT: &str = "

@@ -9,10 +9,10 @@ use super::super::holder;
 use super::super::job::Work;
 use super::save::{insert, receive_event, save, save_row};
 use super::{freeze, load, rows};
-use crate::store::journal::steps::{self, Begin, Changes, Facts, Noted};
+use crate::store::journal::steps::{self, Changes, Facts};
 use crate::store::{
-    Begun, JournalError, NewPayment, Notice, Noticed, NotificationEvent, PaymentId, PaymentRow,
-    PaymentView, Received, Recovered, Step, Unsent,
+    Begun, Due, JournalError, NewPayment, Notice, Noticed, NotificationEvent, PaymentId,
+    PaymentRow, PaymentView, Received, Recovered, Step, Unsent,
 };
 
 /// Payments looked at by one call of [`recover`].
@@ -21,24 +21,20 @@ const RECOVERED_AT_ONCE: usize = 200;
 /// What a step within the transaction comes to. The inner error changes nothing.
 type Taken<T> = rusqlite::Result<Result<T, JournalError>>;
 
-/// A payment after a step, and what its observer is told.
-pub(super) type Stepped = (PaymentView, Option<Noted>);
-
 /// Lets one payment take `step`. `owner` is this process, if the step is its to take.
 pub(super) fn take(
     work: &mut Work<'_>,
     id: &PaymentId,
     step: &Step,
     owner: Option<String>,
-) -> Taken<Stepped> {
-    let Some(row) = rows::by_id(work.connection, id)? else {
+) -> Taken<PaymentView> {
+    let Some(view) = load::view(work.connection, id)? else {
         return Ok(Err(JournalError::NoSuchPayment(id.clone())));
     };
-    let facts = facts(work.connection, &row, step, owner)?;
-    let view = rows::view(work.connection, row)?;
+    let facts = facts(work.connection, &view.row, step, owner)?;
     match steps::decide(step, &view, facts, work.now_ms) {
         Ok(Some(changes)) => finish(work, view, changes).map(Ok),
-        Ok(None) => Ok(Ok((view, None))),
+        Ok(None) => Ok(Ok(view)),
         Err(error) => Ok(Err(error)),
     }
 }
@@ -67,10 +63,9 @@ fn finish(
     work: &mut Work<'_>,
     before: PaymentView,
     mut changes: Changes,
-) -> rusqlite::Result<Stepped> {
+) -> rusqlite::Result<PaymentView> {
     save(work, &mut changes)?;
-    let noted = changes.noted.take();
-    Ok((changes.into_view(before), noted))
+    Ok(changes.into_view(before))
 }
 
 /// Writes the payment down for `owner`, unless its reference is taken or its account frozen.
@@ -78,15 +73,10 @@ pub(super) fn begin(work: &mut Work<'_>, new: &NewPayment, owner: &str) -> rusql
     let connection = work.connection;
     let latest = load::latest(connection, &new.account, &new.operation, &new.reference)?;
     let freeze = freeze::of(connection, &new.account)?;
-    Ok(match steps::begin(new, &latest, freeze, owner, work.now_ms) {
-        Begin::Fresh(row, entry) => {
-            let row = insert(work, &row, &new.parameters, &entry)?;
-            Begun::Fresh(rows::view(connection, row)?)
-        }
-        Begin::Known(row) => Begun::Known(rows::view(connection, row)?),
-        Begin::Reused(row) => Begun::Reused(rows::view(connection, row)?),
-        Begin::Frozen(freeze) => Begun::Frozen(freeze),
-    })
+    match steps::begin(new, latest, freeze, owner, work.now_ms) {
+        Begun::Fresh(view) => insert(work, view).map(Begun::Fresh),
+        other @ (Begun::Known(_) | Begun::Reused(_) | Begun::Frozen(_)) => Ok(other),
+    }
 }
 
 /// The same, and the first attempt is announced with it.
@@ -100,7 +90,7 @@ pub(super) fn begin_sending(
         other @ (Begun::Known(_) | Begun::Reused(_) | Begun::Frozen(_)) => return Ok(other),
     };
     match steps::first_attempt(&view.row, work.at(new.now_ms)) {
-        Ok(Some(changes)) => finish(work, view, changes).map(|(view, _)| Begun::Fresh(view)),
+        Ok(Some(changes)) => finish(work, view, changes).map(Begun::Fresh),
         Ok(None) => Ok(Begun::Fresh(view)),
         // A payment that was only written down may be sent.
         Err(error) => Err(rusqlite::Error::ToSqlConversionFailure(error.into())),
@@ -114,20 +104,19 @@ pub(super) fn end_unsent(
     reason: &str,
     owner: &str,
     now_ms: i64,
-) -> Taken<Option<Stepped>> {
-    let row = match unsent {
-        Unsent::Begun(id) => rows::by_id(work.connection, id)?,
-        Unsent::MaybeBegun(new) => match rows::by_id(work.connection, &new.id)? {
-            Some(row) => Some(row),
+) -> Taken<Option<PaymentView>> {
+    let connection = work.connection;
+    let known = |id| load::view(connection, id);
+    let view = match unsent {
+        Unsent::Begun(id) => known(id)?,
+        Unsent::MaybeBegun(new) => match known(&new.id)? {
+            Some(view) => Some(view),
             None => begin_late(work, new, owner)?,
         },
     };
-    let Some(row) = row else { return Ok(Ok(None)) };
-    match steps::end_unsent(&row, reason, work.at(now_ms)) {
-        Ok(Some(changes)) => {
-            let view = rows::view(work.connection, row)?;
-            finish(work, view, changes).map(|stepped| Ok(Some(stepped)))
-        }
+    let Some(view) = view else { return Ok(Ok(None)) };
+    match steps::end_unsent(&view.row, reason, work.at(now_ms)) {
+        Ok(Some(changes)) => finish(work, view, changes).map(|view| Ok(Some(view))),
         Ok(None) => Ok(Ok(None)),
         Err(error) => Ok(Err(error)),
     }
@@ -135,31 +124,31 @@ pub(super) fn end_unsent(
 
 /// As it was to be begun, where its reference was not used since.
 fn begin_late(
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     new: &NewPayment,
     owner: &str,
-) -> rusqlite::Result<Option<PaymentRow>> {
+) -> rusqlite::Result<Option<PaymentView>> {
     let latest = load::latest(work.connection, &new.account, &new.operation, &new.reference)?;
     if !steps::may_be_begun_late(new, &latest) {
         return Ok(None);
     }
-    match steps::begin(new, &latest, None, owner, work.now_ms) {
-        Begin::Fresh(row, entry) => insert(work, &row, &new.parameters, &entry).map(Some),
-        Begin::Known(_) | Begin::Reused(_) | Begin::Frozen(_) => Ok(None),
+    match steps::begin(new, latest, None, owner, work.now_ms) {
+        Begun::Fresh(view) => insert(work, view).map(Some),
+        Begun::Known(_) | Begun::Reused(_) | Begun::Frozen(_) => Ok(None),
     }
 }
 
-/// Hands out payments of `account` in `state` that are due to `owner`.
+/// Hands out payments of `account` that are `due` to `owner`.
 pub(super) fn claim(
     work: &mut Work<'_>,
     owner: &str,
     account: &str,
-    state: &str,
+    due: Due,
     limit: usize,
     lease_ms: i64,
 ) -> rusqlite::Result<Vec<PaymentView>> {
     let limit = limit.min(steps::CLAIM_MAX);
-    let values = |name| (name, state, work.now_ms, limit as i64);
+    let values = |name| (name, due.state(), work.now_ms, limit as i64);
     let mut due = load::rows_of(work.connection, account, load::DUE, values)?;
     due.truncate(limit);
     let claim = |row: PaymentRow| {

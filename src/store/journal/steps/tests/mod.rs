@@ -7,7 +7,7 @@ use crate::payment::{Fingerprint, Input, Rules, Ruling};
 use crate::provider::{CodeMeaning, EventStatus};
 use crate::store::conformance::outcome_event;
 use crate::store::{
-    AskTimes, AskedAnswer, Closure, Conclusion, Leave, NewPayment, PaymentId, Recovered,
+    AskTimes, AskedAnswer, Begun, Closure, Conclusion, Leave, NewPayment, PaymentId, Recovered,
 };
 
 const NOW: i64 = 1_000_000;
@@ -36,12 +36,11 @@ fn new(reference: &str) -> NewPayment {
 
 /// A payment that was begun, and what `inputs` made of it.
 fn view(inputs: &[Input]) -> PaymentView {
-    let Begin::Fresh(row, _) = begin(&new("A"), &[], None, "me", NOW) else { panic!("it is new") };
-    let payment = inputs.iter().fold(row.payment, |payment, input| {
+    let Begun::Fresh(view) = begin(&new("A"), vec![], None, "me", NOW) else { panic!("it is new") };
+    let payment = inputs.iter().fold(view.row.payment, |payment, input| {
         crate::payment::step(&payment, *input, NOW).expect("allowed").payment
     });
-    let row = PaymentRow { payment, sequence: 1, ..*row };
-    PaymentView { row, parameters: "{}".into(), answer: None, answer_from_query: false }
+    PaymentView { row: PaymentRow { payment, sequence: 1, ..view.row }, ..view }
 }
 
 const LOST: [Input; 2] = [Input::FirstAttempt, Input::InDoubt { attempt: 1 }];
@@ -88,41 +87,44 @@ fn words(changes: &Changes) -> (&str, &str, Option<&str>) {
 #[test]
 fn a_reference_is_taken_until_its_call_came_to_nothing() {
     let freeze = Freeze { account: "shop".into(), reason: "r".into(), since_ms: 0 };
-    let row = |inputs: &[Input], sequence, generation| PaymentRow {
-        sequence,
-        generation,
-        ..view(inputs).row
+    let view = |inputs: &[Input], sequence, generation| {
+        let view = view(inputs);
+        PaymentView { row: PaymentRow { sequence, generation, ..view.row }, ..view }
     };
-    let refused = [Input::GaveUp];
-    let open = row(&LOST, 1, 1);
-    let ended = row(&refused, 2, 4);
-    let begin = |latest: &[PaymentRow], freeze| begin(&new("A"), latest, freeze, "me", NOW);
-    let Begin::Fresh(fresh, entry) = begin(std::slice::from_ref(&ended), None) else {
+    let (open, ended) = (view(&LOST, 1, 1), view(&[Input::GaveUp], 2, 4));
+    let begin =
+        |latest: &[PaymentView], freeze| begin(&new("A"), latest.to_vec(), freeze, "me", NOW);
+    let Begun::Fresh(fresh) = begin(std::slice::from_ref(&ended), None) else {
         panic!("it is free")
     };
-    assert_eq!((fresh.generation, fresh.leased_until_ms), (5, NOW + 40_000));
+    assert_eq!((fresh.row.generation, fresh.row.leased_until_ms), (5, NOW + 40_000));
+    let entry = begun(&fresh.row);
     assert_eq!((entry.what.as_str(), entry.state.as_str(), entry.at_ms), ("begun", "ready", 7));
     let both = [open.clone(), ended.clone()];
-    assert!(matches!(begin(&both, Some(freeze.clone())), Begin::Known(row) if row == open));
-    let other = PaymentRow { fingerprint: Fingerprint::from_bytes([2; 32]), ..open };
-    assert!(matches!(begin(&[other], None), Begin::Reused(_)));
-    assert!(matches!(begin(&[ended], Some(freeze)), Begin::Frozen(_)));
-    assert_eq!(standing(both.to_vec()).map(|row| row.sequence), Some(1), "what may be made counts");
+    assert!(matches!(begin(&both, Some(freeze.clone())), Begun::Known(known) if known == open));
+    assert_eq!(standing(both.to_vec()), Some(open.clone()), "what may be made counts");
+    let fingerprint = Fingerprint::from_bytes([2; 32]);
+    let other = PaymentView { row: PaymentRow { fingerprint, ..open.row.clone() }, ..open };
+    assert!(matches!(begin(&[other], None), Begun::Reused(_)));
+    assert!(matches!(begin(&[ended], Some(freeze)), Begun::Frozen(_)));
 }
 
 #[test]
 fn a_lease_is_a_day_at_most() {
     let long = NewPayment { hold_ms: i64::MAX, ..new("A") };
-    let Begin::Fresh(row, _) = begin(&long, &[], None, "me", NOW) else { panic!("it is new") };
-    assert_eq!(row.leased_until_ms, NOW + 24 * 60 * 60 * 1000);
+    let Begun::Fresh(view) = begin(&long, vec![], None, "me", NOW) else { panic!("it is new") };
+    assert_eq!(view.row.leased_until_ms, NOW + 24 * 60 * 60 * 1000);
 }
 
 #[test]
 fn what_never_left_is_recorded_late_only_where_the_reference_was_not_used_since() {
-    let ended = |begun_at_ms| PaymentRow { begun_at_ms, ..view(&[Input::GaveUp]).row };
-    assert!(may_be_begun_late(&new("A"), &[ended(6)]));
-    assert!(!may_be_begun_late(&new("A"), &[ended(7)]));
-    assert!(!may_be_begun_late(&new("A"), &[PaymentRow { begun_at_ms: 6, ..view(&LOST).row }]));
+    let begun = |inputs: &[Input], begun_at_ms| {
+        let view = view(inputs);
+        [PaymentView { row: PaymentRow { begun_at_ms, ..view.row }, ..view }]
+    };
+    assert!(may_be_begun_late(&new("A"), &begun(&[Input::GaveUp], 6)));
+    assert!(!may_be_begun_late(&new("A"), &begun(&[Input::GaveUp], 7)));
+    assert!(!may_be_begun_late(&new("A"), &begun(&LOST, 6)));
     let done = end_unsent(&view(&[]).row, "no room", AT).expect("allowed").expect("it ends");
     assert_eq!(words(&done), ("gave_up", "not_sent", Some("no room")));
     assert!(done.row.owes_event);
@@ -137,7 +139,10 @@ fn an_attempt_is_announced_for_its_owner_unless_the_account_is_frozen() {
     let done = changes(step.clone(), &ready, facts);
     assert_eq!((done.row.owner.as_str(), done.row.payment.attempts), ("other", 2));
     assert_eq!(words(&done), ("sending", "sending", None));
-    assert_eq!(done.noted, Some(Noted::Sending));
+    let sending = Change::Sending { id: &done.row.id, attempt: Some(2) };
+    assert_eq!(change(&step, &done.row), Some(sending));
+    let uncertain = Change::Sending { id: &done.row.id, attempt: None };
+    assert_eq!(uncertain_change(&step, &done.row.id), Some(uncertain));
     let freeze = Freeze { account: "shop".into(), reason: "r".into(), since_ms: 0 };
     let frozen = Facts { freeze: Some(freeze), ..Facts::default() };
     let refused = decide(&step, &ready, frozen, NOW);
@@ -171,7 +176,9 @@ fn the_answer_that_decides_is_kept_and_one_of_a_query_never_replaces_it() {
     assert_eq!(done.row.next_ask_at_ms, Some(NOW + 3_000), "a notification is expected");
     assert_eq!(done.row.provider_reference.as_deref(), Some("D1"));
     assert!(done.event.is_none(), "its caller is told");
-    assert_eq!(done.noted, Some(Noted::Settled));
+    let step = conclude(answered(CodeMeaning::Accepted, "yes"));
+    assert_eq!(change(&step, &done.row), Some(Change::Settled(&done.row)));
+    assert_eq!(uncertain_change(&step, &done.row.id), None);
     let kept = done.into_view(sending.clone());
     assert_eq!(kept.answer.as_ref().map(|answer| &answer.body[..]), Some(&b"yes"[..]));
 
@@ -193,13 +200,14 @@ fn an_attempt_in_doubt_is_queried_later_and_its_lease_begins_anew() {
     let sending =
         PaymentView { row: PaymentRow { leased_until_ms: 0, ..sending.row.clone() }, ..sending };
     let lost = Conclusion::InDoubt { reason: "reset".into() };
-    let done = changes(conclude(lost), &sending, Facts::default());
+    let step = conclude(lost);
+    let done = changes(step.clone(), &sending, Facts::default());
     assert_eq!(words(&done), ("in_doubt", "unknown", Some("reset")));
     assert_eq!(
         (done.row.next_ask_at_ms, done.row.leased_until_ms),
         (Some(NOW + 500), NOW + 40_000)
     );
-    assert_eq!(done.noted, Some(Noted::InDoubt { attempt: 1 }));
+    assert_eq!(change(&step, &done.row), Some(Change::InDoubt { row: &done.row, attempt: 1 }));
     assert_eq!(done.woken().collect::<Vec<_>>(), [done.row.id.to_string(), resolver_key("shop")]);
 }
 
@@ -251,10 +259,11 @@ fn a_person_or_the_resolver_closes_a_case() {
     let event = Some(Box::new(outcome_event()));
     let by_hand = Closure::ByHand { ruling: Ruling::Rejected, reason: "the bank".into() };
     let step = Step::Close { closure: by_hand, event: event.clone(), now_ms: 7 };
-    let done = changes(step, &view(&LOST), Facts::default());
+    let done = changes(step.clone(), &view(&LOST), Facts::default());
     assert_eq!(words(&done), ("settled_by_hand", "rejected", Some("rejected: the bank")));
     assert_eq!(done.event.as_ref().and_then(|event| event.status.as_deref()), Some("failed"));
-    assert_eq!(done.noted, Some(Noted::Closed { reason: "the bank".into() }));
+    let closed = Change::Closed { payment: Subject::Row(&done.row), reason: "the bank" };
+    assert_eq!(change(&step, &done.row), Some(closed));
     let closure = Closure::Abandoned { reason: "in vain".into(), rules: RULES };
     let step = Step::Close { closure, event, now_ms: 7 };
     assert!(decide(&step, &view(&LOST), Facts::default(), NOW).is_err(), "absence is not proved");
