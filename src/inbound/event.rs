@@ -7,7 +7,7 @@ use super::Verified;
 use crate::config::Account;
 use crate::metrics::OTHER_EVENT;
 use crate::provider::{Flag, Normalised};
-use crate::store::{EventId, Intake, NewEvent, Notice, NotificationEvent, PaymentRow};
+use crate::store::{EventId, Intake, NewEvent, Notification, NotificationEvent, PaymentRow};
 use crate::trace;
 
 /// The type of a parked notification; nothing of that type is ever delivered.
@@ -28,7 +28,7 @@ pub(super) enum Kept {
     /// As it is.
     Plain(Box<NewEvent>),
     /// With what the journal makes of it.
-    Noticed(Box<Notice>, Box<NotificationEvent>),
+    Noticed(Box<Notification>, Box<NotificationEvent>),
 }
 
 /// What is to be stored for a verified notification. One that is no JSON object is kept as a dead letter, for a person.
@@ -108,9 +108,9 @@ fn notice(
     event: &Normalised,
     id: &EventId,
     received_at: Timestamp,
-) -> Notice {
+) -> Notification {
     let at = event.created_at.as_ref().or(event.completed_at.as_ref());
-    Notice {
+    Notification {
         account: account.name.clone(),
         kind: event.kind.map(|kind| kind.word().to_owned()).unwrap_or_default(),
         reference: event.reference.clone(),

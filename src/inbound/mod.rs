@@ -118,7 +118,7 @@ impl Inbound {
         match composed.kept {
             // Its payment is settled in the same commit.
             Kept::Noticed(notice, event) => {
-                let (received, noticed) = self.store.receive_notice(*notice, *event).await?;
+                let (received, noticed) = self.store.receive_notification(*notice, *event).await?;
                 self.note(account, &composed.id, composed.reference.as_deref(), &noticed);
                 Ok(received)
             }

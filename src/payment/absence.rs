@@ -50,15 +50,15 @@ pub struct Absence {
 }
 
 impl Absence {
-    /// With one more "not found" to a question put at `asked_at_ms`. A question from before `since_ms` says nothing: the
+    /// With one more "not found" to a question put at `queried_at_ms`. A question from before `since_ms` says nothing: the
     /// create may have left after it.
-    pub(super) fn with(self, asked_at_ms: i64, since_ms: i64, rules: &Rules) -> Self {
+    pub(super) fn with(self, queried_at_ms: i64, since_ms: i64, rules: &Rules) -> Self {
         let too_close = self.answers > 0
-            && asked_at_ms.saturating_sub(self.last_ms) < rules.spacing_ms().max(1);
-        if asked_at_ms < since_ms || too_close {
+            && queried_at_ms.saturating_sub(self.last_ms) < rules.spacing_ms().max(1);
+        if queried_at_ms < since_ms || too_close {
             return self;
         }
-        Self { answers: self.answers.saturating_add(1), last_ms: asked_at_ms }
+        Self { answers: self.answers.saturating_add(1), last_ms: queried_at_ms }
     }
 
     /// Whether the create did not land, as far as asking can show.

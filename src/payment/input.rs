@@ -22,8 +22,8 @@ pub enum Input {
     Abandoned { rules: Rules },
     /// A person found out what became of it, and says so.
     ByHand(Ruling),
-    /// The provider was asked, at `asked_at_ms`, what became of it.
-    Asked { asked_at_ms: i64, finding: Finding, rules: Rules },
+    /// The provider was asked, at `queried_at_ms`, what became of it.
+    Queried { queried_at_ms: i64, finding: Finding, rules: Rules },
     /// A verified notification reported its status.
     Notified { status: Option<EventStatus> },
     /// The provider has something under its ids that is not what was sent, or that cannot be told to be.

@@ -20,5 +20,5 @@ pub use attempts::OpenAttempts;
 pub use fingerprint::Fingerprint;
 pub use input::{Finding, Input, Ruling};
 pub use place::Place;
-pub use state::{Final, Next, Payment, State, Told};
+pub use state::{Final, Next, Payment, Reported, State};
 pub use step::{Forbidden, Transition, step};

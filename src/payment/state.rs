@@ -16,7 +16,7 @@ pub struct Payment {
     /// Those of them whose end is not known.
     pub open: OpenAttempts,
     /// The most telling thing that the provider said of it, short of having it.
-    pub told: Told,
+    pub reported: Reported,
     /// Since when it is in doubt: the last moment at which a create may have left. Kept while a further attempt runs.
     pub doubtful_since_ms: Option<i64>,
     pub absence: Absence,
@@ -53,7 +53,7 @@ pub enum Final {
 
 /// What the provider said of a payment that it is not known to have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Told {
+pub enum Reported {
     /// Nothing that could be understood.
     #[default]
     Nothing,
@@ -73,7 +73,7 @@ pub enum Next {
     /// Wait for the attempt that is on its way. No create may be sent.
     Wait,
     /// Ask the provider. No create may be sent.
-    Ask,
+    Query,
     /// Nothing.
     Rest(Final),
 }
@@ -85,7 +85,7 @@ impl Payment {
             state: State::Ready,
             attempts: 0,
             open: OpenAttempts::default(),
-            told: Told::Nothing,
+            reported: Reported::Nothing,
             doubtful_since_ms: None,
             absence: Absence::default(),
             status: None,
@@ -98,12 +98,16 @@ impl Payment {
         match self.state {
             State::Ready => Next::Send,
             State::Sending { .. } => Next::Wait,
-            State::Unknown { .. } if self.is_elsewhere(rules) => Next::Ask,
-            State::Unknown { since_ms, .. } => match self.told {
-                Told::Nothing | Told::NotNow if self.absence.is_established(since_ms, rules) => {
+            State::Unknown { .. } if self.is_elsewhere(rules) => Next::Query,
+            State::Unknown { since_ms, .. } => match self.reported {
+                Reported::Nothing | Reported::NotNow
+                    if self.absence.is_established(since_ms, rules) =>
+                {
                     Next::Send
                 }
-                Told::Nothing | Told::NotNow | Told::Refused | Told::Duplicate => Next::Ask,
+                Reported::Nothing | Reported::NotNow | Reported::Refused | Reported::Duplicate => {
+                    Next::Query
+                }
             },
             State::Settled(end) => Next::Rest(end),
         }
@@ -171,7 +175,7 @@ impl State {
     }
 }
 
-impl Told {
+impl Reported {
     const ALL: [Self; 4] = [Self::Nothing, Self::NotNow, Self::Refused, Self::Duplicate];
 
     /// The word used in the database.
@@ -185,6 +189,6 @@ impl Told {
     }
 
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|told| told.as_str() == word)
+        Self::ALL.into_iter().find(|reported| reported.as_str() == word)
     }
 }

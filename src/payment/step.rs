@@ -9,7 +9,7 @@
 use super::absence::{Absence, Rules};
 use super::attempts::ATTEMPTS_MAX;
 use super::input::{Finding, Input, Ruling};
-use super::state::{Final, Next, Payment, State, Told};
+use super::state::{Final, Next, Payment, Reported, State};
 use crate::provider::{CodeMeaning, EventStatus};
 
 /// A step that was taken.
@@ -37,7 +37,7 @@ pub enum Forbidden {
     #[error("attempt {attempt} is still on its way")]
     OnItsWay { attempt: u32 },
     #[error("an earlier attempt may have landed: the provider must be asked first")]
-    AskFirst,
+    QueryFirst,
     #[error("it was made at another place, and only that one can say that it is not there")]
     Elsewhere,
     #[error("it is over: `{}`", .0.outcome().as_str())]
@@ -71,14 +71,14 @@ pub fn step(payment: &Payment, input: Input, now_ms: i64) -> Result<Transition, 
         Input::GaveUp => after.give_up()?,
         Input::Abandoned { rules } => after.abandon(&rules)?,
         Input::ByHand(ruling) => after.ruled(ruling)?,
-        Input::Asked { asked_at_ms, finding, rules } => {
+        Input::Queried { queried_at_ms, finding, rules } => {
             // Of one that was made before places were written down, the first that is asked is taken for it.
             after.place = after.place.or(rules.here());
             match finding {
                 Finding::Found { status } => after.found(status),
                 // That it is not elsewhere proves nothing, and takes nothing away from what is proved.
                 Finding::NotFound if after.is_elsewhere(&rules) => {}
-                Finding::NotFound => after.not_found(asked_at_ms, &rules, now_ms),
+                Finding::NotFound => after.not_found(queried_at_ms, &rules, now_ms),
                 Finding::Unclear => {}
             }
         }
@@ -98,7 +98,7 @@ pub fn step(payment: &Payment, input: Input, now_ms: i64) -> Result<Transition, 
 impl Payment {
     fn announce(&mut self, rules: &Rules) -> Result<(), Forbidden> {
         match (self.next(rules), self.state) {
-            (Next::Send | Next::Ask, _) if self.is_elsewhere(rules) => Err(Forbidden::Elsewhere),
+            (Next::Send | Next::Query, _) if self.is_elsewhere(rules) => Err(Forbidden::Elsewhere),
             (Next::Send, _) if self.attempts >= ATTEMPTS_MAX => Err(Forbidden::TooManyAttempts),
             (Next::Send, _) => {
                 // Until something left it may go anywhere.
@@ -110,7 +110,7 @@ impl Payment {
                 Ok(())
             }
             (Next::Wait, _) => Err(Forbidden::OnItsWay { attempt: self.attempts }),
-            (Next::Ask, _) => Err(Forbidden::AskFirst),
+            (Next::Query, _) => Err(Forbidden::QueryFirst),
             (Next::Rest(end), _) => Err(Forbidden::Over(end)),
         }
     }
@@ -121,7 +121,7 @@ impl Payment {
                 self.begin_attempt();
                 Ok(())
             }
-            State::Ready | State::Unknown { .. } => Err(Forbidden::AskFirst),
+            State::Ready | State::Unknown { .. } => Err(Forbidden::QueryFirst),
             State::Sending { attempt } => Err(Forbidden::OnItsWay { attempt }),
             State::Settled(end) => Err(Forbidden::Over(end)),
         }
@@ -147,12 +147,12 @@ impl Payment {
                 self.found(None);
             }
             CodeMeaning::Refused | CodeMeaning::NotFound => {
-                self.note(Told::Refused);
+                self.note(Reported::Refused);
                 self.doubt_anew(now_ms);
                 self.had_no_effect(attempt, now_ms);
             }
             CodeMeaning::StaleTimestamp | CodeMeaning::Throttled => {
-                self.note(Told::NotNow);
+                self.note(Reported::NotNow);
                 self.had_no_effect(attempt, now_ms);
             }
             CodeMeaning::Landed => {
@@ -164,15 +164,15 @@ impl Payment {
     }
 
     /// A word that says more is not taken back by one that says less.
-    fn note(&mut self, told: Told) {
-        let weight = |told| match told {
-            Told::Nothing => 0,
-            Told::NotNow => 1,
-            Told::Refused => 2,
-            Told::Duplicate => 3,
+    fn note(&mut self, reported: Reported) {
+        let weight = |reported| match reported {
+            Reported::Nothing => 0,
+            Reported::NotNow => 1,
+            Reported::Refused => 2,
+            Reported::Duplicate => 3,
         };
-        if weight(told) >= weight(self.told) {
-            self.told = told;
+        if weight(reported) >= weight(self.reported) {
+            self.reported = reported;
         }
     }
 
@@ -182,7 +182,7 @@ impl Payment {
         if self.state == State::Settled(Final::Accepted) {
             return;
         }
-        self.note(Told::Duplicate);
+        self.note(Reported::Duplicate);
         self.doubt_anew(now_ms);
         self.state = State::Unknown { attempt: self.attempts, since_ms: now_ms };
     }
@@ -206,13 +206,13 @@ impl Payment {
             State::Sending { attempt: current } if current != attempt => return,
             State::Ready | State::Sending { .. } | State::Unknown { .. } => {}
         }
-        self.state = match (self.open.is_empty(), self.told) {
-            (false, _) | (true, Told::Duplicate) => {
+        self.state = match (self.open.is_empty(), self.reported) {
+            (false, _) | (true, Reported::Duplicate) => {
                 let since_ms = *self.doubtful_since_ms.get_or_insert(now_ms);
                 State::Unknown { attempt: self.attempts, since_ms }
             }
-            (true, Told::Refused) => State::Settled(Final::Rejected),
-            (true, Told::Nothing | Told::NotNow) => State::Ready,
+            (true, Reported::Refused) => State::Settled(Final::Rejected),
+            (true, Reported::Nothing | Reported::NotNow) => State::Ready,
         };
     }
 
@@ -247,9 +247,9 @@ impl Payment {
 
     /// How it ends when nothing of it is at the provider and nothing more is sent.
     fn unsent(&self) -> Final {
-        match self.told {
-            Told::Nothing => Final::NotSent,
-            Told::NotNow | Told::Refused | Told::Duplicate => Final::Rejected,
+        match self.reported {
+            Reported::Nothing => Final::NotSent,
+            Reported::NotNow | Reported::Refused | Reported::Duplicate => Final::Rejected,
         }
     }
 
@@ -261,7 +261,7 @@ impl Payment {
                 Ok(())
             }
             (State::Unknown { .. }, _) if self.is_elsewhere(rules) => Err(Forbidden::Elsewhere),
-            (State::Unknown { .. }, _) => Err(Forbidden::AskFirst),
+            (State::Unknown { .. }, _) => Err(Forbidden::QueryFirst),
             (State::Sending { attempt }, _) => Err(Forbidden::OnItsWay { attempt }),
             (State::Ready, _) => Err(Forbidden::NotInDoubt),
             (State::Settled(end), _) => Err(Forbidden::Over(end)),
@@ -295,7 +295,7 @@ impl Payment {
         }
     }
 
-    fn not_found(&mut self, asked_at_ms: i64, rules: &Rules, now_ms: i64) {
+    fn not_found(&mut self, queried_at_ms: i64, rules: &Rules, now_ms: i64) {
         let State::Unknown { since_ms, attempt } = self.state else { return };
         if now_ms < since_ms.max(self.absence.last_ms) {
             // Store time went on from a little earlier, after a restart of the machine. The whole proof begins anew.
@@ -303,18 +303,18 @@ impl Payment {
             self.state = State::Unknown { attempt, since_ms: now_ms };
             return;
         }
-        self.absence = self.absence.with(asked_at_ms, since_ms, rules);
+        self.absence = self.absence.with(queried_at_ms, since_ms, rules);
         if !self.absence.is_established(since_ms, rules) {
             return;
         }
-        match self.told {
+        match self.reported {
             // The provider said no to the last attempt, and has none of the earlier ones.
-            Told::Refused => self.state = State::Settled(Final::Rejected),
+            Reported::Refused => self.state = State::Settled(Final::Rejected),
             // It says that it has these ids, and that it has not: a query that lags, an attempt that somebody on the way
             // delivered twice, ids that another system used. Only asking on is safe; a person may know more.
-            Told::Duplicate => {}
+            Reported::Duplicate => {}
             // The same ids may be sent again.
-            Told::Nothing | Told::NotNow => {}
+            Reported::Nothing | Reported::NotNow => {}
         }
     }
 

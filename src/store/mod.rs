@@ -38,10 +38,11 @@ pub use inbox::{
     Swept, Tally,
 };
 pub use journal::{
-    AccountNames, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Due, Freeze, HistoryEntry,
-    Journal, JournalError, Leave, LeftBehind, NewPayment, Notice, Noticed, NotificationEvent,
-    OpenAt, OutcomeEvent, PaymentCounts, PaymentDetail, PaymentFilter, PaymentListing, PaymentRow,
-    PaymentView, Recovered, RunningSidecar, Spending, Standing, Step, StoredAnswer, Unsent,
+    AccountNames, Begun, Closure, Conclusion, Due, Freeze, HistoryEntry, Journal, JournalError,
+    Leave, LeftBehind, NewPayment, Noticed, Notification, NotificationEvent, OpenAt, OutcomeEvent,
+    PaymentCounts, PaymentDetail, PaymentFilter, PaymentListing, PaymentRow, PaymentView,
+    QueryAnswer, QueryTimes, Recovered, RunningSidecar, Spending, Standing, Step, StoredAnswer,
+    Unsent,
 };
 pub use memory::MemoryStore;
 pub use observe::{Change, Observer, Subject};

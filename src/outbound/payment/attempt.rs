@@ -45,9 +45,9 @@ pub(super) async fn attempt(
     for count in 0..CONCLUDE_TRIES {
         let now = payment.egress.clock.now();
         let event = event::unless_heard(heard_until, payment.call, None, verdict.reason(), now);
-        let (conclusion, ask_after_ms) = (conclusion(payment, &verdict), milliseconds(ask_after));
+        let (conclusion, query_after_ms) = (conclusion(payment, &verdict), milliseconds(ask_after));
         let now_ms = now.as_millisecond();
-        let step = Step::Conclude { attempt, conclusion, ask_after_ms, event, now_ms };
+        let step = Step::Conclude { attempt, conclusion, query_after_ms, event, now_ms };
         match payment.step(step).await {
             Ok(view) => return (verdict, Some(view)),
             Err(error) => payment.unwritten(&error),

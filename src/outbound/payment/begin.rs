@@ -86,6 +86,6 @@ fn new_payment(payment: &Journalled<'_>, reference: &str, now_ms: i64) -> NewPay
         notice_within_ms: account.retry.notice_within.map(milliseconds),
         trace: trace::current().map(|place| place.to_string()),
         now_ms,
-        hold_ms: milliseconds(waits),
+        lease_ms: milliseconds(waits),
     }
 }

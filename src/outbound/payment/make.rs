@@ -44,7 +44,7 @@ pub(super) async fn make(
                     break (verdict, view);
                 }
             }
-            Next::Ask | Next::Wait => {
+            Next::Query | Next::Wait => {
                 let view = poll(payment, poll_until, deadline).await;
                 let next = view.as_ref().map(|view| view.row.payment.next(&rules));
                 let may_send = next == Some(Next::Send) && !stopping.has_begun();

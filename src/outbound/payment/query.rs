@@ -13,7 +13,7 @@ use crate::outbound::call::attempt::Egress;
 use crate::outbound::call::classify::Verdict;
 use crate::outbound::call::prepared::PreparedCall;
 use crate::provider::{Flag, LookedUp, Normalised};
-use crate::store::{AskTimes, AskedAnswer, JournalError, PaymentView, Step, StoredAnswer};
+use crate::store::{JournalError, PaymentView, QueryAnswer, QueryTimes, Step, StoredAnswer};
 use crate::wire::Answer;
 
 /// The longest a status query takes, waiting for the rate included: a provider that answers later is queried again later.
@@ -85,7 +85,7 @@ pub(super) async fn record_query(
     heard_until: Option<Instant>,
 ) -> Result<Option<Queried>, JournalError> {
     let (store, egress, call) = (payment.store, payment.egress, payment.call);
-    let asked_at_ms = store.time_ms();
+    let queried_at_ms = store.time_ms();
     let querying = query(egress, call);
     let Some(answer) = egress.stopping.unless(querying).await else { return Ok(None) };
     let is_absent = matches!(answer, Ok(None));
@@ -97,8 +97,9 @@ pub(super) async fn record_query(
     // Not before the answer is there: the caller may have left while the provider was asked.
     let event = event::unless_heard(heard_until, call, reported, why, now);
     let now_ms = now.as_millisecond();
-    let times = AskTimes { asked_at_ms, ask_after_ms: Some(milliseconds(again_after)), now_ms };
-    let view = payment.step(Step::Asked { answer, rules: payment.rules(), times, event }).await?;
+    let times =
+        QueryTimes { queried_at_ms, query_after_ms: Some(milliseconds(again_after)), now_ms };
+    let view = payment.step(Step::Queried { answer, rules: payment.rules(), times, event }).await?;
     Ok(Some(Queried { view, is_absent }))
 }
 
@@ -107,9 +108,9 @@ fn answered(
     call: &PreparedCall<'_>,
     answer: Result<Option<Found>, String>,
     reported: Option<&Normalised>,
-) -> AskedAnswer {
+) -> QueryAnswer {
     match answer {
-        Ok(Some(found)) => AskedAnswer::Found {
+        Ok(Some(found)) => QueryAnswer::Found {
             status: reported.and_then(|reported| reported.status),
             amount_minor: reported.and_then(|it| it.amount.as_ref()).map(|amount| amount.minor),
             amount_unreadable: reported
@@ -118,8 +119,8 @@ fn answered(
             currency: call.account.currency.clone(),
             answer: Some(stored(&found.answer)),
         },
-        Ok(None) => AskedAnswer::NotFound,
-        Err(reason) => AskedAnswer::Unclear { reason },
+        Ok(None) => QueryAnswer::NotFound,
+        Err(reason) => QueryAnswer::Unclear { reason },
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::world::{World, code, found, notified, outcome, wait_until};
 use crate::payment::Rules;
 use crate::provider::{CodeMeaning, Flag};
-use crate::store::{AskTimes, AskedAnswer, Conclusion, PaymentFilter, Step, StoredAnswer};
+use crate::store::{Conclusion, PaymentFilter, QueryAnswer, QueryTimes, Step, StoredAnswer};
 
 /// One payout leaves at once, the next waits a second for the rate.
 const QUEUED: &str = "timeouts = { connect = \"1s\", total = \"10s\" }\n\
@@ -44,7 +44,7 @@ async fn a_freeze_holds_back_what_was_announced_before_it_and_waits() {
 async fn what_a_notification_settled_meanwhile_does_not_leave() {
     let (world, call) = waiting().await;
     let (notice, event) = notified("WAITING001", "D7");
-    world.store.receive_notice(notice, event).await.expect("stored");
+    world.store.receive_notification(notice, event).await.expect("stored");
     let reply = call.await.expect("no panic");
     assert_eq!(world.providers.shop.created(), 1, "it was paid already: {reply:?}");
     assert_eq!(outcome(&reply), "accepted", "which its caller hears: {reply:?}");
@@ -56,7 +56,7 @@ async fn what_stands_under_its_reference_with_another_amount_keeps_it_from_leavi
     let (world, call) = waiting().await;
     let (mut notice, event) = notified("WAITING001", "D7");
     notice.amount_minor = Some(30_000);
-    world.store.receive_notice(notice, event).await.expect("stored");
+    world.store.receive_notification(notice, event).await.expect("stored");
     let reply = call.await.expect("no panic");
     assert_eq!(world.providers.shop.created(), 1, "it left: {reply:?}");
     assert_eq!(outcome(&reply), "unknown", "{reply:?}");
@@ -84,10 +84,11 @@ async fn a_refusal_that_is_contradicted_meanwhile_keeps_the_next_call_from_leavi
         provider_reference: Some("D9".into()),
         answer: StoredAnswer { status: 200, body: "{}".into() },
     };
-    let landed = Step::Conclude { attempt: 1, conclusion, ask_after_ms: 0, event: None, now_ms: 0 };
+    let landed =
+        Step::Conclude { attempt: 1, conclusion, query_after_ms: 0, event: None, now_ms: 0 };
     world.store.step(&first.id, landed).await.expect("written");
     notice.created_at_ms = None;
-    let (_, noticed) = world.store.receive_notice(notice, event).await.expect("stored");
+    let (_, noticed) = world.store.receive_notification(notice, event).await.expect("stored");
     assert_eq!(noticed.flags, [Flag::Contradicted]);
     let reply = call.await.expect("no panic");
     assert_eq!(world.providers.shop.created(), 1, "it left: {reply:?}");
@@ -109,10 +110,10 @@ async fn what_another_process_took_over_meanwhile_does_not_leave() {
     let rules = Rules::new(0, 2).at(here);
     for _ in 0..2 {
         world.clocks().pass(1);
-        let asked_at_ms = world.store.time_ms();
-        let times = AskTimes { asked_at_ms, ask_after_ms: None, now_ms };
-        let answer = AskedAnswer::NotFound;
-        let asked = Step::Asked { answer, rules, times, event: None };
+        let queried_at_ms = world.store.time_ms();
+        let times = QueryTimes { queried_at_ms, query_after_ms: None, now_ms };
+        let answer = QueryAnswer::NotFound;
+        let asked = Step::Queried { answer, rules, times, event: None };
         world.store.step(&id, asked).await.expect("written");
     }
     let sent = world.store.step(&id, Step::AboutToSend { rules, now_ms }).await.expect("written");

@@ -11,7 +11,7 @@ async fn asked(world: &World, reference: &str, times: u32) {
     let id = world.payment("shop", reference).await.row.id;
     wait_until("the questions", async || {
         world.ask_again(&id).await;
-        world.payment("shop", reference).await.row.asks >= times
+        world.payment("shop", reference).await.row.queries >= times
     })
     .await;
 }
@@ -111,7 +111,7 @@ async fn who_pays_anew_is_told_of_the_first_payment_when_that_was_made() {
 /// The flags of a notification that tells of the payout.
 async fn notify(world: &World, reference: &str) -> Vec<&'static str> {
     let (notice, event) = notified(reference, "D9");
-    let (_, noticed) = world.store.receive_notice(notice, event).await.expect("stored");
+    let (_, noticed) = world.store.receive_notification(notice, event).await.expect("stored");
     noticed.flags.iter().map(|flag| flag.word()).collect()
 }
 

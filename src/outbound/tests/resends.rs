@@ -61,7 +61,7 @@ async fn what_nobody_asks_about_any_more_inside_a_call_is_due_at_once() {
     world.providers.shop.creates([Act::Loses]);
     world.providers.shop.queries([not_found()]);
     assert_eq!(outcome(&world.pay("shop", "HANDEDOVER").await), "unknown");
-    let before = world.payment("shop", "HANDEDOVER").await.row.next_ask_at_ms;
+    let before = world.payment("shop", "HANDEDOVER").await.row.next_query_at_ms;
     let now_ms = world.store.time_ms();
     assert!(before.is_none_or(|at| at <= now_ms + 120_000), "in ten minutes: {before:?}");
     wait_until("a resend", async || world.providers.shop.created() > 1).await;

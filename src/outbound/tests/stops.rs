@@ -29,7 +29,7 @@ async fn a_caller_whose_payment_is_asked_about_hears_unknown_and_the_next_proces
     let row = world.payment("shop", "STOPPED001").await.row;
     assert_eq!(row.payment.state.as_str(), "unknown");
     let now_ms = world.store.time_ms();
-    assert!(row.next_ask_at_ms.is_some_and(|at| at <= now_ms), "the next process asks at once");
+    assert!(row.next_query_at_ms.is_some_and(|at| at <= now_ms), "the next process asks at once");
     let world = world.after_a_restart_with(POLLED, |providers| {
         providers.shop.queries([found("STOPPED001", "COMPLETED")]);
     });
@@ -108,6 +108,6 @@ async fn questions_in_the_background_do_not_hold_up_the_stop() {
     wait_until("a question", async || world.providers.shop.asked() > 0).await;
     world.stop().await;
     let row = world.payment("shop", "ASKED00001").await.row;
-    assert_eq!(row.asks, 0, "a question that was dropped is none");
-    assert!(row.next_ask_at_ms.is_some_and(|at| at <= world.store.time_ms()));
+    assert_eq!(row.queries, 0, "a question that was dropped is none");
+    assert!(row.next_query_at_ms.is_some_and(|at| at <= world.store.time_ms()));
 }

@@ -15,7 +15,7 @@ async fn a_provider_that_stalls_holds_up_no_other_account() {
     world.lose("shop", "PAYOUT0001").await;
     wait_until("the end", async || world.state("shop", "PAYOUT0001").await == "accepted").await;
     let slow = world.payment("slow", "PAYOUT0001").await.row;
-    assert_eq!(slow.asks, 0, "the slow provider has not answered yet");
+    assert_eq!(slow.queries, 0, "the slow provider has not answered yet");
 }
 
 #[tokio::test(start_paused = true)]
@@ -29,7 +29,7 @@ async fn a_question_that_stalls_holds_up_no_other_payment_of_its_account() {
     wait_until("all but one", async || world.resolved("accepted") == 29).await;
     let mut unasked = 0;
     for reference in &references {
-        unasked += usize::from(world.payment("shop", reference).await.row.asks == 0);
+        unasked += usize::from(world.payment("shop", reference).await.row.queries == 0);
     }
     assert_eq!(unasked, 1, "the question that stalls is still under way");
 }

@@ -26,7 +26,7 @@ use crate::payment::Fingerprint;
 use crate::provider::{EventStatus, NormaliseContext, Provider};
 use crate::sign::SignPool;
 use crate::store::{
-    self, Conclusion, EventId, Filter, NewPayment, Notice, NotificationEvent, PaymentId,
+    self, Conclusion, EventId, Filter, NewPayment, Notification, NotificationEvent, PaymentId,
     PaymentView, Step, Store, StoreUrl,
 };
 use crate::wire::{
@@ -267,7 +267,7 @@ impl World {
         let lost = Step::Conclude {
             attempt: 1,
             conclusion: Conclusion::InDoubt { reason: "reset".into() },
-            ask_after_ms: 0,
+            query_after_ms: 0,
             event: None,
             now_ms,
         };
@@ -296,7 +296,7 @@ impl World {
             notice_within_ms: None,
             trace: None,
             now_ms,
-            hold_ms: 60_000,
+            lease_ms: 60_000,
         }
     }
 
@@ -316,9 +316,9 @@ impl World {
         let mut asks = None;
         wait_until(what, async || {
             let view = self.payment("shop", reference).await;
-            let quiet = view.row.asks as usize == self.providers.shop.asked();
+            let quiet = view.row.queries as usize == self.providers.shop.asked();
             // Twice the same, so that no question is just being put.
-            if quiet && asks.replace(view.row.asks) == Some(view.row.asks) {
+            if quiet && asks.replace(view.row.queries) == Some(view.row.queries) {
                 self.ask_again(&id).await;
             }
             done(&view)
@@ -438,9 +438,9 @@ pub fn payout(reference: &str) -> String {
 }
 
 /// A notification that the payout succeeded, as the inbound path hands it to the store.
-pub fn notified(reference: &str, provider_reference: &str) -> (Notice, NotificationEvent) {
+pub fn notified(reference: &str, provider_reference: &str) -> (Notification, NotificationEvent) {
     let id = EventId::generate(1).expect("randomness");
-    let notice = Notice {
+    let notice = Notification {
         account: "shop".into(),
         kind: "payout".into(),
         reference: Some(reference.into()),

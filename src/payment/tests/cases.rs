@@ -18,12 +18,12 @@ fn answered(attempt: u32, meaning: CodeMeaning) -> Input {
     Input::Answered { attempt, meaning }
 }
 
-fn asked(asked_at_ms: i64, finding: Finding) -> Input {
-    Input::Asked { asked_at_ms, finding, rules: RULES }
+fn asked(queried_at_ms: i64, finding: Finding) -> Input {
+    Input::Queried { queried_at_ms, finding, rules: RULES }
 }
 
-fn not_found(asked_at_ms: i64) -> Input {
-    asked(asked_at_ms, Finding::NotFound)
+fn not_found(queried_at_ms: i64) -> Input {
+    asked(queried_at_ms, Finding::NotFound)
 }
 
 /// `input`, where these rules hold.
@@ -31,7 +31,9 @@ fn by(rules: Rules, input: Input) -> Input {
     match input {
         Input::AboutToSend { .. } => Input::AboutToSend { rules },
         Input::Abandoned { .. } => Input::Abandoned { rules },
-        Input::Asked { asked_at_ms, finding, .. } => Input::Asked { asked_at_ms, finding, rules },
+        Input::Queried { queried_at_ms, finding, .. } => {
+            Input::Queried { queried_at_ms, finding, rules }
+        }
         other => other,
     }
 }
@@ -71,7 +73,7 @@ fn nothing_is_sent_while_an_attempt_is_on_its_way() {
 #[test]
 fn nothing_is_sent_while_an_attempt_may_have_landed() {
     let lost = lost_and(&[]);
-    assert_eq!(refusal(&lost, SEND), Forbidden::AskFirst);
+    assert_eq!(refusal(&lost, SEND), Forbidden::QueryFirst);
     assert_eq!(lost.outcome(), Some(Outcome::Unknown));
 }
 
@@ -85,7 +87,7 @@ fn not_found_is_not_believed_once_nor_early_nor_in_a_burst() {
     ] {
         let asks: Vec<_> = asks.into_iter().map(|at| (at.max(500), not_found(at))).collect();
         let payment = lost_and(&asks);
-        assert_eq!(refusal(&payment, SEND), Forbidden::AskFirst, "{why}");
+        assert_eq!(refusal(&payment, SEND), Forbidden::QueryFirst, "{why}");
     }
     let absent = lost_and(&[(600, not_found(600)), (10_500, not_found(10_500))]);
     assert_eq!(absent.next(&RULES), Next::Send, "twice, the last time after the grace period");
@@ -98,7 +100,7 @@ fn a_clock_that_was_set_back_makes_absence_be_proved_anew_and_not_wait_for_it() 
     for before in [vec![], vec![(DAY_MS + 9_000, not_found(DAY_MS + 9_000))]] {
         let again = [(1_000, not_found(900)), (1_500, not_found(1_500))];
         let early = after(&[&lost[..], &before, &again].concat());
-        assert_eq!(refusal(&early, SEND), Forbidden::AskFirst, "{before:?}");
+        assert_eq!(refusal(&early, SEND), Forbidden::QueryFirst, "{before:?}");
         let late = [(5_000, not_found(5_000)), (11_000, not_found(11_000))];
         let absent = after(&[&lost[..], &before, &again, &late].concat());
         assert_eq!(absent.next(&RULES), Next::Send, "a day too early otherwise: {before:?}");
@@ -114,7 +116,7 @@ fn a_second_loss_needs_its_own_proof_of_absence() {
         (12_000, Input::InDoubt { attempt: 2 }),
         (20_000, not_found(20_000)),
     ]);
-    assert_eq!(refusal(&payment, SEND), Forbidden::AskFirst);
+    assert_eq!(refusal(&payment, SEND), Forbidden::QueryFirst);
 }
 
 #[test]
@@ -126,7 +128,7 @@ fn a_refused_resend_does_not_say_that_the_first_attempt_was_refused() {
         (12_000, answered(2, CodeMeaning::Refused)),
     ]);
     assert_eq!(refused.outcome(), Some(Outcome::Unknown), "attempt 1 may have taken the balance");
-    assert_eq!(refusal(&refused, SEND), Forbidden::AskFirst);
+    assert_eq!(refusal(&refused, SEND), Forbidden::QueryFirst);
     let inputs = [(13_000, not_found(13_000)), (22_000, not_found(22_000))];
     let over = inputs.iter().fold(refused, |payment, (at, input)| {
         step(&payment, *input, *at).expect("allowed").payment
@@ -144,8 +146,8 @@ fn a_duplicate_of_our_own_lost_attempt_is_asked_about_for_as_long_as_it_takes() 
     ];
     inputs.extend((1..50).map(|n| (12_000 + n * 10_000, not_found(12_000 + n * 10_000))));
     let payment = lost_and(&inputs);
-    assert_eq!(payment.next(&RULES), Next::Ask, "the provider has it and does not find it");
-    assert_eq!(refusal(&payment, SEND), Forbidden::AskFirst);
+    assert_eq!(payment.next(&RULES), Next::Query, "the provider has it and does not find it");
+    assert_eq!(refusal(&payment, SEND), Forbidden::QueryFirst);
 }
 
 #[test]
@@ -154,8 +156,8 @@ fn a_duplicate_that_is_not_found_is_not_called_rejected() {
     inputs.extend((1..50).map(|n| (100 + n * 10_000, not_found(100 + n * 10_000))));
     let payment = after(&inputs);
     assert_eq!(payment.outcome(), Some(Outcome::Unknown), "a balancer may have sent it twice");
-    assert_eq!(payment.next(&RULES), Next::Ask);
-    assert_eq!(refusal(&payment, ABANDON), Forbidden::AskFirst);
+    assert_eq!(payment.next(&RULES), Next::Query);
+    assert_eq!(refusal(&payment, ABANDON), Forbidden::QueryFirst);
     let by_hand = step(&payment, Input::ByHand(Ruling::Rejected), 600_000);
     assert_eq!(end(&by_hand.expect("allowed").payment), Some(Final::Rejected));
 }
@@ -180,7 +182,7 @@ fn no_other_answer_takes_a_duplicate_back() {
                 (60_000, not_found(60_000)),
             ]);
             assert_eq!(payment.outcome(), Some(Outcome::Unknown), "{said:?}");
-            assert_eq!(payment.next(&RULES), Next::Ask, "{said:?}");
+            assert_eq!(payment.next(&RULES), Next::Query, "{said:?}");
             let given_up = step(&payment, Input::GaveUp, 70_000).expect("allowed");
             assert_eq!(given_up.payment.outcome(), Some(Outcome::Unknown), "{said:?}");
         }
@@ -214,7 +216,7 @@ fn what_stands_under_our_ids_and_is_not_ours_proves_nothing_and_lets_nothing_lea
         let done = later.iter().fold(done, |payment, (at, input)| {
             step(&payment, *input, *at).expect("allowed").payment
         });
-        assert_eq!(refusal(&done, SEND), Forbidden::AskFirst);
+        assert_eq!(refusal(&done, SEND), Forbidden::QueryFirst);
         let found = asked(50_000, FOUND);
         let found = step(&done, found, 50_000).expect("allowed").payment;
         assert_eq!(end(&found), Some(Final::Accepted), "and then it finds ours");
@@ -389,7 +391,7 @@ fn a_person_s_word_settles_a_payment_in_doubt_and_is_news() {
 #[test]
 fn only_what_is_proved_absent_is_called_off() {
     for payment in [lost_and(&[]), lost_and(&[(20_000, not_found(20_000))])] {
-        assert_eq!(refusal(&payment, ABANDON), Forbidden::AskFirst);
+        assert_eq!(refusal(&payment, ABANDON), Forbidden::QueryFirst);
     }
     assert_eq!(refusal(&Payment::new(), ABANDON), Forbidden::NotInDoubt);
     let absent = lost_and(&[(600, not_found(600)), (10_500, not_found(10_500))]);
@@ -432,7 +434,7 @@ fn only_the_place_it_was_made_at_can_say_that_it_is_not_there() {
     let stranded = take(lost, &away, y);
     assert_eq!(stranded, lost, "what is not elsewhere proves nothing and takes nothing away");
     for rules in [y, RULES] {
-        assert_eq!(stranded.next(&rules), Next::Ask);
+        assert_eq!(stranded.next(&rules), Next::Query);
         assert_eq!(forbidden(&stranded, SEND, rules), Forbidden::Elsewhere);
         assert_eq!(forbidden(&stranded, ABANDON, rules), Forbidden::Elsewhere);
     }
@@ -453,7 +455,7 @@ fn a_payment_from_before_places_were_written_down_is_taken_to_be_where_it_is_ask
     let asked = step(&lost, by(x, not_found(600)), 600).expect("allowed").payment;
     assert_eq!(asked.place, x.here());
     let elsewhere = step(&asked, by(y, not_found(10_500)), 10_500).expect("allowed").payment;
-    assert_eq!(elsewhere.next(&x), Next::Ask, "a later change is noticed");
+    assert_eq!(elsewhere.next(&x), Next::Query, "a later change is noticed");
     let absent = step(&elsewhere, by(x, not_found(10_600)), 10_600).expect("allowed").payment;
     assert_eq!(absent.next(&x), Next::Send);
 }
@@ -473,8 +475,8 @@ fn only_the_first_attempt_needs_no_rules() {
     assert_eq!(first, Payment { place: begun.place, ..after(&[(0, SEND)]) });
     for (payment, why) in [
         (first, Forbidden::OnItsWay { attempt: 1 }),
-        (lost_and(&[]), Forbidden::AskFirst),
-        (after(&[(0, SEND), (1, Input::NotSent { attempt: 1 })]), Forbidden::AskFirst),
+        (lost_and(&[]), Forbidden::QueryFirst),
+        (after(&[(0, SEND), (1, Input::NotSent { attempt: 1 })]), Forbidden::QueryFirst),
         (after(&[(0, Input::GaveUp)]), Forbidden::Over(Final::NotSent)),
     ] {
         assert_eq!(refusal(&payment, Input::FirstAttempt), why);

@@ -188,7 +188,7 @@ pub fn check(
     if world.payment.state == accepted {
         assert!(!world.executions.is_empty(), "{}", say("accepted, but the provider has none"));
     }
-    if world.payment.frees_its_reference() && world.payment.told == Told::Duplicate {
+    if world.payment.frees_its_reference() && world.payment.reported == Reported::Duplicate {
         assert_eq!(world.moves(), 0, "{}", say("the provider said that it has these ids, and has"));
     }
     // Without the assumption about the lag, only the money is safe; and a provider that mixes up payments contradicts all.
@@ -235,7 +235,7 @@ fn assert_settles(world: &World, setting: &Setting, ends: &mut HashSet<World, Qu
         }
     }
     // What the provider calls a duplicate and never finds is for a person.
-    assert_eq!(world.payment.told, Told::Duplicate, "it never ends: {world:#?}");
+    assert_eq!(world.payment.reported, Reported::Duplicate, "it never ends: {world:#?}");
     world.wire.clear();
     act(&mut world, Act::ByHand);
     assert!(matches!(world.payment.state, State::Settled(_)), "a person cannot end it: {world:#?}");

@@ -322,10 +322,10 @@ impl World {
                 None
             }
             Act::HearFinding => {
-                let (asked_at_ms, is_away, brings) = world.question.take()?;
+                let (queried_at_ms, is_away, brings) = world.question.take()?;
                 // A question ends with the configuration it began with.
                 let rules = rules(is_away);
-                let asked = |finding| Input::Asked { asked_at_ms, finding, rules };
+                let asked = |finding| Input::Queried { queried_at_ms, finding, rules };
                 Some(match brings {
                     Brings::Found(status) => asked(Finding::Found { status: Some(status) }),
                     Brings::Nothing => asked(Finding::NotFound),

@@ -1,8 +1,8 @@
 //! Notifications that tell of payments: the event and the settlement are one write.
 
 use super::super::{
-    AskedAnswer, Begun, Closure, Conclusion, JournalError, Notice, Noticed, NotificationEvent,
-    PaymentFilter, PaymentId, Received, StoreError, StoredAnswer,
+    Begun, Closure, Conclusion, JournalError, Noticed, Notification, NotificationEvent,
+    PaymentFilter, PaymentId, QueryAnswer, Received, StoreError, StoredAnswer,
 };
 use super::paying::{
     answered, conclude, lost, payout, payout_of, rules, sending, state, times, view,
@@ -12,8 +12,8 @@ use crate::outcome::Outcome;
 use crate::payment::{Final, Ruling, State};
 use crate::provider::{CodeMeaning, EventStatus, Flag};
 
-pub(in crate::store) fn notice(reference: &str) -> Notice {
-    Notice {
+pub(in crate::store) fn notice(reference: &str) -> Notification {
+    Notification {
         account: "shop".into(),
         kind: "payout".into(),
         reference: Some(reference.into()),
@@ -36,9 +36,9 @@ pub(in crate::store) fn notice(reference: &str) -> Notice {
 pub(in crate::store) async fn notify(
     store: &dyn Store,
     event: NewEvent,
-    notice: Notice,
+    notice: Notification,
 ) -> Result<(Received, Noticed), StoreError> {
-    let notice = Notice {
+    let notice = Notification {
         event_id: event.id.clone(),
         dedupe_key: event.dedupe_key.clone(),
         received_at_ms: event.received_at_ms,
@@ -48,11 +48,11 @@ pub(in crate::store) async fn notify(
     reported.reference.clone_from(&event.reference);
     let (body, verified_by) = (event.body, event.verified_by);
     let event = NotificationEvent { event: reported, body, verified_by, is_traced: false };
-    store.receive_notice(notice, event).await
+    store.receive_notification(notice, event).await
 }
 
 /// Under a key of its own.
-async fn told(store: &dyn Store, notice: Notice) -> Noticed {
+async fn told(store: &dyn Store, notice: Notification) -> Noticed {
     let key = EventId::generate(T0).expect("randomness");
     let mut event = event(key.as_str(), notice.reference.as_deref());
     event.account.clone_from(&notice.account);
@@ -74,7 +74,7 @@ pub(in crate::store) async fn a_notification_settles_a_payment_whatever_its_stat
         let row = settled.row.expect("it is in the journal");
         assert_eq!((&row.id, row.end()), (&id, Some(Final::Accepted)));
         assert_eq!(row.payment.status, Some(EventStatus::Succeeded));
-        assert_eq!((row.notified_at_ms, row.next_ask_at_ms), (Some(T0), None));
+        assert_eq!((row.notified_at_ms, row.next_query_at_ms), (Some(T0), None));
     }
     assert_eq!(claim(&store, T0).await.len(), 2, "both events are to be delivered");
 }
@@ -106,7 +106,7 @@ pub(in crate::store) async fn a_notification_that_cannot_be_stored_settles_nothi
 
 pub(in crate::store) async fn a_notification_of_something_else_settles_nothing(place: &dyn Place) {
     let store = place.open();
-    let other = |amount_minor, amount_unreadable, currency: Option<&str>| Notice {
+    let other = |amount_minor, amount_unreadable, currency: Option<&str>| Notification {
         amount_minor,
         amount_unreadable,
         currency: currency.map(str::to_owned),
@@ -120,7 +120,7 @@ pub(in crate::store) async fn a_notification_of_something_else_settles_nothing(p
     for (number, (differs, flag)) in cases.into_iter().enumerate() {
         let reference = format!("A{number}");
         let id = lost(&*store, &reference).await;
-        let noticed = told(&*store, Notice { reference: Some(reference), ..differs }).await;
+        let noticed = told(&*store, Notification { reference: Some(reference), ..differs }).await;
         assert_eq!(noticed.flags, [flag]);
         let row = view(&*store, &id).await.row;
         assert_eq!(row.payment.outcome(), Some(Outcome::Unknown), "{flag:?}");
@@ -134,14 +134,14 @@ pub(in crate::store) async fn a_notification_of_something_else_settles_nothing(p
         );
     }
     sending(&*store, "S").await;
-    let silent = Notice { amount_minor: None, currency: None, ..notice("S") };
+    let silent = Notification { amount_minor: None, currency: None, ..notice("S") };
     assert_eq!(told(&*store, silent).await.flags, [], "what is not said contradicts nothing");
     for stranger in [
         notice("B"),
-        Notice { kind: "refund".into(), ..notice("S") },
-        Notice { account: "shop-3".into(), neighbours: Vec::new(), ..notice("S") },
-        Notice { reference: None, provider_reference: Some("D9".into()), ..notice("S") },
-        Notice { reference: None, provider_reference: None, ..notice("S") },
+        Notification { kind: "refund".into(), ..notice("S") },
+        Notification { account: "shop-3".into(), neighbours: Vec::new(), ..notice("S") },
+        Notification { reference: None, provider_reference: Some("D9".into()), ..notice("S") },
+        Notification { reference: None, provider_reference: None, ..notice("S") },
     ] {
         let noticed = told(&*store, stranger.clone()).await;
         assert_eq!(
@@ -158,7 +158,7 @@ pub(in crate::store) async fn a_second_transaction_of_one_reference_is_seen_and_
     let store = place.open();
     let id = lost(&*store, "A").await;
     assert_eq!(told(&*store, notice("A")).await.flags, []);
-    let second = Notice {
+    let second = Notification {
         provider_reference: Some("D2".into()),
         status: Some(EventStatus::Failed),
         ..notice("A")
@@ -181,7 +181,7 @@ pub(in crate::store) async fn a_notification_for_another_account_settles_nothing
     place: &dyn Place,
 ) {
     let store = place.open();
-    let at = |account: &str| Notice {
+    let at = |account: &str| Notification {
         account: account.into(),
         neighbours: ["shop", "shop-2"]
             .into_iter()
@@ -193,7 +193,7 @@ pub(in crate::store) async fn a_notification_for_another_account_settles_nothing
     let id = lost(&*store, "A").await;
     let noticed = told(&*store, at("shop-2")).await;
     assert_eq!(noticed.flags, [Flag::Unexpected, Flag::OtherAccount], "only `shop` knows it");
-    let named = Notice { names_another: true, ..at("shop") };
+    let named = Notification { names_another: true, ..at("shop") };
     assert_eq!(told(&*store, named).await.flags, [Flag::OtherAccount], "it says so itself");
     assert_eq!(view(&*store, &id).await.row.payment.outcome(), Some(Outcome::Unknown));
 
@@ -207,7 +207,7 @@ pub(in crate::store) async fn a_notification_for_another_account_settles_nothing
         assert_eq!((noticed.row, &noticed.flags[..]), (None, &[Flag::OtherAccount][..]));
     }
     // Asking tells: the question is put in the account's own name.
-    let found = AskedAnswer::Found {
+    let found = QueryAnswer::Found {
         status: Some(EventStatus::Pending),
         provider_reference: Some("D1".into()),
         amount_minor: Some(10_000),
@@ -225,7 +225,7 @@ pub(in crate::store) async fn a_notification_for_another_account_settles_nothing
     let first = stored(&*store, "ticket", None).await;
     let mut again = event("ticket", None);
     again.account = "shop-2".into();
-    let stranger = Notice { is_journalled: false, reference: None, ..at("shop-2") };
+    let stranger = Notification { is_journalled: false, reference: None, ..at("shop-2") };
     let (_, noticed) = notify(&*store, again, stranger).await.expect("stored");
     assert_eq!(noticed.flags, [Flag::OtherAccount], "{first} came for `shop`");
 }
@@ -264,13 +264,13 @@ pub(in crate::store) async fn a_notification_finds_the_generation_it_is_about(pl
     let [first, second] = refused_and_begun_anew(&*store, "A", 0).await;
     let noticed = told(&*store, notice("A")).await;
     assert_eq!(noticed.row.expect("known").id, second, "the latest, where nothing else tells");
-    let other = Notice { provider_reference: Some("D2".into()), ..notice("A") };
+    let other = Notification { provider_reference: Some("D2".into()), ..notice("A") };
     let noticed = told(&*store, other).await;
     assert_eq!(noticed.flags, [Flag::ConflictingReference], "and not the earlier one for that");
     assert_eq!(state(&*store, &first).await, State::Settled(Final::Rejected));
 
     let [first, second] = refused_and_begun_anew(&*store, "B", 600_000).await;
-    let old = Notice { created_at_ms: Some(T0 + 1_000), ..notice("B") };
+    let old = Notification { created_at_ms: Some(T0 + 1_000), ..notice("B") };
     let noticed = told(&*store, old.clone()).await;
     assert_eq!(noticed.flags, [Flag::EarlierCall, Flag::Contradicted]);
     let row = noticed.row.expect("known");
@@ -278,7 +278,7 @@ pub(in crate::store) async fn a_notification_finds_the_generation_it_is_about(pl
     assert_eq!(view(&*store, &second).await.row.payment.outcome(), Some(Outcome::Unknown));
 
     let [_, second] = refused_and_begun_anew(&*store, "C", 600_000).await;
-    let new = Notice { created_at_ms: Some(T0 + 599_000), ..notice("C") };
+    let new = Notification { created_at_ms: Some(T0 + 599_000), ..notice("C") };
     let noticed = told(&*store, new).await;
     assert_eq!(noticed.row.expect("known").id, second, "clocks differ by a second");
 
@@ -292,20 +292,21 @@ pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_no
     place: &dyn Place,
 ) {
     let store = place.open();
-    let old = |reference: &str| Notice { created_at_ms: Some(T0 + 1_000), ..notice(reference) };
+    let old =
+        |reference: &str| Notification { created_at_ms: Some(T0 + 1_000), ..notice(reference) };
 
     // Announced: it may have left.
     let [first, second] = refused_and_begun_anew(&*store, "A", 600_000).await;
     assert_eq!(told(&*store, old("A")).await.flags, [Flag::EarlierCall, Flag::Contradicted]);
     let row = view(&*store, &second).await.row;
     assert_eq!(row.payment.outcome(), Some(Outcome::Unknown), "its attempt is no longer allowed");
-    assert_eq!(row.next_ask_at_ms, Some(T0));
+    assert_eq!(row.next_query_at_ms, Some(T0));
     let resend = store.about_to_send(&second, rules(), T0 + 700_000).await;
     assert!(matches!(resend, Err(JournalError::Forbidden { .. })), "{resend:?}");
     // It had not left, and what the provider knows is the first.
     let unsent = Conclusion::NotSent { reason: "no longer allowed".into() };
     conclude(&*store, &second, unsent).await;
-    let found = AskedAnswer::Found {
+    let found = QueryAnswer::Found {
         status: Some(EventStatus::Succeeded),
         provider_reference: Some("D1".into()),
         amount_minor: Some(10_000),
@@ -368,5 +369,5 @@ pub(in crate::store) async fn a_settled_payment_takes_the_late_end_of_its_attemp
     let late = Conclusion::InDoubt { reason: "time-out".into() };
     let view = conclude(&*store, &id, late).await;
     assert_eq!(view.row.end(), Some(Final::Accepted));
-    assert_eq!(view.row.next_ask_at_ms, None, "there is nothing to ask");
+    assert_eq!(view.row.next_query_at_ms, None, "there is nothing to ask");
 }

@@ -1,8 +1,8 @@
 //! Money-moving calls: one at a time per reference, written down before they leave, and honest about what is not known.
 
 use super::super::{
-    AskTimes, AskedAnswer, Begun, Conclusion, JournalError, NewPayment, PaymentFilter, PaymentId,
-    PaymentView, StoreError, StoredAnswer,
+    Begun, Conclusion, JournalError, NewPayment, PaymentFilter, PaymentId, PaymentView,
+    QueryAnswer, QueryTimes, StoreError, StoredAnswer,
 };
 use super::*;
 use crate::json::parse_object;
@@ -42,7 +42,7 @@ pub(in crate::store) fn payout_of(reference: &str, amount_minor: i64, now_ms: i6
         notice_within_ms: Some(HOUR_MS),
         trace: None,
         now_ms,
-        hold_ms: HOLD_MS,
+        lease_ms: HOLD_MS,
     }
 }
 
@@ -82,9 +82,9 @@ pub(in crate::store) fn answered(code: i64, meaning: CodeMeaning) -> Conclusion 
 }
 
 /// A question that is put and answered at `now_ms`.
-pub(in crate::store) fn times(now_ms: i64, next_ask_at_ms: Option<i64>) -> AskTimes {
-    let ask_after_ms = next_ask_at_ms.map(|at_ms| at_ms - now_ms);
-    AskTimes { asked_at_ms: now_ms, ask_after_ms, now_ms }
+pub(in crate::store) fn times(now_ms: i64, next_query_at_ms: Option<i64>) -> QueryTimes {
+    let query_after_ms = next_query_at_ms.map(|at_ms| at_ms - now_ms);
+    QueryTimes { queried_at_ms: now_ms, query_after_ms, now_ms }
 }
 
 pub(in crate::store) async fn view(store: &dyn Store, id: &PaymentId) -> PaymentView {
@@ -174,7 +174,7 @@ pub(in crate::store) async fn a_forbidden_step_is_an_error_and_changes_nothing(p
     let store = place.open();
     let id = lost(&*store, "A").await;
     let before = view(&*store, &id).await;
-    assert_eq!(why(store.at(T0).about_to_send(&id, rules(), T0).await), Forbidden::AskFirst);
+    assert_eq!(why(store.at(T0).about_to_send(&id, rules(), T0).await), Forbidden::QueryFirst);
     let never =
         store.at(T0).conclude(&id, 7, answered(10_000, CodeMeaning::Accepted), 0, None, T0).await;
     assert!(matches!(why(never), Forbidden::NeverAnnounced { attempt: 7, last: 1 }));
@@ -194,7 +194,7 @@ pub(in crate::store) async fn a_lost_payment_is_sent_again_only_when_it_is_prova
         async move {
             let asked = store.at(at_ms).asked(
                 &id,
-                AskedAnswer::NotFound,
+                QueryAnswer::NotFound,
                 rules(),
                 times(at_ms, Some(at_ms)),
                 None,
@@ -202,11 +202,11 @@ pub(in crate::store) async fn a_lost_payment_is_sent_again_only_when_it_is_prova
             asked.await.expect("written down").row
         }
     };
-    assert_eq!(ask(T0 + 1_000).await.payment.next(&rules()), Next::Ask);
+    assert_eq!(ask(T0 + 1_000).await.payment.next(&rules()), Next::Query);
     let again = store.at(T0 + 1_000).about_to_send(&id, rules(), T0 + 1_000).await;
-    assert_eq!(why(again), Forbidden::AskFirst, "not found once is not proof");
+    assert_eq!(why(again), Forbidden::QueryFirst, "not found once is not proof");
     let row = ask(T0 + GRACE_MS).await;
-    assert_eq!((row.asks, row.payment.next(&rules())), (2, Next::Send));
+    assert_eq!((row.queries, row.payment.next(&rules())), (2, Next::Send));
     let resends: Vec<_> = (0..10)
         .map(|_| {
             let (store, id) = (store.clone(), id.clone());
@@ -234,7 +234,7 @@ pub(in crate::store) async fn a_lost_payment_is_handed_out_once_and_again_when_i
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].parameters, r#"{"mchOrderId":"A","amount":10000}"#, "for the query");
     assert!(claim(T0).await.expect("a claim").is_empty(), "somebody asks already");
-    let unclear = AskedAnswer::Unclear { reason: "status 500".into() };
+    let unclear = QueryAnswer::Unclear { reason: "status 500".into() };
     let next = Some(T0 + 90_000);
     store.at(T0).asked(&id, unclear, rules(), times(T0, next), None).await.expect("written down");
     assert!(claim(T0 + 89_999).await.expect("a claim").is_empty(), "not before it is due");
@@ -246,7 +246,7 @@ pub(in crate::store) async fn a_lost_payment_is_handed_out_once_and_again_when_i
 pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(place: &dyn Place) {
     let store = place.open();
     let id = lost(&*store, "A").await;
-    let found = |status| AskedAnswer::Found {
+    let found = |status| QueryAnswer::Found {
         status: Some(status),
         provider_reference: Some("D9".into()),
         amount_minor: Some(10_000),
@@ -263,7 +263,7 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
     );
     let row = asked.await.expect("written down").row;
     assert_eq!((row.end(), row.settled_at_ms), (Some(Final::Accepted), Some(T0)));
-    assert_eq!(row.next_ask_at_ms, Some(T0 + 5), "what became of it is still to be asked");
+    assert_eq!(row.next_query_at_ms, Some(T0 + 5), "what became of it is still to be asked");
     let view = view(&*store, &id).await;
     assert_eq!((view.answer.is_some(), view.answer_from_query), (true, true));
     let asked = store.at(T0 + 5).asked(
@@ -275,7 +275,10 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
     );
     let row = asked.await.expect("written down").row;
     let unnoticed = Some(T0 + 5 + HOUR_MS);
-    assert_eq!(row.next_ask_at_ms, unnoticed, "only its caller was told, unless the provider does");
+    assert_eq!(
+        row.next_query_at_ms, unnoticed,
+        "only its caller was told, unless the provider does"
+    );
     assert_eq!(row.payment.status, Some(EventStatus::Succeeded));
     let late = conclude(&*store, &id, answered(10_000, CodeMeaning::Accepted)).await;
     assert!(!late.answer_from_query, "the create's own answer is better than a query's");
@@ -283,7 +286,7 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
 
 pub(in crate::store) async fn what_is_found_as_something_else_settles_nothing(place: &dyn Place) {
     let store = place.open();
-    let found = |amount_minor, amount_unreadable, id: &str| AskedAnswer::Found {
+    let found = |amount_minor, amount_unreadable, id: &str| QueryAnswer::Found {
         status: Some(EventStatus::Succeeded),
         provider_reference: Some(id.into()),
         amount_minor,
@@ -301,11 +304,11 @@ pub(in crate::store) async fn what_is_found_as_something_else_settles_nothing(pl
         assert_eq!(view.row.payment.outcome(), Some(Outcome::Unknown), "{flag:?}");
         assert_eq!(view.row.just_flagged, [flag]);
         assert_eq!((view.row.provider_reference, view.answer), (None, None));
-        assert_eq!(view.row.next_ask_at_ms, Some(T0 + 5), "it is asked about again");
+        assert_eq!(view.row.next_query_at_ms, Some(T0 + 5), "it is asked about again");
     }
     for at in [T0 + GRACE_MS, T0 + 2 * GRACE_MS] {
-        let asked = store.asked(&id, AskedAnswer::NotFound, rules(), times(at, None), None).await;
-        assert_eq!(asked.expect("written down").row.payment.next(&rules()), Next::Ask);
+        let asked = store.asked(&id, QueryAnswer::NotFound, rules(), times(at, None), None).await;
+        assert_eq!(asked.expect("written down").row.payment.next(&rules()), Next::Query);
     }
     let ours = found(Some(10_000), false, "D1");
     let asked = store.asked(&id, ours, rules(), times(T0 + 90_000, Some(T0)), None).await;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::super::{
-    AskTimes, AskedAnswer, Conclusion, JournalError, Notice, PaymentId, StoreError,
+    Conclusion, JournalError, Notification, PaymentId, QueryAnswer, QueryTimes, StoreError,
 };
 use super::paying::{answered, payout_of, rules};
 use super::*;
@@ -118,7 +118,7 @@ fn input(act: &Act, now_ms: i64) -> Option<Input> {
         Act::Answered { attempt, meaning } => Input::Answered { attempt, meaning },
         Act::GiveUp => Input::GaveUp,
         Act::Ask { finding, ago_ms } => {
-            Input::Asked { asked_at_ms: now_ms - ago_ms, finding, rules: rules() }
+            Input::Queried { queried_at_ms: now_ms - ago_ms, finding, rules: rules() }
         }
         Act::Notify { status } => Input::Notified { status },
         Act::Restart => Input::Restarted,
@@ -150,9 +150,9 @@ async fn perform(
         Act::GiveUp => store.give_up(id, "a reason", now_ms).await.map(|_| ()),
         Act::Ask { finding, ago_ms } => {
             let answer = match finding {
-                Finding::NotFound => AskedAnswer::NotFound,
-                Finding::Unclear => AskedAnswer::Unclear { reason: reason() },
-                Finding::Found { status } => AskedAnswer::Found {
+                Finding::NotFound => QueryAnswer::NotFound,
+                Finding::Unclear => QueryAnswer::Unclear { reason: reason() },
+                Finding::Found { status } => QueryAnswer::Found {
                     status,
                     provider_reference: None,
                     amount_minor: None,
@@ -161,12 +161,12 @@ async fn perform(
                     answer: None,
                 },
             };
-            let asked_at_ms = now_ms - ago_ms;
-            let times = AskTimes { asked_at_ms, ask_after_ms: None, now_ms };
+            let queried_at_ms = now_ms - ago_ms;
+            let times = QueryTimes { queried_at_ms, query_after_ms: None, now_ms };
             store.asked(id, answer, rules(), times, None).await.map(|_| ())
         }
         Act::Notify { status } => {
-            let notice = Notice {
+            let notice = Notification {
                 provider_reference: None,
                 status,
                 amount_minor: None,

@@ -212,7 +212,7 @@ pub(in crate::store) async fn odd_texts_come_back_as_they_were(place: &dyn Place
     odd.reference = "ord'er; -- \u{0}💳".into();
     odd.parameters = "{\n \"mchOrderId\" : \"\\u0041\" }".into();
     odd.amount_minor = Some(i64::MIN);
-    odd.hold_ms = i64::MAX;
+    odd.lease_ms = i64::MAX;
     odd.notice_within_ms = Some(i64::MAX);
     let sent = odd.clone();
     store.begin_sending(odd).await.expect("written down");

@@ -1,11 +1,11 @@
 //! Accounts that are renamed: whatever was begun, received or frozen under one name is found under all of them.
 
-use super::super::{AccountNames, Begun, Conclusion, Notice, PaymentFilter, Received};
+use super::super::{AccountNames, Begun, Conclusion, Notification, PaymentFilter, Received};
 use super::paying::*;
 use super::*;
 use crate::payment::{Place as MadeAt, State};
 use crate::provider::{CodeMeaning, EventStatus};
-use crate::store::{AskedAnswer, JournalError, LeftBehind};
+use crate::store::{JournalError, LeftBehind, QueryAnswer};
 
 /// What a configuration with these accounts says.
 async fn know(store: &dyn Store, said: &[(&str, &[&str])]) -> Vec<String> {
@@ -69,7 +69,7 @@ pub(in crate::store) async fn a_renamed_account_knows_the_payments_of_its_former
         assert!(listed.iter().all(|row| row.account == "shop-th"), "{account}");
     }
 
-    let notice = Notice {
+    let notice = Notification {
         account: "shop-th".into(),
         provider_reference: None,
         neighbours: Vec::new(),
@@ -182,7 +182,7 @@ pub(in crate::store) async fn what_is_not_found_elsewhere_proves_nothing(place: 
     store.begin_sending(new).await.expect("written down");
     conclude(&*store, &id, Conclusion::InDoubt { reason: "reset".into() }).await;
     for at_ms in [T0, T0 + GRACE_MS, T0 + 2 * GRACE_MS] {
-        let asked = AskedAnswer::NotFound;
+        let asked = QueryAnswer::NotFound;
         let asked = store.asked(&id, asked, rules().at(y), times(at_ms, Some(at_ms)), None);
         let row = asked.await.expect("written down").row;
         assert_eq!(row.payment.state, State::Unknown { attempt: 1, since_ms: T0 });
@@ -200,7 +200,7 @@ pub(in crate::store) async fn what_is_not_found_elsewhere_proves_nothing(place: 
         assert!(matches!(closed, Err(JournalError::Forbidden { .. })), "{closed:?}");
     }
     for at_ms in [T0, T0 + GRACE_MS] {
-        let asked = AskedAnswer::NotFound;
+        let asked = QueryAnswer::NotFound;
         let asked = store.asked(&id, asked, rules().at(x), times(at_ms, Some(at_ms)), None);
         asked.await.expect("written down");
     }

@@ -1,6 +1,6 @@
 //! What makes an unknown outcome known, and the event that is stored with it.
 
-use super::super::{AskedAnswer, Closure, Conclusion, JournalError, OutcomeEvent};
+use super::super::{Closure, Conclusion, JournalError, OutcomeEvent, QueryAnswer};
 use super::paying::{
     GRACE_MS, HOLD_MS, answered, conclude, lost, rules, sending, state, times, view,
 };
@@ -8,8 +8,8 @@ use super::*;
 use crate::payment::{Final, Forbidden, Next, Ruling, State};
 use crate::provider::{CodeMeaning, EventStatus};
 
-fn found() -> AskedAnswer {
-    AskedAnswer::Found {
+fn found() -> QueryAnswer {
+    QueryAnswer::Found {
         status: Some(EventStatus::Succeeded),
         provider_reference: None,
         amount_minor: None,
@@ -82,8 +82,8 @@ pub(in crate::store) async fn what_is_no_news_makes_no_event(place: &dyn Place) 
     let view = store.at(T0).conclude(&id, 1, accepted, 0, telling(), T0).await.expect("written");
     assert!(!view.row.just_resolved, "its caller is told, it was never in doubt");
     let id = lost(&*store, "B").await;
-    let unclear = AskedAnswer::Unclear { reason: "no answer".into() };
-    for answer in [AskedAnswer::NotFound, unclear] {
+    let unclear = QueryAnswer::Unclear { reason: "no answer".into() };
+    for answer in [QueryAnswer::NotFound, unclear] {
         let asked = store.at(T0).asked(&id, answer, rules(), times(T0, Some(T0)), telling()).await;
         assert!(!asked.expect("written down").row.just_resolved);
     }
@@ -139,17 +139,17 @@ pub(in crate::store) async fn a_wall_clock_that_jumps_brings_no_resend_forward_a
     let ask = async |at_ms| {
         let asked = store.at(at_ms).asked(
             &id,
-            AskedAnswer::NotFound,
+            QueryAnswer::NotFound,
             rules(),
             times(at_ms, Some(at_ms + 60_000)),
             None,
         );
         asked.await.expect("written down").row.payment.next(&rules())
     };
-    assert_eq!(ask(T0 + 2_000).await, Next::Ask);
+    assert_eq!(ask(T0 + 2_000).await, Next::Query);
     for jump_ms in [HOUR_MS, -5 * HOUR_MS, 400 * 24 * HOUR_MS] {
         store.clocks().jump(jump_ms);
-        assert_eq!(ask(T0 + 2_800).await, Next::Ask, "the grace period is not over");
+        assert_eq!(ask(T0 + 2_800).await, Next::Query, "the grace period is not over");
         let claimed = store.at(T0 + 62_799).claim_unknown("shop", 10, LEASE_MS).await;
         assert!(claimed.expect("a claim").is_empty(), "its pause is not over");
         let found = place.open().at(T0 + HOLD_MS - 1).recover(T0).await.expect("looked through");

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use crate::payment::Rules;
 use crate::store::{
-    AskTimes, AskedAnswer, Closure, Conclusion, Due, Journal, JournalError, OutcomeEvent,
-    PaymentId, PaymentView, Step, StoreError,
+    Closure, Conclusion, Due, Journal, JournalError, OutcomeEvent, PaymentId, PaymentView,
+    QueryAnswer, QueryTimes, Step, StoreError,
 };
 
 type Stepped = Result<PaymentView, JournalError>;
@@ -33,12 +33,12 @@ pub(in crate::store) trait Stepping: Journal {
         id: &PaymentId,
         attempt: u32,
         conclusion: Conclusion,
-        ask_after_ms: i64,
+        query_after_ms: i64,
         event: Event,
         now_ms: i64,
     ) -> Stepped {
         let event = event.map(Box::new);
-        self.step(id, Step::Conclude { attempt, conclusion, ask_after_ms, event, now_ms }).await
+        self.step(id, Step::Conclude { attempt, conclusion, query_after_ms, event, now_ms }).await
     }
 
     async fn give_up(&self, id: &PaymentId, reason: &str, now_ms: i64) -> Stepped {
@@ -58,12 +58,12 @@ pub(in crate::store) trait Stepping: Journal {
     async fn asked(
         &self,
         id: &PaymentId,
-        answer: AskedAnswer,
+        answer: QueryAnswer,
         rules: Rules,
-        times: AskTimes,
+        times: QueryTimes,
         event: Event,
     ) -> Stepped {
-        self.step(id, Step::Asked { answer, rules, times, event: event.map(Box::new) }).await
+        self.step(id, Step::Queried { answer, rules, times, event: event.map(Box::new) }).await
     }
 
     async fn claim_unknown(&self, account: &str, limit: usize, lease_ms: i64) -> Claimed {

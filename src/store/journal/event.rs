@@ -7,8 +7,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{Notice, Noticed, PaymentRow};
-use crate::payment::{Final, Told};
+use super::{Noticed, Notification, PaymentRow};
+use crate::payment::{Final, Reported};
 use crate::provider::{EventStatus, Failure, Flag, Normalised, Recount};
 use crate::store::{EventId, Intake, NewEvent};
 
@@ -49,7 +49,7 @@ impl OutcomeEvent {
     fn recount(&self, row: &PaymentRow) -> Recount {
         let failed = matches!(row.end(), Some(Final::Rejected | Final::NotSent));
         // A code of an answer that did not decide it would only mislead.
-        let code = row.provider_code.filter(|_| row.payment.told != Told::Nothing);
+        let code = row.provider_code.filter(|_| row.payment.reported != Reported::Nothing);
         let failure =
             Failure { code: code.map(|code| code.to_string()), message: Some(self.reason.clone()) };
         Recount {
@@ -80,7 +80,7 @@ pub struct NotificationEvent {
 
 impl NotificationEvent {
     /// The event, given what the journal makes of the notification.
-    pub fn complete(&self, notice: &Notice, noticed: &Noticed) -> NewEvent {
+    pub fn complete(&self, notice: &Notification, noticed: &Noticed) -> NewEvent {
         let mut event = self.event.clone();
         for flag in &noticed.flags {
             event.raise(*flag);

@@ -18,9 +18,9 @@ use super::{Cursor, PaymentId, Received, StoreClock, StoreError};
 pub use event::{NotificationEvent, OutcomeEvent};
 pub use names::{AccountNames, RunningSidecar};
 pub use payment::{
-    ANSWER_BYTES_MAX, AskTimes, AskedAnswer, Begun, Closure, Conclusion, Due, Freeze, HistoryEntry,
-    JournalError, Leave, NewPayment, Notice, Noticed, PaymentDetail, PaymentRow, PaymentView,
-    Recovered, Spending, StoredAnswer, Unsent,
+    ANSWER_BYTES_MAX, Begun, Closure, Conclusion, Due, Freeze, HistoryEntry, JournalError, Leave,
+    NewPayment, Noticed, Notification, PaymentDetail, PaymentRow, PaymentView, QueryAnswer,
+    QueryTimes, Recovered, Spending, StoredAnswer, Unsent,
 };
 pub use payments::{PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentListing};
 pub use standing::{LeftBehind, OpenAt, Standing};
@@ -57,12 +57,12 @@ pub trait Journal: StoreClock {
     async fn step(&self, id: &PaymentId, step: Step) -> Result<PaymentView, JournalError>;
 
     /// Whether an attempt that this process announced may still leave: nobody settled the payment, froze its account or took
-    /// it over, and nobody will be able to take it over for `hold_left_ms` yet. For the last moment before the first byte.
+    /// it over, and nobody will be able to take it over for `lease_left_ms` yet. For the last moment before the first byte.
     async fn may_leave(
         &self,
         id: &PaymentId,
         attempt: u32,
-        hold_left_ms: i64,
+        lease_left_ms: i64,
     ) -> Result<Leave, StoreError>;
 
     /// Ends a call that provably never left, once the store can be written again: settled as not sent (or rejected, as
@@ -94,9 +94,9 @@ pub trait Journal: StoreClock {
     /// Compares `notice` with the journal, completes `event` with what that shows, stores it as
     /// [`Inbox::receive`](super::Inbox::receive) does and, unless it is a duplicate or something speaks against it, settles
     /// the payment that it tells of, all in one transaction. Returns that payment as it then is.
-    async fn receive_notice(
+    async fn receive_notification(
         &self,
-        notice: Notice,
+        notice: Notification,
         event: NotificationEvent,
     ) -> Result<(Received, Noticed), StoreError>;
 

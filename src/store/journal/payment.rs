@@ -35,7 +35,7 @@ pub struct NewPayment {
     pub now_ms: i64,
     /// For how long this process answers for it, counted anew at every step it takes: longer than an attempt with all
     /// its waiting can last. Afterwards [`Journal::recover`](super::Journal::recover) takes it for abandoned.
-    pub hold_ms: i64,
+    pub lease_ms: i64,
 }
 
 /// A call that never left, and whose caller could not be told so for certain.
@@ -89,7 +89,7 @@ pub enum Conclusion {
 
 /// What was learned by asking the provider.
 #[derive(Clone, Debug)]
-pub enum AskedAnswer {
+pub enum QueryAnswer {
     Found {
         status: Option<EventStatus>,
         provider_reference: Option<String>,
@@ -128,11 +128,11 @@ impl Due {
 
 /// When a question was put, and when to put the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AskTimes {
+pub struct QueryTimes {
     /// When it left, in store time.
-    pub asked_at_ms: i64,
+    pub queried_at_ms: i64,
     /// While the payment is not settled, or accepted with no final status, it is due again after this; `None` for never.
-    pub ask_after_ms: Option<i64>,
+    pub query_after_ms: Option<i64>,
     pub now_ms: i64,
 }
 
@@ -159,7 +159,7 @@ pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
 /// What a notification says about a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub struct Notification {
     pub account: String,
     /// What it is about, as in [`NewPayment::kind`].
     pub kind: String,
@@ -222,10 +222,10 @@ pub struct PaymentRow {
     /// The same moment in store time.
     pub settled_tick: Option<i64>,
     /// How often the provider was asked what became of it.
-    pub asks: u32,
+    pub queries: u32,
     /// When it is to be asked about next, in store time (a date where payments are listed or shown); `None` when it need
     /// not be.
-    pub next_ask_at_ms: Option<i64>,
+    pub next_query_at_ms: Option<i64>,
     /// As in [`NewPayment::notice_within_ms`].
     pub notice_within_ms: Option<i64>,
     pub notified_at_ms: Option<i64>,
@@ -247,7 +247,7 @@ pub struct PaymentRow {
     pub trace: Option<String>,
     /// The process that works on it.
     pub owner: String,
-    /// As in [`NewPayment::hold_ms`].
+    /// As in [`NewPayment::lease_ms`].
     pub lease_ms: i64,
     /// Until then, in store time, it is the owner's while that lives.
     pub leased_until_ms: i64,
@@ -342,7 +342,7 @@ impl JournalError {
     }
 }
 
-impl AskedAnswer {
+impl QueryAnswer {
     /// The provider's id of what was found.
     pub fn provider_reference(&self) -> Option<&String> {
         match self {

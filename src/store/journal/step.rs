@@ -1,6 +1,6 @@
 //! The steps of a payment, as data: a store may repeat one as often as its transaction needs it.
 
-use super::{AskTimes, AskedAnswer, Closure, Conclusion, OutcomeEvent};
+use super::{Closure, Conclusion, OutcomeEvent, QueryAnswer, QueryTimes};
 use crate::payment::Rules;
 
 /// What happens to a payment. `now_ms` is a date for the history.
@@ -10,11 +10,11 @@ pub enum Step {
     /// a resend of an unknown payment, which is allowed only once the payment's absence is established.
     AboutToSend { rules: Rules, now_ms: i64 },
     /// An attempt ended, however late that is known. A payment that is then in doubt is due to be queried after
-    /// `ask_after_ms`: choose a longer time where the caller itself goes on querying.
+    /// `query_after_ms`: choose a longer time where the caller itself goes on querying.
     Conclude {
         attempt: u32,
         conclusion: Conclusion,
-        ask_after_ms: i64,
+        query_after_ms: i64,
         event: Option<Box<OutcomeEvent>>,
         now_ms: i64,
     },
@@ -26,7 +26,12 @@ pub enum Step {
     /// A payment that is to be queried some time is due at once: its caller no longer queries.
     HandOver,
     /// A status query brought an answer, by these rules.
-    Asked { answer: AskedAnswer, rules: Rules, times: AskTimes, event: Option<Box<OutcomeEvent>> },
+    Queried {
+        answer: QueryAnswer,
+        rules: Rules,
+        times: QueryTimes,
+        event: Option<Box<OutcomeEvent>>,
+    },
     /// A caller waits for the payment's end: an event reports it. A settled payment stays as it is, for its end can be
     /// reported at once.
     PromiseEvent,

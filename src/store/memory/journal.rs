@@ -16,10 +16,10 @@ use crate::store::journal::steps::{
 };
 use crate::store::page::{self, PAGE_MAX};
 use crate::store::{
-    AccountNames, Begun, Cursor, Due, Freeze, Journal, JournalError, Leave, NewPayment, Notice,
-    Noticed, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter, PaymentId,
-    PaymentListing, PaymentRow, PaymentView, Received, Recovered, Spending, Standing, Step,
-    StoreError, Unsent,
+    AccountNames, Begun, Cursor, Due, Freeze, Journal, JournalError, Leave, NewPayment, Noticed,
+    Notification, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter,
+    PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered, Spending, Standing,
+    Step, StoreError, Unsent,
 };
 
 #[async_trait]
@@ -56,12 +56,12 @@ impl Journal for MemoryStore {
         &self,
         id: &PaymentId,
         attempt: u32,
-        hold_left_ms: i64,
+        lease_left_ms: i64,
     ) -> Result<Leave, StoreError> {
         self.run(|work| {
             let row = work.state.payment(id).map(|payment| &payment.row);
             let freeze = row.and_then(|row| work.state.freeze_of(&row.account));
-            let beyond_ms = work.now_ms.saturating_add(hold_left_ms);
+            let beyond_ms = work.now_ms.saturating_add(lease_left_ms);
             steps::may_leave(row, freeze, attempt, work.owner, beyond_ms)
         })
     }
@@ -98,10 +98,10 @@ impl Journal for MemoryStore {
         self.run(|work| {
             let mut due = work.state.rows(|row| {
                 row.payment.state.as_str() == due.state()
-                    && row.next_ask_at_ms.is_some_and(|due_ms| due_ms <= work.now_ms)
+                    && row.next_query_at_ms.is_some_and(|due_ms| due_ms <= work.now_ms)
                     && work.state.is_same(&row.account, account)
             });
-            due.sort_by_key(|row| row.next_ask_at_ms);
+            due.sort_by_key(|row| row.next_query_at_ms);
             due.truncate(limit.min(steps::CLAIM_MAX));
             let claim = |row: PaymentRow| {
                 let row = steps::claim(&row, work.owner, lease_ms, work.now_ms);
@@ -126,9 +126,9 @@ impl Journal for MemoryStore {
         })
     }
 
-    async fn receive_notice(
+    async fn receive_notification(
         &self,
-        notice: Notice,
+        notice: Notification,
         event: NotificationEvent,
     ) -> Result<(Received, Noticed), StoreError> {
         self.run(|work| {
@@ -169,7 +169,7 @@ impl Journal for MemoryStore {
             }
             let is_waiting = |row: &PaymentRow| {
                 matches!(row.payment.state, Stage::Unknown { .. })
-                    && row.next_ask_at_ms.is_some_and(|due_ms| due_ms > work.now_ms)
+                    && row.next_query_at_ms.is_some_and(|due_ms| due_ms > work.now_ms)
                     && row.owner != work.owner
                     && !work.state.lives(&row.owner)
             };
@@ -208,7 +208,7 @@ impl Journal for MemoryStore {
         self.run(|work| {
             let history = work.state.payment(id)?.history.clone();
             let mut view = found(work, id)?;
-            view.row.next_ask_at_ms = view.row.next_ask_at_ms.map(|due_ms| work.date(due_ms));
+            view.row.next_query_at_ms = view.row.next_query_at_ms.map(|due_ms| work.date(due_ms));
             Some(PaymentDetail { view, history })
         })
     }
@@ -226,7 +226,7 @@ impl Journal for MemoryStore {
             let matching = older.filter(|payment| matches(work, filter, &payment.row)).take(limit);
             let mut payments: Vec<_> = matching.map(|payment| work.state.row(payment)).collect();
             for row in &mut payments {
-                row.next_ask_at_ms = row.next_ask_at_ms.map(|due_ms| work.date(due_ms));
+                row.next_query_at_ms = row.next_query_at_ms.map(|due_ms| work.date(due_ms));
             }
             let next = page::next(&payments, limit, |row| row.sequence);
             PaymentListing { payments, next }
@@ -373,7 +373,9 @@ fn facts(work: &Work<'_>, row: &PaymentRow, step: &Step) -> Facts {
     Facts {
         younger: younger(work, row),
         is_of_a_sibling: match step {
-            Step::Asked { answer, .. } => answer.provider_reference().is_some_and(is_of_a_sibling),
+            Step::Queried { answer, .. } => {
+                answer.provider_reference().is_some_and(is_of_a_sibling)
+            }
             _ => false,
         },
         freeze: work.state.freeze_of(&row.account),
@@ -488,7 +490,7 @@ fn younger(work: &Work<'_>, row: &PaymentRow) -> Vec<PaymentRow> {
 }
 
 /// Payments of `account` under the merchant's reference, or where the notification has none, the provider's.
-fn about(work: &Work<'_>, notice: &Notice, account: &str) -> Vec<PaymentRow> {
+fn about(work: &Work<'_>, notice: &Notification, account: &str) -> Vec<PaymentRow> {
     let is_kind = |row: &PaymentRow| row.kind.as_ref() == Some(&notice.kind);
     match (&notice.reference, &notice.provider_reference) {
         _ if !notice.is_journalled => Vec::new(),
@@ -503,7 +505,7 @@ fn about(work: &Work<'_>, notice: &Notice, account: &str) -> Vec<PaymentRow> {
 }
 
 /// What stands under the names of accounts that the notification could be meant for too.
-fn neighbours(work: &Work<'_>, notice: &Notice) -> Vec<Neighbour> {
+fn neighbours(work: &Work<'_>, notice: &Notification) -> Vec<Neighbour> {
     let names = notice.neighbours.iter().flat_map(|account| work.state.names_of(account));
     names
         .map(|name| {

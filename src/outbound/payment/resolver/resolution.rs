@@ -37,7 +37,7 @@ pub(super) async fn resolve(
     match row.payment.next(&rules) {
         Next::Send if row.payment.attempts < RESENDS_MAX => resend(payment, &view).await,
         Next::Send if is_absent => call_off(payment, row.payment.attempts).await,
-        Next::Send | Next::Rest(_) | Next::Ask | Next::Wait => Ok(()),
+        Next::Send | Next::Rest(_) | Next::Query | Next::Wait => Ok(()),
     }
 }
 

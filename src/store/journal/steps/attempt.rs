@@ -59,7 +59,7 @@ pub(super) fn conclude(
     younger: Vec<PaymentRow>,
     attempt: u32,
     conclusion: &Conclusion,
-    ask_after_ms: i64,
+    query_after_ms: i64,
     event: Option<&OutcomeEvent>,
     at: Moment,
 ) -> Decision {
@@ -82,7 +82,7 @@ pub(super) fn conclude(
     }
     if view.row.payment.state != row.payment.state {
         let notice_at_ms = notice_due(&row, at);
-        schedule(&mut row, Some(at.after(ask_after_ms)), notice_at_ms);
+        schedule(&mut row, Some(at.after(query_after_ms)), notice_at_ms);
     }
     // The step shows that its process is at work.
     row.leased_until_ms = at.after(row.lease_ms);

@@ -65,7 +65,7 @@ pub fn end_unsent(row: &PaymentRow, reason: &str, at: Moment) -> Decision {
 }
 
 fn fresh(new: &NewPayment, generation: u32, owner: &str, now_ms: i64) -> PaymentRow {
-    let lease_ms = new.hold_ms.clamp(0, LEASE_MAX_MS);
+    let lease_ms = new.lease_ms.clamp(0, LEASE_MAX_MS);
     PaymentRow {
         id: new.id.clone(),
         sequence: 0,
@@ -86,8 +86,8 @@ fn fresh(new: &NewPayment, generation: u32, owner: &str, now_ms: i64) -> Payment
         last_attempt_tick: None,
         settled_at_ms: None,
         settled_tick: None,
-        asks: 0,
-        next_ask_at_ms: None,
+        queries: 0,
+        next_query_at_ms: None,
         notice_within_ms: new.notice_within_ms,
         notified_at_ms: None,
         amount_differs: false,

@@ -65,7 +65,7 @@ pub type Decision = Result<Option<Changes>, JournalError>;
 pub struct Facts {
     /// Where the payment came to nothing: the later calls under its reference that are not over.
     pub younger: Vec<PaymentRow>,
-    /// For [`Step::Asked`]: whether what was found is the transaction of another call under the reference.
+    /// For [`Step::Queried`]: whether what was found is the transaction of another call under the reference.
     pub is_of_a_sibling: bool,
     /// For [`Step::AboutToSend`]: the freeze that holds for the account.
     pub freeze: Option<Freeze>,
@@ -81,16 +81,16 @@ pub fn decide(step: &Step, view: &PaymentView, facts: Facts, time_ms: i64) -> De
         Step::AboutToSend { rules, now_ms } => {
             attempt::about_to_send(row, facts, *rules, at(*now_ms))
         }
-        Step::Conclude { attempt, conclusion, ask_after_ms, event, now_ms } => {
+        Step::Conclude { attempt, conclusion, query_after_ms, event, now_ms } => {
             let (younger, event, at) = (facts.younger, event.as_deref(), at(*now_ms));
-            attempt::conclude(view, younger, *attempt, conclusion, *ask_after_ms, event, at)
+            attempt::conclude(view, younger, *attempt, conclusion, *query_after_ms, event, at)
         }
         Step::GiveUp { reason, now_ms } => attempt::give_up(row, reason, at(*now_ms)),
         Step::Close { closure, event, now_ms } => {
             close::close(row, closure, event.as_deref(), at(*now_ms))
         }
         Step::HandOver => Ok(query::hand_over(row, time_ms)),
-        Step::Asked { answer, rules, times, event } => {
+        Step::Queried { answer, rules, times, event } => {
             let (sibling, event, at) = (facts.is_of_a_sibling, event.as_deref(), at(times.now_ms));
             query::asked(view, sibling, answer, *rules, *times, event, at)
         }
@@ -162,7 +162,7 @@ impl Changes {
     pub fn woken(&self) -> impl Iterator<Item = String> {
         let row = &self.row;
         let payment = self.entry.is_some().then(|| row.id.to_string());
-        let is_due = row.next_ask_at_ms.is_some() || (row.owes_event && row.end().is_some());
+        let is_due = row.next_query_at_ms.is_some() || (row.owes_event && row.end().is_some());
         payment.into_iter().chain(is_due.then(|| resolver_key(&row.account)))
     }
 
@@ -242,7 +242,7 @@ fn take(row: &mut PaymentRow, input: Input, at: Moment) -> Result<Transition, Jo
 /// accepted and nothing final is known of it.
 fn schedule(row: &mut PaymentRow, in_doubt_ms: Option<i64>, accepted_ms: Option<i64>) {
     let over = row.payment.status.is_some_and(|status| status.is_final());
-    row.next_ask_at_ms = match row.payment.state {
+    row.next_query_at_ms = match row.payment.state {
         State::Unknown { .. } => in_doubt_ms,
         State::Settled(Final::Accepted) if !over => accepted_ms,
         State::Ready | State::Sending { .. } | State::Settled(_) => None,

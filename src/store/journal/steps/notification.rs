@@ -3,7 +3,7 @@
 use super::{Changes, Moment, notice_due, schedule, siblings, take};
 use crate::payment::{Final, Input, State};
 use crate::provider::Flag;
-use crate::store::{Notice, Noticed, PaymentRow};
+use crate::store::{Noticed, Notification, PaymentRow};
 
 /// How much earlier than a call began the provider must have made a payment for it to be an earlier call's: longer than the
 /// two clocks may differ.
@@ -26,7 +26,11 @@ pub struct NeighbourPayment {
 
 /// What the journal makes of a notification. `candidates` are the payments that it may be about: those under the merchant's
 /// reference, or where it has none, the one that the provider's names.
-pub fn judge(notice: &Notice, candidates: Vec<PaymentRow>, neighbours: &[Neighbour]) -> Noticed {
+pub fn judge(
+    notice: &Notification,
+    candidates: Vec<PaymentRow>,
+    neighbours: &[Neighbour],
+) -> Noticed {
     let mut flags: Vec<Flag> =
         notice.amount_unreadable.then_some(Flag::AmountUnreadable).into_iter().collect();
     let row = choose(candidates, notice, &mut flags);
@@ -52,7 +56,7 @@ pub fn judge(notice: &Notice, candidates: Vec<PaymentRow>, neighbours: &[Neighbo
 pub fn notified(
     row: &PaymentRow,
     younger: Vec<PaymentRow>,
-    notice: &Notice,
+    notice: &Notification,
     flags: &[Flag],
     at: Moment,
 ) -> Option<Changes> {
@@ -89,7 +93,7 @@ pub fn notified(
     Some(changes)
 }
 
-fn objections(row: &PaymentRow, notice: &Notice) -> Vec<Flag> {
+fn objections(row: &PaymentRow, notice: &Notification) -> Vec<Flag> {
     row.objections(
         notice.provider_reference.as_deref(),
         notice.amount_minor,
@@ -100,7 +104,11 @@ fn objections(row: &PaymentRow, notice: &Notice) -> Vec<Flag> {
 
 /// Whether it is about a payment of another account. Where several accounts have the same provider key, its signature does
 /// not say: what was signed for one verifies at each. `ours` is the payment of this account that it seems to be about.
-fn is_of_another(notice: &Notice, ours: Option<&PaymentRow>, neighbours: &[Neighbour]) -> bool {
+fn is_of_another(
+    notice: &Notification,
+    ours: Option<&PaymentRow>,
+    neighbours: &[Neighbour],
+) -> bool {
     let reference = notice.provider_reference.as_ref();
     let is_known_as_ours =
         reference.is_some() && ours.is_some_and(|row| row.provider_reference.as_ref() == reference);
@@ -117,7 +125,11 @@ fn is_of_another(notice: &Notice, ours: Option<&PaymentRow>, neighbours: &[Neigh
 
 /// Of several calls under one reference the one that the provider's own id names. Else the latest, unless it cannot be that:
 /// it has not left, or it began after the provider made the payment.
-fn choose(mut rows: Vec<PaymentRow>, notice: &Notice, flags: &mut Vec<Flag>) -> Option<PaymentRow> {
+fn choose(
+    mut rows: Vec<PaymentRow>,
+    notice: &Notification,
+    flags: &mut Vec<Flag>,
+) -> Option<PaymentRow> {
     rows.sort_by_key(|row| std::cmp::Reverse(row.sequence));
     let named = notice.provider_reference.as_ref().and_then(|reference| {
         rows.iter().position(|row| row.provider_reference.as_ref() == Some(reference))
@@ -148,7 +160,7 @@ fn choose(mut rows: Vec<PaymentRow>, notice: &Notice, flags: &mut Vec<Flag>) -> 
 }
 
 /// Whether the provider made the payment after `earlier` was begun and before `later` was.
-fn is_between(notice: &Notice, earlier: &PaymentRow, later: &PaymentRow) -> bool {
+fn is_between(notice: &Notification, earlier: &PaymentRow, later: &PaymentRow) -> bool {
     notice.created_at_ms.is_some_and(|created_ms| {
         let by_ms = created_ms.saturating_add(EARLIER_MS);
         earlier.begun_at_ms <= by_ms && by_ms < later.begun_at_ms

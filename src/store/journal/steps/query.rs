@@ -3,57 +3,57 @@
 use super::{Changes, Decision, Moment, keep, notice_due, schedule, take};
 use crate::payment::{Final, Finding, Input, Rules};
 use crate::provider::Flag;
-use crate::store::{AskTimes, AskedAnswer, OutcomeEvent, PaymentRow, PaymentView};
+use crate::store::{OutcomeEvent, PaymentRow, PaymentView, QueryAnswer, QueryTimes};
 
 /// Hands a payment that is due to `owner`, and makes it due again when the lease ends.
 pub fn claim(row: &PaymentRow, owner: &str, lease_ms: i64, now_ms: i64) -> PaymentRow {
     // At least a millisecond: a lease that ends as it begins would hand the payment out twice.
     let until_ms = now_ms.saturating_add(lease_ms.max(1));
-    PaymentRow { next_ask_at_ms: Some(until_ms), owner: owner.to_owned(), ..row.clone() }
+    PaymentRow { next_query_at_ms: Some(until_ms), owner: owner.to_owned(), ..row.clone() }
 }
 
 /// Makes a payment that is to be queried some time due at once.
 pub(super) fn hand_over(row: &PaymentRow, now_ms: i64) -> Option<Changes> {
-    let due = || Changes::of(PaymentRow { next_ask_at_ms: Some(now_ms), ..row.clone() });
-    row.next_ask_at_ms.is_some().then(due)
+    let due = || Changes::of(PaymentRow { next_query_at_ms: Some(now_ms), ..row.clone() });
+    row.next_query_at_ms.is_some().then(due)
 }
 
 /// What a query brought. `is_of_a_sibling`: the transaction that was found is that of another call under the reference.
 pub(super) fn asked(
     view: &PaymentView,
     is_of_a_sibling: bool,
-    answer: &AskedAnswer,
+    answer: &QueryAnswer,
     rules: Rules,
-    times: AskTimes,
+    times: QueryTimes,
     event: Option<&OutcomeEvent>,
     at: Moment,
 ) -> Decision {
     let mut row = view.row.clone();
     let (finding, mut detail) = describe(answer, &row, &rules);
     let doubt = doubt(&row, is_of_a_sibling, answer);
-    let asked_at_ms = times.asked_at_ms;
+    let queried_at_ms = times.queried_at_ms;
     let input = match doubt {
-        Doubt::None => Input::Asked { asked_at_ms, finding, rules },
+        Doubt::None => Input::Queried { queried_at_ms, finding, rules },
         Doubt::IsNotOurs => Input::Superseded,
         // What stands under these ids elsewhere says nothing about where it was made.
         Doubt::Differs(_) if row.payment.is_elsewhere(&rules) => {
-            Input::Asked { asked_at_ms, finding: Finding::Unclear, rules }
+            Input::Queried { queried_at_ms, finding: Finding::Unclear, rules }
         }
         Doubt::Differs(_) => Input::Differs,
     };
     let transition = take(&mut row, input, at)?;
-    row.asks = row.asks.saturating_add(1);
+    row.queries = row.queries.saturating_add(1);
     let event = event.filter(|_| !matches!(doubt, Doubt::Differs(_)));
     let mut kept = None;
     match (doubt, answer) {
-        (Doubt::None, AskedAnswer::Found { provider_reference, answer, .. }) => {
+        (Doubt::None, QueryAnswer::Found { provider_reference, answer, .. }) => {
             if provider_reference.is_some() {
                 row.provider_reference.clone_from(provider_reference);
             }
             let answer = answer.as_ref().filter(|_| row.end() == Some(Final::Accepted));
             kept = answer.and_then(|answer| keep(view, answer, true));
         }
-        (Doubt::None, AskedAnswer::NotFound | AskedAnswer::Unclear { .. }) => {}
+        (Doubt::None, QueryAnswer::NotFound | QueryAnswer::Unclear { .. }) => {}
         (Doubt::IsNotOurs, _) => detail.push_str(", as an earlier call under this reference"),
         (Doubt::Differs(flags), answer) => {
             for flag in &flags {
@@ -64,11 +64,11 @@ pub(super) fn asked(
             row.just_flagged.extend(flags);
         }
     }
-    let next_ask_ms = times.ask_after_ms.map(|after_ms| at.after(after_ms));
+    let next_ask_ms = times.query_after_ms.map(|after_ms| at.after(after_ms));
     schedule(&mut row, next_ask_ms, next_ask_ms);
     if event.is_none() && row.is_over_unnoticed() {
         // Only its caller was told. Without a notification in time there is one more query, for the event.
-        row.next_ask_at_ms = notice_due(&row, at);
+        row.next_query_at_ms = notice_due(&row, at);
     }
     let changes = Changes::told(row, "asked", None, Some(detail), at);
     let changes = Changes { answer: kept, ..changes };
@@ -83,8 +83,8 @@ enum Doubt {
     Differs(Vec<Flag>),
 }
 
-fn doubt(row: &PaymentRow, is_of_a_sibling: bool, answer: &AskedAnswer) -> Doubt {
-    let AskedAnswer::Found {
+fn doubt(row: &PaymentRow, is_of_a_sibling: bool, answer: &QueryAnswer) -> Doubt {
+    let QueryAnswer::Found {
         provider_reference, amount_minor, amount_unreadable, currency, ..
     } = answer
     else {
@@ -101,17 +101,17 @@ fn doubt(row: &PaymentRow, is_of_a_sibling: bool, answer: &AskedAnswer) -> Doubt
     if flags.is_empty() { Doubt::None } else { Doubt::Differs(flags) }
 }
 
-fn describe(answer: &AskedAnswer, row: &PaymentRow, rules: &Rules) -> (Finding, String) {
+fn describe(answer: &QueryAnswer, row: &PaymentRow, rules: &Rules) -> (Finding, String) {
     match answer {
-        AskedAnswer::NotFound if row.payment.is_elsewhere(rules) => {
+        QueryAnswer::NotFound if row.payment.is_elsewhere(rules) => {
             let differs = row.payment.differs_from_here(rules);
             (Finding::Unclear, format!("unclear: not found, but it was made elsewhere ({differs})"))
         }
-        AskedAnswer::Found { status, .. } => {
+        QueryAnswer::Found { status, .. } => {
             let word = status.map_or("with a status that is not known", |status| status.word());
             (Finding::Found { status: *status }, format!("found, {word}"))
         }
-        AskedAnswer::NotFound => (Finding::NotFound, "not found".to_owned()),
-        AskedAnswer::Unclear { reason } => (Finding::Unclear, format!("unclear: {reason}")),
+        QueryAnswer::NotFound => (Finding::NotFound, "not found".to_owned()),
+        QueryAnswer::Unclear { reason } => (Finding::Unclear, format!("unclear: {reason}")),
     }
 }

@@ -27,6 +27,6 @@ pub fn restart(row: &PaymentRow, at: Moment, recovered: &mut Recovered) -> Optio
 /// Makes a payment in doubt that only a dead process would have queried later due now, for `owner`: a claim, or the pause of
 /// a caller that is gone, must not delay what a restart should find out.
 pub fn take_over(row: &PaymentRow, owner: &str, at: Moment) -> Changes {
-    let (owner, next_ask_at_ms) = (owner.to_owned(), Some(at.time_ms));
-    Changes::of(PaymentRow { owner, next_ask_at_ms, ..row.clone() })
+    let (owner, next_query_at_ms) = (owner.to_owned(), Some(at.time_ms));
+    Changes::of(PaymentRow { owner, next_query_at_ms, ..row.clone() })
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 use super::super::names;
 use super::rows::{COLUMNS, by_id, payment_row, view as view_of};
 use crate::store::journal::steps::{Neighbour, NeighbourPayment};
-use crate::store::{AskedAnswer, Notice, PaymentId, PaymentRow, PaymentView};
+use crate::store::{Notification, PaymentId, PaymentRow, PaymentView, QueryAnswer};
 
 /// Generations of one reference that are looked at: far more than anybody begins.
 const GENERATIONS_MAX: i64 = 16;
@@ -79,7 +79,7 @@ pub(super) const YOUNGER: &str = "
 pub(super) fn is_of_a_sibling(
     connection: &Connection,
     row: &PaymentRow,
-    answer: &AskedAnswer,
+    answer: &QueryAnswer,
 ) -> rusqlite::Result<bool> {
     let Some(found) = answer.provider_reference() else { return Ok(false) };
     let mut statement = connection.prepare_cached(SIBLING)?;
@@ -99,7 +99,7 @@ pub(super) const SIBLING: &str = "
 /// provider's names.
 pub(super) fn candidates(
     connection: &Connection,
-    notice: &Notice,
+    notice: &Notification,
 ) -> rusqlite::Result<Vec<PaymentRow>> {
     let Some((is_by_reference, key)) = key(notice) else { return Ok(Vec::new()) };
     let conditions = if is_by_reference { BY_REFERENCE } else { BY_PROVIDER_REFERENCE };
@@ -115,7 +115,7 @@ pub(super) const BY_PROVIDER_REFERENCE: &str = "INDEXED BY payment_provider_refe
     WHERE account = ?1 AND kind = ?2 AND provider_reference = ?3 ORDER BY sequence DESC LIMIT ?4";
 
 /// What a notification's payment is looked up by: the merchant's reference, or where it has none, the provider's.
-fn key(notice: &Notice) -> Option<(bool, &String)> {
+fn key(notice: &Notification) -> Option<(bool, &String)> {
     let by_reference = notice.reference.as_ref().map(|reference| (true, reference));
     let by_provider = notice.provider_reference.as_ref().map(|reference| (false, reference));
     by_reference.or(by_provider).filter(|_| notice.is_journalled)
@@ -124,7 +124,7 @@ fn key(notice: &Notice) -> Option<(bool, &String)> {
 /// What stands under the names of accounts that the notification could be meant for too.
 pub(super) fn neighbours(
     connection: &Connection,
-    notice: &Notice,
+    notice: &Notification,
 ) -> rusqlite::Result<Vec<Neighbour>> {
     let mut found = Vec::new();
     for account in &notice.neighbours {
@@ -139,7 +139,7 @@ pub(super) fn neighbours(
 
 fn theirs(
     connection: &Connection,
-    notice: &Notice,
+    notice: &Notification,
     name: &str,
 ) -> rusqlite::Result<Option<NeighbourPayment>> {
     let Some((is_by_reference, key)) = key(notice) else { return Ok(None) };

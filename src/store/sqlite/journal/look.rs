@@ -49,7 +49,7 @@ pub(super) fn list(
 fn date(connection: &Connection, row: &mut PaymentRow) -> rusqlite::Result<()> {
     let sql = "SELECT wall - time FROM store_time";
     let ahead_ms: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-    row.next_ask_at_ms = row.next_ask_at_ms.map(|due_ms| due_ms.saturating_add(ahead_ms));
+    row.next_query_at_ms = row.next_query_at_ms.map(|due_ms| due_ms.saturating_add(ahead_ms));
     Ok(())
 }
 

@@ -28,7 +28,7 @@ use crate::store::journal::steps;
 use crate::store::page::PAGE_MAX;
 use crate::store::{
     AccountNames, Begun, Change, Cursor, Due, Freeze, Journal, JournalError, Leave, NewPayment,
-    Notice, Noticed, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter,
+    Noticed, Notification, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter,
     PaymentId, PaymentListing, PaymentView, Received, Recovered, Spending, Standing, Step,
     StoreError, Subject, Unsent,
 };
@@ -79,12 +79,12 @@ impl Journal for SqliteStore {
         &self,
         id: &PaymentId,
         attempt: u32,
-        hold_left_ms: i64,
+        lease_left_ms: i64,
     ) -> Result<Leave, StoreError> {
         let (id, shared) = (id.clone(), Arc::clone(&self.shared));
         let owner = shared.holder()?;
         self.read(move |connection| {
-            let beyond_ms = shared.time.now_ms().saturating_add(hold_left_ms);
+            let beyond_ms = shared.time.now_ms().saturating_add(lease_left_ms);
             let row = rows::by_id(connection, &id)?;
             let account = row.as_ref().map(|row| row.account.as_str());
             let freeze = account.map(|account| freeze::of(connection, account)).transpose()?;
@@ -138,9 +138,9 @@ impl Journal for SqliteStore {
         .await
     }
 
-    async fn receive_notice(
+    async fn receive_notification(
         &self,
-        notice: Notice,
+        notice: Notification,
         event: NotificationEvent,
     ) -> Result<(Received, Noticed), StoreError> {
         let id = notice.event_id.clone();

@@ -8,7 +8,7 @@ use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
 
 use super::super::names::current;
-use crate::payment::{Absence, Final, Fingerprint, OpenAttempts, Payment, Place, State, Told};
+use crate::payment::{Absence, Final, Fingerprint, OpenAttempts, Payment, Place, Reported, State};
 use crate::provider::EventStatus;
 use crate::store::{PaymentId, PaymentRow, PaymentView, StoredAnswer};
 
@@ -75,8 +75,8 @@ pub(super) fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         last_attempt_tick: row.get("last_attempt_tick")?,
         settled_at_ms: row.get(23)?,
         settled_tick: row.get("settled_tick")?,
-        asks: row.get(24)?,
-        next_ask_at_ms: row.get(25)?,
+        queries: row.get(24)?,
+        next_query_at_ms: row.get(25)?,
         notified_at_ms: row.get(26)?,
         amount_differs: row.get(27)?,
         contradicted: row.get(28)?,
@@ -103,7 +103,7 @@ fn payment(row: &Row<'_>) -> rusqlite::Result<Payment> {
             .ok_or_else(|| unreadable(12, "not a state that can be"))?,
         attempts,
         open: OpenAttempts::from_bits(row.get::<_, i64>(14)?.cast_unsigned()),
-        told: Told::from_word(&told)
+        reported: Reported::from_word(&told)
             .ok_or_else(|| unreadable(15, "not a word the provider can have said"))?,
         doubtful_since_ms,
         absence: Absence { answers: row.get(17)?, last_ms: row.get(18)? },

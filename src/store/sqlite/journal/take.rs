@@ -11,7 +11,7 @@ use super::save::{insert, receive_event, save, save_row};
 use super::{freeze, load, rows};
 use crate::store::journal::steps::{self, Changes, Facts};
 use crate::store::{
-    Begun, Due, JournalError, NewPayment, Notice, Noticed, NotificationEvent, PaymentId,
+    Begun, Due, JournalError, NewPayment, Noticed, Notification, NotificationEvent, PaymentId,
     PaymentRow, PaymentView, Received, Recovered, Step, Unsent,
 };
 
@@ -48,7 +48,7 @@ fn facts(
     Ok(Facts {
         younger: load::younger(connection, row)?,
         is_of_a_sibling: match step {
-            Step::Asked { answer, .. } => load::is_of_a_sibling(connection, row, answer)?,
+            Step::Queried { answer, .. } => load::is_of_a_sibling(connection, row, answer)?,
             _ => false,
         },
         freeze: match step {
@@ -162,7 +162,7 @@ pub(super) fn claim(
 /// Stores the event of a notification, and lets the payment take the step.
 pub(super) fn receive(
     work: &mut Work<'_>,
-    notice: &Notice,
+    notice: &Notification,
     event: &NotificationEvent,
 ) -> rusqlite::Result<(Received, Noticed)> {
     let candidates = load::candidates(work.connection, notice)?;

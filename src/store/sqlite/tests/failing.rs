@@ -49,13 +49,13 @@ fn whatever_fails_the_next_start_finds_what_was_answered() {
 
 /// What callers were told of their notifications, by id.
 #[derive(Default)]
-struct Told {
+struct Reported {
     stored: BTreeSet<String>,
     not_stored: BTreeSet<String>,
     maybe: BTreeSet<String>,
 }
 
-impl Told {
+impl Reported {
     fn note(&mut self, id: String, answer: Result<(), StoreError>) {
         match answer {
             Ok(()) => self.stored.insert(id),
@@ -98,7 +98,7 @@ async fn answer_and_compare() {
     let seed = variable(SEED).and_then(|it| it.to_str()?.parse().ok()).expect("a seed");
     let mut random = Random(seed);
     let mut store = SqliteStore::open(&file, Clock::System).expect("the store opens");
-    let mut told = Told::default();
+    let mut told = Reported::default();
     for round in 0..ROUNDS {
         for call in Call::ALL {
             match random.below(3) {

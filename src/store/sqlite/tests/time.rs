@@ -199,7 +199,7 @@ async fn people_are_told_dates() {
     let lost = crate::store::Conclusion::InDoubt { reason: "reset".into() };
     store.conclude(&id, 1, lost, 60_000, None, now_ms).await.expect("written down");
     let shown = store.show_payment(&id).await.expect("a read").expect("it is there");
-    assert_eq!(shown.view.row.next_ask_at_ms, Some(now_ms + 60_000));
+    assert_eq!(shown.view.row.next_query_at_ms, Some(now_ms + 60_000));
     let read = Connection::open(place.file()).expect("opened");
     let sql = "SELECT unixepoch(next_ask) - ?1 FROM payment_view";
     let ahead: i64 = read.query_row(sql, [now_ms / 1000], |row| row.get(0)).expect("read");

@@ -7,7 +7,7 @@ use crate::payment::{Fingerprint, Input, Rules, Ruling};
 use crate::provider::{CodeMeaning, EventStatus};
 use crate::store::conformance::outcome_event;
 use crate::store::{
-    AskTimes, AskedAnswer, Begun, Closure, Conclusion, Leave, NewPayment, PaymentId, Recovered,
+    Begun, Closure, Conclusion, Leave, NewPayment, PaymentId, QueryAnswer, QueryTimes, Recovered,
 };
 
 const NOW: i64 = 1_000_000;
@@ -30,7 +30,7 @@ fn new(reference: &str) -> NewPayment {
         notice_within_ms: Some(3_000),
         trace: None,
         now_ms: 7,
-        hold_ms: 40_000,
+        lease_ms: 40_000,
     }
 }
 
@@ -51,7 +51,7 @@ fn changes(step: Step, view: &PaymentView, facts: Facts) -> Changes {
 
 fn conclude(conclusion: Conclusion) -> Step {
     let event = Some(Box::new(outcome_event()));
-    Step::Conclude { attempt: 1, conclusion, ask_after_ms: 500, event, now_ms: 7 }
+    Step::Conclude { attempt: 1, conclusion, query_after_ms: 500, event, now_ms: 7 }
 }
 
 fn answered(meaning: CodeMeaning, body: &'static str) -> Conclusion {
@@ -63,13 +63,13 @@ fn answered(meaning: CodeMeaning, body: &'static str) -> Conclusion {
     }
 }
 
-fn asked(answer: AskedAnswer, event: Option<Box<OutcomeEvent>>) -> Step {
-    let times = AskTimes { asked_at_ms: NOW, ask_after_ms: Some(900), now_ms: 7 };
-    Step::Asked { answer, rules: RULES, times, event }
+fn asked(answer: QueryAnswer, event: Option<Box<OutcomeEvent>>) -> Step {
+    let times = QueryTimes { queried_at_ms: NOW, query_after_ms: Some(900), now_ms: 7 };
+    Step::Queried { answer, rules: RULES, times, event }
 }
 
-fn found(provider_reference: &str) -> AskedAnswer {
-    AskedAnswer::Found {
+fn found(provider_reference: &str) -> QueryAnswer {
+    QueryAnswer::Found {
         status: Some(EventStatus::Succeeded),
         provider_reference: Some(provider_reference.into()),
         amount_minor: Some(100),
@@ -111,7 +111,7 @@ fn a_reference_is_taken_until_its_call_came_to_nothing() {
 
 #[test]
 fn a_lease_is_a_day_at_most() {
-    let long = NewPayment { hold_ms: i64::MAX, ..new("A") };
+    let long = NewPayment { lease_ms: i64::MAX, ..new("A") };
     let Begun::Fresh(view) = begin(&long, vec![], None, "me", NOW) else { panic!("it is new") };
     assert_eq!(view.row.leased_until_ms, NOW + 24 * 60 * 60 * 1000);
 }
@@ -173,7 +173,7 @@ fn the_answer_that_decides_is_kept_and_one_of_a_query_never_replaces_it() {
     let sending = view(&[Input::FirstAttempt]);
     let done =
         changes(conclude(answered(CodeMeaning::Accepted, "yes")), &sending, Facts::default());
-    assert_eq!(done.row.next_ask_at_ms, Some(NOW + 3_000), "a notification is expected");
+    assert_eq!(done.row.next_query_at_ms, Some(NOW + 3_000), "a notification is expected");
     assert_eq!(done.row.provider_reference.as_deref(), Some("D1"));
     assert!(done.event.is_none(), "its caller is told");
     let step = conclude(answered(CodeMeaning::Accepted, "yes"));
@@ -204,7 +204,7 @@ fn an_attempt_in_doubt_is_queried_later_and_its_lease_begins_anew() {
     let done = changes(step.clone(), &sending, Facts::default());
     assert_eq!(words(&done), ("in_doubt", "unknown", Some("reset")));
     assert_eq!(
-        (done.row.next_ask_at_ms, done.row.leased_until_ms),
+        (done.row.next_query_at_ms, done.row.leased_until_ms),
         (Some(NOW + 500), NOW + 40_000)
     );
     assert_eq!(change(&step, &done.row), Some(Change::InDoubt { row: &done.row, attempt: 1 }));
@@ -228,7 +228,7 @@ fn what_is_news_brings_its_event_once_and_the_history_names_it() {
     done.event_stored(&told.id);
     let detail = format!("found, succeeded, event {}", told.id);
     assert_eq!(words(&done), ("asked", "accepted", Some(detail.as_str())));
-    let unclear = AskedAnswer::Unclear { reason: "x".repeat(400) };
+    let unclear = QueryAnswer::Unclear { reason: "x".repeat(400) };
     let done = changes(asked(unclear, event), &lost, Facts::default());
     assert!(done.event.is_none() && done.row.owes_event);
     assert_eq!(words(&done).2.map(str::len), Some(DETAIL_CHARS_MAX));
@@ -302,20 +302,20 @@ fn a_restart_takes_over_what_nobody_works_on() {
     let mut recovered = Recovered::default();
     let done = restart(&row, AT, &mut recovered).expect("taken over");
     assert_eq!(words(&done), ("restarted", "unknown", None));
-    assert!(done.row.owes_event && done.row.next_ask_at_ms == Some(NOW));
+    assert!(done.row.owes_event && done.row.next_query_at_ms == Some(NOW));
     restart(&view(&[]).row, AT, &mut recovered).expect("taken over");
     assert_eq!((recovered.unknown, recovered.closed), (1, 1));
 }
 
 #[test]
 fn payments_to_be_queried_are_handed_out_and_handed_over() {
-    let row = PaymentRow { next_ask_at_ms: Some(NOW), ..view(&LOST).row };
+    let row = PaymentRow { next_query_at_ms: Some(NOW), ..view(&LOST).row };
     let claimed = claim(&row, "other", 0, NOW);
-    assert_eq!((claimed.next_ask_at_ms, claimed.owner.as_str()), (Some(NOW + 1), "other"));
+    assert_eq!((claimed.next_query_at_ms, claimed.owner.as_str()), (Some(NOW + 1), "other"));
     assert_eq!(take_over(&claimed, "me", AT).row, PaymentRow { owner: "me".into(), ..row });
     let later = PaymentView { row: claimed, ..view(&LOST) };
     let done = changes(Step::HandOver, &later, Facts::default());
-    assert_eq!(done.row.next_ask_at_ms, Some(NOW));
+    assert_eq!(done.row.next_query_at_ms, Some(NOW));
     assert_eq!(done.woken().collect::<Vec<_>>(), [resolver_key("shop")]);
     let nothing = decide(&Step::HandOver, &view(&[]), Facts::default(), NOW);
     assert!(nothing.expect("allowed").is_none(), "it is not to be queried");
@@ -323,7 +323,7 @@ fn payments_to_be_queried_are_handed_out_and_handed_over() {
 
 #[test]
 fn queries_that_change_nothing_are_listed_up_to_a_limit() {
-    let unclear = AskedAnswer::Unclear { reason: "no answer".into() };
+    let unclear = QueryAnswer::Unclear { reason: "no answer".into() };
     let entry = changes(asked(unclear, None), &view(&LOST), Facts::default()).entry;
     let entry = entry.expect("an entry");
     assert!(is_listed(&entry, QUERIES_LISTED_MAX - 1) && !is_listed(&entry, QUERIES_LISTED_MAX));

@@ -1,10 +1,10 @@
 //! A notification is judged, and the payment takes its step.
 
 use super::*;
-use crate::store::Notice;
+use crate::store::Notification;
 
-fn notice() -> Notice {
-    Notice {
+fn notice() -> Notification {
+    Notification {
         account: "shop".into(),
         kind: "payout".into(),
         reference: Some("A".into()),
@@ -31,15 +31,15 @@ fn a_notification_is_of_the_generation_that_it_names_or_fits() {
         provider_reference: provider_reference.map(str::to_owned),
         ..view(inputs).row
     };
-    let chosen = |notice: &Notice, candidates: &[PaymentRow]| {
+    let chosen = |notice: &Notification, candidates: &[PaymentRow]| {
         let noticed = judge(notice, candidates.to_vec(), &[]);
         (noticed.row.map(|row| row.sequence), noticed.flags)
     };
     let lost = [row(1, None, &LOST), row(2, Some("D1"), &LOST), row(3, None, &LOST)];
     assert_eq!(chosen(&notice(), &lost), (Some(2), vec![]), "the one with its id");
-    let unnamed = Notice { provider_reference: None, ..notice() };
+    let unnamed = Notification { provider_reference: None, ..notice() };
     assert_eq!(chosen(&unnamed, &lost), (Some(3), vec![]), "else the latest");
-    let created = Notice { created_at_ms: Some(120_000), ..unnamed.clone() };
+    let created = Notification { created_at_ms: Some(120_000), ..unnamed.clone() };
     assert_eq!(chosen(&created, &lost), (Some(1), vec![Flag::EarlierCall]), "made before it began");
     let ready = [row(1, None, &LOST), row(2, None, &[])];
     assert_eq!(chosen(&unnamed, &ready), (Some(1), vec![Flag::EarlierCall]), "it has not left");
@@ -57,7 +57,7 @@ fn a_notification_may_be_a_neighbour_s() {
         Neighbour { payment: Some(NeighbourPayment { provider_reference }), has_event: false }
     };
     let event = || Neighbour { payment: None, has_event: true };
-    let is_theirs = |row: Option<&PaymentRow>, neighbour, notice: Notice| {
+    let is_theirs = |row: Option<&PaymentRow>, neighbour, notice: Notification| {
         let noticed = judge(&notice, row.cloned().into_iter().collect(), &[neighbour]);
         noticed.flags.contains(&Flag::OtherAccount)
     };
@@ -69,7 +69,7 @@ fn a_notification_may_be_a_neighbour_s() {
     assert!(is_theirs(
         Some(&ours),
         payment(Some("D2")),
-        Notice { names_another: true, ..notice() }
+        Notification { names_another: true, ..notice() }
     ));
 }
 
@@ -83,7 +83,7 @@ fn a_contradicted_rejection_stops_what_was_begun_since_and_passes_its_debt_on() 
     let made = row(1, &[Input::GaveUp]);
     let waiting = PaymentRow { owes_event: true, ..row(2, &[]) };
     let younger = vec![waiting, row(3, &LOST)];
-    let is_ours = Notice { amount_minor: None, ..notice() };
+    let is_ours = Notification { amount_minor: None, ..notice() };
     let done =
         notified(&made, younger.clone(), &is_ours, &[Flag::Contradicted], AT).expect("taken");
     assert_eq!((done.row.end(), done.row.contradicted), (Some(Final::Accepted), true));
@@ -108,7 +108,7 @@ fn a_contradicted_rejection_stops_what_was_begun_since_and_passes_its_debt_on() 
 #[test]
 fn a_notification_of_something_else_is_kept_on_record() {
     let lost = view(&LOST).row;
-    let differs = Notice { amount_minor: Some(1), ..notice() };
+    let differs = Notification { amount_minor: Some(1), ..notice() };
     let done = notified(&lost, Vec::new(), &differs, &[Flag::AmountMismatch], AT).expect("taken");
     assert!(done.row.amount_differs && done.row.notified_at_ms.is_none());
     assert_eq!(done.row.payment.state.as_str(), "unknown");
