@@ -274,10 +274,12 @@ impl World {
         let look = async move {
             loop {
                 let event = self.inbox.show(id).await.expect("a readable store").expect("known");
-                if event.row.state == state && !event.row.claimed {
+                let is_there = event.row.state == state && !event.row.claimed;
+                // Time passes only once nothing is under way: then the attempt that led here has ended too.
+                sleep(Duration::from_millis(1)).await;
+                if is_there {
                     return event;
                 }
-                sleep(Duration::from_millis(1)).await;
             }
         };
         async move {
