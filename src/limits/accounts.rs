@@ -1,4 +1,4 @@
-//! The limits of every account by name: what outlives a call, a snapshot and a reload.
+//! The limits of every account by name: the state that outlives a call, a snapshot and a reload.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,7 +15,7 @@ use crate::config::{Account, Snapshot};
 use crate::metrics::Metrics;
 use crate::provider::CallClass;
 
-/// Everything that bounds one account's calls. A call takes it once and keeps it to its end.
+/// Everything that limits one account's calls. A call takes it once and keeps it to its end.
 #[derive(Clone)]
 pub struct AccountLimits {
     /// Calls per time.
@@ -28,7 +28,7 @@ pub struct AccountLimits {
     query: ClassLimits,
 }
 
-/// What each class of calls has of its own.
+/// The limits that each class of calls has for itself.
 #[derive(Clone)]
 struct ClassLimits {
     circuit: Arc<Circuit>,
@@ -41,8 +41,8 @@ impl AccountLimits {
         &self.class(class).circuit
     }
 
-    /// What pays for repeats of one class of calls: payouts that fail are not repeated on the savings of queries that go
-    /// well, nor the other way round.
+    /// The budget for repeats of one class of calls: failing payouts are not repeated on the savings of successful
+    /// queries, or vice versa.
     pub fn repeats(&self, class: CallClass) -> &RetryBudget {
         &self.class(class).repeats
     }
@@ -54,7 +54,7 @@ impl AccountLimits {
         }
     }
 
-    /// New ones, but that what was spent under an earlier budget counts.
+    /// New limits, except that money spent under an earlier budget counts.
     fn new(
         account: &Account,
         earlier: Option<&MoneyBudget>,
@@ -79,7 +79,7 @@ impl AccountLimits {
         }
     }
 
-    /// The same where the configuration is the same, anew where it changed.
+    /// The same limits if the configuration is unchanged, new ones otherwise.
     fn renewed(&self, account: &Account, metrics: &Arc<Metrics>, now: Instant) -> Self {
         let mut limits = Self::new(account, Some(&self.money), metrics, now);
         limits.create.repeats = self.create.repeats.clone();
@@ -108,18 +108,18 @@ pub struct Limiters {
 #[derive(Default)]
 struct Known {
     accounts: HashMap<String, Arc<AccountLimits>>,
-    /// The money of accounts that were taken out of the configuration, and when: taking one out and putting it back
-    /// within the hour must not give it a fresh budget.
+    /// The money of accounts that were removed from the configuration, and when: removing an account and adding it
+    /// again within the hour must not give it a fresh budget.
     gone: HashMap<String, (Arc<MoneyBudget>, Instant)>,
 }
 
 impl Limiters {
-    /// Knows no account yet.
+    /// Without any account yet.
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self { metrics, known: RwLock::default() }
     }
 
-    /// The limits of `account`, made for it when there are none.
+    /// The limits of `account`, created if there are none.
     pub fn of(&self, account: &Account) -> Arc<AccountLimits> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(limits) = known.accounts.get(&account.name) {
@@ -136,9 +136,9 @@ impl Limiters {
         accounts.entry(account.name.clone()).or_insert_with(made).clone()
     }
 
-    /// Takes a new configuration: limits that did not change keep their state, changed ones begin anew, those of accounts
-    /// that are gone go too. Money that was spent counts for its hour in any case. To be called after every swap of the
-    /// snapshot; calls under way end with what they began with.
+    /// Applies a new configuration: limits that did not change keep their state, changed ones begin anew, and those
+    /// of removed accounts are dropped. Spent money counts for its hour in any case. Call this after every swap of
+    /// the snapshot; calls in progress end with the limits they began with.
     pub fn configure(&self, snapshot: &Snapshot, now: Instant) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.gone.retain(|_, (_, since)| now.duration_since(*since) < COUNTS_FOR);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renamed_account_has_the_money_of_its_former_name() {
+    fn a_renamed_account_counts_the_money_of_its_former_name() {
         let limiters = Limiters::new(Metrics::new("0", "0"));
         let account = |name, formerly: &str, limit: &str| {
             let limits = format!("limits = {{ money_per_hour = \"{limit} THB\" }}");
@@ -250,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn an_open_circuit_stays_open_and_shown_over_a_reload() {
+    fn a_reload_keeps_an_open_circuit_open_and_shown() {
         let metrics = Metrics::new("0", "0");
         let limiters = Limiters::new(metrics.clone());
         let settings = "circuit = { failures = 1, open_for = \"1h\" }";
         let (before, now) = (snapshot(settings), instant());
         let limits = limiters.of(&before.accounts["shop"]);
-        let leave = limits.circuit(CallClass::Create).enter(now).expect("closed");
-        leave.settle(Sample::Failed, now);
+        let permit = limits.circuit(CallClass::Create).enter(now).expect("closed");
+        permit.settle(Sample::Failed, now);
         let after = snapshot(&format!("{settings}\nlimits.rate = \"1/s\""));
         limiters.configure(&after, now);
         let limits = limiters.of(&after.accounts["shop"]);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_that_are_gone_are_forgotten() {
+    fn removed_accounts_are_forgotten() {
         let limiters = Limiters::new(Metrics::new("0", "0"));
         let mut snapshot = hourly(1, "");
         limiters.of(&snapshot.accounts["shop"]);
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_comes_back_within_the_hour_has_no_fresh_budget() {
+    fn an_account_that_returns_within_the_hour_has_no_fresh_budget() {
         let limiters = Limiters::new(Metrics::new("0", "0"));
         let (with, mut without) = (snapshot("limits.money_per_hour = \"10.00 THB\""), snapshot(""));
         let (account, now) = (&with.accounts["shop"], instant());
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn money_that_left_without_a_budget_counts_in_one_that_a_reload_sets() {
+    fn money_spent_without_a_budget_counts_in_one_that_a_reload_sets() {
         let limiters = Limiters::new(Metrics::new("0", "0"));
         let (without, with) = (snapshot(""), snapshot("limits.money_per_hour = \"10.00 THB\""));
         let now = instant();

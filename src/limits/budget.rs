@@ -1,17 +1,17 @@
-//! The retry budget of one account and class of calls: repeats are paid for by calls of that class that went well, so that
-//! an outage is not answered with a multiple of the usual calls.
+//! The retry budget of one account and class of calls: successful calls of that class pay for repeats, so that an
+//! outage is not answered with a multiple of the usual calls.
 
 use std::sync::{Mutex, PoisonError};
 
 /// What one repeat costs; in the same unit as the other constants, hundredths of a repeat.
 const COST: u32 = 100;
-/// What an attempt that went well pays in: in the long run, one repeat for every five good ones.
+/// What a successful attempt adds: in the long run, one repeat for every five successes.
 const EARNED: u32 = 20;
-/// The most that is saved, ten repeats: enough for a small account to ride out a short hiccup, little enough to mean
-/// nothing to a provider in trouble.
+/// The most that is saved, ten repeats: enough for a small account to survive a short problem, too little to matter
+/// to a provider in trouble.
 const SAVED_MAX: u32 = 10 * COST;
 
-/// What there is left to repeat calls with.
+/// The savings for repeating calls.
 pub struct RetryBudget {
     saved: Mutex<u32>,
 }
@@ -22,13 +22,13 @@ impl RetryBudget {
         Self { saved: Mutex::new(SAVED_MAX) }
     }
 
-    /// An attempt brought an answer that says how the call ended, be it a refusal.
+    /// An attempt brought an answer that says how the call ended, even a refusal.
     pub fn earn(&self) {
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         *saved = saved.saturating_add(EARNED).min(SAVED_MAX);
     }
 
-    /// Pays for one repeat; `false` when there is nothing to pay with, and the call should not be repeated.
+    /// Pays for one repeat; `false` when the savings are too small, and the call should not be repeated.
     #[must_use]
     pub fn spend(&self) -> bool {
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outage_uses_the_savings_up_and_then_is_not_answered_with_repeats() {
+    fn an_outage_uses_up_the_savings_and_then_causes_no_repeats() {
         let budget = RetryBudget::full();
         let repeats = (0..1000).filter(|_| budget.spend()).count();
         assert_eq!(repeats, 10, "only the savings should have been spent");

@@ -1,4 +1,4 @@
-//! How many calls of one account are under way.
+//! How many calls of one account are in progress.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use prometheus::IntGauge;
 
 use crate::metrics::Metrics;
 
-/// Counts the calls under way per account and refuses those over the account's limit.
+/// Counts the calls in progress per account and refuses those over the account's limit.
 pub struct InFlight {
     metrics: Arc<Metrics>,
     accounts: RwLock<HashMap<String, Arc<Count>>>,
@@ -19,16 +19,16 @@ struct Count {
     gauge: IntGauge,
 }
 
-/// One call under way; it is over when this is dropped.
+/// One call in progress; it is over when this is dropped.
 pub struct InFlightGuard(Arc<Count>);
 
 impl InFlight {
-    /// Counts nothing yet.
+    /// With no calls in progress.
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self { metrics, accounts: RwLock::default() }
     }
 
-    /// Admits one more call of `account`, or `None` when `max` are under way already.
+    /// Admits one more call of `account`, or `None` when `max` are in progress already.
     pub fn enter(&self, account: &str, max: usize) -> Option<InFlightGuard> {
         let count = self.count_of(account);
         let admitted = count.now.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
@@ -39,7 +39,7 @@ impl InFlight {
         Some(InFlightGuard(count))
     }
 
-    /// Forgets an account that is no longer configured. Calls that are still under way end as they began.
+    /// Forgets an account that is no longer configured. Calls still in progress are not affected.
     pub fn forget(&self, account: &str) {
         self.accounts.write().unwrap_or_else(PoisonError::into_inner).remove(account);
     }

@@ -1,4 +1,4 @@
-//! The limits that refuse calls, as they are counted.
+//! The limits that refuse calls, as label values of the metrics.
 
 use strum::{Display, IntoStaticStr, VariantArray};
 
@@ -10,7 +10,7 @@ pub enum LimitKind {
     Account,
     /// The rate of one operation.
     Operation,
-    /// The provider said that it is called too often.
+    /// The provider reported too many calls.
     Provider,
     /// The account's money per hour.
     Money,

@@ -1,7 +1,8 @@
-//! The money that an account may move within an hour: a net under mistakes and break-ins, in whole minor units.
+//! The money that an account may move within an hour: a safety net against mistakes and break-ins, in whole minor
+//! units.
 //!
-//! The hour slides in steps of a minute. What was spent is kept per process; what left before it began is told by whoever
-//! knows (the journal) with [`MoneyBudget::record`]. Without a configured budget everything fits.
+//! The hour slides in steps of a minute. Spending is tracked per process; what left before the process began is
+//! reported by the journal through [`MoneyBudget::record`]. Without a configured budget everything fits.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,22 +16,22 @@ use crate::metrics::Metrics;
 
 /// A step of the sliding hour.
 const STEP: Duration = Duration::from_secs(60);
-/// Steps in an hour. One more is remembered, so that money counts for at least the whole hour.
+/// Steps in an hour. One more is remembered, so that money counts for at least a full hour.
 const STEPS: u64 = 60;
-/// The number of the step in which a budget is made: those of the hour before it have numbers too.
+/// The number of the step in which a budget is created: the steps of the hour before it need numbers too.
 const FIRST_STEP: u64 = STEPS + 1;
 
-/// What an account may still move.
+/// The amount an account may still move.
 pub struct MoneyBudget {
     per_hour: Option<Money>,
-    /// Shared with the budget that follows after a change of configuration: what was spent stays spent. Kept without a
-    /// limit too, for a reload may set one.
+    /// Shared with the budget that replaces this one after a change of configuration: spent money stays spent. Kept
+    /// without a limit too, because a reload may set one.
     spent: Arc<Mutex<Spent>>,
     account: String,
     metrics: Arc<Metrics>,
 }
 
-/// Money set aside for one call.
+/// Money reserved for one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Reserved {
@@ -41,11 +42,11 @@ pub struct Reserved {
 /// A call would exceed the hour's money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MoneyRefused {
-    /// When it would fit if nothing else is spent; an hour when it is more than a whole budget.
+    /// When it would fit if nothing else is spent; an hour when it is more than a full budget.
     pub retry_after: Duration,
 }
 
-/// How long what was spent counts.
+/// How long spent money counts.
 pub(super) const COUNTS_FOR: Duration = Duration::from_secs((STEPS + 1) * STEP.as_secs());
 
 impl MoneyBudget {
@@ -70,7 +71,7 @@ impl MoneyBudget {
         Self { spent: before.spent.clone(), ..self }
     }
 
-    /// Sets `minor` units of the account's currency aside for a call that is about to be made.
+    /// Reserves `minor` units of the account's currency for a call that is about to be made.
     pub fn reserve(&self, minor: u64, now: Instant) -> Result<Reserved, MoneyRefused> {
         let mut spent = self.spent();
         let step = spent.advance(now);
@@ -84,10 +85,10 @@ impl MoneyBudget {
         Ok(Reserved { minor, step })
     }
 
-    /// Counts what was set aside for a call in the current hour, because the call is made again.
+    /// Counts the money reserved for a call in the current hour, because the call is made again.
     ///
     /// # Errors
-    /// When it does not fit now; it then counts as before.
+    /// When it does not fit now; it then still counts as before.
     pub fn renew(&self, reserved: Reserved, now: Instant) -> Result<Reserved, MoneyRefused> {
         let mut spent = self.spent();
         let step = spent.advance(now);
@@ -103,7 +104,7 @@ impl MoneyBudget {
         Ok(Reserved { step, ..reserved })
     }
 
-    /// As [`MoneyBudget::renew`], for `minor` units that left `ago` and perhaps another process counted.
+    /// Like [`MoneyBudget::renew`], for `minor` units that left `ago` and that another process may have counted.
     pub fn reserve_again(
         &self,
         minor: u64,
@@ -114,12 +115,12 @@ impl MoneyBudget {
         self.renew(Reserved { minor, step }, now)
     }
 
-    /// Gives back what was set aside for a call that provably did not happen. Never for an unknown outcome.
+    /// Gives back the money reserved for a call that provably did not happen. Never for an unknown outcome.
     pub fn give_back(&self, reserved: Reserved) {
         let _ = self.spent().subtract(reserved);
     }
 
-    /// Counts money that was moved `ago`, whether it fits or not: what the journal knows after a restart.
+    /// Counts money that was moved `ago`, whether it fits or not: from the journal after a restart.
     pub fn record(&self, minor: u64, ago: Duration, now: Instant) {
         let mut spent = self.spent();
         let current = spent.advance(now);
@@ -129,7 +130,7 @@ impl MoneyBudget {
         }
     }
 
-    /// Counts what was spent under `other` too: the budget of the same account under another name.
+    /// Also counts what was spent under `other`: the budget of the same account under another name.
     pub(super) fn count_also(&self, other: &Self, now: Instant) {
         let (current, steps) = {
             let mut spent = other.spent();
@@ -201,7 +202,7 @@ impl Spent {
         }
     }
 
-    /// How much of it was counted there still.
+    /// How much of it was still counted there.
     fn subtract(&mut self, reserved: Reserved) -> u64 {
         let found = self.steps.iter_mut().find(|(step, _)| *step == reserved.step);
         let Some((_, money)) = found else { return 0 };
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_exceeds_the_hour_is_refused_counted_and_told_when_it_fits() {
+    fn an_excess_is_refused_and_counted_and_says_when_it_fits() {
         let (metrics, start) = (Metrics::new("0", "0"), instant());
         let budget = MoneyBudget::new("shop", baht(1000), &metrics, start);
         assert!(budget.reserve(600, start).is_ok());
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_again_counts_once_and_from_then_on() {
+    fn a_repeated_call_counts_once_from_its_repetition_on() {
         let now = instant();
         let budget = budget(1000, now);
         let reserved = budget.reserve(600, now).expect("it fits");
@@ -266,18 +267,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_again_must_fit_into_the_hour_in_which_it_leaves() {
+    fn a_repeated_call_must_fit_into_the_hour_of_its_repetition() {
         let now = instant();
         let budget = budget(1000, now);
         budget.record(600, 30 * MINUTE, now);
-        assert!(budget.reserve_again(600, 30 * MINUTE, now).is_ok(), "the journal's own money");
+        assert!(budget.reserve_again(600, 30 * MINUTE, now).is_ok(), "the money from the journal");
         let refused = budget.reserve_again(600, 2 * HOUR, now).expect_err("another payment's");
         assert!(refused.retry_after > HOUR);
-        assert!(budget.reserve(400, now).is_ok(), "what was refused counts as before");
+        assert!(budget.reserve(400, now).is_ok(), "refused money counts as before");
     }
 
     #[test]
-    fn what_was_not_sent_is_given_back() {
+    fn money_that_was_not_sent_is_given_back() {
         let now = instant();
         let budget = budget(1000, now);
         let reserved = budget.reserve(1000, now).expect("it fits");
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn spendings_outlive_a_change_of_the_limit() {
+    fn spent_money_counts_after_a_change_of_the_limit() {
         let now = instant();
         let before = budget(1000, now);
         assert!(before.reserve(900, now).is_ok());
@@ -298,14 +299,11 @@ mod tests {
         let unlimited = with(None).after(&after);
         assert!(unlimited.reserve(u64::MAX, now).is_ok(), "without a budget everything fits");
         let again = with(baht(u64::MAX)).after(&unlimited);
-        assert!(
-            again.reserve(1, now).is_err(),
-            "what was spent without a budget counts in the next"
-        );
+        assert!(again.reserve(1, now).is_err(), "money spent without a budget counts in the next");
     }
 
     #[test]
-    fn what_the_journal_knows_counts_after_a_restart() {
+    fn money_in_the_journal_counts_after_a_restart() {
         let now = instant();
         let budget = budget(1000, now);
         budget.record(400, 59 * MINUTE, now);
@@ -320,7 +318,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_hour_sees_more_than_the_budget_and_the_promised_time_is_kept(
+        fn no_hour_exceeds_the_budget_and_the_promised_time_is_kept(
             calls in prop::collection::vec((0u64..1_200_000, 0u64..700), 1..200)
         ) {
             let start = instant();

@@ -1,8 +1,8 @@
 //! How far the provider's clock is from ours, measured by the `Date` of its answers.
 //!
-//! A `Date` counts whole seconds and was written at some moment between sending and receiving, so one answer is good for
-//! about a second; the median of the last answers smooths that and shrugs off a wrong one. Correcting timestamps by it is
-//! for whoever cannot set the machine's clock, and is bounded.
+//! A `Date` counts whole seconds and was written at some moment between sending and receiving, so one answer is
+//! accurate to about a second; the median of the last answers smooths that and ignores a wrong one. Correcting
+//! timestamps by it is for machines whose clock cannot be set, and is bounded.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,16 +12,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::metrics::Metrics;
 
-/// Answers that are remembered. Odd, so that there is one in the middle; a clock that was set right is believed after half
-/// of them.
+/// Answers that are remembered. Odd, so that there is one in the middle; after half of them a corrected clock is
+/// believed.
 const SAMPLES: usize = 9;
-/// An answer that took longer says too little about when its `Date` was written, in milliseconds.
+/// The longest round trip that counts, in milliseconds: a longer one says too little about when its `Date` was
+/// written.
 const ROUND_TRIP_MS_MAX: i64 = 10_000;
-/// A `Date` further away than this is not a clock but a mistake, in milliseconds: a day.
+/// A `Date` further away than this is a mistake, not a clock, in milliseconds: a day.
 const SKEW_MS_MAX: i64 = 24 * 3_600_000;
 /// Timestamps are moved by no more than this, in milliseconds: an hour. A clock further off must be set.
 const CORRECTION_MS_MAX: i64 = 3_600_000;
-/// The longest text that is taken for a date.
+/// The longest text that is parsed as a date, in bytes.
 const DATE_BYTES_MAX: usize = 64;
 /// A skew below the resolution of `Date` is noise, in milliseconds.
 const RESOLUTION_MS: i64 = 1000;
@@ -30,18 +31,18 @@ const RESOLUTION_MS: i64 = 1000;
 pub struct ClockSkew {
     metrics: Arc<Metrics>,
     account: String,
-    /// Milliseconds that the provider is ahead, the newest last.
+    /// How many milliseconds the provider is ahead, the newest last.
     samples: Mutex<VecDeque<i64>>,
 }
 
 impl ClockSkew {
-    /// Nothing is known yet.
+    /// Without measurements.
     pub fn unmeasured(account: &str, metrics: Arc<Metrics>) -> Self {
         Self { metrics, account: account.to_owned(), samples: Mutex::default() }
     }
 
-    /// Learns from the `Date` of an answer to a call that was begun at `sent` and whose answer was there at `received`,
-    /// both by our clock. What is not a date, or absurd, changes nothing.
+    /// Learns from the `Date` of an answer to a call that was begun at `sent` and whose answer arrived at `received`,
+    /// both by our clock. A text that is not a date, or an absurd date, changes nothing.
     pub fn observe(&self, date: &str, sent: Timestamp, received: Timestamp) {
         let Some(sample) = sample(date, sent, received) else { return };
         let mut samples = self.samples();
@@ -54,20 +55,20 @@ impl ClockSkew {
         }
     }
 
-    /// The provider refused a timestamp: what its clock said before the newest answer does not count any more.
+    /// The provider refused a timestamp: only the newest answer counts from now on.
     pub fn believe_newest(&self) {
         let mut samples = self.samples();
         let older = samples.len().saturating_sub(1);
         samples.drain(..older);
     }
 
-    /// Milliseconds that the provider's clock is ahead of ours, if it was measured.
+    /// How many milliseconds the provider's clock is ahead of ours, if it was measured.
     pub fn ahead_ms(&self) -> Option<i64> {
         median(&self.samples())
     }
 
-    /// The time to state in a call: `now` as the provider's clock has it. `now` itself where nothing is known, where the
-    /// difference is too small to be told from noise, and never moved by more than an hour.
+    /// The time to state in a call: `now` by the provider's clock. It is `now` itself without measurements or when
+    /// the difference is within the noise, and never moved by more than an hour.
     pub fn corrected(&self, now: Timestamp) -> Timestamp {
         let ahead = self.ahead_ms().filter(|skew| skew.abs() > RESOLUTION_MS).unwrap_or_default();
         let bounded = ahead.clamp(-CORRECTION_MS_MAX, CORRECTION_MS_MAX);
@@ -79,7 +80,7 @@ impl ClockSkew {
     }
 }
 
-/// Milliseconds that the clock behind `date` is ahead.
+/// How many milliseconds the clock behind `date` is ahead.
 fn sample(date: &str, sent: Timestamp, received: Timestamp) -> Option<i64> {
     if date.len() > DATE_BYTES_MAX {
         return None;
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_or_absurd_changes_nothing() {
+    fn an_invalid_or_absurd_date_changes_nothing() {
         let skew = unmeasured();
         let day_and_more = DATE_MS + SKEW_MS_MAX + 2000;
         let (now, slow) = (at(DATE_MS), at(DATE_MS + ROUND_TRIP_MS_MAX + 1));
@@ -132,7 +133,7 @@ mod tests {
         skew.observe(DATE, at(day_and_more), at(day_and_more));
         skew.observe(DATE, Timestamp::MIN, Timestamp::MAX);
         assert_eq!(skew.ahead_ms(), None);
-        assert_eq!(skew.corrected(now), now, "nothing is known, so nothing is corrected");
+        assert_eq!(skew.corrected(now), now, "without measurements nothing is corrected");
     }
 
     #[test]
@@ -166,9 +167,9 @@ mod tests {
             let ours = at(DATE_MS + 500 - wrong);
             skew.observe(DATE, ours, ours);
         }
-        assert_eq!(skew.ahead_ms(), Some(0), "the median is not impressed");
+        assert_eq!(skew.ahead_ms(), Some(0), "the median has not changed");
         skew.believe_newest();
-        assert_eq!(skew.ahead_ms(), Some(300_000), "or the repeated call is refused again");
+        assert_eq!(skew.ahead_ms(), Some(300_000), "otherwise the repeated call is refused again");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The circuit of one account and class of calls: keeps calls from a provider that fails, and lets one through now and
-//! then to try. `state` holds the rules.
+//! The circuit of one account and class of calls: keeps calls away from a provider that fails, and lets one through
+//! now and then as a test. `state` holds the rules.
 //!
-//! Creates and queries have circuits of their own, so an open create circuit never stops the queries that find out what
-//! became of earlier creates.
+//! Creates and queries have circuits of their own, so an open create circuit never stops the queries that find out
+//! the outcome of earlier creates.
 
 mod state;
 #[cfg(test)]
@@ -19,9 +19,9 @@ use crate::metrics::Metrics;
 use crate::provider::CallClass;
 
 pub use state::{CircuitState, Sample};
-use state::{Leave, Machine};
+use state::{Machine, Permit};
 
-/// Lets calls through while they go well.
+/// Lets calls through while they succeed.
 pub struct Circuit {
     limits: CircuitLimits,
     machine: Mutex<Machine>,
@@ -33,16 +33,16 @@ pub struct Circuit {
 /// No call is made now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CircuitOpen {
-    /// When it is worth coming back.
+    /// When to try again.
     pub retry_after: Duration,
 }
 
-/// Leave for one attempt. Dropped unsettled it counts as [`Sample::Silent`], so that a call that ends early never blocks
-/// the next try.
+/// Permission for one attempt. Dropped unsettled it counts as [`Sample::Silent`], so that a call that ends early
+/// never blocks the next test.
 #[must_use]
-pub struct CircuitLeave {
+pub struct CircuitPermit {
     circuit: Arc<Circuit>,
-    leave: Leave,
+    permit: Permit,
     is_settled: bool,
 }
 
@@ -62,19 +62,19 @@ impl Circuit {
         circuit
     }
 
-    /// Lets an attempt through, or says when to come back.
-    pub fn enter(self: &Arc<Self>, now: Instant) -> Result<CircuitLeave, CircuitOpen> {
+    /// Lets an attempt through, or says when to try again.
+    pub fn enter(self: &Arc<Self>, now: Instant) -> Result<CircuitPermit, CircuitOpen> {
         let mut machine = self.machine();
         let entered = machine.enter(now);
         self.show_state(&machine);
         drop(machine);
         match entered {
-            Ok(leave) => Ok(CircuitLeave { circuit: self.clone(), leave, is_settled: false }),
+            Ok(permit) => Ok(CircuitPermit { circuit: self.clone(), permit, is_settled: false }),
             Err(retry_after) => Err(CircuitOpen { retry_after }),
         }
     }
 
-    /// Whether calls are made.
+    /// Whether calls are let through.
     pub fn state(&self) -> CircuitState {
         self.machine().state()
     }
@@ -84,14 +84,14 @@ impl Circuit {
         self.limits == limits
     }
 
-    /// Shows the state, also after a circuit of the same name was made and thrown away.
+    /// Sets the metric to this state, because another circuit with the same name may have been made and dropped.
     pub(super) fn show(&self) {
         self.show_state(&self.machine());
     }
 
-    fn settle(&self, leave: Leave, sample: Sample, now: Instant) {
+    fn settle(&self, permit: Permit, sample: Sample, now: Instant) {
         let mut machine = self.machine();
-        machine.settle(leave, sample, now);
+        machine.settle(permit, sample, now);
         self.show_state(&machine);
     }
 
@@ -108,28 +108,28 @@ impl Circuit {
     }
 }
 
-impl CircuitLeave {
-    /// The same leave after waiting for something else; a new one, or none, where the circuit changed meanwhile. Calls that
-    /// waited while it opened must not all go out.
+impl CircuitPermit {
+    /// Renews the permission after waiting for something else; a new one, or none, if the circuit changed meanwhile.
+    /// Calls that waited while it opened must not all be sent.
     pub fn still_good(self, now: Instant) -> Result<Self, CircuitOpen> {
-        let is_current = self.circuit.machine().is_current(self.leave);
+        let is_current = self.circuit.machine().is_current(self.permit);
         match is_current {
             true => Ok(self),
             false => self.circuit.enter(now),
         }
     }
 
-    /// Tells how the attempt went.
+    /// Reports the result of the attempt.
     pub fn settle(mut self, sample: Sample, now: Instant) {
         self.is_settled = true;
-        self.circuit.settle(self.leave, sample, now);
+        self.circuit.settle(self.permit, sample, now);
     }
 }
 
-impl Drop for CircuitLeave {
+impl Drop for CircuitPermit {
     fn drop(&mut self) {
         if !self.is_settled {
-            self.circuit.settle(self.leave, Sample::Silent, instant());
+            self.circuit.settle(self.permit, Sample::Silent, instant());
         }
     }
 }

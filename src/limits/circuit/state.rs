@@ -1,5 +1,5 @@
-//! A circuit as a plain state machine: closed while calls go well, open when they do not, half-open while one call tries
-//! whether they go well again. Time is an argument.
+//! A circuit as a plain state machine: closed while calls succeed, open when they do not, half-open while one call
+//! tests whether they succeed again. Time is an argument.
 
 use std::time::Duration;
 
@@ -8,41 +8,41 @@ use tokio::time::Instant;
 use crate::clock::later;
 use crate::config::CircuitLimits;
 
-/// Calls are remembered this long when their share of failures is judged.
+/// How long calls are remembered for the share of failures.
 const WINDOW_SECONDS: u64 = 10;
 /// Fewer calls within the window say nothing about a share of failures.
 const JUDGED_CALLS_MIN: u32 = 20;
 /// A circuit opens when at least this share of the window's calls failed, in percent.
 const FAILED_PERCENT: u32 = 50;
-/// What a caller is told while another's call tries the circuit: it will be known soon.
+/// The pause suggested to a caller while another call tests the circuit: the result will be known soon.
 const PROBE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether calls are made.
+/// Whether calls are let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CircuitState {
-    /// Calls are made.
+    /// All calls are let through.
     Closed,
-    /// One call at a time is made, to try.
+    /// One call at a time is let through, as a test.
     HalfOpen,
-    /// No calls are made.
+    /// No calls are let through.
     Open,
 }
 
-/// How a call went, as far as it tells about the provider's health.
+/// The result of a call, as far as it shows the provider's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sample {
-    /// The provider answered, be it a refusal: a refused payout is business, not an outage.
+    /// The provider answered, even with a refusal: a refused payout is business, not an outage.
     Answered,
-    /// It could not be reached, did not answer in time, or answered with what nobody can read.
+    /// The provider could not be reached, did not answer in time, or answered with something unreadable.
     Failed,
-    /// The call says nothing: it failed on our side, or was never made.
+    /// The call shows nothing: it failed on our side, or was never made.
     Silent,
 }
 
-/// Leave for one call, to be settled.
+/// Permission for one call, to be settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Leave {
-    /// The generation it was given in: what comes back later is old news.
+pub(super) struct Permit {
+    /// The generation in which it was given: results from an earlier generation are ignored.
     generation: u64,
 }
 
@@ -69,8 +69,8 @@ impl Machine {
         Self { limits, mode: Mode::Closed, generation: 0, failures_in_a_row: 0, window }
     }
 
-    /// Lets a call through, or says when to come back.
-    pub fn enter(&mut self, now: Instant) -> Result<Leave, Duration> {
+    /// Lets a call through, or says when to try again.
+    pub fn enter(&mut self, now: Instant) -> Result<Permit, Duration> {
         match self.mode {
             Mode::Closed => {}
             Mode::Open { until } if now < until => return Err(until.duration_since(now)),
@@ -79,17 +79,17 @@ impl Machine {
                 self.change(Mode::HalfOpen { is_probing: true });
             }
         }
-        Ok(Leave { generation: self.generation })
+        Ok(Permit { generation: self.generation })
     }
 
-    /// Whether nothing has changed since `leave` was given.
-    pub fn is_current(&self, leave: Leave) -> bool {
-        leave.generation == self.generation
+    /// Whether the mode is still the one in which `permit` was given.
+    pub fn is_current(&self, permit: Permit) -> bool {
+        permit.generation == self.generation
     }
 
-    /// Learns how a call went.
-    pub fn settle(&mut self, leave: Leave, sample: Sample, now: Instant) {
-        if leave.generation != self.generation {
+    /// Records the result of a call.
+    pub fn settle(&mut self, permit: Permit, sample: Sample, now: Instant) {
+        if permit.generation != self.generation {
             return;
         }
         match (self.mode, sample) {
@@ -141,7 +141,7 @@ impl Machine {
     }
 }
 
-/// Calls and failures of the last seconds, a slot for each.
+/// Calls and failures of the last seconds, one slot for each second.
 struct Window {
     started: Instant,
     slots: [Slot; WINDOW_SECONDS as usize],

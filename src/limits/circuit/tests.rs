@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::state::{Leave, Machine};
+use super::state::{Machine, Permit};
 use super::*;
 use crate::clock::instant;
 
@@ -38,13 +38,13 @@ fn failures_in_a_row_open_the_circuit_of_their_class_only() {
 }
 
 #[test]
-fn refusals_are_business_and_never_open_it() {
+fn refusals_never_open_it() {
     let now = instant();
     let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), now);
     for _ in 0..100 {
         fail(&creates, 2, now);
         creates.enter(now).expect("closed").settle(Sample::Answered, now);
-        // Keeps the share of failures out of it.
+        // Keeps the share of failures low.
         for _ in 0..3 {
             creates.enter(now).expect("closed").settle(Sample::Answered, now);
         }
@@ -53,14 +53,14 @@ fn refusals_are_business_and_never_open_it() {
 }
 
 #[test]
-fn many_failures_among_answers_open_it_too_but_not_long_ago_ones() {
+fn many_recent_failures_among_answers_open_it_too() {
     let start = instant();
     let limits = CircuitLimits { failures: 1000, ..LIMITS };
     let mut machine = Machine::new(limits, start);
     let mut settle = |samples: &[Sample], now| {
         for sample in samples {
-            let leave = machine.enter(now).expect("closed");
-            machine.settle(leave, *sample, now);
+            let permit = machine.enter(now).expect("closed");
+            machine.settle(permit, *sample, now);
         }
         machine.state()
     };
@@ -72,7 +72,7 @@ fn many_failures_among_answers_open_it_too_but_not_long_ago_ones() {
 }
 
 #[test]
-fn one_call_at_a_time_tries_and_decides() {
+fn one_call_at_a_time_tests_it_and_decides() {
     let (metrics, start) = (Metrics::new("0", "0"), instant());
     let creates = circuit(CallClass::Create, &metrics, start);
     fail(&creates, 3, start);
@@ -91,7 +91,7 @@ fn one_call_at_a_time_tries_and_decides() {
 }
 
 #[test]
-fn a_try_that_ends_without_a_result_makes_room_for_the_next() {
+fn a_test_that_ends_without_a_result_makes_room_for_the_next() {
     let start = instant();
     let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), start);
     fail(&creates, 3, start);
@@ -101,7 +101,7 @@ fn a_try_that_ends_without_a_result_makes_room_for_the_next() {
 }
 
 #[test]
-fn news_from_before_the_circuit_opened_neither_closes_nor_opens_it() {
+fn results_from_before_it_opened_neither_close_nor_open_it() {
     let start = instant();
     let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), start);
     let (early, late) = (creates.enter(start).expect("closed"), creates.enter(start));
@@ -116,16 +116,16 @@ fn news_from_before_the_circuit_opened_neither_closes_nor_opens_it() {
 }
 
 #[test]
-fn those_who_waited_while_it_opened_do_not_all_go_out() {
+fn calls_that_waited_while_it_opened_are_not_all_sent() {
     let start = instant();
     let creates = circuit(CallClass::Create, &Metrics::new("0", "0"), start);
     let waiting: Vec<_> = (0..5).map(|_| creates.enter(start).expect("closed")).collect();
     fail(&creates, 3, start);
     let mut waiting = waiting.into_iter();
-    let open = waiting.next().and_then(|leave| leave.still_good(start).err());
+    let open = waiting.next().and_then(|permit| permit.still_good(start).err());
     assert_eq!(open, Some(CircuitOpen { retry_after: LIMITS.open_for }));
     let now = start + LIMITS.open_for;
-    let tries: Vec<_> = waiting.map(|leave| leave.still_good(now)).collect();
+    let tries: Vec<_> = waiting.map(|permit| permit.still_good(now)).collect();
     assert_eq!(tries.iter().filter(|tried| tried.is_ok()).count(), 1, "one of them tries");
     let probe = tries.into_iter().find_map(Result::ok).expect("one");
     probe.still_good(now).expect("nothing changed").settle(Sample::Answered, now);
@@ -137,8 +137,8 @@ fn zero_failures_switch_it_off() {
     let now = instant();
     let mut machine = Machine::new(CircuitLimits { failures: 0, ..LIMITS }, now);
     for _ in 0..100 {
-        let leave = machine.enter(now).expect("always closed");
-        machine.settle(leave, Sample::Failed, now);
+        let permit = machine.enter(now).expect("always closed");
+        machine.settle(permit, Sample::Failed, now);
     }
     assert_eq!(machine.state(), CircuitState::Closed);
 }
@@ -166,8 +166,8 @@ proptest! {
     ) {
         let mut now = instant();
         let mut machine = Machine::new(LIMITS, now);
-        let mut under_way: Vec<Leave> = Vec::new();
-        let mut probe: Option<Leave> = None;
+        let mut under_way: Vec<Permit> = Vec::new();
+        let mut probe: Option<Permit> = None;
         let mut opened_at: Option<Instant> = None;
         let mut failures_since_closed = 0;
         for event in events {
@@ -175,14 +175,14 @@ proptest! {
             match event {
                 Event::Pass { milliseconds } => now += Duration::from_millis(milliseconds),
                 Event::Enter => match machine.enter(now) {
-                    Ok(leave) if before == CircuitState::Closed => under_way.push(leave),
-                    Ok(leave) => {
+                    Ok(permit) if before == CircuitState::Closed => under_way.push(permit),
+                    Ok(permit) => {
                         prop_assert!(probe.is_none(), "two calls try at once");
                         let open_for = now.duration_since(opened_at.expect("it was open"));
                         prop_assert!(open_for >= LIMITS.open_for, "it opened early: {open_for:?}");
                         prop_assert_eq!(machine.state(), CircuitState::HalfOpen);
-                        probe = Some(leave);
-                        under_way.push(leave);
+                        probe = Some(permit);
+                        under_way.push(permit);
                     }
                     Err(retry_after) => {
                         prop_assert!(before != CircuitState::Closed, "closed circuits let all pass");
@@ -190,9 +190,9 @@ proptest! {
                     }
                 },
                 Event::Settle { which, sample } if !under_way.is_empty() => {
-                    let leave = under_way.remove(which % under_way.len());
-                    let is_probe = probe == Some(leave);
-                    machine.settle(leave, sample, now);
+                    let permit = under_way.remove(which % under_way.len());
+                    let is_probe = probe == Some(permit);
+                    machine.settle(permit, sample, now);
                     if is_probe {
                         probe = None;
                         let expected = match sample {
@@ -209,7 +209,7 @@ proptest! {
                             prop_assert!(failures_since_closed >= 3, "it opened too early");
                         }
                     } else {
-                        prop_assert_eq!(machine.state(), before, "old news changes nothing");
+                        prop_assert_eq!(machine.state(), before, "an old result changes nothing");
                     }
                     if machine.state() == CircuitState::Open && before != CircuitState::Open {
                         opened_at = Some(now);

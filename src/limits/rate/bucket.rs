@@ -1,7 +1,7 @@
-//! One bucket of calls: so many at once, refilled at a steady rate.
+//! One bucket of calls: a burst at once, refilled at a steady rate.
 //!
-//! The cell rate algorithm: when the bucket is full again is all there is to remember. Time is an argument, and looking
-//! takes nothing: a call that must pass two buckets can ask both before it takes from either.
+//! The generic cell rate algorithm: the only state is the time when the bucket is full again. Time is an argument,
+//! and checking takes nothing: a call that must pass two buckets can check both before it takes from either.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use tokio::time::Instant;
 use crate::clock::later;
 use crate::config::Rate;
 
-/// Calls that may be made, as they come back over time.
+/// Calls that may be made, refilled over time.
 pub(super) struct Bucket {
-    /// What it was made for, for those who show it.
+    /// The rate it was made for, for display.
     pub rate: Rate,
-    /// From one call coming back to the next.
+    /// The time between two refilled calls.
     pub interval: Duration,
     burst: u32,
     full_at: Instant,
 }
 
 impl Bucket {
-    /// A full bucket. `burst` calls may be made at once; as many as `rate` counts where nothing is said.
+    /// A full bucket. `burst` calls may be made at once; by default as many as `rate` counts.
     pub fn new(rate: Rate, burst: Option<u32>, now: Instant) -> Self {
         let count = rate.count.max(1);
         let burst = burst.filter(|burst| *burst > 0).unwrap_or(count);
@@ -64,19 +64,19 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_bucket_says_when_the_next_call_comes_back() {
+    fn an_empty_bucket_says_when_the_next_call_is_possible() {
         let start = instant();
         let mut bucket = Bucket::new(per_second(10), Some(2), start);
         assert!(bucket.take(start) && bucket.take(start), "the burst should pass at once");
         assert!(!bucket.take(start), "a third call should not pass");
         assert_eq!(bucket.wait(start), Duration::from_millis(100));
         let later = start + Duration::from_millis(100);
-        assert_eq!(bucket.wait(later), Duration::ZERO, "looking should take nothing");
-        assert!(bucket.take(later), "the call that came back should pass");
+        assert_eq!(bucket.wait(later), Duration::ZERO, "checking should take nothing");
+        assert!(bucket.take(later), "the refilled call should pass");
     }
 
     #[test]
-    fn a_drained_bucket_starts_empty_when_its_time_has_come() {
+    fn a_drained_bucket_is_empty_when_it_opens() {
         let start = instant();
         let mut bucket = Bucket::new(per_second(10), Some(5), start);
         let opens = start + Duration::from_secs(3);
@@ -88,7 +88,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_more_than_the_burst_and_what_the_rate_gives_back(
+        fn never_more_than_the_burst_and_what_the_rate_refills(
             count in 1u32..200,
             burst in 1u32..50,
             steps in prop::collection::vec(0u64..200_000, 1..300),
@@ -101,7 +101,7 @@ mod tests {
                 now += Duration::from_micros(step);
                 let waits = bucket.wait(now);
                 let taken = bucket.take(now);
-                prop_assert_eq!(taken, waits.is_zero(), "looking and taking should agree");
+                prop_assert_eq!(taken, waits.is_zero(), "checking and taking should agree");
                 if taken {
                     passed.push(now);
                 }

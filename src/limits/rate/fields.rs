@@ -1,4 +1,4 @@
-//! The header fields that tell a client about a rate limit: `RateLimit-Policy` and `RateLimit` of the IETF's
+//! The header fields that inform a client about a rate limit: `RateLimit-Policy` and `RateLimit` of the IETF's
 //! `draft-ietf-httpapi-ratelimit-headers`, as structured field lists.
 
 use std::fmt::Write;
@@ -9,13 +9,13 @@ use crate::config::Rate;
 /// The values of the two header fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimitFields {
-    /// `RateLimit-Policy`: what is allowed. Missing where only the provider knows.
+    /// `RateLimit-Policy`: the allowed rates. Missing when only the provider knows them.
     pub policy: Option<String>,
     /// `RateLimit`: what is left, and when there will be more.
     pub limit: String,
 }
 
-/// Tells of `policies` by name, and that the one called `refusing` has nothing left for `wait`.
+/// Lists `policies` by name, and states that the one called `refusing` has nothing left for `wait`.
 pub(super) fn fields<'a>(
     policies: impl Iterator<Item = (&'a str, Rate)>,
     refusing: &str,

@@ -1,7 +1,7 @@
 //! The rate limit of one account: `bucket` counts, `queue` decides, this waits.
 //!
-//! With `on_excess = "wait"` a call over the rate waits up to `max_wait`; one that is sure to wait longer is refused at
-//! once. With `reject` nothing waits, so there is no order either. The rate is per process.
+//! With `on_excess = "wait"` a call over the rate waits for up to `max_wait`; one that is sure to wait longer is
+//! refused at once. With `reject` nothing waits, so there is no order either. The rate is per process.
 
 mod bucket;
 mod fields;
@@ -23,7 +23,7 @@ use queue::{Arrival, Queue, Ticket, Turn};
 pub use queue::{RateRefused, Urgency};
 
 impl Urgency {
-    /// Queries, cancellations and what gives money back go before what starts something new.
+    /// Queries, cancellations and calls that give money back go before calls that start something new.
     pub fn of(operation: &Operation) -> Self {
         match operation.kind {
             Kind::Query | Kind::Cancel => Self::First,
@@ -52,7 +52,7 @@ impl RateLimiter {
         }
     }
 
-    /// Admits one call of `operation` now or after waiting for its turn, at most `max_wait`. Whoever drops the future
+    /// Admits one call of `operation` now or after waiting for its turn, for up to `max_wait`. Dropping the future
     /// leaves the line.
     pub async fn admit(&self, urgency: Urgency, operation: &str) -> Result<(), RateRefused> {
         let arrival = self.queue().arrive(urgency, operation, instant());
@@ -77,8 +77,8 @@ impl RateLimiter {
         }
     }
 
-    /// Admits nothing for `pause`, because the provider said that it is called too often; for a second where it did not
-    /// say for how long, and never for more than 15 minutes. Afterwards calls pass at the rate, without a burst.
+    /// Admits nothing for `pause`, because the provider reported too many calls; for a second if it did not say for
+    /// how long, and never for more than 15 minutes. Afterwards calls pass at the rate, without a burst.
     pub fn close_for(&self, pause: Option<Duration>, now: Instant) {
         self.queue().close_for(pause, now);
     }
@@ -89,7 +89,7 @@ impl RateLimiter {
         key(&self.limits) == key(limits) && self.limits.operations == limits.operations
     }
 
-    /// Stays closed for as long as `earlier` does: a changed configuration does not change the provider's mind.
+    /// Stays closed for as long as `earlier` does: a changed configuration does not change the provider's decision.
     pub(super) fn stay_closed_like(&self, earlier: &Self, now: Instant) {
         let until = earlier.queue().closed_until(now);
         if let Some(until) = until {
@@ -107,7 +107,7 @@ impl RateLimiter {
     }
 }
 
-/// A call in line; it leaves the line when this is dropped.
+/// A call in the line; it leaves the line when this is dropped.
 struct Waiting<'a> {
     limiter: &'a RateLimiter,
     ticket: Arc<Ticket>,

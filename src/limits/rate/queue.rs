@@ -1,9 +1,9 @@
-//! Who may call now, who waits and in which order: the rules of the rate limit as a plain state machine.
+//! Which call may be made now, which waits and in what order: the rules of the rate limit as a plain state machine.
 //!
-//! A call must pass the account's bucket and, where its operation has one, the operation's. Those that cannot pass yet wait
-//! in two lines: queries, refunds, voids and cancellations first, what starts something new behind them; within a line, who
-//! came first. A call that waits for its own operation only does not hold up others. Time is an argument; nothing sleeps
-//! here.
+//! A call must pass the account's bucket and, if its operation has one, the operation's bucket. Calls that cannot
+//! pass yet wait in two lines: queries, refunds, voids and cancellations first, calls that start something new behind
+//! them; each line is in order of arrival. A call that waits only for its own operation does not delay others. Time
+//! is an argument; nothing sleeps here.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use crate::clock::later;
 use crate::config::{Limits, OnExcess};
 use crate::limits::LimitKind;
 
-/// The most calls that wait in one line. What waits longer than `max_wait` is refused on arrival, so this is met only by
-/// accounts with very high rates; it bounds their memory.
+/// The most calls that wait in one line. Calls that would wait longer than `max_wait` are refused on arrival, so only
+/// accounts with very high rates reach this limit; it bounds their memory.
 pub(super) const WAITING_MAX: usize = 1024;
 
-/// The longest that a provider's own word can keep an account closed: a mistaken `Retry-After` of days must not.
+/// The longest time that the provider can keep an account closed: a mistaken `Retry-After` of days must not.
 pub(super) const CLOSED_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// How long an account stays closed when the provider does not say: rates are commonly counted by the second.
+/// How long an account stays closed when the provider does not say: rates are commonly per second.
 const CLOSED_DEFAULT: Duration = Duration::from_secs(1);
 
 /// Which line a call waits in.
@@ -41,33 +41,33 @@ pub enum Urgency {
 /// A call that the rate limit refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateRefused {
-    /// Which limit it met.
+    /// The limit that refused it.
     pub limit: LimitKind,
-    /// When it is worth coming back.
+    /// When to try again.
     pub retry_after: Duration,
-    /// What tells a client about the limits.
+    /// Informs the client about the limits.
     pub fields: RateLimitFields,
 }
 
-/// What becomes of a call that arrives.
+/// What happens to a call that arrives.
 pub(super) enum Arrival {
     Admitted,
     Waits(Arc<Ticket>),
     Refused(RateRefused),
 }
 
-/// What becomes of a call that waited.
+/// What happens to a call that waited.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     Admitted,
-    /// Ask again after this time, or when the ticket is woken.
+    /// Check again after this time, or when the ticket is notified.
     Waits(Duration),
     Refused(RateRefused),
 }
 
 /// A place in a line.
 pub(super) struct Ticket {
-    /// Notified when it is worth asking again before the time is over.
+    /// Notified when it is worth checking again before the time is over.
     pub woken: Notify,
     urgency: Urgency,
     operation: String,
@@ -82,7 +82,7 @@ pub(super) struct Queue {
     max_wait: Duration,
     account: Option<Bucket>,
     operations: BTreeMap<String, Bucket>,
-    /// The provider said not before this.
+    /// The provider closed the account until this moment.
     closed_until: Option<Instant>,
     pub first: VecDeque<Arc<Ticket>>,
     pub last: VecDeque<Arc<Ticket>>,
@@ -108,8 +108,8 @@ impl Queue {
     /// A call arrives.
     pub fn arrive(&mut self, urgency: Urgency, operation: &str, now: Instant) -> Arrival {
         self.advance(now);
-        // Whoever is ahead could not pass just now. If it is the account's bucket that stops them, it stops this call
-        // too; if it is only their own operation's, they are not overtaken.
+        // Calls ahead could not pass just now. If the account's bucket stops them, it stops this call too; if only
+        // their own operation's bucket does, they are not overtaken.
         if self.take(operation, now) {
             return Arrival::Admitted;
         }
@@ -133,7 +133,7 @@ impl Queue {
         Arrival::Waits(ticket)
     }
 
-    /// A waiting call asks. Once it is admitted or refused its ticket is done.
+    /// A waiting call checks its turn. Once it is admitted or refused its ticket is done.
     pub fn ask(&mut self, ticket: &Arc<Ticket>, now: Instant) -> Turn {
         self.advance(now);
         if ticket.granted.load(Ordering::Acquire) {
@@ -151,17 +151,18 @@ impl Queue {
         Turn::Waits(wait.min(left))
     }
 
-    /// A waiting call is gone, also one that was admitted without asking again: its call is then lost, which errs on the
-    /// provider's side.
+    /// A waiting call is gone, possibly one that was admitted without checking again: its call is then lost, which is
+    /// safe for the provider.
     pub fn leave(&mut self, ticket: &Arc<Ticket>) {
         self.line(ticket.urgency).retain(|other| !Arc::ptr_eq(other, ticket));
-        // Whoever moved up would otherwise sleep as long as when there was one more ahead.
+        // Calls that moved up would otherwise sleep as long as before.
         if let Some(next) = self.first.front().or(self.last.front()) {
             next.woken.notify_one();
         }
     }
 
-    /// The provider said to stay away for `pause`, or did not say for how long. Shorter than an earlier word, it changes nothing.
+    /// The provider closed the account for `pause`, or did not say for how long. A time before the current one
+    /// changes nothing.
     pub fn close_for(&mut self, pause: Option<Duration>, now: Instant) {
         let until = later(now, pause.unwrap_or(CLOSED_DEFAULT).min(CLOSED_MAX));
         self.closed_until = self.closed_until.max(Some(until));
@@ -175,13 +176,13 @@ impl Queue {
         self.closed_until.filter(|until| *until > now)
     }
 
-    /// Admits, in order, everyone who waits and can pass now.
+    /// Admits, in order, every waiting call that can pass now.
     fn advance(&mut self, now: Instant) {
         for urgency in [Urgency::First, Urgency::Last] {
             let mut line = std::mem::take(self.line(urgency));
             let mut account_is_empty = false;
             line.retain(|ticket| {
-                // The account's bucket is the same for all: once it is empty nobody else passes.
+                // The account's bucket is the same for all: once it is empty no other call passes.
                 account_is_empty = account_is_empty || !self.account_wait(now).is_zero();
                 if account_is_empty || !self.take(&ticket.operation, now) {
                     return true;
@@ -217,8 +218,8 @@ impl Queue {
         self.closed_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
-    /// How long a call with `ahead` others before it in its line will wait if nobody leaves and nobody more urgent
-    /// comes, and for which limit.
+    /// How long a call with `ahead` others before it in its line will wait if none leaves and none more urgent comes,
+    /// and for which limit.
     fn estimate(
         &self,
         urgency: Urgency,
@@ -243,7 +244,7 @@ impl Queue {
         });
         let (account, own) = (account.unwrap_or_default(), own.unwrap_or_default());
         let closed = self.closed_wait(now);
-        // A bucket that the provider's word has drained is the provider's doing.
+        // If the provider closed the account, the provider is the limit.
         let limit = match closed.is_zero() {
             true if own > account => LimitKind::Operation,
             true if !account.is_zero() => LimitKind::Account,

@@ -1,4 +1,4 @@
-//! The rate limit as callers meet it: who passes, who waits, who is refused.
+//! The rate limit from a caller's view: which calls pass, which wait, which are refused.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -60,7 +60,7 @@ fn is_granted(ticket: &Ticket) -> bool {
 }
 
 #[test]
-fn a_call_over_the_rate_is_refused_and_told_when_to_come_back() {
+fn a_refusal_of_a_call_over_the_rate_says_when_to_try_again() {
     let now = instant();
     let mut queue = Queue::new(&limits(Some(per_second(2)), 2, OnExcess::Reject, SECOND), now);
     admitted(queue.arrive(Urgency::Last, "payout_create", now));
@@ -99,14 +99,14 @@ fn queries_and_refunds_go_before_creates_that_waited_longer() {
 }
 
 #[test]
-fn a_call_that_waits_in_vain_is_refused_when_its_time_is_over() {
+fn a_call_without_a_turn_is_refused_when_its_time_is_over() {
     let now = instant();
     let max_wait = Duration::from_millis(1500);
     let mut queue = Queue::new(&limits(Some(per_second(1)), 1, OnExcess::Wait, max_wait), now);
     admitted(queue.arrive(Urgency::Last, "a", now));
     let create = waits(queue.arrive(Urgency::Last, "a", now));
     let query = waits(queue.arrive(Urgency::First, "b", now));
-    assert_eq!(queue.ask(&create, now), Turn::Waits(max_wait), "no longer than it may");
+    assert_eq!(queue.ask(&create, now), Turn::Waits(max_wait), "no longer than allowed");
     let over = now + max_wait;
     assert!(matches!(queue.ask(&create, over), Turn::Refused(_)), "its time is over");
     assert!(queue.last.is_empty(), "a refused call should leave the line");
@@ -114,7 +114,7 @@ fn a_call_that_waits_in_vain_is_refused_when_its_time_is_over() {
 }
 
 #[test]
-fn one_who_leaves_wakes_the_next() {
+fn a_call_that_leaves_wakes_the_next() {
     let now = instant();
     let mut queue = Queue::new(&limits(Some(per_second(1)), 1, OnExcess::Wait, 60 * SECOND), now);
     admitted(queue.arrive(Urgency::Last, "a", now));
@@ -126,7 +126,7 @@ fn one_who_leaves_wakes_the_next() {
 }
 
 #[test]
-fn an_operation_with_a_rate_of_its_own_does_not_hold_up_others() {
+fn an_operation_with_its_own_rate_does_not_delay_others() {
     let now = instant();
     let account = limits(Some(per_second(100)), 100, OnExcess::Wait, 60 * SECOND);
     let mut queue = Queue::new(&with_operation(account, "payout_create", per_second(1), 1), now);
@@ -153,13 +153,13 @@ fn an_operation_over_its_own_rate_is_named_in_the_refusal() {
 }
 
 #[test]
-fn the_providers_own_word_closes_the_account_and_no_burst_follows() {
+fn the_provider_can_close_the_account_and_no_burst_follows() {
     let now = instant();
     let mut queue = Queue::new(&limits(Some(per_second(10)), 5, OnExcess::Reject, SECOND), now);
     queue.close_for(Some(30 * SECOND), now);
     queue.close_for(Some(SECOND), now);
     let told = refused(queue.arrive(Urgency::First, "a", now));
-    assert_eq!(told.limit, LimitKind::Provider, "a shorter word should not have opened it");
+    assert_eq!(told.limit, LimitKind::Provider, "a shorter pause should not have opened it");
     assert_eq!(told.retry_after, 30 * SECOND + SECOND / 10);
     let opens = now + 30 * SECOND;
     assert_eq!(refused(queue.arrive(Urgency::Last, "a", opens)).limit, LimitKind::Account);
@@ -198,7 +198,7 @@ fn limiter(limits: &Limits, metrics: &Arc<Metrics>) -> RateLimiter {
 }
 
 #[tokio::test]
-async fn a_waiting_call_passes_in_the_end_and_refused_ones_are_counted() {
+async fn a_waiting_call_passes_and_refused_ones_are_counted() {
     let metrics = Metrics::new("0", "0");
     let waiting = limits(Some(per_second(1000)), 1, OnExcess::Wait, 60 * SECOND);
     let limiter_that_waits = limiter(&waiting, &metrics);
@@ -214,13 +214,13 @@ async fn a_waiting_call_passes_in_the_end_and_refused_ones_are_counted() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_leaves_the_line() {
+async fn a_caller_that_disconnects_leaves_the_line() {
     let hourly = Rate { count: 1, per: 3600 * SECOND };
     let patient = limits(Some(hourly), 1, OnExcess::Wait, 10_000 * SECOND);
     let limiter = limiter(&patient, &Metrics::new("0", "0"));
     assert_eq!(limiter.admit(Urgency::Last, "a").await, Ok(()));
     {
-        // Boxed as a call's own future is: it must be able to move between threads.
+        // Boxed like a call's own future: it must be able to move between threads.
         let mut waiting: std::pin::Pin<Box<dyn Future<Output = _> + Send>> =
             Box::pin(limiter.admit(Urgency::Last, "a"));
         let polled = poll_once(waiting.as_mut()).await;
@@ -263,13 +263,13 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A queue, and what an onlooker knows of it.
+/// A queue, and an observer's record of it.
 struct Watched {
     queue: Queue,
     now: Instant,
     /// In the order of their arrival.
     tickets: Vec<(Urgency, &'static str, Arc<Ticket>)>,
-    /// When calls passed, and what they were.
+    /// When calls passed, and their operations.
     passed: Vec<(Instant, &'static str)>,
 }
 
@@ -279,7 +279,7 @@ impl Watched {
             Event::Pass { milliseconds } => self.now += Duration::from_millis(milliseconds),
             Event::Arrive { urgency, operation } => {
                 let arrival = self.queue.arrive(urgency, operation, self.now);
-                // Whose turn had come before it arrived was not overtaken by anyone.
+                // Calls whose turn came before it arrived were not overtaken.
                 self.note_granted()?;
                 match arrival {
                     Arrival::Admitted => self.passed.push((self.now, operation)),
@@ -292,7 +292,9 @@ impl Watched {
                 let turn = self.queue.ask(&ticket, self.now);
                 self.note_granted()?;
                 match turn {
-                    Turn::Waits(wait) => prop_assert!(!wait.is_zero(), "it would ask in circles"),
+                    Turn::Waits(wait) => {
+                        prop_assert!(!wait.is_zero(), "it would check in an endless loop")
+                    }
                     Turn::Admitted => {}
                     Turn::Refused(_) => self.tickets.retain(|(_, _, it)| !Arc::ptr_eq(it, &ticket)),
                 }
@@ -307,7 +309,7 @@ impl Watched {
         self.note_granted()
     }
 
-    /// Takes note of who was admitted just now, and that nobody was overtaken.
+    /// Records which calls were admitted just now, and checks that none was overtaken.
     fn note_granted(&mut self) -> Result<(), TestCaseError> {
         let (granted, waiting): (Vec<_>, Vec<_>) =
             self.tickets.drain(..).enumerate().partition(|(_, (_, _, it))| is_granted(it));
@@ -321,7 +323,7 @@ impl Watched {
                         other_at < at
                     }
                 };
-                // One that waits for its own operation may be passed by other operations.
+                // A call that waits for its own operation may be overtaken by other operations.
                 prop_assert!(
                     !is_before || (*other_operation == "limited" && *operation != "limited"),
                     "{operation} ({urgency:?}) overtook {other_operation} ({other_urgency:?})"
@@ -333,7 +335,7 @@ impl Watched {
     }
 }
 
-/// At most `burst` calls and one more for every `interval`, over any stretch of time.
+/// No more than `burst` calls plus one more for every `interval`, over any period.
 fn fits(passed: &[Instant], burst: u32, interval: Duration) -> bool {
     passed.iter().enumerate().all(|(index, from)| {
         passed[index..].iter().enumerate().all(|(more, to)| {
@@ -345,7 +347,7 @@ fn fits(passed: &[Instant], burst: u32, interval: Duration) -> bool {
 
 proptest! {
     #[test]
-    fn no_rate_is_exceeded_nobody_is_overtaken_and_nobody_waits_forever(
+    fn no_rate_is_exceeded_and_no_call_is_overtaken_or_waits_forever(
         count in 1u32..20,
         burst in 1u32..6,
         own_count in 1u32..5,
@@ -359,7 +361,7 @@ proptest! {
         for event in &events {
             watched.happen(event)?;
             let waiting = watched.queue.first.len() + watched.queue.last.len();
-            prop_assert_eq!(waiting, watched.tickets.len(), "nobody should be forgotten");
+            prop_assert_eq!(waiting, watched.tickets.len(), "no call should be forgotten");
         }
         let all: Vec<Instant> = watched.passed.iter().map(|(at, _)| *at).collect();
         prop_assert!(fits(&all, burst, SECOND / count), "the account's rate was exceeded");

@@ -15,7 +15,7 @@ use super::labels::Phase;
 use super::prepared::PreparedCall;
 use super::stopping::Stopping;
 use crate::clock::{Clock, instant};
-use crate::limits::{CircuitLeave, Urgency};
+use crate::limits::{CircuitPermit, Urgency};
 use crate::logging::PHASES;
 use crate::metrics::Metrics;
 use crate::provider::FillContext;
@@ -46,13 +46,13 @@ impl Egress {
         last_look: Option<&dyn LastLook>,
     ) -> Verdict {
         let ready = async { Ok((self.admit(call).await?, self.sign(call).await?)) };
-        let (leave, body) = match ready.await {
+        let (permit, body) = match ready.await {
             Ok(ready) => ready,
             Err(why) => return Verdict::NotSent(why),
         };
         let sent = self.send(call, body, deadline, last_look).await;
         let verdict = classify(call, sent, self.clock.now());
-        leave.settle(verdict.sample(), instant());
+        permit.settle(verdict.sample(), instant());
         learn(call, &verdict);
         let (account, operation) = (&call.account.name, &call.operation.name);
         self.metrics.count_attempt(account, operation, verdict.attempt_result());
@@ -60,16 +60,16 @@ impl Egress {
     }
 
     /// Leave to make an attempt: of the circuit first, so that what it refuses takes nothing from the rate. Where the rate
-    /// refuses, the circuit's leave is dropped, and the next call may try.
-    async fn admit(&self, call: &PreparedCall<'_>) -> Result<CircuitLeave, WhyNotSent> {
+    /// refuses, the circuit's permit is dropped, and the next call may try.
+    async fn admit(&self, call: &PreparedCall<'_>) -> Result<CircuitPermit, WhyNotSent> {
         let circuit = call.limits.circuit(call.class());
-        let leave = circuit.enter(instant()).map_err(WhyNotSent::CircuitOpen)?;
+        let permit = circuit.enter(instant()).map_err(WhyNotSent::CircuitOpen)?;
         let waited = instant();
         let admitting = call.limits.rate.admit(Urgency::of(call.operation), &call.operation.name);
         let admitted = admitting.instrument(tracing::info_span!(target: PHASES, "wait")).await;
         self.metrics.observe_phase(Phase::Wait, waited.elapsed().as_secs_f64());
         admitted.map_err(WhyNotSent::RateLimited)?;
-        leave.still_good(instant()).map_err(WhyNotSent::CircuitOpen)
+        permit.still_good(instant()).map_err(WhyNotSent::CircuitOpen)
     }
 
     /// The complete signed request body, with the time of this very attempt in it.
