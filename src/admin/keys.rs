@@ -9,7 +9,7 @@ use crate::config::{Account, KeyList, Snapshot};
 use crate::metrics::Metrics;
 use crate::wire::Reply;
 
-/// By account, as `countersign keys list --json` prints each of them.
+/// Per account, in the same form as `countersign keys list --json`.
 pub(super) fn answer(snapshot: &Snapshot, metrics: &Metrics, now: Timestamp) -> Reply {
     let accounts = snapshot.accounts.values();
     let accounts: Map<String, Value> = accounts

@@ -1,5 +1,5 @@
-//! The admin side: the status page, metrics, health, the redacted configuration and the API description. Reads only,
-//! but for finding out whether the store can be written, and for reloading when it is asked to.
+//! The admin side: the status page, metrics, health, the redacted configuration and the API description. Everything
+//! is read-only, except that it checks whether the store can be written, and reloads on request.
 
 mod keys;
 mod readiness;
@@ -22,14 +22,14 @@ use crate::wire::{Handler, Refusal, Reply, Request, RequestId};
 
 pub use readiness::StoreHealth;
 
-/// The largest body taken, in bytes: nothing here needs one.
+/// The largest accepted body, in bytes: no request here needs one.
 const BODY_BYTES_MAX: usize = 4 * 1024;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What answers on the admin listener.
+/// The handler of the admin listener.
 pub struct Admin {
     /// The current configuration.
     pub live: Live,
@@ -37,9 +37,9 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     /// Decides which keys are usable now.
     pub clock: Clock,
-    /// Whether the store can be written.
+    /// Whether the store is writable.
     pub store: StoreHealth,
-    /// What `/reload` asks.
+    /// Performs `/reload`.
     pub reload: Arc<Reloader>,
 }
 
@@ -60,7 +60,7 @@ impl Handler for Admin {
     }
 }
 
-/// What can be asked for.
+/// The pages that exist.
 enum Page {
     Status,
     StatusData,
@@ -89,7 +89,7 @@ impl Page {
         }
     }
 
-    /// Whether it can be asked for by `method`; else which methods it takes.
+    /// Whether the page accepts `method`; otherwise the methods it accepts.
     fn takes(&self, method: &Method) -> Result<(), &'static str> {
         match (self, method) {
             (Self::Reload, &Method::POST) => Ok(()),
@@ -148,7 +148,7 @@ impl Admin {
         Reply::new(StatusCode::OK, JSON, body.to_string())
     }
 
-    /// The API of the account named by `?account=`, or of the only one there is.
+    /// The API of the account named by `?account=`, or of the only account.
     fn openapi(&self, request: &Request) -> Result<Reply, Problem> {
         let snapshot = self.live.load();
         let named = url::form_urlencoded::parse(request.query.as_bytes())

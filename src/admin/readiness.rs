@@ -1,7 +1,7 @@
-//! Whether this instance can do its work now: a configuration, keys to sign with, a store that takes what it is given.
+//! Whether this instance can do its work now: it needs a configuration, keys to sign with, and a writable store.
 //!
-//! The provider's reachability is not asked: an instance that is taken out of service because the provider is down cannot
-//! report honest outcomes any more.
+//! Whether the provider is reachable does not matter here: an instance that is taken out of service because the
+//! provider is down can no longer report honest outcomes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,28 +18,28 @@ use crate::config::{Account, Snapshot, key_warnings};
 use crate::store::Store;
 use crate::wire::Reply;
 
-/// How long an answer of the store is passed on. To ask it is to write to it, and whoever asks us may ask often.
-const HOLDS: Duration = Duration::from_secs(3);
+/// How long an answer of the store is reused. Checking the store writes to it, and clients may check readiness often.
+const REUSED_FOR: Duration = Duration::from_secs(3);
 
-/// How long the store may take: less than those who ask about readiness commonly wait.
+/// How long the store may take: less than readiness probes commonly wait.
 pub(super) const PATIENCE: Duration = Duration::from_millis(800);
 
-/// What the store said when it was last asked to write something.
+/// The result of the last test write to the store.
 pub struct StoreHealth {
     store: Arc<dyn Store>,
     last: Mutex<Option<(Instant, Result<(), String>)>>,
 }
 
 impl StoreHealth {
-    /// Of a store that has not been asked yet.
+    /// For a store that has not been checked yet.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store, last: Mutex::default() }
     }
 
-    /// Whether it can be written, or why not.
+    /// Whether the store can be written, or why not.
     pub(super) async fn check(&self) -> Result<(), String> {
         if let Some((asked_at, said)) = self.last()
-            && asked_at.elapsed() < HOLDS
+            && asked_at.elapsed() < REUSED_FOR
         {
             return said;
         }
@@ -61,7 +61,7 @@ impl StoreHealth {
     }
 }
 
-/// 200 when everything is ready, else 503; the body says what is not and why.
+/// 200 when everything is ready, otherwise 503; the body says what is not ready and why.
 pub(super) async fn answer(
     snapshot: &Snapshot,
     store: &StoreHealth,
@@ -109,12 +109,12 @@ mod tests {
     use crate::store::{StoreUrl, open};
 
     #[tokio::test]
-    async fn the_store_is_not_written_to_by_every_question() {
+    async fn not_every_readiness_check_writes_to_the_store() {
         let place = tempfile::tempdir().expect("a folder");
         let file = place.path().join("store.db");
         let health = StoreHealth::new(open(&StoreUrl::Sqlite(file.clone())).expect("a store"));
         assert_eq!(health.check().await, Ok(()));
         std::fs::remove_file(&file).expect("removed");
-        assert_eq!(health.check().await, Ok(()), "what was said a moment ago still holds");
+        assert_eq!(health.check().await, Ok(()), "the answer of a moment ago is reused");
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /reload`, and what the other pages say about reloading.
+//! `POST /reload`, and what the other pages report about reloading.
 
 use http::StatusCode;
 use http::header::ORIGIN;
@@ -9,8 +9,8 @@ use crate::problem::{Code, Problem};
 use crate::reload::{Outcome, Reloader, Report, Trigger};
 use crate::wire::{Reply, Request};
 
-/// Browsers say where a request comes from; whoever operates the sidecar does not use one for this. Without it any page
-/// that is open on the same machine could make the sidecar reload.
+/// Refuses requests from web pages: browsers add `Origin`, and operators do not reload from a browser. Without this
+/// check any page that is open on the same machine could make the sidecar reload.
 pub(super) fn no_page_of_another_site(request: &Request) -> Result<(), Problem> {
     match request.headers.contains_key(ORIGIN) {
         false => Ok(()),
@@ -21,7 +21,7 @@ pub(super) fn no_page_of_another_site(request: &Request) -> Result<(), Problem> 
     }
 }
 
-/// Reloads and says what came of it: 200 when the configuration of the files is in place, 422 with every mistake when
+/// Reloads and reports the result: 200 when the configuration in the files is now in use, 422 with every mistake when
 /// it was refused.
 pub(super) async fn answer(reloader: &Reloader) -> Reply {
     let report = reloader.reload(Trigger::Request).await;
@@ -37,8 +37,8 @@ pub(super) fn last(reloader: &Reloader) -> Value {
     reloader.last().to_json()
 }
 
-/// Whether what is in place is what the files hold, for `/readyz`. An instance that refused a configuration goes on with
-/// the one it has, so this says nothing about being ready.
+/// Whether the configuration in use is the one in the files, for `/readyz`. An instance that refused a configuration
+/// continues with the one it has, so this does not affect readiness.
 pub(super) fn detail(report: &Report) -> Value {
     let mut detail = json!({ "up_to_date": !report.is_failure() });
     if let Outcome::Failure { mistakes } = &report.outcome {

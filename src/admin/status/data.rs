@@ -48,7 +48,7 @@ fn build(figures: &Figures) -> Value {
     json!({ "version": label("version"), "commit": label("commit") })
 }
 
-/// The freezes that hold; none when the store does not answer, which the page says elsewhere.
+/// The freezes in force; none when the store does not answer, which the page reports elsewhere.
 async fn freezes(store: &dyn Store) -> Vec<Freeze> {
     match timeout(PATIENCE, store.freezes()).await {
         Ok(Ok(freezes)) => freezes,
@@ -91,7 +91,7 @@ fn account_figures(
     })
 }
 
-/// Ours in the order of the configuration, then the provider's.
+/// Our keys in the order of the configuration, then the provider's.
 fn keys(account: &Account, figures: &Figures, now: Timestamp) -> Vec<Value> {
     let shown = |usage: &str, key: &ListedKey| {
         let labels = [("account", account.name.as_str()), ("key_id", key.id.as_str())];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 
-/// The metrics as they were at one moment.
+/// The metrics at one moment.
 pub(super) struct Figures(Vec<MetricFamily>);
 
 impl Figures {
@@ -18,7 +18,7 @@ impl Figures {
         values.map(|(_, value)| value).reduce(|sum, value| sum + value)
     }
 
-    /// The same, apart by the values of the label `by`.
+    /// The same, grouped by the values of the label `by`.
     pub fn by(&self, name: &str, by: &str, labels: &[(&str, &str)]) -> BTreeMap<String, f64> {
         let mut sums = BTreeMap::new();
         for (metric, value) in self.series(name).filter(|(metric, _)| carries(metric, labels)) {
@@ -43,7 +43,7 @@ fn value(kind: MetricType, metric: &Metric) -> f64 {
     match kind {
         MetricType::COUNTER => metric.get_counter().get_value(),
         MetricType::GAUGE => metric.get_gauge().get_value(),
-        // How often: the page asks for no more of these.
+        // The number of observations: the page needs no more than that.
         MetricType::HISTOGRAM => metric.get_histogram().get_sample_count() as f64,
         MetricType::SUMMARY | MetricType::UNTYPED => 0.0,
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_added_up_over_the_labels_that_are_not_asked_for() {
+    fn figures_are_summed_over_the_labels_that_are_not_given() {
         let calls =
             IntCounterVec::new(Opts::new("calls", "Calls"), &["account", "outcome", "code"])
                 .expect("a counter");
@@ -84,6 +84,6 @@ mod tests {
         assert_eq!(of_shop, BTreeMap::from(expected));
         assert_eq!(figures.sum("calls", &[("outcome", "accepted")]), Some(3.0));
         assert_eq!(figures.sum("calls", &[("account", "nobody")]), None);
-        assert_eq!(figures.sum("no_such_metric", &[]), None, "not there is not 0");
+        assert_eq!(figures.sum("no_such_metric", &[]), None, "a missing metric is not 0");
     }
 }

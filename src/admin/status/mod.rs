@@ -1,8 +1,9 @@
-//! The status page: one self-contained page at `/` that shows what `/status.json` says, every few seconds anew.
+//! The status page: one self-contained page at `/` that shows the contents of `/status.json` and refreshes every few
+//! seconds.
 //!
-//! Read-only, and nothing is counted here: the figures are those of the metrics, the configuration's snapshot and the
-//! store. References of payments are not shown: the listener asks for no password and the page may hang on a wall;
-//! `countersign payments list` has them.
+//! It is read-only and counts nothing itself: the figures come from the metrics, the configuration's snapshot and the
+//! store. It shows no references of payments, because the listener requires no password and the page may be on a wall
+//! screen; `countersign payments list` shows them.
 
 mod data;
 mod figures;
@@ -18,19 +19,20 @@ use crate::wire::Reply;
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// The page itself. It is the same for everyone; what it shows comes from [`data()`].
+/// The page itself. It is the same for every reader; its data comes from [`data()`].
 pub(super) fn page() -> Reply {
     let page = page::page();
     guarded(Reply::new(StatusCode::OK, HTML, page.html.clone()), &page.policy)
 }
 
-/// What the page shows.
+/// The data that the page shows.
 pub(super) async fn data(admin: &Admin) -> Reply {
     let body = data::collect(admin).await.to_string();
     guarded(Reply::new(StatusCode::OK, JSON, body), "default-src 'none'; frame-ancestors 'none'")
 }
 
-/// Nobody may frame it, guess its type, learn where it was linked from, or load it into a page of another origin.
+/// No other site may frame it, guess its type, learn where it was linked from, or load it into a page of another
+/// origin.
 fn guarded(mut reply: Reply, policy: &str) -> Reply {
     let opener = HeaderName::from_static("cross-origin-opener-policy");
     let resource = HeaderName::from_static("cross-origin-resource-policy");

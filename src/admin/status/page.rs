@@ -1,4 +1,4 @@
-//! Puts the page together from its three sources, and makes the policy that lets a browser run exactly these.
+//! Assembles the page from its three sources, and builds the policy that lets a browser run exactly these.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ pub(super) struct Page {
     pub policy: String,
 }
 
-/// The page; made once.
+/// The page; built once.
 pub(super) fn page() -> &'static Page {
     static PAGE: LazyLock<Page> = LazyLock::new(|| assemble(MARKUP, STYLE, SCRIPT));
     &PAGE
@@ -25,8 +25,8 @@ pub(super) fn page() -> &'static Page {
 
 fn assemble(markup: &str, style: &str, script: &str) -> Page {
     let html = markup.replacen("{style}", style, 1).replacen("{script}", script, 1);
-    // By hash, so that whatever else finds its way into the page is not run. Trusted types keep the script itself from
-    // making markup out of text.
+    // By hash, so that nothing else that gets into the page is run. Trusted types keep the script itself from turning
+    // text into markup.
     let policy = format!(
         "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; img-src data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
@@ -46,12 +46,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_browser_hashes_is_what_the_policy_allows() {
+    fn the_policy_allows_exactly_what_the_browser_hashes() {
         let html = String::from_utf8(page().html.to_vec()).expect("text");
         for tag in ["script", "style"] {
             let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
             let pieces: Vec<&str> = html.split(&open).skip(1).collect();
-            assert_eq!(pieces.len(), 1, "one inline <{tag}> is what the policy has a hash for");
+            assert_eq!(pieces.len(), 1, "the policy has a hash for one inline <{tag}>");
             let inside = pieces[0].split(&close).next().expect("its end");
             let hash = hash(inside);
             assert!(page().policy.contains(&hash), "{tag}: {hash} is not in {}", page().policy);
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn the_page_refers_to_nothing_outside_itself() {
         let html = String::from_utf8(page().html.to_vec()).expect("text");
-        // The name of a namespace, which nobody fetches.
+        // The name of a namespace, which is never fetched.
         let html = html.replace("http://www.w3.org/2000/svg", "");
         for outside in ["http:", "https:", "//cdn", "src=", "@import", "url("] {
             assert!(!html.contains(outside), "`{outside}` is in the page");
