@@ -1,4 +1,4 @@
-//! What runs beside the listeners as services of pingora's server, and the end of the store.
+//! Work that runs beside the listeners as services of pingora's server, and closing the store.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,15 +15,15 @@ use crate::store::Store;
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Start = Box<dyn FnOnce(ShutdownWatch) -> Work + Send>;
 
-/// Work that starts and stops with the server. It counts as in flight while it runs, so that a stop waits for what it is
-/// in the middle of.
+/// Work that starts and stops with the server. It counts as in flight while it runs, so that a stop waits for its
+/// current step.
 pub(super) struct InBackground {
     start: Mutex<Option<Start>>,
     in_flight: InFlight,
 }
 
 impl InBackground {
-    /// Runs what `start` makes; it must end when its argument turns true.
+    /// Runs the future that `start` returns; it must end when its argument turns true.
     pub fn new<F>(
         in_flight: InFlight,
         start: impl FnOnce(ShutdownWatch) -> F + Send + 'static,
@@ -47,7 +47,7 @@ impl BackgroundService for InBackground {
     }
 }
 
-/// Writes what is queued and closes the files. Called when nobody uses the store any more.
+/// Writes what is queued and closes the files. Called when nothing uses the store any more.
 pub(super) async fn close(store: &dyn Store, audit: &Audit) {
     if let Err(error) = store.close().await {
         tracing::error!("the store could not be closed: {error}");
@@ -55,7 +55,7 @@ pub(super) async fn close(store: &dyn Store, audit: &Audit) {
     audit.close().await;
 }
 
-/// As [`close`], outside any runtime.
+/// Like [`close`], outside any runtime.
 pub(super) fn close_blocking(store: &dyn Store, audit: &Audit) {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(close(store, audit)),

@@ -1,4 +1,5 @@
-//! How long a stop may have to wait: for the longest that anything under way may take, by the configuration it began with.
+//! How long a stop may have to wait: as long as the slowest operation in progress may take, under the configuration
+//! it began with.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,22 +10,22 @@ use crate::clock::later;
 use crate::config::Snapshot;
 use crate::delivery;
 
-/// How long a stop waits beyond the longest that anything may take, so that the last answer is still written.
+/// How long a stop waits beyond the longest possible operation, so that the last answer is still written.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 
-/// When calls that began with earlier configurations must be over. Clones share it.
+/// When calls that began under earlier configurations must be over. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct Draining(Arc<Mutex<Option<Instant>>>);
 
 impl Draining {
-    /// `before` is no longer in place at `now`: what began with it may go on for as long as it allows.
+    /// `before` was replaced at `now`: calls that began under it may go on for as long as it allows.
     pub fn replaced(&self, before: &Snapshot, now: Instant) {
         let end = later(now, drain_max(before));
         let mut over_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *over_at = (*over_at).max(Some(end));
     }
 
-    /// How long a stop that begins at `now`, with `snapshot` in place, waits at the most.
+    /// The longest time that a stop beginning at `now`, with `snapshot` in use, waits.
     pub fn max(&self, snapshot: &Snapshot, now: Instant) -> Duration {
         let over_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let earlier = over_at.map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
@@ -32,7 +33,7 @@ impl Draining {
     }
 }
 
-/// Long enough for any call and any delivery that may be under way when the stop begins.
+/// Long enough for any call and any delivery that may be in progress when the stop begins.
 pub(super) fn drain_max(snapshot: &Snapshot) -> Duration {
     let calls = snapshot.accounts.values().map(|account| account.timeouts.total).max();
     calls.unwrap_or_default().max(delivery::STOP_MAX).saturating_add(DRAIN_MARGIN)
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_waits_for_deliveries_also_where_calls_are_short() {
+    fn a_stop_waits_for_deliveries_even_when_calls_are_short() {
         assert!(
             drain_max(&snapshot("1s")) > delivery::STOP_MAX,
             "attempts to deliver would be cut off, and the exit code would say so"
@@ -69,7 +70,11 @@ mod tests {
         draining.replaced(&long, now);
         draining.replaced(&short, now);
         let later = now + Duration::from_secs(10);
-        assert_eq!(draining.max(&short, later), Duration::from_secs(55), "some may still be on");
+        assert_eq!(
+            draining.max(&short, later),
+            Duration::from_secs(55),
+            "some may still be in progress"
+        );
         let much_later = now + Duration::from_secs(600);
         assert_eq!(draining.max(&short, much_later), drain_max(&short), "all of them are over");
     }

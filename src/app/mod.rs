@@ -1,7 +1,8 @@
 //! The table of contents: builds every part from a loaded configuration and wires them together.
 //!
-//! [`Sidecar::open`] binds the listeners, opens the store and builds the parts; [`Sidecar::run`] gives them to a pingora
-//! server with its signals, [`Sidecar::serve`] runs them on the runtime at hand, for the demonstration and for embedding.
+//! [`Sidecar::open`] binds the listeners, opens the store and builds the parts; [`Sidecar::run`] runs them in a
+//! pingora server with its signals, [`Sidecar::serve`] runs them on the current runtime, for the demonstration and
+//! for embedding.
 
 mod background;
 mod draining;
@@ -39,11 +40,11 @@ use spendings::Spendings;
 
 pub(crate) use usable::check_usable;
 
-/// Signatures that may wait per signing thread. At 1.5 ms each (4096 bits) the last of them waits about 200 ms, which a
-/// caller still accepts; more than that is refused as overloaded.
+/// Signatures that may wait per signing thread. At 1.5 ms each (4096 bits) the last of them waits about 200 ms, which
+/// a caller still accepts; beyond that, requests are refused as overloaded.
 const SIGNATURES_WAITING_PER_THREAD: usize = 128;
 
-/// When pingora ends the process if nothing else does: longer than any call can be configured to take.
+/// When pingora ends the process if nothing else does: longer than any configurable call.
 const DRAIN_CEILING: Duration = Duration::from_secs(11 * 60);
 
 /// Version and commit, for the build's metric.
@@ -58,7 +59,7 @@ pub struct Build {
 /// Why a sidecar could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A listener cannot be opened; it names its configuration key.
+    /// A listener cannot be opened; the error names its configuration key.
     #[error(transparent)]
     Listener(#[from] BindError),
     /// The store cannot be opened.
@@ -75,7 +76,7 @@ pub struct Sidecar {
     admin: Bound,
     outbound: Arc<Outbound>,
     admin_side: Arc<Admin>,
-    /// The provider's side, when notifications are listened for.
+    /// The provider's side, when notifications are configured.
     inbound: Option<(Bound, Arc<Inbound>)>,
     delivery: Delivery,
     reloader: Arc<Reloader>,
@@ -100,7 +101,7 @@ impl Sidecar {
         let admin = bind("listen.admin", &boot.admin)?;
         let notify =
             boot.notify.as_ref().map(|notify| bind("listen.notify", notify)).transpose()?;
-        inherited.complain_of_the_rest();
+        inherited.report_the_rest();
         let notify_certificate = notify.as_ref().and_then(Bound::certificate);
         let certificates = [app.certificate(), notify_certificate, admin.certificate()];
         let metrics = Metrics::new(build.version, build.commit);
@@ -172,26 +173,26 @@ impl Sidecar {
         })
     }
 
-    /// Where applications post; a configured port 0 has become the one the kernel chose.
+    /// Where applications post; a configured port 0 has been replaced by the port the kernel chose.
     pub fn app_address(&self) -> &Address {
         self.app.address()
     }
 
-    /// Where the provider's notifications are taken, if they are.
+    /// Where the provider posts notifications, if that is configured.
     pub fn notify_address(&self) -> Option<&Address> {
         self.inbound.as_ref().map(|(notify, _)| notify.address())
     }
 
-    /// Where metrics and health are.
+    /// Where metrics and health are served.
     pub fn admin_address(&self) -> &Address {
         self.admin.address()
     }
 
-    /// Runs until a signal ends the process: SIGTERM lets everything under way finish first, SIGINT does not. SIGHUP
-    /// reloads, one of `hangups` too.
+    /// Runs until a signal ends the process: SIGTERM lets all work in progress finish first, SIGINT does not. SIGHUP
+    /// reloads, and so does each of `hangups`.
     ///
     /// # Errors
-    /// When signals cannot be listened for, or the thread that watches over the orderly stop cannot be started.
+    /// When signals cannot be listened for, or the thread that supervises the orderly stop cannot be started.
     pub fn run(self, hangups: Hangups) -> std::io::Result<()> {
         let reloader = self.reloader.clone();
         let signals = edge::signals::listen(hangups, move || reloader.hang_up())?;
@@ -202,7 +203,7 @@ impl Sidecar {
             &server,
             self.serving.in_flight.clone(),
             self.serving.deadlines.linger,
-            // Looked at when the stop begins: a reload may have changed how long calls take.
+            // Evaluated when the stop begins: a reload may have changed how long calls take.
             move || draining.max(&live.load(), instant()),
             move |_| {
                 close_blocking(&*store, &audit);
@@ -223,13 +224,13 @@ impl Sidecar {
         server.add_service(background_service("delivery", delivering));
         server.add_service(background_service("resolver", resolving));
         server.add_service(background_service("reload", reloading));
-        // Health and metrics have a thread of their own, so that they are answered when calls keep the others busy.
+        // Health and metrics have their own thread, so that they are answered when calls keep the other threads busy.
         server.add_service(self.admin.service(self.admin_side, self.serving).with_threads(1));
         server.run(signals);
         Ok(())
     }
 
-    /// Runs on the current runtime until `shutdown` turns true and everything under way is finished.
+    /// Runs on the current runtime until `shutdown` turns true and all work in progress is finished.
     pub async fn serve(self, shutdown: ShutdownWatch) {
         let drain_max = self.drain_max;
         let app = self.app.service(self.outbound.clone(), self.serving.clone());
@@ -252,11 +253,11 @@ impl Sidecar {
     }
 }
 
-/// Before the first call: what was begun under an account's former names must be found, and what this configuration leaves
-/// behind is said.
+/// Runs before the first call: payments begun under an account's former names must be found, and payments that this
+/// configuration strands are reported.
 fn know_names(store: &dyn Store, snapshot: &Snapshot) -> Result<(), StoreError> {
     let names = names_of(snapshot);
-    // First what the store says now: afterwards it says what this configuration does.
+    // First report what the store holds now: afterwards it holds the names of this configuration.
     let standing = block_on(store.standing(&names))?;
     tell_separate(&block_on(store.know_accounts(&names))?);
     store.tell_accounts(&names);

@@ -1,4 +1,4 @@
-//! What the running parts do with a new configuration: listeners present other certificates, limits are adjusted.
+//! How the running parts adopt a new configuration: listeners present other certificates, limits are adjusted.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::mistake::Mistake;
 use crate::outbound::Outbound;
 use crate::reload::{Parts, TakeOver, Trigger};
 
-/// What each listener presents, in the order of [`listeners`].
+/// The certificate of each listener, in the order of [`listeners`].
 pub(super) type Certificates = [Option<Arc<CertificateSlot>>; 3];
 
-/// What a reload does to the parts of a running sidecar.
+/// The effects of a reload on the parts of a running sidecar.
 pub(super) fn parts(
     certificates: Certificates,
     outbound: Arc<Outbound>,
@@ -36,7 +36,7 @@ pub(super) fn parts(
     }
 }
 
-/// Who made the configuration be read again.
+/// Who caused the reload.
 fn actor(trigger: Trigger) -> Actor {
     match trigger {
         Trigger::Request => Actor::Admin,
@@ -53,7 +53,7 @@ fn prepare(
 ) -> Result<TakeOver, Vec<Mistake>> {
     check_usable(loaded)?;
     let presented = exchanges(certificates, &loaded.boot);
-    // Reloads are made one at a time, so this is what will be replaced.
+    // Reloads run one at a time, so this is the snapshot that will be replaced.
     let before = outbound.live.load();
     let (outbound, spendings, draining) = (outbound.clone(), spendings.clone(), draining.clone());
     Ok(Box::new(move |snapshot: &Snapshot| {
@@ -66,13 +66,13 @@ fn prepare(
     }))
 }
 
-/// Each listener's certificate with the one that takes its place.
+/// Each listener's certificate with its replacement.
 fn exchanges(
     certificates: &Certificates,
     boot: &Boot,
 ) -> Vec<(Arc<CertificateSlot>, CertificateSlot)> {
     let exchanged = certificates.iter().zip(listeners(boot)).filter_map(|(slot, (_, listener))| {
-        // What cannot be used was a mistake, and what begins or ends to have a certificate needs a restart.
+        // Unusable certificates were reported as mistakes, and adding or removing a certificate needs a restart.
         Some((slot.clone()?, certificate(listener?)?.ok()?))
     });
     exchanged.collect()

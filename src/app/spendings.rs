@@ -1,7 +1,7 @@
-//! What the money budgets must know of the hour before this process began.
+//! What the money budgets must know about the hour before this process began.
 //!
-//! All of it is read once, whether an account has a budget or not: a reload may set one, or bring back an account that was
-//! not configured when the process started. What this process moves itself is for the budgets to remember.
+//! All of it is read once, whether an account has a budget or not: a reload may set one, or bring back an account
+//! that was not configured when the process started. The budgets themselves record what this process spends.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::store::{Spending, Store, StoreError};
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// What left within the last hour and no budget counts yet, because its account is not configured.
+/// Money spent within the last hour that no budget counts yet, because its account is not configured.
 pub(super) struct Spendings {
     waiting: Mutex<Vec<Spending>>,
     read_at: Instant,
@@ -24,18 +24,18 @@ pub(super) struct Spendings {
 }
 
 impl Spendings {
-    /// Reads what the journal knows to have left within the last hour. Call it before the first call is answered; it
+    /// Reads what left within the last hour according to the journal. Call it before the first call is answered; it
     /// waits for the store's reading thread.
     ///
     /// # Errors
-    /// When the journal cannot be read: a budget that looks unspent would be no net.
+    /// When the journal cannot be read: a budget that wrongly looks unspent would protect nothing.
     pub fn read(store: &dyn Store) -> Result<Self, StoreError> {
         let (read_at, read_at_ms) = (instant(), store.time_ms());
         let waiting = Mutex::new(block_on(store.spendings(read_at_ms - HOUR_MS))?);
         Ok(Self { waiting, read_at, read_at_ms })
     }
 
-    /// Counts, once, what the accounts of `snapshot` moved.
+    /// Counts, once, what the accounts of `snapshot` spent.
     pub fn count(&self, limiters: &Limiters, snapshot: &Snapshot) {
         let now = instant();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,7 +43,7 @@ impl Spendings {
         for spending in waiting.extract_if(.., is_configured) {
             let Some(account) = snapshot.account(&spending.account) else { continue };
             let operation = account.provider.operation(&spending.operation);
-            // What the profile does not know any more is counted too.
+            // Operations that the profile no longer has are counted too.
             if operation.is_some_and(|operation| operation.gives_back) {
                 continue;
             }

@@ -1,13 +1,13 @@
-//! What could be read and yet cannot be used, tried out: for `check`, and before a reload takes over.
+//! Tries out what could be read but may not be usable: for `check`, and before a reload is applied.
 
 use crate::config::{Boot, Listener, Loaded};
 use crate::edge::tls::{CertificateSlot, client_config};
 use crate::mistake::Mistake;
 
-/// Refuses what a running sidecar could not use after all.
+/// Refuses what a running sidecar could not use.
 ///
 /// # Errors
-/// Everything that it could not use, by key path.
+/// Everything that is unusable, by key path.
 pub(crate) fn check_usable(loaded: &Loaded) -> Result<(), Vec<Mistake>> {
     let outwards = loaded.snapshot.accounts.values().flat_map(|account| {
         let application = account.delivery.as_ref().map(|delivery| &delivery.target);
@@ -26,7 +26,7 @@ pub(crate) fn check_usable(loaded: &Loaded) -> Result<(), Vec<Mistake>> {
     }
 }
 
-/// Every listener there may be, by key path.
+/// Every possible listener, by key path.
 pub(super) fn listeners(boot: &Boot) -> [(&'static str, Option<&Listener>); 3] {
     [
         ("listen.app", Some(&boot.app)),
@@ -35,7 +35,7 @@ pub(super) fn listeners(boot: &Boot) -> [(&'static str, Option<&Listener>); 3] {
     ]
 }
 
-/// The listener's certificate, when it has one.
+/// The listener's certificate, if it has one.
 pub(super) fn certificate(listener: &Listener) -> Option<Result<CertificateSlot, String>> {
     let tls = listener.tls.as_ref()?;
     let slot = CertificateSlot::new(&tls.cert_pem, tls.key_pem.expose());
