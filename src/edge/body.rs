@@ -1,4 +1,4 @@
-//! Reads one request body whole, and never more of it than the handler takes.
+//! Reads one request body completely, and never more of it than the handler accepts.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use tokio::time::timeout;
 
 use crate::wire::Refusal;
 
-/// Up to here a body needs no room among the large ones, in bytes. Parameters are a few hundred bytes.
+/// Bodies up to this size need no permit for large bodies, in bytes. Parameters are a few hundred bytes.
 const SMALL_BODY_BYTES: usize = 64 * 1024;
 
-/// The body that follows the head just read, unchunked. A large one waits for a permit of `large_bodies`: before a body is
-/// whole nobody has looked at who sends it.
+/// The body that follows the head just read, unchunked. A large one waits for a permit of `large_bodies`: until a
+/// body is complete, its sender has not been checked.
 pub(super) async fn read_body(
     session: &mut HttpSession,
     bytes_max: usize,
@@ -39,7 +39,7 @@ fn announced_bytes(session: &HttpSession) -> Option<u64> {
     session.get_header(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Answers `Expect: 100-continue`; pingora leaves that to us.
+/// Answers `Expect: 100-continue`; pingora leaves this to its user.
 async fn invite(session: &mut HttpSession) -> Result<(), Refusal> {
     if session.get_header(EXPECT).is_none() || session.req_header().version != Version::HTTP_11 {
         return Ok(());
@@ -58,13 +58,13 @@ async fn collect(
 ) -> Result<Bytes, Refusal> {
     let mut whole = BytesMut::new();
     let mut room = None;
-    // An error is a broken chunk or a caller that left in the middle: either way there is no whole request.
+    // An error is a broken chunk or a caller that left early: either way there is no complete request.
     while let Some(piece) = session.read_body_bytes().await.map_err(|_| Refusal::BadRequest)? {
         if whole.len() + piece.len() > bytes_max {
             return Err(Refusal::BodyTooLarge);
         }
         if room.is_none() && whole.len() + piece.len() > SMALL_BODY_BYTES {
-            room = Some(large_bodies.acquire().await.expect("nobody closes it"));
+            room = Some(large_bodies.acquire().await.expect("it is never closed"));
         }
         if whole.is_empty() && session.is_body_done() {
             return Ok(piece);

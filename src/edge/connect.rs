@@ -51,8 +51,8 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, NotSent> {
     }
 }
 
-/// Tries one address after the other. Each gets an equal share of the time that is left, so that one that swallows
-/// packets does not use up the time of the next.
+/// Tries one address after the other. Each gets an equal share of the remaining time, so that one that drops packets
+/// does not use up the time of the next.
 async fn dial(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, NotSent> {
     let mut failure = NotSent::Connect;
     for (tried, address) in addresses.iter().enumerate() {
@@ -91,7 +91,7 @@ async fn secure(
     }
 }
 
-/// An IPv6 address without the brackets it wears in URLs.
+/// An IPv6 address without the brackets that it has in URLs.
 fn bare_host(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }

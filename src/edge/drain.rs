@@ -1,8 +1,8 @@
 //! Ends the process when the last request is answered, and not before.
 //!
 //! pingora's graceful stop closes the listeners, then sleeps a fixed time and cuts off whatever still runs. A payment
-//! cut off is a payment in an unknown state, so that time is only a ceiling here, and the process leaves as soon as
-//! nothing is in flight.
+//! that is cut off is a payment in an unknown state, so that time is only a ceiling here, and the process exits as
+//! soon as nothing is in flight.
 
 use crate::clock::{instant, later};
 use crate::threads;
@@ -15,18 +15,18 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::in_flight::InFlight;
 
-/// Beyond the linger of idle connections, so that a request that came in its last moment is counted.
+/// Added to the linger of idle connections, so that a request that came in its last moment is counted.
 const LINGER_MARGIN: Duration = Duration::from_millis(200);
 
-/// How often the count is looked at while waiting.
+/// How often the count is checked while waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Nobody can create a socket there. Handing listeners over to a new process is not offered, and pingora's default path
-/// is in the shared temporary directory, where any local user could wait for them.
+/// No process can create a socket there. Handing listeners over to a new process is not supported, and pingora's
+/// default path is in the shared temporary directory, where any local user could wait for them.
 const NO_UPGRADE_SOCKET: &str = "/nonexistent/countersign-upgrade.sock";
 
-/// A pingora server with our settings and no services. `threads` is what each service gets unless it says otherwise;
-/// `drain_max` bounds a graceful stop and is rounded up to seconds.
+/// A pingora server with our settings and no services. `threads` is the default for each service; `drain_max` limits
+/// a graceful stop and is rounded up to seconds.
 pub fn server(threads: usize, drain_max: Duration) -> Server {
     let configuration = ServerConf {
         threads,
@@ -38,18 +38,18 @@ pub fn server(threads: usize, drain_max: Duration) -> Server {
     Server::new_with_opt_and_conf(None, configuration)
 }
 
-/// How a process that was told to stop went about it.
+/// How a stop of the process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
     /// Every request was answered.
     Completely,
-    /// Time was up with this many requests under way.
+    /// Time was up while this many requests were in progress.
     CutOff(usize),
 }
 
-/// Watches `server`, which must not have been run yet. Once it was told to stop gracefully and its requests are
-/// answered, or `drain_max` (asked then) after that, calls `before_exit` (flush, close the store) and exits the process: 0 when
-/// everybody was answered, 1 when not.
+/// Watches `server`, which must not have been run yet. When the server was asked to stop gracefully and its requests
+/// are answered, or `drain_max` (evaluated then) after that, calls `before_exit` (flush, close the store) and exits
+/// the process: 0 when every request was answered, 1 otherwise.
 pub fn exit_when_drained(
     server: &Server,
     in_flight: InFlight,
@@ -64,7 +64,7 @@ pub fn exit_when_drained(
             match phases.recv().await {
                 Ok(ExecutionPhase::ShutdownGracePeriod) => break,
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
-                // The server is gone: a fast stop, or it never ran.
+                // The server has ended: a fast stop, or it never ran.
                 Err(RecvError::Closed) => return None,
             }
         }
@@ -73,17 +73,17 @@ pub fn exit_when_drained(
     let watch = move || {
         let Some(outcome) = runtime.block_on(drained) else { return };
         if let Drained::CutOff(requests) = outcome {
-            tracing::error!(requests, "time to finish is up: requests are cut off");
+            tracing::error!(requests, "the time to finish is over: requests are cut off");
         }
         before_exit(outcome);
-        #[expect(clippy::exit, reason = "pingora would wait for what has drained already")]
+        #[expect(clippy::exit, reason = "pingora would wait although everything is drained")]
         std::process::exit(i32::from(outcome != Drained::Completely));
     };
     threads::start("drain", watch)?;
     Ok(())
 }
 
-/// Waits until nothing is in flight, for `drain_max` at the longest.
+/// Waits until nothing is in flight, for up to `drain_max`.
 pub(super) async fn wait_until_drained(
     in_flight: &InFlight,
     linger: Duration,

@@ -16,16 +16,16 @@ use crate::wire::{Answer, AnswerBody, Call, NoAnswer, PROVIDER_BODY_BYTES_MAX, T
 /// Interim answers (103 and the like) tolerated before the real one.
 const INTERIM_ANSWERS_MAX: usize = 16;
 
-/// How long to look for an answer after writing failed: one that came early is already in the socket.
+/// How long to look for an answer after writing failed: an early answer is already in the socket.
 const EARLY_ANSWER_WAIT: Duration = Duration::from_millis(500);
 
-/// How long to wait for a body that nobody reads: what comes with the head is there by then, and a body that does not end
-/// must not keep an answer from counting.
+/// How long to wait for a body that is ignored: what comes with the head is there by then, and a body that does not
+/// end must not keep an answer from counting.
 const IGNORED_BODY_WAIT: Duration = Duration::from_millis(500);
 
 const USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 
-/// A connection that can carry another request, and how long the server said it would wait for one.
+/// A connection that can carry another request, and how long the server will wait for one, as it announced.
 pub(super) struct Reusable {
     pub(super) stream: Stream,
     pub(super) announced: Option<Duration>,
@@ -41,7 +41,7 @@ pub(super) async fn exchange(
     let written = timeout(send_limit, write(&mut stream, request)).await;
     let mut session = HttpSession::new(stream);
     if !matches!(written, Ok(Ok(()))) {
-        // A server that refuses early (413, 401) may stop reading; what it said is still worth having.
+        // A server that refuses early (413, 401) may stop reading; its answer is still useful.
         let early = timeout(EARLY_ANSWER_WAIT, read_answer(&mut session, answer_body)).await;
         return match early {
             Ok(Ok((answer, _))) => Ok((answer, None)),
@@ -84,10 +84,10 @@ async fn write(stream: &mut Stream, request: &[u8]) -> std::io::Result<()> {
     stream.flush().await
 }
 
-/// How far an answer was read.
+/// How completely an answer was read.
 enum End {
     Reached,
-    /// Something of it may still come, so the connection is of no further use.
+    /// More of it may still come, so the connection cannot be reused.
     Left,
 }
 
@@ -125,7 +125,7 @@ async fn read_final_head(session: &mut HttpSession) -> Result<StatusCode, NoAnsw
     for _ in 0..=INTERIM_ANSWERS_MAX {
         session.read_response().await.map_err(|error| reason(&error))?;
         match session.get_status() {
-            // Nobody asked to switch protocols.
+            // We never ask to switch protocols.
             Some(StatusCode::SWITCHING_PROTOCOLS) | None => return Err(NoAnswer::NotHttp),
             Some(status) if status.is_informational() => {}
             Some(status) => return Ok(status),
@@ -134,7 +134,7 @@ async fn read_final_head(session: &mut HttpSession) -> Result<StatusCode, NoAnsw
     Err(NoAnswer::NotHttp)
 }
 
-/// Refuses what pingora would read as something else than was meant, and what is announced as too large.
+/// Refuses what pingora would interpret differently than intended, and bodies that are announced as too large.
 fn check_framing(headers: &HeaderMap) -> Result<(), NoAnswer> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     if !codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
@@ -182,7 +182,7 @@ fn authority(target: &Target) -> String {
     if target.port == default_port { host } else { format!("{host}:{}", target.port) }
 }
 
-/// `content-type` as `Content-Type`: names are case-insensitive, but not every server knows.
+/// `content-type` as `Content-Type`: names are case-insensitive, but not every server respects that.
 fn usual_case(name: &str) -> String {
     let mut previous = '-';
     let capitalise = |letter: char| {

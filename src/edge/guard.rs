@@ -1,4 +1,4 @@
-//! Futures whose panic must not take the connection with them.
+//! Futures whose panic must not end the connection.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,8 +9,8 @@ use std::task::Poll;
 #[derive(Debug)]
 pub(super) struct Panicked;
 
-/// Runs `future`, turning a panic into an error. The future is not polled again after one, so no half-done state of it
-/// is ever looked at: that is what makes the unwind assertion true.
+/// Runs `future`, turning a panic into an error. The future is not polled again afterwards, so none of its half-done
+/// state is ever used: that makes the unwind assertion true.
 pub(super) async fn catching<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut future = pin!(future);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {

@@ -1,8 +1,8 @@
-//! Collects one request head off a connection, under limits of size and time.
+//! Reads one request head from a connection, under limits of size and time.
 //!
 //! pingora parses heads, but it buffers up to a megabyte of them, times each read instead of the whole, and accepts
-//! line ends without a carriage return. So the bytes are gathered here, and its parser only ever sees whole, bounded
-//! heads. What a head means is not looked at.
+//! line ends without a carriage return. So the bytes are collected here, and its parser only ever sees complete,
+//! bounded heads. The meaning of a head is not examined here.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ pub(super) const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// The first allocation per connection, in bytes; nearly every head with a small body fits.
 const FIRST_READ_BYTES: usize = 4 * 1024;
 
-/// Waits for the first byte of a request. `false` when there will be none: the caller left, stayed silent for
-/// `patience`, or `stop` has come.
+/// Waits for the first byte of a request. `false` when none will come: the caller left, stayed silent for `patience`,
+/// or `stop` has come.
 pub(super) async fn await_request(
     stream: &mut Stream,
     buffer: &mut BytesMut,
@@ -39,7 +39,7 @@ pub(super) async fn await_request(
     }
 }
 
-/// Reads until `buffer` begins with one whole head.
+/// Reads until `buffer` begins with one complete head.
 pub(super) async fn read_head(
     stream: &mut Stream,
     buffer: &mut BytesMut,
@@ -59,21 +59,21 @@ pub(super) async fn read_head(
     timeout(deadline, reading).await.unwrap_or(Err(Refusal::TooSlow))
 }
 
-/// Looks at every byte of a head once, however it is cut into packets.
+/// Scans every byte of a head once, however the head is split into packets.
 #[derive(Default)]
 struct Scan {
     seen: usize,
 }
 
 impl Scan {
-    /// Whether `buffer` now begins with a whole head.
+    /// Whether `buffer` now begins with a complete head.
     fn advance(&mut self, buffer: &mut BytesMut) -> Result<bool, Refusal> {
         if self.seen == 0 {
             // RFC 9112 2.2: an empty line before a request is ignored.
             while buffer.starts_with(b"\r\n") {
                 buffer.advance(2);
             }
-            // Anything else than a method is not HTTP (a TLS client on a plain port, say): do not wait for its end.
+            // Anything but a method is not HTTP (a TLS client on a plain port, for example): do not wait for its end.
             if buffer.first().is_some_and(|first| !first.is_ascii_graphic() && *first != b'\r') {
                 return Err(Refusal::BadRequest);
             }
@@ -93,7 +93,7 @@ impl Scan {
             }
             self.seen = end;
         }
-        // A lone first `\r` is looked at again together with what follows it.
+        // A lone first `\r` is scanned again together with the bytes after it.
         if buffer.as_ref() != b"\r" {
             self.seen = buffer.len();
         }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_line_feed_is_refused_wherever_it_stands() {
+    fn a_bare_line_feed_is_refused_in_every_position() {
         for head in ["GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\n\r\n", "\nGET"] {
             assert_eq!(scan(&[head.as_bytes()]), Err(Refusal::BadRequest), "{head:?}");
         }
@@ -143,11 +143,11 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_whole_however_it_is_cut() {
+    fn a_head_is_recognised_however_it_is_split() {
         let head = b"\r\nPOST / HTTP/1.1\r\nHost: a\r\n\r\n";
         for cut in 1..head.len() {
             let (first, second) = head.split_at(cut);
-            assert_eq!(scan(&[first, second]), Ok(true), "cut after {cut} bytes");
+            assert_eq!(scan(&[first, second]), Ok(true), "split after {cut} bytes");
         }
         assert_eq!(scan(&[&head[..head.len() - 1]]), Ok(false));
     }

@@ -1,7 +1,7 @@
 //! How many requests this process is working on, so that it can stop when there are none.
 //!
-//! A request counts from its first byte until its answer is written, also when its caller is long gone. Only a count:
-//! limits on concurrency live elsewhere.
+//! A request counts from its first byte until its answer is written, even when its caller is long gone. This is only
+//! a count: limits on concurrency are elsewhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

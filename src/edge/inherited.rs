@@ -1,7 +1,8 @@
 //! Listening sockets that a service manager holds and passes to the process, as systemd does (`LISTEN_FDS`).
 //!
-//! They outlive the process: whoever connects while one sidecar ends and the next begins waits, and is not refused. Each
-//! is found by its address, so the configuration stays the one place that says where is listened.
+//! They outlive the process: a client that connects while one sidecar ends and the next begins waits instead of being
+//! refused. Each socket is found by its address, so the configuration remains the only place that defines where to
+//! listen.
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -16,29 +17,32 @@ pub struct Inherited {
 }
 
 impl Inherited {
-    /// What was passed to this process; nothing the second time. To be called while nothing else reads the environment.
+    /// The sockets passed to this process; none the second time. Call it while nothing else reads the environment.
     pub fn from_environment() -> Self {
         let mut passed = ListenFd::from_env();
         let mut inherited = Self::default();
         for index in 0..passed.len() {
-            // What is no socket of one kind is tried as the other, and left alone when it is neither.
+            // A file that is not a socket of one kind is tried as the other, and left alone if it is neither.
             if let Ok(Some(listener)) = passed.take_tcp_listener(index) {
                 inherited.tcp.push(listener);
             } else if let Ok(Some(listener)) = passed.take_unix_listener(index) {
                 inherited.unix.push(listener);
             } else {
-                tracing::warn!(index, "a passed file is no listening socket and is not used");
+                tracing::warn!(index, "a passed file is not a listening socket and is not used");
             }
         }
         inherited
     }
 
-    /// Says which sockets are at no configured address.
-    pub fn complain_of_the_rest(&self) {
+    /// Logs the sockets that match no configured address.
+    pub fn report_the_rest(&self) {
         let tcp = self.tcp.iter().filter_map(|it| Some(it.local_addr().ok()?.to_string()));
         let unix = self.unix.iter().filter_map(|it| Some(format!("{:?}", it.local_addr().ok()?)));
         for address in tcp.chain(unix) {
-            tracing::warn!(address, "a passed socket is at no configured address and is not used");
+            tracing::warn!(
+                address,
+                "a passed socket matches no configured address and is not used"
+            );
         }
     }
 

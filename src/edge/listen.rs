@@ -1,7 +1,8 @@
 //! From a configured [`Listener`] to a running HTTP service, on TCP, TLS or a unix socket.
 //!
-//! Sockets are bound here, before pingora starts, and handed to it: pingora's own binding retries for half a minute and
-//! then panics in a task, which leaves a process that listens to nothing. Binding first also gives port 0 its number.
+//! Sockets are bound here, before pingora starts, and passed to it: pingora's own binding retries for half a minute
+//! and then panics in a task, which leaves a process that listens to nothing. Binding first also resolves port 0 to
+//! its real number.
 
 use std::fs::Permissions;
 use std::io;
@@ -26,22 +27,23 @@ use super::unix_path;
 use crate::config::{Address, Listener};
 use crate::wire::Handler;
 
-/// Per-connection buffers in bytes. pingora's default of 64 KiB for reading is most of what an idle connection costs;
-/// larger bodies bypass the buffer anyway. The write buffer holds a typical reply, head and body, in one packet.
+/// Per-connection buffers in bytes. pingora's default of 64 KiB for reading is most of the cost of an idle
+/// connection; larger bodies bypass the buffer anyway. The write buffer holds a typical reply, head and body, in one
+/// packet.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 const WRITE_BUFFER_BYTES: usize = 2 * 1024;
 
 /// Why a listener cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The address is taken or not ours.
+    /// The address is already in use or not on this machine.
     #[error("`{name}`: cannot listen on `{address}`: {}", reason(.cause))]
     Address {
-        /// The listener's key in the configuration, as in `listen.app`.
+        /// The listener's key in the configuration, such as `listen.app`.
         name: String,
         /// The address as configured.
         address: String,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
     /// The certificate or its key cannot be used.
@@ -49,7 +51,7 @@ pub enum BindError {
     Tls {
         /// The listener's key in the configuration.
         name: String,
-        /// What is wrong with them.
+        /// The problem with them.
         cause: TlsMaterialError,
     },
 }
@@ -68,7 +70,7 @@ pub fn bind(name: &str, listener: &Listener) -> Result<Bound, BindError> {
     bind_or_take(name, listener, &mut Inherited::default())
 }
 
-/// The same, with a socket that was passed for its address instead where there is one.
+/// The same, using a socket that was passed for its address if there is one.
 pub fn bind_or_take(
     name: &str,
     listener: &Listener,
@@ -88,12 +90,12 @@ pub fn bind_or_take(
 }
 
 impl Bound {
-    /// The address really bound: a configured port 0 has become the port the kernel chose.
+    /// The actual address: a configured port 0 has been replaced by the port the kernel chose.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// The certificate presented, for exchanging it later; `None` without TLS.
+    /// The certificate presented, to be replaced later; `None` without TLS.
     pub fn certificate(&self) -> Option<Arc<CertificateSlot>> {
         self.certificate.clone()
     }
@@ -145,7 +147,7 @@ impl Service for HttpService {
         listeners_per_fd: usize,
     ) {
         let sockets = inherited.unwrap_or_else(|| Arc::new(Fds::new().into()));
-        // pingora takes over a socket that its table lists under the endpoint's address; it is the owner from here on.
+        // pingora uses a socket that its table lists under the endpoint's address; it owns the socket from here on.
         if let Some(socket) = self.socket.take() {
             sockets.lock().add(self.key.clone(), socket.into_raw_fd());
         }
@@ -165,8 +167,8 @@ impl Service for HttpService {
     }
 }
 
-/// Runs a service on the current runtime, without a pingora `Server` and its signals, until `shutdown` turns true; then
-/// until its requests are answered, `drain_max` at the longest.
+/// Runs a service on the current runtime, without a pingora `Server` and its signals, until `shutdown` turns true;
+/// then until its requests are answered, for up to `drain_max`.
 pub async fn serve(mut service: HttpService, shutdown: ShutdownWatch, drain_max: Duration) {
     let Serving { deadlines, in_flight, .. } = service.serving.clone();
     Service::start_service(&mut service, None, shutdown, 1).await;
@@ -194,7 +196,7 @@ fn open(address: &Address, inherited: &mut Inherited) -> io::Result<(OwnedFd, Ad
 fn tls_settings(certificate: Arc<CertificateSlot>) -> TlsSettings {
     install_crypto_provider();
     let mut settings = TlsSettings::intermediate("", "")
-        .expect("it only stores the paths, and the resolver set below takes their place");
+        .expect("it only stores the paths, and the resolver set below replaces them");
     settings.set_cert_resolver(certificate);
     settings.set_alpn(ALPN::H1);
     settings
@@ -228,7 +230,7 @@ mod tests {
     #[test]
     fn an_address_in_use_is_an_error_that_names_the_listener() {
         let first = bind("listen.app", &tcp(([127, 0, 0, 1], 0).into())).unwrap();
-        let Address::Tcp(taken) = *first.address() else { panic!("a TCP address was asked for") };
+        let Address::Tcp(taken) = *first.address() else { panic!("the configured address is TCP") };
         let error = bind("listen.admin", &tcp(taken)).unwrap_err().to_string();
         assert_eq!(
             error,
@@ -237,9 +239,11 @@ mod tests {
     }
 
     #[test]
-    fn port_zero_becomes_a_port_one_can_print() {
+    fn port_zero_is_replaced_by_the_real_port() {
         let bound = bind("listen.app", &tcp(([127, 0, 0, 1], 0).into())).unwrap();
-        let Address::Tcp(address) = *bound.address() else { panic!("a TCP address was asked for") };
+        let Address::Tcp(address) = *bound.address() else {
+            panic!("the configured address is TCP")
+        };
         assert_ne!(address.port(), 0);
         assert!(std::net::TcpStream::connect(address).is_ok(), "callers can already connect");
     }

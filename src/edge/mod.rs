@@ -1,8 +1,8 @@
 //! Sockets: listeners in, provider connections out.
 //!
-//! The only place, with `app/`, that knows pingora. [`listen`] binds, [`server`] turns connections into
-//! [`crate::wire::Request`]s and [`crate::wire::Reply`]s into bytes, [`upstream`] sends [`crate::wire::Call`]s, [`drain`]
-//! ends the process without cutting anybody off. Nothing here knows what a request means.
+//! Apart from `app/`, the only place that uses pingora. [`listen`] binds, [`server`] turns connections into
+//! [`crate::wire::Request`]s and [`crate::wire::Reply`]s into bytes, [`upstream`] sends [`crate::wire::Call`]s,
+//! [`drain`] ends the process without cutting off any request. Nothing here knows the meaning of a request.
 
 pub mod drain;
 pub mod in_flight;

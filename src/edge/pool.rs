@@ -1,8 +1,8 @@
 //! Idle provider connections, the most recently used one first.
 //!
-//! A connection that dies while a payment is written to it leaves an unknown outcome, so a connection is only handed
-//! out when it is open and silent, and not after it has been idle for long. Connections stay with
-//! the runtime that opened them.
+//! A connection that dies while a payment is written to it leaves an unknown outcome, so a connection is only reused
+//! while it is open and silent, and not after it has been idle for long. Connections stay with the runtime that
+//! opened them.
 
 use crate::clock::{instant, later};
 use std::collections::HashMap;
@@ -18,15 +18,15 @@ use super::socket::is_quiet;
 /// Idle connections kept per target: the default limit of calls in flight for one account.
 const IDLE_PER_TARGET_MAX: usize = 64;
 
-/// How long a connection may idle. Servers commonly close after 60 seconds or more; the closer to their limit, the
-/// likelier a call meets a closing connection.
+/// How long a connection may idle. Servers commonly close after 60 seconds or more; the closer a connection is to
+/// that limit, the likelier a call meets a closing connection.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
-/// What is subtracted from an idle time the server announced: it counts from when it sent its answer, we from when we
-/// read it.
+/// Subtracted from an idle time that the server announced: it counts from when the server sent its answer, we count
+/// from when we read it.
 const ANNOUNCED_MARGIN: Duration = Duration::from_secs(1);
 
-/// How often connections nobody asks for are looked for.
+/// How often expired connections are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
@@ -55,7 +55,8 @@ impl Pool {
         }
     }
 
-    /// Keeps a connection whose last answer was read to its end. `announced` is how long the server said it would wait.
+    /// Keeps a connection whose last answer was read to its end. `announced` is how long the server said it would
+    /// wait.
     pub(super) fn put(&self, fingerprint: &str, stream: Stream, announced: Option<Duration>) {
         let patience = match announced {
             Some(announced) => announced.saturating_sub(ANNOUNCED_MARGIN).min(IDLE_MAX),

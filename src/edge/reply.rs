@@ -1,4 +1,4 @@
-//! Writes replies, and closes connections so that a caller who is still sending can read why.
+//! Writes replies, and closes connections so that a caller that is still sending can read the reason.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use tokio::time::timeout;
 
 use crate::wire::Reply;
 
-/// What is read at once of a body nobody wants, in bytes.
+/// How much of an unwanted body is read at once, in bytes.
 const DISCARD_BYTES: usize = 16 * 1024;
 
-/// Writes `reply` whole. pingora adds `Date` and `Connection`.
+/// Writes `reply` completely. pingora adds `Date` and `Connection`.
 pub(super) async fn write_reply(
     session: &mut HttpSession,
     reply: &Reply,
@@ -31,8 +31,8 @@ pub(super) async fn write_reply(
 
 /// Ends a connection on which the caller may still be sending.
 ///
-/// Closing a socket with unread bytes resets it, and the reset can overtake the reply. So only our direction is closed,
-/// and what still comes is thrown away until the caller has closed too or `patience` is over.
+/// Closing a socket with unread bytes resets it, and the reset can overtake the reply. So only our direction is
+/// closed, and incoming bytes are thrown away until the caller has closed too or `patience` is over.
 pub(super) async fn close_readably(mut stream: Stream, patience: Duration) {
     let closing = async {
         if AsyncWriteExt::shutdown(&mut stream).await.is_err() {
@@ -41,7 +41,7 @@ pub(super) async fn close_readably(mut stream: Stream, patience: Duration) {
         let mut discarded = vec![0; DISCARD_BYTES];
         while matches!(stream.read(&mut discarded).await, Ok(count) if count > 0) {}
     };
-    // Running out of patience is no failure: the reply had its time to arrive.
+    // Running out of patience is not a failure: the reply had time to arrive.
     let _ = timeout(patience, closing).await;
 }
 

@@ -1,7 +1,7 @@
-//! Checks a parsed head for what pingora lets pass, and turns head and body into a [`Request`].
+//! Checks a parsed head for problems that pingora accepts, and turns head and body into a [`Request`].
 //!
-//! Everything refused here is something on which two HTTP parsers could disagree, so that the request an application
-//! sent and the request we act on might differ.
+//! Everything refused here is something that two HTTP parsers could interpret differently, so that the request an
+//! application sent and the request we act on might differ.
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::wire::{Peer, Refusal, Request};
 
-/// Refuses a head that pingora took and we do not.
+/// Refuses a head that pingora accepts and we do not.
 pub(super) fn check_head(session: &HttpSession) -> Result<(), Refusal> {
     let head = session.req_header();
     if !head.raw_path_is_utf8() {
@@ -29,7 +29,7 @@ pub(super) fn check_head(session: &HttpSession) -> Result<(), Refusal> {
     check_expectation(&head.headers)
 }
 
-/// Why pingora did not take a head: a transfer coding it does not know, or something plainly wrong.
+/// Why pingora refused a head: a transfer coding it does not support, or a plain error.
 pub(super) fn refusal_of_unparsed(session: &HttpSession) -> Refusal {
     match session.get_header(TRANSFER_ENCODING) {
         Some(coding) if !is_chunked(coding.as_bytes()) => Refusal::UnknownTransferCoding,
@@ -37,7 +37,7 @@ pub(super) fn refusal_of_unparsed(session: &HttpSession) -> Refusal {
     }
 }
 
-/// The request, whole.
+/// The complete request.
 pub(super) fn request_of(
     session: &HttpSession,
     body: Bytes,
@@ -57,7 +57,7 @@ pub(super) fn request_of(
     }
 }
 
-/// One length, in digits: pingora also takes `2, 2` and the same length twice.
+/// One length, in digits: pingora also accepts `2, 2` and the same length twice.
 fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let (first, second) = (lengths.next(), lengths.next());
@@ -71,7 +71,7 @@ fn check_coding(headers: &HeaderMap, raw_head: &[u8]) -> Result<(), Refusal> {
     if codings.next().is_some() || !is_chunked(coding.as_bytes()) {
         return Err(Refusal::UnknownTransferCoding);
     }
-    // pingora drops a `Content-Length` beside a coding, so it is only visible in the text.
+    // pingora drops a `Content-Length` beside a coding, so only the raw text shows it.
     if has_field(raw_head, CONTENT_LENGTH.as_str()) {
         return Err(Refusal::BadRequest);
     }

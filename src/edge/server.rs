@@ -1,8 +1,9 @@
-//! Serves HTTP/1 connections: read a whole request, ask the handler, write the reply, repeat.
+//! Serves HTTP/1 connections: read a complete request, call the handler, write the reply, repeat.
 //!
-//! pingora accepts the connections, parses heads, unchunks bodies and writes replies; this file holds the order of the
-//! steps and every deadline. Nothing here watches for a caller hanging up: a connection's work is never dropped before
-//! it is done, so what a handler began it finishes, and a caller that closed only its sending side gets its answer.
+//! pingora accepts the connections, parses heads, unchunks bodies and writes replies; this file defines the order of
+//! the steps and every deadline. Nothing here watches for a caller that hangs up: work on a connection is never
+//! dropped before it is done, so a handler always finishes, and a caller that closed only its sending side gets its
+//! answer.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -28,12 +29,12 @@ use super::socket::{has_hung_up, tcp_peer, unix_peer};
 use crate::clock::instant;
 use crate::wire::{Handler, Peer, Refusal, Reply, Request};
 
-/// Connections one listener holds open. An idle one costs some 40 KiB, so this is 160 MiB of them; an application and its
-/// pool need a few dozen.
+/// The most connections that one listener keeps open. An idle one costs some 40 KiB, so this is 160 MiB of them; an
+/// application and its pool need a few dozen.
 pub const CONNECTIONS_MAX: usize = 4096;
 
 /// Bodies over 64 KiB that one listener reads at the same time; more wait. Without this limit strangers could make a
-/// listener hold a whole body for each of its connections, 4 GiB.
+/// listener hold a complete body for each of its connections, 4 GiB.
 pub const LARGE_BODIES_MAX: usize = 64;
 
 /// How long a connection may take for each step.
@@ -49,14 +50,15 @@ pub struct Deadlines {
     pub reply: Duration,
     /// Throwing away what a refused caller still sends, so that it can read the refusal.
     pub discard: Duration,
-    /// How long connections stay usable after the process was told to stop; what is not whole by then is refused.
+    /// How long connections stay usable after the process was asked to stop; a request that is not complete by then
+    /// is refused.
     pub linger: Duration,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
-            // A head is one packet or two; five seconds cover a lost one and starve a trickler.
+            // A head is one packet or two; five seconds cover a lost one and stop a client that sends byte by byte.
             head: Duration::from_secs(5),
             // A megabyte at 70 KB/s.
             body: Duration::from_secs(15),
@@ -70,14 +72,14 @@ impl Default for Deadlines {
     }
 }
 
-/// What the listeners of one process share.
+/// Shared by the listeners of one process.
 #[derive(Clone, Debug)]
 pub struct Serving {
     /// Deadlines of every connection.
     pub deadlines: Deadlines,
     /// Counts the requests being worked on.
     pub in_flight: InFlight,
-    /// Connections held open per listener; more are closed unanswered.
+    /// Connections kept open per listener; more are closed without an answer.
     pub connections_max: usize,
     /// Bodies over 64 KiB being read per listener; more wait, within their deadline.
     pub large_bodies_max: usize,
@@ -146,7 +148,7 @@ impl ServerApp for HttpServer {
 /// A connection between two requests.
 struct Connection {
     stream: Stream,
-    /// Bytes of the next request that came along with the last one.
+    /// Bytes of the next request that arrived together with the last one.
     unread: BytesMut,
     peer: Peer,
 }
@@ -197,7 +199,7 @@ impl HttpServer {
         Some(Connection { stream, unread: unread.unwrap_or_default(), peer })
     }
 
-    /// The whole request whose head `bytes` begin with.
+    /// The complete request whose head is at the start of `bytes`.
     async fn receive(
         &self,
         session: &mut HttpSession,
@@ -220,7 +222,7 @@ impl HttpServer {
         Ok(request_of(session, body, peer, received_at))
     }
 
-    /// The handler's reply, whatever happens inside it.
+    /// The handler's reply, even if the handler panics.
     async fn answer(&self, request: Request) -> Reply {
         match catching(self.handler.handle(request)).await {
             Ok(reply) => reply,
@@ -231,7 +233,7 @@ impl HttpServer {
         }
     }
 
-    /// Says why, and closes: after a refusal it is not known where the next request would begin.
+    /// Replies with the reason, and closes: after a refusal it is not known where the next request would begin.
     async fn refuse(&self, mut session: HttpSession, refusal: Refusal) {
         tracing::debug!(?refusal, "request refused");
         session.set_server_keepalive(None);
@@ -249,18 +251,18 @@ impl HttpServer {
     }
 }
 
-/// Returns `linger` after the process was told to stop.
+/// Returns `linger` after the process was asked to stop.
 ///
 /// An idle connection is not closed at once: a request may already be on its way, and its caller could not tell whether
 /// it was executed.
 async fn lingered(mut shutdown: ShutdownWatch, linger: Duration) {
-    // An error means that the sender is gone, which is also an end.
+    // An error means that the sender is gone, which also ends the process.
     let _ = shutdown.wait_for(|stopping| *stopping).await;
     sleep(linger).await;
 }
 
-/// What is `arriving`, unless `stop` comes first. A request that trickled in long after the process was told to stop would
-/// be begun when there is no time left to finish it.
+/// The result of `arriving`, unless `stop` comes first. Otherwise a request that trickled in long after the process
+/// was asked to stop would begin when there is no time left to finish it.
 async fn whole_before<T>(
     stop: impl Future<Output = ()>,
     arriving: impl Future<Output = Result<T, Refusal>>,

@@ -1,7 +1,7 @@
 //! The signals that end the process or make it reload, listened for from before the first request.
 //!
-//! pingora starts its services first and listens for signals after that. In between, a SIGTERM would end the process the
-//! way the system does it: at once, with requests under way.
+//! pingora starts its services first and listens for signals afterwards. In between, a SIGTERM would have the
+//! system's default effect: it would end the process at once, with requests in progress.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::threads;
 
-/// How the process was told to stop.
+/// How the process was asked to stop.
 #[derive(Clone, Copy, Debug)]
 enum Stop {
     /// SIGTERM or SIGQUIT: finish first.
@@ -30,7 +30,7 @@ pub struct Hangups {
 }
 
 impl Hangups {
-    /// Listens from now on, and keeps what comes for [`listen`].
+    /// Listens from now on, and keeps what arrives for [`listen`].
     ///
     /// # Errors
     /// When the signal cannot be listened for.
@@ -44,7 +44,7 @@ impl Hangups {
     }
 }
 
-/// Listens from now on; hands what comes to the server that is run with the result, and SIGHUP to `on_hangup`.
+/// Listens from now on; passes stop signals to the server that is run with the result, and SIGHUP to `on_hangup`.
 ///
 /// # Errors
 /// When the signals cannot be listened for.
@@ -54,7 +54,7 @@ pub fn listen(hangups: Hangups, on_hangup: impl Fn() + Send + 'static) -> io::Re
     let mut terminate = signal(SignalKind::terminate())?;
     let mut quit = signal(SignalKind::quit())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // A file at the size limit is then an error of one write, as on a full disk, and not the end of the process.
+    // Then a file at the size limit fails one write, as a full disk does, instead of ending the process.
     let _over_file_size_limit = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     drop(inside);
     let (tell, told) = watch::channel(None);

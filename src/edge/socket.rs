@@ -1,4 +1,4 @@
-//! Questions about a connection that pingora does not ask: who is at the other end, is it still there, and is it silent.
+//! What pingora does not report about a connection: the peer, whether it is still there, and whether it is silent.
 
 use std::os::fd::BorrowedFd;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::wire::Peer;
 
-/// The client of a TCP listener, by the address that was noted when the connection was accepted.
+/// The client of a TCP listener, by the address that was recorded when the connection was accepted.
 pub(super) fn tcp_peer(stream: &Stream) -> Peer {
     let digest = stream.get_socket_digest();
     let address = digest.as_ref().and_then(|digest| digest.peer_addr()?.as_inet().copied());
@@ -25,14 +25,14 @@ pub(super) fn unix_peer(stream: &Stream) -> Peer {
     Peer::Unix { uid: credentials.map(|credentials| credentials.uid.as_raw()) }
 }
 
-/// Whether an idle connection is still open and silent. Bytes that wait on it (a farewell, an answer to nothing) make it
-/// unusable: they would be taken for the answer to the next call.
+/// Whether an idle connection is still open and silent. Bytes waiting on it (a farewell, an answer to nothing) make
+/// it unusable: they would be mistaken for the answer to the next call.
 pub(super) fn is_quiet(stream: &mut Stream) -> bool {
     kernel_holds_nothing(stream) && layers_hold_nothing(stream)
 }
 
-/// Whether the other end has closed at least its sending side. A caller who only did that still reads its answer; one that
-/// hung up does not, and the kernel takes what is written to it all the same.
+/// Whether the other end has closed at least its sending side. A caller that did only that still reads its answer;
+/// one that hung up does not, although the kernel still accepts what is written to it.
 pub(super) fn has_hung_up(stream: &Stream) -> bool {
     let Some(socket) = socket_of(stream) else { return true };
     let mut watched = [PollFd::from_borrowed_fd(socket, PollFlags::RDHUP)];
@@ -40,7 +40,7 @@ pub(super) fn has_hung_up(stream: &Stream) -> bool {
     poll(&mut watched, Some(&at_once)).is_ok_and(|events| events > 0)
 }
 
-/// Asks the kernel itself rather than the runtime, which may not yet have noticed that the other end closed.
+/// Asks the kernel instead of the runtime, which may not yet have noticed that the other end closed.
 fn kernel_holds_nothing(stream: &Stream) -> bool {
     let Some(socket) = socket_of(stream) else { return false };
     let mut byte = [0u8; 1];
@@ -48,7 +48,7 @@ fn kernel_holds_nothing(stream: &Stream) -> bool {
     matches!(peeked, Err(Errno::AGAIN))
 }
 
-/// TLS decrypts whole records, so what followed an answer may have left the kernel and wait decrypted.
+/// TLS decrypts whole records, so bytes after an answer may have left the kernel already and wait decrypted.
 fn layers_hold_nothing(stream: &mut Stream) -> bool {
     let mut byte = [0u8; 1];
     let mut context = Context::from_waker(Waker::noop());

@@ -1,4 +1,4 @@
-//! TLS material: from PEM bytes to what rustls wants, on both sides.
+//! TLS material: from PEM bytes to what rustls needs, on both sides.
 //!
 //! Client configurations are built here rather than by pingora's connector, which builds one per connection when the
 //! roots are not a file (no session resumption) and panics on certificates it cannot read. Handshakes are pingora's.
@@ -18,13 +18,14 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::wire::{Target, TargetTls};
 
-/// Client configurations kept; more targets than this are accounts times reloads, and the old ones are dropped.
+/// Client configurations kept; to exceed this takes many accounts times many reloads, and then the old ones are
+/// dropped.
 const CLIENT_CONFIGS_MAX: usize = 256;
 
 /// Makes aws-lc-rs the process's TLS provider. pingora would otherwise install ring, a second crypto library. Call it
 /// first in `main`; calling it again changes nothing.
 pub fn install_crypto_provider() {
-    // An error says that a provider is installed already, which is this one unless somebody else was first.
+    // An error says that a provider is already installed: this one, unless an embedding program chose another.
     let _ = aws_lc_rs::default_provider().install_default();
 }
 
@@ -37,10 +38,10 @@ pub enum TlsMaterialError {
     /// Not a PEM private key.
     #[error("expected a PEM private key, found none that can be read")]
     PrivateKey,
-    /// Certificate and key are each readable but cannot be used, most often because they do not belong together.
+    /// Certificate and key are each readable but cannot be used, usually because they do not belong together.
     #[error("the certificate and its private key cannot be used: {0}")]
     Unusable(String),
-    /// A certificate authority that rustls does not take.
+    /// A certificate authority that rustls does not accept.
     #[error("a certificate authority cannot be used: {0}")]
     Authority(String),
     /// No system roots.
@@ -48,7 +49,7 @@ pub enum TlsMaterialError {
     NoSystemRoots,
 }
 
-/// The certificate a listener presents. It can be exchanged while the listener runs.
+/// The certificate a listener presents. It can be replaced while the listener runs.
 pub struct CertificateSlot(ArcSwap<CertifiedKey>);
 
 impl CertificateSlot {
@@ -57,13 +58,13 @@ impl CertificateSlot {
         Ok(Self(ArcSwap::from_pointee(certified_key(chain_pem, key_pem)?)))
     }
 
-    /// Presents another certificate on new connections. On an error the old one stays.
+    /// Presents another certificate on new connections. On an error the old one remains.
     pub fn replace(&self, chain_pem: &[u8], key_pem: &[u8]) -> Result<(), TlsMaterialError> {
         self.present(&Self::new(chain_pem, key_pem)?);
         Ok(())
     }
 
-    /// Presents what `other` holds on new connections.
+    /// Presents the certificate of `other` on new connections.
     pub fn present(&self, other: &Self) {
         self.0.store(other.0.load_full());
     }
@@ -141,7 +142,7 @@ fn roots_of(pem: &[u8]) -> Result<RootCertStore, TlsMaterialError> {
     Ok(roots)
 }
 
-/// The system's roots, read once. One that cannot be used is skipped, as browsers do.
+/// The system's roots, read once. Unusable ones are skipped, as browsers do.
 fn system_roots() -> Result<Arc<RootCertStore>, TlsMaterialError> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     let roots = ROOTS.get_or_init(|| {
@@ -178,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_that_are_no_certificate_are_named_as_such() {
+    fn bytes_that_are_not_a_certificate_are_reported_as_such() {
         let material = TargetTls { ca_pem: Some(Arc::new(b"not PEM".to_vec())), client: None };
         assert_eq!(client_config(&material).err(), Some(TlsMaterialError::Certificates));
         assert_eq!(

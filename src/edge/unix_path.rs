@@ -1,4 +1,4 @@
-//! Binds a unix socket path that an earlier process may have left behind.
+//! Binds a unix socket path, which may still exist from an earlier process.
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -6,10 +6,11 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
-/// Owner and group may connect, nobody else.
+/// Only owner and group may connect.
 pub(super) const SOCKET_MODE: u32 = 0o660;
 
-/// Listens on `path`, replacing a socket there on which nobody listens. Anything else in the way is an error.
+/// Listens on `path`, replacing an existing socket if no process listens on it. Anything else at that path is an
+/// error.
 pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
     remove_stale(path)?;
     let listener = UnixListener::bind(path)?;
@@ -50,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_somebody_listens_on_is_left_alone() {
+    fn a_socket_in_use_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("app.sock");
         let _other = UnixListener::bind(&path).unwrap();
@@ -59,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_left_behind_is_replaced_and_closed_to_others() {
+    fn a_stale_socket_is_replaced_and_closed_to_other_users() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("app.sock");
         drop(UnixListener::bind(&path).unwrap());

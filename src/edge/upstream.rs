@@ -1,7 +1,7 @@
-//! The way out: one call, one connection, one answer or one reason why there is none.
+//! The way out: one call, one connection, and one answer or one reason for its absence.
 //!
 //! The order of the steps is the classification. Until a connection is open nothing was sent; from the first byte on
-//! the provider may have acted, whatever happens. Nothing is ever sent twice here, also not when a reused connection
+//! the provider may have acted, whatever happens. Nothing is ever sent twice here, not even when a reused connection
 //! turns out to be dead.
 
 use std::time::Duration;
@@ -42,8 +42,8 @@ impl Upstream for PingoraUpstream {
         if let Some(look) = last_look {
             look.may_leave().await.map_err(SendError::NotSent)?;
         }
-        // Last of all, and nothing is waited for from here to the first byte: whatever came before may have taken longer than
-        // its limit, because the process was paused.
+        // Last of all, and without waiting between here and the first byte: earlier steps may have taken longer than
+        // their limit, because the process was paused.
         if instant() >= deadline {
             return Err(SendError::NotSent(NotSent::TooLate));
         }
