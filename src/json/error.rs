@@ -1,6 +1,7 @@
 //! Why a text was refused, and where.
 
-/// The deepest nesting taken, in levels. Operations nest two deep; the room is for members we do not know.
+/// The deepest accepted nesting, in levels. Operations nest two deep; the rest leaves room for members we do not
+/// know.
 pub(super) const DEPTH_MAX: usize = 64;
 
 /// Why a text was refused, and where.
@@ -9,7 +10,7 @@ pub(super) const DEPTH_MAX: usize = 64;
 pub struct JsonError {
     /// Offset into the text, in bytes.
     pub offset: usize,
-    /// What is wrong there.
+    /// The problem at that offset.
     pub kind: JsonErrorKind,
 }
 

@@ -1,8 +1,9 @@
 //! JSON text read without losing a byte of it.
 //!
-//! A parsed-and-printed body is another body: floats, big integers, escapes and order change. So this module finds where
-//! members stand in the text and splices ours in, and never prints what it read. It refuses what two parsers could read
-//! differently: duplicate members at any level, lone surrogates, bytes that are not UTF-8, nesting beyond a limit.
+//! Parsing and printing a body again makes another body: floats, big integers, escapes and order change. So this
+//! module finds where members are in the text and splices ours in, and never prints what it read. It refuses what two
+//! parsers could read differently: duplicate members at any level, lone surrogates, bytes that are not UTF-8, nesting
+//! beyond a limit.
 
 mod error;
 mod names;

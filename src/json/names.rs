@@ -1,4 +1,4 @@
-//! The names one member may go by: the right one first, then the slips of its sender's documentation.
+//! The accepted names of one member: the right one first, then the misspellings in its sender's documentation.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::{Member, Object};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberNames(Vec<String>);
 
-/// A member stands in an object under two of its names, so nobody can say which one is meant.
+/// An object has a member under two of its names, so it is not known which one is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ambiguous {
     pub first: String,
@@ -24,12 +24,12 @@ impl MemberNames {
         self.0.iter().map(String::as_str)
     }
 
-    /// The name to call the member by.
+    /// The name to use for the member.
     pub fn preferred(&self) -> &str {
         self.0.first().map_or("", String::as_str)
     }
 
-    /// The member of `object` that goes by one of the names.
+    /// The member of `object` under one of the names.
     pub fn find<'o, 'a>(
         &self,
         object: &'o Object<'a>,
@@ -45,7 +45,7 @@ impl MemberNames {
         }
     }
 
-    /// Whether the names are usable; the error says what is wrong with them.
+    /// Whether the names are usable; the error says why not.
     pub fn check(&self) -> Result<(), String> {
         if self.0.is_empty() {
             return Err("an empty list of names, expected at least one".into());
@@ -116,10 +116,10 @@ mod tests {
     }
 
     #[test]
-    fn a_member_under_two_of_its_names_is_nobody_s() {
+    fn a_member_under_two_of_its_names_is_ambiguous() {
         let names = names(r#"member = ["param", "params"]"#);
         let object = parse_object(br#"{"params":"1","p\u0061ram":"1"}"#).expect("JSON");
-        let ambiguous = names.find(&object).expect_err("both are there");
+        let ambiguous = names.find(&object).expect_err("both are present");
         assert_eq!(ambiguous, Ambiguous { first: "param".into(), second: "params".into() });
     }
 
@@ -130,13 +130,13 @@ mod tests {
             [(r#"{"param":1}"#, Some("1")), (r#"{"params":2}"#, Some("2")), (r#"{"x":3}"#, None)]
         {
             let object = parse_object(body.as_bytes()).expect("JSON");
-            let found = names.find(&object).expect("at most one of them");
+            let found = names.find(&object).expect("no more than one of them");
             assert_eq!(found.map(|member| member.raw), raw, "{body}");
         }
     }
 
     #[test]
-    fn names_that_name_nothing_are_refused() {
+    fn empty_and_repeated_names_are_refused() {
         assert!(names("member = []").check().is_err_and(|problem| problem.contains("empty list")));
         assert!(names(r#"member = """#).check().is_err_and(|problem| problem.contains("empty")));
         assert_eq!(names(r#"member = ["a", "b", "a"]"#).check(), Err("`a` twice".into()));

@@ -6,7 +6,7 @@ use super::error::{JsonError, JsonErrorKind};
 use super::scan::{Member, Scanner};
 use super::text::escape;
 
-/// A JSON object: its exact text, where each member's value stands in it, and its parsed form for validation.
+/// A JSON object: its exact text, where each member's value is in it, and its parsed form for validation.
 #[derive(Debug)]
 pub struct Object<'a> {
     text: &'a str,
@@ -35,8 +35,8 @@ impl<'a> Object<'a> {
         self.text
     }
 
-    /// The object's text with `additions` (name, JSON text of the value) put in before the closing brace. Everything
-    /// that stood there stands there still, byte for byte.
+    /// The object's text with `additions` (name, JSON text of the value) inserted before the closing brace. The
+    /// original text is unchanged, byte for byte.
     pub fn splice<'t>(&self, additions: impl IntoIterator<Item = (&'t str, &'t str)>) -> String {
         let mut out = String::with_capacity(self.text.len() + 128);
         let (before, brace) = self.text.split_at(self.text.len() - 1);
@@ -56,7 +56,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Reads a body that must be one JSON object and nothing else but white space around it.
+/// Reads a body that must be one JSON object, with nothing but white space around it.
 pub fn parse_object(body: &[u8]) -> Result<Object<'_>, JsonError> {
     let text = std::str::from_utf8(body)
         .map_err(|error| JsonError { offset: error.valid_up_to(), kind: JsonErrorKind::NotUtf8 })?;
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn splicing_leaves_what_stood_there() {
+    fn splicing_keeps_the_original_text() {
         let object = parse_object(b"{\"a\":1 }").expect("valid");
         assert_eq!(object.splice([("t", "5"), ("u", "\"x\"")]), "{\"a\":1 ,\"t\":5,\"u\":\"x\"}");
         let empty = parse_object(b"{ }").expect("valid");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_not_repeated_whole() {
+    fn a_long_name_is_shortened_in_the_error() {
         let name = "ก".repeat(10_000);
         let message = kind_of(&format!("{{\"{name}\":1,\"{name}\":2}}")).to_string();
         assert!(message.chars().count() < 100, "{} characters", message.chars().count());

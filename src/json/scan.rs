@@ -10,28 +10,28 @@ use super::text::unescape;
 /// One member of an [`Object`](super::Object).
 #[derive(Debug)]
 pub struct Member<'a> {
-    /// The name with its escapes undone.
+    /// The name with its escapes decoded.
     pub name: Cow<'a, str>,
     /// The value exactly as it was written.
     pub raw: &'a str,
 }
 
 impl<'a> Member<'a> {
-    /// The text that stands there, its escapes undone; `None` where it is no text.
+    /// The value as a string with its escapes decoded; `None` where it is not a string.
     pub fn text(&self) -> Option<Cow<'a, str>> {
         let inner = self.raw.strip_prefix('"')?.strip_suffix('"')?;
         match inner.contains('\\') {
             false => Some(Cow::Borrowed(inner)),
-            // The reader has undone these escapes once already, or there would be no object.
+            // The reader has already decoded these escapes once, or there would be no object.
             true => unescape(inner).ok().map(Cow::Owned),
         }
     }
 }
 
-/// A place in a text.
+/// A position in a text.
 pub(super) struct Scanner<'a> {
     pub text: &'a str,
-    /// The byte that is read next.
+    /// The byte to read next.
     pub at: usize,
 }
 
@@ -149,7 +149,7 @@ impl<'a> Scanner<'a> {
         if self.at == start { Err(self.unexpected("a digit")) } else { Ok(()) }
     }
 
-    /// Reads a string that starts at the current quote and returns it with its escapes undone.
+    /// Reads a string that starts at the current quote and returns it with its escapes decoded.
     fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         self.at += 1;
         let start = self.at;
@@ -161,7 +161,7 @@ impl<'a> Scanner<'a> {
                     escaped = true;
                     self.at += 1;
                     match self.peek() {
-                        // The byte after a backslash is only skipped here; `unescape` judges it.
+                        // The byte after a backslash is only skipped here; `unescape` checks it.
                         Some(byte) if byte.is_ascii() => self.at += 1,
                         Some(_) => return Err(self.error(JsonErrorKind::UnknownEscape)),
                         None => return Err(self.unexpected("the end of a string")),
@@ -187,7 +187,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Steps over `byte` if it stands here.
+    /// Steps over `byte` if it is next.
     fn accept(&mut self, byte: u8) -> bool {
         let stands_here = self.peek() == Some(byte);
         self.at += usize::from(stands_here);
@@ -210,10 +210,10 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The longest member name that a message repeats, in characters.
+/// The longest member name that a message shows in full, in characters.
 const NAME_CHARACTERS_MAX: usize = 64;
 
-/// A name as far as a message repeats it.
+/// A name, shortened for a message.
 fn shortened(name: &str) -> String {
     match name.char_indices().nth(NAME_CHARACTERS_MAX) {
         Some((end, _)) => format!("{}…", &name[..end]),
@@ -221,7 +221,7 @@ fn shortened(name: &str) -> String {
     }
 }
 
-/// The nearest value that validation can compare with. Beyond the range of a double the largest double stands in: it is
+/// The nearest value that validation can compare with. Beyond the range of a double this is the largest double: it is
 /// still a number and still over any maximum, and nothing is ever sent from it.
 fn number_value(lexeme: &str) -> Value {
     if let Ok(integer) = lexeme.parse::<i64>() {

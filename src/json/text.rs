@@ -1,4 +1,4 @@
-//! JSON string escapes, done and undone.
+//! JSON string escapes: encoding and decoding.
 
 use super::error::{JsonError, JsonErrorKind};
 
@@ -24,7 +24,7 @@ pub fn escape(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Undoes the escapes of `inner`, the text between a JSON string's quotes. Offsets in errors count from its start.
+/// Decodes the escapes of `inner`, the text between a JSON string's quotes. Offsets in errors count from its start.
 pub fn unescape(inner: &str) -> Result<String, JsonError> {
     let mut out = String::with_capacity(inner.len());
     let mut at = 0;
@@ -77,7 +77,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn escaping_is_undone_by_any_json_reader(text in any::<String>()) {
+        fn any_json_reader_decodes_our_escapes(text in any::<String>()) {
             let mut quoted = String::new();
             escape(&text, &mut quoted);
             prop_assert_eq!(&serde_json::from_str::<String>(&quoted).expect("a JSON string"), &text);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn every_escape_of_the_standard_is_undone() {
+    fn every_escape_of_the_standard_is_decoded() {
         let text = unescape(r#"\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00"#).expect("valid escapes");
         assert_eq!(text, "\"\\/\u{8}\u{c}\n\r\tAé😀");
     }
