@@ -1,21 +1,21 @@
-//! The fields a log line may have, and reading them off an event or a span.
+//! The fields that a log line may have, and reading them from an event or a span.
 //!
-//! The list is closed. Adding a field means adding a row, and with it the question whether its value may be seen by
-//! everybody who reads logs: ids, names from the configuration, counts, times and closed words may; whatever comes out of
-//! a body may not, the merchant's own reference alone excepted.
+//! The list is closed. Adding a field means adding a row, and deciding whether every reader of the logs may see its
+//! value: ids, names from the configuration, counts, times and closed sets of words may be seen; contents of a body
+//! may not, except the merchant's own reference.
 
 use std::fmt::{Debug, Write};
 
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 
-/// The longest value that is written, in bytes: longer ones are no ids or words.
+/// The longest value that is written, in bytes: longer values are not ids or words.
 const VALUE_BYTES_MAX: usize = 512;
 
-/// The beginning of the names of fields that are for tracing alone.
+/// The prefix of fields that are only for tracing.
 pub const TRACING_PREFIX: &str = "trace.";
 
-/// Every field with what it says, in the order of the documentation.
+/// Every field with its meaning, in the order of the documentation.
 pub const FIELDS: &[(&str, &str)] = &[
     ("request_id", "the id of the request or notification, as in `Countersign-Request-Id`"),
     ("trace_id", "the trace that the request belongs to, when it came with one or is traced"),
@@ -73,7 +73,7 @@ pub const FIELDS: &[(&str, &str)] = &[
 /// The values of an event or a span.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
-    /// The event's sentence.
+    /// The event's message.
     pub message: String,
     /// In the order they were given.
     pub values: Vec<(&'static str, Value)>,
@@ -84,7 +84,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Takes `value`, in place of an earlier one of that name.
+    /// Sets `value`, replacing an earlier one of that name.
     pub fn set(&mut self, name: &'static str, value: Value) {
         match self.values.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = value,
@@ -140,7 +140,7 @@ impl Visit for Fields {
     }
 }
 
-/// What `value` prints, and no more of it than may be written.
+/// The printed form of `value`, cut to the length that may be written.
 fn bounded(value: &dyn Debug) -> String {
     struct Bounded(String);
     impl Write for Bounded {

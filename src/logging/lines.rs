@@ -1,7 +1,7 @@
 //! From an event and the spans around it to one line.
 //!
-//! The fields of the innermost span count most, those of the event more than any. A line is handed over whole, so lines of
-//! different threads never mix.
+//! Fields of an inner span override those of an outer one, and fields of the event override both. A line is written
+//! in one piece, so lines of different threads never mix.
 
 use std::io::Write;
 
@@ -18,13 +18,13 @@ use super::fields::Fields;
 use crate::clock::wall_clock;
 use crate::config::LogFormat;
 
-/// Makes lines and hands them to the thread that writes.
+/// Formats lines and passes them to the thread that writes.
 pub(super) struct Lines {
     pub format: LogFormat,
     pub writer: NonBlocking,
 }
 
-/// A span's fields, kept with it for the lines within.
+/// A span's fields, kept with it for the lines within it.
 struct OfSpan(Fields);
 
 impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Lines {
@@ -49,27 +49,28 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Lines {
         let mut fields = Fields::default();
         for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
             if let Some(OfSpan(outer)) = span.extensions().get() {
-                take_over(&mut fields, outer);
+                merge(&mut fields, outer);
             }
         }
-        take_over(&mut fields, &own);
+        merge(&mut fields, &own);
         fields.message = own.message;
         let metadata = event.metadata();
         let target = own.log_target.as_deref().unwrap_or(metadata.target());
         let line = line(self.format, wall_clock(), *metadata.level(), target, &fields);
-        // The queue takes it or counts it as dropped; there is nobody to tell about more than that.
+        // The queue accepts it or counts it as dropped; there is nowhere to report anything else.
         let _ = self.writer.clone().write_all(line.as_bytes());
     }
 }
 
-fn take_over(fields: &mut Fields, inner: &Fields) {
+fn merge(fields: &mut Fields, inner: &Fields) {
     for (name, value) in &inner.values {
         fields.set(name, value.clone());
     }
     fields.unlisted.extend(&inner.unlisted);
 }
 
-/// The line, its end included. The target is written for libraries only: ours is where the sentence stands.
+/// The line, including its line end. The target is written only for libraries: the message already identifies our own
+/// lines.
 pub(super) fn line(
     format: LogFormat,
     now: Timestamp,
@@ -136,7 +137,7 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
 }
 
-/// A line that the writing thread itself has to say.
+/// A line from the writing thread itself.
 pub(super) fn dropped(lines: usize) -> String {
     let now = wall_clock();
     let message = "log lines were dropped: they were not read as fast as they came".to_owned();
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_json_is_one_line_whatever_is_in_it() {
+    fn json_is_always_one_line() {
         let line = line(LogFormat::Json, Timestamp::UNIX_EPOCH, Level::WARN, "rustls", &fields());
         let (value, end) = line.split_at(line.len() - 1);
         assert_eq!((end, value.contains('\n')), ("\n", false));
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_text_cannot_be_broken_or_coloured_by_what_is_in_it() {
+    fn values_cannot_break_or_colour_a_line_of_text() {
         let line =
             line(LogFormat::Text, Timestamp::UNIX_EPOCH, Level::INFO, "countersign", &fields());
         assert_eq!(

@@ -1,8 +1,8 @@
 //! Structured logs on standard error: JSON lines or text, with the request's id in every line about a request.
 //!
-//! Lines are made here and nowhere else, from the fields listed in [`fields`]; a field that is not listed is named but
-//! its value is left out. So there is nothing that would have to filter secrets: bodies, keys and tokens have no field.
-//! Libraries are held at `warn` whatever our level is, because at `debug` an HTTP library prints header fields.
+//! Lines are made here and nowhere else, from the fields listed in [`fields`]; for a field that is not listed only
+//! its name is written, not its value. So there is no need to filter secrets: bodies, keys and tokens have no field.
+//! Libraries stay at `warn` whatever our level is, because at `debug` an HTTP library prints header fields.
 
 pub mod fields;
 mod lines;
@@ -19,10 +19,10 @@ use crate::config::LogFormat;
 
 pub use writer::finish;
 
-/// The target of spans that are phases of a request: for tracing alone, a log has no use for them.
+/// The target of spans that are phases of a request: only for tracing, never logged.
 pub const PHASES: &str = "countersign_phase";
 
-/// A second reader of what is logged, such as tracing.
+/// Another consumer of log events, such as tracing.
 pub type Also = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Installs the process's subscriber and the hook that reports panics; a second call changes nothing.
@@ -35,7 +35,7 @@ pub fn install(format: LogFormat, level: &str, also: Option<Also>) {
     }
 }
 
-/// What of our own lines is written: `level` and above. Of the libraries' only warnings and errors.
+/// Which lines are written: our own at `level` and above, and of libraries only warnings and errors.
 fn filter(level: &str) -> Targets {
     let own = level.parse().unwrap_or(LevelFilter::INFO);
     Targets::new()
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_never_heard_below_warn() {
+    fn libraries_never_log_below_warn() {
         for level in ["error", "warn", "info", "debug", "trace"] {
             let filter = filter(level);
             for library in ["pingora_core", "rustls", "log", "h2"] {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_is_that_of_our_own_lines() {
+    fn the_level_applies_to_our_own_lines() {
         assert!(filter("trace").would_enable("countersign::outbound", &Level::TRACE));
         assert!(!filter("info").would_enable("countersign::outbound", &Level::DEBUG));
         assert!(!filter("trace").would_enable(PHASES, &Level::ERROR), "phases are not logged");

@@ -1,7 +1,6 @@
-//! Panics as log lines: where, and the sentence if it is a constant one.
+//! Panics as log lines: the place, and the message if it is a constant.
 //!
-//! A panic's message may hold the value that somebody did not expect, and that value may have come out of a body. A
-//! constant sentence cannot.
+//! A panic's message may contain an unexpected value, and that value may come from a body. A constant message cannot.
 
 use std::panic::PanicHookInfo;
 
@@ -10,7 +9,7 @@ pub(super) fn report_without_values() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location();
         let at = place.map(|place| format!("{}:{}", place.file(), place.line()));
-        tracing::error!(at, error = sentence(panic), "the program made a mistake: a panic");
+        tracing::error!(at, error = sentence(panic), "a bug in the program: it panicked");
     }));
 }
 

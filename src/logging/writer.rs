@@ -1,6 +1,6 @@
-//! The thread that writes: a bounded queue before standard error, so that a reader that stalls holds up nobody.
+//! The thread that writes: a bounded queue before standard error, so that a stalled reader delays nothing else.
 //!
-//! Lines that find the queue full are dropped and counted; how many is said as soon as lines are read again.
+//! Lines that find the queue full are dropped and counted; their number is logged as soon as lines are read again.
 
 use std::io::{self, BufWriter, Stderr, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -12,7 +12,7 @@ use super::lines;
 /// Lines that may wait. At some 300 bytes each, 5 MB; a few seconds of the busiest log.
 const LINES_WAITING_MAX: usize = 16 * 1024;
 
-/// Ends the thread when dropped, after what waits was written or a second has passed.
+/// Ends the thread when dropped, after writing what waits or after a second.
 static WRITING: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
 /// How many lines were dropped since the process began.
@@ -31,7 +31,7 @@ pub(super) fn start() -> NonBlocking {
     writer
 }
 
-/// Writes what waits, a second long at most. What is logged afterwards is lost: call it last.
+/// Writes what waits, for up to a second. Lines logged afterwards are lost: call it last.
 pub fn finish() {
     drop(WRITING.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
