@@ -8,7 +8,7 @@ use strum::IntoStaticStr;
 
 use super::key::{PrivateKey, PublicKey};
 
-/// What a key is used for.
+/// The use of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -61,7 +61,7 @@ impl SigningKey {
             && self.not_after.is_none_or(|end| now < end)
     }
 
-    /// Where `now` lies in the key's time.
+    /// The state of the key at `now`.
     pub fn state_at(&self, now: Timestamp) -> KeyState {
         match (self.usable_at(now), self.not_after) {
             (true, _) => KeyState::Usable,
@@ -71,7 +71,7 @@ impl SigningKey {
     }
 }
 
-/// Where a moment lies in a key's time.
+/// A moment relative to a key's validity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
@@ -109,12 +109,12 @@ mod tests {
             key("old", None, Some("2026-01-01T00:00:00Z")),
             key("new", Some("2026-02-01T00:00:00Z"), None),
         ]);
-        assert_eq!(signer(&ring, "2026-01-01T00:00:00Z"), None, "expired at the very instant");
+        assert_eq!(signer(&ring, "2026-01-01T00:00:00Z"), None, "expired at that very instant");
         assert_eq!(signer(&ring, "2026-01-31T23:59:59.999Z"), None, "not yet valid");
     }
 
     #[test]
-    fn a_key_is_valid_from_its_first_instant_to_before_its_last() {
+    fn a_key_is_valid_from_its_start_until_just_before_its_end() {
         let ring = KeyRing::new(vec![key(
             "only",
             Some("2026-01-01T00:00:00Z"),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn where_keys_overlap_the_first_of_the_configuration_signs() {
+    fn where_keys_overlap_the_first_in_the_configuration_signs() {
         let ring = KeyRing::new(vec![
             key("2027", Some("2026-12-01T00:00:00Z"), None),
             key("2026", None, Some("2027-01-01T00:00:00Z")),

@@ -1,7 +1,7 @@
-//! A bounded pool of threads that signs, so that a 4096-bit signature never stalls the event loop.
+//! A bounded pool of threads that signs, so that a 4096-bit signature never blocks the event loop.
 //!
-//! A full queue is an answer, not a wait: the caller is told at once and tells its own caller. Limits on how many
-//! requests are under way are not made here.
+//! A full queue is an immediate error: there is no waiting for room, and the caller reports it to its own caller.
+//! Limits on the number of requests in progress are elsewhere.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -78,18 +78,18 @@ impl SignPool {
 }
 
 struct Threads {
-    /// Taken only when the pool is dropped: a closed queue ends the threads.
+    /// Taken only when the pool is dropped: closing the queue ends the threads.
     queue: Option<Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Drop for Threads {
-    /// Waits for the threads. That takes one signature at most, because a job whose caller is gone is skipped and no
-    /// caller is left when the last clone of the pool goes.
+    /// Waits for the threads. That takes no longer than one signature, because a job whose caller is gone is skipped
+    /// and no caller is left when the last clone of the pool is dropped.
     fn drop(&mut self) {
         self.queue = None;
         for thread in self.threads.drain(..) {
-            // A thread catches its jobs' panics, so there is nothing to learn from how it ended.
+            // A thread catches its jobs' panics, so its result does not matter.
             let _ = thread.join();
         }
     }
@@ -105,8 +105,8 @@ fn work(jobs: &Receiver<Job>) {
         if answer.is_closed() {
             continue;
         }
-        // A panic must not take the thread along: the dropped `answer` tells the caller. The job owns all it touches, so
-        // nothing half-changed can be seen afterwards.
+        // A panic must not end the thread: the dropped `answer` reports it to the caller. The job owns all it touches, so
+        // nothing half-changed is visible afterwards.
         if let Ok(signature) = catch_unwind(AssertUnwindSafe(task)) {
             let _ = answer.send(signature);
         }
@@ -183,7 +183,7 @@ mod tests {
         drop(hold);
         assert_eq!(busy.await.expect("no panic"), Ok(Vec::new()));
         assert_eq!(pool.submit(|| vec![1]).await, Ok(vec![1]));
-        assert!(!done.load(Ordering::SeqCst), "nobody waited for that signature");
+        assert!(!done.load(Ordering::SeqCst), "no caller waited for that signature");
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! What somebody may have made by mistake of what was received.
+//! What a sender may have made by mistake from what was received.
 
 /// Bytes, and how they differ from what was received.
 pub(super) struct Changed<C> {
@@ -6,7 +6,7 @@ pub(super) struct Changed<C> {
     pub bytes: Vec<u8>,
 }
 
-/// What each of `changes` makes, where it makes something that none before it makes.
+/// The results of `changes`, without those that an earlier change made already.
 pub(super) fn distinct<C: Copy>(
     changes: impl IntoIterator<Item = C>,
     make: impl Fn(C) -> Option<Vec<u8>>,

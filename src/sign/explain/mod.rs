@@ -1,7 +1,7 @@
 //! Why a signature verifies or does not, for the operator who has to find out.
 //!
-//! Nothing of this is on a request's path, and nothing of it may reach a sender: it tells exactly what would have passed.
-//! It is a pure function over a body, a recipe and keys; what the near misses are stands in `texts` and `signatures`.
+//! None of this is on a request's path, and none of it may reach a sender: it reveals exactly what would have passed.
+//! It is a pure function over a body, a recipe and keys; the near misses are in `texts` and `signatures`.
 
 mod changed;
 mod render;
@@ -22,7 +22,7 @@ pub use texts::TextChange;
 /// A key to try.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
-    /// What to call the key in the report.
+    /// The name of the key in the report.
     pub name: &'a str,
     /// The key.
     pub key: &'a PublicKey,
@@ -30,13 +30,13 @@ pub struct Candidate<'a> {
     pub role: Role,
 }
 
-/// What a key is tried for.
+/// The purpose of trying a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// One of the keys that may have signed.
     Expected,
-    /// A key that should not have signed, and often did: one's own, another account's.
+    /// A key that should not have signed, but may have: our own, another account's.
     Other,
 }
 
@@ -45,7 +45,7 @@ pub enum Role {
 pub struct Explanation {
     /// Whether an expected key signed exactly what the body says.
     pub verified: bool,
-    /// What it comes down to, in one sentence.
+    /// The conclusion, in one sentence.
     pub conclusion: String,
     /// The signed text, when the body has one.
     pub text: Option<TextReport>,
@@ -53,7 +53,7 @@ pub struct Explanation {
     pub signature: Option<SignatureReport>,
     /// Every key that was tried, in the order given.
     pub keys: Vec<KeyReport>,
-    /// What would have verified instead.
+    /// Variations that would have verified.
     pub near_misses: Vec<NearMiss>,
 }
 
@@ -77,24 +77,24 @@ pub struct SignatureReport {
     pub characters: usize,
     /// How it should be encoded.
     pub encoding: Encoding,
-    /// Its length once decoded; nothing when it is not encoded as it should be.
+    /// Its length once decoded; nothing when it is not encoded as expected.
     pub bytes: Option<usize>,
 }
 
-/// What one key has to do with the signature.
+/// The relation of one key to the signature.
 #[derive(Debug, Serialize)]
 pub struct KeyReport {
     /// The name it was given.
     pub name: String,
-    /// What it was tried for.
+    /// Its role.
     pub role: Role,
     /// Its size.
     pub bits: usize,
     /// Its fingerprint.
     pub fingerprint: String,
-    /// Whether it verifies the signature as it stands.
+    /// Whether it verifies the signature as received.
     pub verifies: bool,
-    /// What its private half signed, when the signature was made by it at all.
+    /// What its private half signed, if it made the signature.
     pub signed: Option<SignedDigest>,
 }
 
@@ -112,13 +112,13 @@ pub struct SignedDigest {
 pub struct NearMiss {
     /// The name of the key that signed.
     pub key: String,
-    /// What that key was tried for.
+    /// The role of that key.
     pub role: Role,
     /// What was signed instead of the text as received.
     pub text: TextChange,
     /// The hash it was signed with.
     pub hash: Hash,
-    /// How the signature was written.
+    /// The encoding of the signature.
     pub signature: SignatureChange,
     /// All of that in words.
     pub explanation: String,
@@ -169,7 +169,7 @@ pub fn explain(body: &[u8], recipe: &VerifyRecipe, candidates: &[Candidate<'_>])
     let text = received.map(|text| text_report(&text.bytes, recipe.hash()));
     let verified = keys.iter().any(|key| key.verifies && key.role == Role::Expected);
     if verified {
-        // The same key given in both roles has missed nothing.
+        // The same key given in both roles is not a near miss.
         near_misses.clear();
     }
     let missing = recipe.read(body).err().map(|error| error.to_string());
@@ -218,7 +218,7 @@ fn text_report(bytes: &[u8], hash: Hash) -> TextReport {
     }
 }
 
-/// The combination in words, or nothing when it is no miss at all.
+/// The combination in words, or nothing when it is not a near miss.
 fn near_miss(
     candidate: &Candidate<'_>,
     recipe: &VerifyRecipe,
@@ -271,7 +271,7 @@ fn conclude(
     let signer = keys.iter().find(|key| key.signed.is_some());
     let reason = match (near_misses, signer) {
         ([only], _) => only.explanation.clone(),
-        ([_, ..], _) => "several things would have verified instead".into(),
+        ([_, ..], _) => "several variations would have verified".into(),
         ([], Some(key)) => format!("it was made by key `{}`, but over another text", key.name),
         ([], None) if !decodes => {
             "it is not encoded as the recipe says, and no other encoding fits".into()

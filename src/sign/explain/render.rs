@@ -54,7 +54,8 @@ fn relation(key: &KeyReport) -> String {
     }
 }
 
-/// The text with its control characters made visible: a terminal would obey them, and this text comes from outside.
+/// The text with its control characters made visible: a terminal would execute them, and this text comes from
+/// outside.
 fn visible(text: &str) -> String {
     text.chars()
         .flat_map(|character| {

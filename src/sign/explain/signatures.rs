@@ -1,4 +1,4 @@
-//! How senders write a signature by mistake: other alphabets, other wrappings, damage on the way.
+//! How senders write a signature by mistake: other alphabets, other encodings, damage in transit.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::changed::{Changed, distinct};
 use crate::sign::recipe::Encoding;
 
-/// How the signature's text differs from what the recipe says.
+/// How the signature's text differs from the recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignatureChange {
@@ -33,7 +33,7 @@ pub enum SignatureChange {
     Base64,
 }
 
-/// Every way to read `text` that gives other bytes than the ways before it.
+/// Every decoding of `text` that gives other bytes than the decodings before it.
 pub(super) fn decodings(encoding: Encoding, text: &str) -> Vec<Changed<SignatureChange>> {
     distinct(SignatureChange::ALL, |change| change.decode(encoding, text))
 }
@@ -52,7 +52,7 @@ impl SignatureChange {
         Self::Base64OfHexadecimal,
     ];
 
-    /// What is wrong with the signature's text; nothing when nothing is.
+    /// The problem with the signature's text; nothing when there is none.
     pub(super) fn explanation(self, expected: Encoding) -> Option<String> {
         let found = match self {
             Self::AsWritten => return None,

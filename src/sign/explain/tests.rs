@@ -1,4 +1,4 @@
-//! Every near miss, made on purpose and found again.
+//! Every near miss, made on purpose and detected.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -38,7 +38,7 @@ fn only_miss(explanation: &Explanation) -> &NearMiss {
 }
 
 #[test]
-fn a_signed_text_that_was_changed_on_the_way_is_recognised() {
+fn a_signed_text_that_was_changed_in_transit_is_recognised() {
     for (signed, change) in [
         (format!("{PARAM}\n"), TextChange::LineFeedAdded),
         (format!("{PARAM}\r\n"), TextChange::CrLfAdded),
@@ -164,7 +164,7 @@ fn a_signature_over_another_text_names_its_key_and_digest() {
 }
 
 #[test]
-fn a_stranger_s_signature_and_an_unreadable_body_say_so() {
+fn a_strangers_signature_and_an_unreadable_body_are_reported() {
     let stranger = STANDARD.encode([0x55; 256]);
     for (body, words) in [
         (body(&stranger, PARAM), "made by none of the keys"),
@@ -178,7 +178,7 @@ fn a_stranger_s_signature_and_an_unreadable_body_say_so() {
         let explanation = explained(&body);
         assert!(!explanation.verified);
         assert!(explanation.conclusion.contains(words), "`{}`: {words}", explanation.conclusion);
-        assert_eq!(explanation.keys.len(), 2, "the keys are listed all the same");
+        assert_eq!(explanation.keys.len(), 2, "the keys are still listed");
     }
 }
 
@@ -209,7 +209,7 @@ fn a_good_signature_is_reported_with_its_text_and_key() {
 }
 
 #[test]
-fn a_key_given_in_both_roles_verifies_and_misses_nothing() {
+fn a_key_given_in_both_roles_verifies_and_is_not_a_near_miss() {
     let key = first().public();
     let candidates = [Role::Other, Role::Expected].map(|role| Candidate { name: "key", key, role });
     let body = body(&sign(first(), Hash::Sha256, PARAM), PARAM);
@@ -227,10 +227,10 @@ fn a_recipe_with_another_hash_verifies_with_it() {
 }
 
 #[test]
-fn the_text_for_people_shows_everything_and_obeys_nothing() {
+fn the_text_for_people_shows_everything_and_escapes_control_characters() {
     let param = "{\"a\":\"x\u{1b}[2Jy\"}";
     let shown = explained(&body(&sign(second(), Hash::Sha256, param), param)).to_string();
-    assert!(!shown.contains('\u{1b}'), "a terminal would obey an escape sequence");
+    assert!(!shown.contains('\u{1b}'), "a terminal would execute an escape sequence");
     for words in [
         r#"{"a":"x\u{1b}[2Jy"}"#,
         "14 bytes, to be signed with SHA-256",
@@ -239,6 +239,6 @@ fn the_text_for_people_shows_everything_and_obeys_nothing() {
         "own, 2048 bits: verifies, but is not an expected key",
         "near miss    key `own` verifies: it was made by key `own`, which is not an expected one",
     ] {
-        assert!(shown.contains(words), "`{words}` should stand in\n{shown}");
+        assert!(shown.contains(words), "`{words}` should be in\n{shown}");
     }
 }

@@ -1,6 +1,7 @@
-//! What senders sign by mistake instead of the text they send.
+//! Texts that senders sign by mistake instead of the text they send.
 //!
-//! Most of it comes from one habit: parsing a JSON text and printing it again, with a library that prints otherwise.
+//! Most of them come from one habit: parsing a JSON text and printing it again, with a library that prints it
+//! differently.
 
 use std::io::{self, Write};
 
@@ -12,27 +13,27 @@ use super::changed::{Changed, distinct};
 use crate::json::{self, Object};
 use crate::sign::recipe::{Source, VerifyRecipe};
 
-/// How the text that was signed differs from the one that was received.
+/// How the signed text differs from the received one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextChange {
     /// Not at all.
     AsReceived,
-    /// A line feed more at its end.
+    /// With an extra line feed at its end.
     LineFeedAdded,
-    /// A carriage return and a line feed more at its end.
+    /// With an extra carriage return and line feed at its end.
     CrLfAdded,
-    /// Without the line end it has.
+    /// Without its line end.
     LineEndRemoved,
     /// Without the blanks around it.
     Trimmed,
-    /// Without the blanks between its JSON tokens; numbers and escapes as they stand.
+    /// Without the blanks between its JSON tokens; numbers and escapes unchanged.
     BlanksRemoved,
     /// Parsed and printed compactly.
     Reprinted,
-    /// Parsed and printed compactly, `/` and all but ASCII escaped, as PHP does unless told otherwise.
+    /// Parsed and printed compactly, with `/` and all non-ASCII characters escaped, as PHP does by default.
     ReprintedEscaped,
-    /// Parsed and printed with a blank after each `,` and `:`, as Python does unless told otherwise.
+    /// Parsed and printed with a blank after each `,` and `:`, as Python does by default.
     ReprintedSpaced,
     /// Parsed and printed compactly with its members sorted by name.
     Sorted,
@@ -40,11 +41,11 @@ pub enum TextChange {
     SortedSpaced,
     /// With the outer body's JSON escapes still in it.
     StillEscaped,
-    /// With the outer body's JSON escapes and quotes, or, for a member that is no string, its JSON text.
+    /// With the outer body's JSON escapes and quotes, or, for a member that is not a string, its JSON text.
     JsonText,
 }
 
-/// The text as received, where there is one, and everything that may have been signed in its place.
+/// The text as received, if there is one, and everything that may have been signed instead.
 pub(super) fn texts(
     recipe: &VerifyRecipe,
     body: &[u8],
@@ -53,7 +54,7 @@ pub(super) fn texts(
     distinct(TextChange::ALL, |change| message(recipe, body, object, change))
 }
 
-/// The message as the recipe puts it together, every member's text changed alike.
+/// The message as the recipe builds it, with every member's text changed in the same way.
 fn message(
     recipe: &VerifyRecipe,
     body: &[u8],
@@ -92,15 +93,15 @@ impl TextChange {
         Self::JsonText,
     ];
 
-    /// What was done, in words; nothing when nothing was.
+    /// The change, in words; nothing when there is none.
     pub(super) fn explanation(self) -> Option<&'static str> {
         Some(match self {
             Self::AsReceived => return None,
-            Self::LineFeedAdded => "a line feed stood behind the text when it was signed",
+            Self::LineFeedAdded => "a line feed followed the text when it was signed",
             Self::CrLfAdded => {
-                "a carriage return and a line feed stood behind the text when it was signed"
+                "a carriage return and a line feed followed the text when it was signed"
             }
-            Self::LineEndRemoved => "the text was signed without the line end it is sent with",
+            Self::LineEndRemoved => "the text was signed without its line end",
             Self::Trimmed => "the text was signed without the blanks around it",
             Self::BlanksRemoved => "the text was signed without the blanks between its members",
             Self::Reprinted => "the text was parsed and printed again before it was signed",
@@ -120,7 +121,7 @@ impl TextChange {
             Self::StillEscaped => {
                 "the text was signed with the JSON escapes of the outer body still in it"
             }
-            Self::JsonText => "the member's JSON text was signed, not the string it stands for",
+            Self::JsonText => "the member's JSON text was signed, not the string it represents",
         })
     }
 
@@ -176,7 +177,7 @@ struct Style {
     escaped: bool,
 }
 
-/// `text` parsed and printed, which is what must never be signed.
+/// `text` parsed and printed again, which must never be signed.
 fn reprint(text: &str, style: Style) -> Option<String> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     if style.sorted {

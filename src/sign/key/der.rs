@@ -1,7 +1,7 @@
-//! What a DER text holds, told by its outermost shape.
+//! Recognises the contents of a DER text by its outermost structure.
 //!
-//! Just enough DER to find the PKCS#1 part of an RSA key and to name what was given instead of one. It decides nothing
-//! about a key's numbers: the crypto library reads them from the same bytes and refuses what is wrong with them.
+//! Just enough DER to find the PKCS#1 part of an RSA key and to name other contents. It does not check a key's
+//! numbers: the crypto library reads them from the same bytes and refuses wrong ones.
 
 use super::{KEY_BITS_MAX, KEY_BITS_MIN, KeyError, text};
 
@@ -124,7 +124,7 @@ struct Element<'a> {
     contents: &'a [u8],
 }
 
-/// The elements of the one SEQUENCE that `der` is, to the last byte.
+/// The elements of the one SEQUENCE that makes up all of `der`.
 fn outer_elements(der: &[u8]) -> Result<Vec<Element<'_>>, KeyError> {
     let Some((tag, announced, header)) = header(der) else {
         return Err(no_key());
@@ -159,7 +159,7 @@ fn element(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
     Some((Element { tag, contents: der.get(header..end)? }, &der[end..]))
 }
 
-/// Tag, announced length and size of the header that `der` begins with.
+/// Tag, announced length and size of the header at the start of `der`.
 fn header(der: &[u8]) -> Option<(u8, usize, usize)> {
     let (&tag, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;

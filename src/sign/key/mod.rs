@@ -1,7 +1,8 @@
-//! RSA keys: reading them from what merchants have, showing their public half, signing and verifying.
+//! RSA keys: reading them in the formats that merchants have, showing their public half, signing and verifying.
 //!
-//! `text` turns PEM or base64 into DER, `der` tells what the DER holds, `private` and `public` are the keys, `raw` calls
-//! the crypto library where its safe interface ends. Nothing here opens a file, and no error holds any of a key's text.
+//! `text` turns PEM or base64 into DER, `der` recognises the contents of the DER, `private` and `public` are the
+//! keys, `raw` calls the crypto library where its safe interface ends. Nothing here opens a file, and no error
+//! contains any of a key's text.
 
 mod der;
 mod private;
@@ -19,25 +20,25 @@ use crate::secret::Secret;
 pub use private::PrivateKey;
 pub use public::PublicKey;
 
-/// The smallest RSA key that is accepted, in bits. Shorter ones can be factored with effort that exists.
+/// The smallest RSA key that is accepted, in bits. Shorter ones can be factored with realistic effort.
 pub const KEY_BITS_MIN: usize = 2048;
 
-/// The largest RSA key that is accepted, in bits. It is what the crypto library goes to; signing costs about 10 ms there.
+/// The largest RSA key that is accepted, in bits. It is the crypto library's limit; signing costs about 10 ms there.
 pub const KEY_BITS_MAX: usize = 8192;
 
-/// A hash that RSA signatures are made over.
+/// A hash for RSA signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Hash {
-    /// For providers that never moved on; collisions in it are practical.
+    /// For providers that still use it; collisions in it are practical.
     Sha1,
-    /// What the built-in profiles use.
+    /// Used by the built-in profiles.
     Sha256,
     /// As strong and longer.
     Sha512,
 }
 
-/// A key of either kind, for commands that take both.
+/// A key of either kind, for commands that accept both.
 pub enum AnyKey {
     /// A private key, which holds its public half too.
     Private(PrivateKey),
@@ -45,7 +46,7 @@ pub enum AnyKey {
     Public(PublicKey),
 }
 
-/// Why a key text could not be used. Never holds any of the text.
+/// Why a key text could not be used. Never contains any of the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Nothing but blanks.
@@ -60,7 +61,7 @@ impl Hash {
     /// Every hash, the default first.
     pub const ALL: [Self; 3] = [Self::Sha256, Self::Sha1, Self::Sha512];
 
-    /// The name people use.
+    /// The usual name.
     pub fn title(self) -> &'static str {
         match self {
             Self::Sha1 => "SHA-1",
@@ -95,7 +96,7 @@ impl AnyKey {
         }
     }
 
-    /// The key itself when it is public, its public half when it is private.
+    /// The key itself if it is public, its public half if it is private.
     pub fn public(&self) -> &PublicKey {
         match self {
             Self::Private(key) => key.public(),

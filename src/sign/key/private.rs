@@ -77,7 +77,7 @@ impl PrivateKey {
         Self::checked(pair)
     }
 
-    /// Takes a key into use only when what it signs verifies.
+    /// Accepts a key only if its signatures verify.
     fn checked(pair: KeyPair) -> Result<Self, KeyError> {
         const MESSAGE: &[u8] = b"countersign self-test";
         let key = Self { public: PublicKey::from_pkcs1(pair.public_key().as_ref())?, pair };

@@ -71,8 +71,8 @@ impl PublicKey {
         format!("sha256:{}", Hash::Sha256.digest_hex(&self.0.spki))
     }
 
-    /// The digest a signature was made over, when this key's private half made it. Says whose signature it is even when
-    /// the signed text is unknown; it verifies nothing.
+    /// The digest a signature was made over, if this key's private half made it. Identifies the signer even when the
+    /// signed text is unknown; it verifies nothing.
     pub(in crate::sign) fn recover_digest(&self, signature: &[u8]) -> Option<(Hash, Vec<u8>)> {
         let info = raw::recover_digest_info(&self.0.pkcs1, signature)?;
         Hash::ALL.into_iter().find_map(|hash| {
@@ -112,7 +112,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// What stands before the digest in a PKCS#1 v1.5 signature (RFC 8017, section 9.2, note 1).
+/// The bytes before the digest in a PKCS#1 v1.5 signature (RFC 8017, section 9.2, note 1).
 fn digest_info_prefix(hash: Hash) -> &'static [u8] {
     match hash {
         Hash::Sha1 => b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",

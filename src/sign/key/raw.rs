@@ -1,8 +1,8 @@
 //! The two things the crypto library's safe interface leaves out: RSA-SHA1 signatures and a signature's digest.
 //!
-//! `aws-lc-rs` verifies SHA-1 signatures but makes none, and some providers of the family still ask for them; and
-//! `explain` wants to know over which digest a signature was made. Both call the same library one level down. This is the
-//! only unsafe code of this folder, and every path that signs with SHA-256 or SHA-512, or verifies, does without it.
+//! `aws-lc-rs` verifies SHA-1 signatures but makes none, and some providers of the family still require them; and
+//! `explain` needs the digest a signature was made over. Both call the same library one level down. This is the only
+//! unsafe code of this folder, and no path that signs with SHA-256 or SHA-512, or verifies, uses it.
 #![expect(unsafe_code, reason = "calls of a C library")]
 
 use std::ptr::NonNull;

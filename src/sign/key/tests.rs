@@ -1,4 +1,4 @@
-//! What merchants paste as a key: every accepted encoding, and every usual mistake.
+//! The keys that merchants paste: every accepted encoding, and every usual mistake.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -59,7 +59,7 @@ fn every_usual_mistake_has_its_own_message() {
         (base64.as_bytes()[..base64.len() / 2].to_vec(), "cut off"),
         (base64.as_bytes()[..base64.len() / 8 * 4].to_vec(), "cut off"),
         (base64.as_bytes()[..base64.len() / 8 * 4 + 1].to_vec(), "cut off"),
-        // Padding before the end is damage; a key whose base64 happens to need none reads as a key and four bytes more.
+        // Padding before the end is damage; a key whose base64 needs none reads as a key followed by four bytes.
         (
             format!("{base64}AAAA").into_bytes(),
             if base64.ends_with('=') { "damaged" } else { "followed by" },
@@ -84,7 +84,7 @@ fn every_usual_mistake_has_its_own_message() {
 }
 
 #[test]
-fn a_public_key_is_expected_where_a_public_key_is_expected() {
+fn only_a_public_key_is_accepted_where_one_is_expected() {
     let mistakes = Mistakes::made_by_openssl();
     for (text, words) in [
         (b"".to_vec(), "the key is empty"),
@@ -102,7 +102,7 @@ fn a_public_key_is_expected_where_a_public_key_is_expected() {
 }
 
 #[test]
-fn no_message_holds_any_of_the_key() {
+fn no_message_contains_any_of_the_key() {
     let pem = pkcs8_pem();
     let base64 = pkcs8_base64();
     let parts: HashSet<_> = base64.as_bytes().windows(8).collect();
@@ -164,7 +164,7 @@ fn every_accepted_encoding_is_the_same_key() {
 }
 
 #[test]
-fn either_kind_is_told_apart_where_both_are_taken() {
+fn both_kinds_are_distinguished_where_both_are_accepted() {
     let read = |text: &[u8]| AnyKey::from_text(&Secret::new(text.to_vec())).expect("a key");
     assert!(matches!(read(pkcs8_pem().as_bytes()), AnyKey::Private(_)));
     let public = read(first().public().to_base64().as_bytes());
@@ -186,7 +186,7 @@ fn a_damaged_private_key_is_refused_when_it_is_read() {
 }
 
 #[test]
-fn keys_of_unusual_sizes_are_not_made() {
+fn keys_of_unsupported_sizes_are_not_made() {
     for bits in [0, 512, 1024, 2047, 2049, 5000, 16384] {
         let error = PrivateKey::generate(bits).expect_err("should be refused").to_string();
         assert!(error.contains("expected 2048, 3072, 4096 or 8192"), "{error}");
@@ -204,7 +204,7 @@ fn a_key_shows_its_size_and_fingerprint() {
 }
 
 #[test]
-fn a_signature_tells_its_digest_to_the_right_key_only() {
+fn only_the_right_key_recovers_the_digest_of_a_signature() {
     for hash in Hash::ALL {
         let signature = first().sign(hash, b"text");
         let digest = hash.digest(b"text").as_ref().to_vec();
@@ -230,12 +230,12 @@ proptest! {
         let mut damaged = der.expose().to_vec();
         let at = at % damaged.len();
         damaged[at] = byte;
-        // Some bytes may take any value (a version, a NULL); what matters is that none brings the reader down.
+        // Some bytes may take any value (a version, a NULL); what matters is that none makes the reader panic.
         let _ = der::recognise(&damaged);
     }
 }
 
-/// What stands between a PEM text's first and last line.
+/// The text between a PEM text's first and last line.
 fn body_of(pem: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(pem).expect("PEM is text");
     let start = text.rfind("-----BEGIN ").expect("a BEGIN line");

@@ -1,7 +1,7 @@
 //! Key texts to DER and back: PEM, or base64 on one line as providers print it.
 //!
-//! Decoding is strict about the alphabet and the padding and lenient about blanks and line breaks, because keys are pasted
-//! from portals and mails. Which key the DER holds is for `der` to say.
+//! Decoding is strict about the alphabet and the padding and lenient about blanks and line breaks, because keys are
+//! pasted from portals and mails. `der` decides which key the DER contains.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -54,7 +54,7 @@ pub(super) fn public_pem(der: &[u8]) -> String {
 /// PEM of a private key's PKCS#8 DER.
 pub(super) fn private_pem(der: &[u8]) -> Secret {
     let base64 = Zeroizing::new(STANDARD.encode(der));
-    // Room for everything at once, so that no half-written copy is left behind by a reallocation.
+    // Reserve space for everything at once, so that no half-written copy is left behind by a reallocation.
     let mut out = String::with_capacity(base64.len() + base64.len() / LINE_CHARACTERS + 128);
     write_pem(PRIVATE_KEY, &base64, &mut out);
     Secret::new(out.into_bytes())
@@ -106,7 +106,7 @@ fn pem_body(text: &str, wanted: Wanted) -> Result<&str, KeyError> {
         }
         (None, _) => return Err(refusal(blocks.first().map_or("", |block| block.label), wanted)),
     };
-    // The old way of encrypting a PEM key announces itself in header lines above the base64.
+    // The old way of encrypting a PEM key adds header lines above the base64.
     if block.body.contains("Proc-Type:") {
         return Err(encrypted());
     }
@@ -141,8 +141,8 @@ fn is_usable(label: &str, wanted: Wanted) -> bool {
     }
 }
 
-/// What to say about a PEM text without a usable block, by its first block. An unknown label is not repeated: it could be
-/// anything.
+/// The message for a PEM text without a usable block, by its first block. An unknown label is not repeated: it could
+/// contain anything.
 fn refusal(label: &str, wanted: Wanted) -> KeyError {
     match label {
         PUBLIC_KEY | "RSA PUBLIC KEY" => public_for_private(),

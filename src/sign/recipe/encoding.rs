@@ -1,4 +1,4 @@
-//! Signature bytes to text and back, strictly: one text for one signature.
+//! Signature bytes to text and back, strictly: exactly one text for each signature.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -81,7 +81,7 @@ mod tests {
         }
 
         #[test]
-        fn a_text_that_decodes_is_the_one_that_encodes(text in "[A-Za-z0-9+/=]{0,12}") {
+        fn a_text_that_decodes_is_its_own_encoding(text in "[A-Za-z0-9+/=]{0,12}") {
             for encoding in [Encoding::Base64, Encoding::Hex] {
                 if let Some(signature) = encoding.decode(&text) {
                     prop_assert_eq!(encoding.encode(&signature), text.clone());

@@ -1,8 +1,8 @@
-//! Signing recipes as data: what is signed, how, and where the signature goes.
+//! Signing recipes as data: what is signed, how, and where the signature is put.
 //!
-//! Closed enums with the primitives the built-in profiles need; a profile that names another primitive is refused with
-//! the list of those that exist. `request` applies a recipe to what is sent, `verify` to what came in. See
-//! docs/ARCHITECTURE.md, "Providers are data", for adding a primitive.
+//! Closed enums with the primitives the built-in profiles need; a profile that names another primitive is refused
+//! with the list of existing ones. `request` applies a recipe to outgoing requests, `verify` to incoming
+//! notifications. See docs/ARCHITECTURE.md, "Providers are data", for adding a primitive.
 
 mod encoding;
 mod request;
@@ -24,9 +24,9 @@ pub enum Source {
     Literal(String),
     /// The whole raw body.
     BodyRaw,
-    /// The un-escaped value of the JSON string member of that name in the raw body, never re-serialised. In a request:
-    /// the text that the envelope's member of that name carries. What is verified may go by several names, and must not
-    /// stand under two of them.
+    /// The un-escaped value of the JSON string member of that name in the raw body, never re-serialised. In a
+    /// request: the text of the envelope's member of that name. When verifying, it may have several names, but must
+    /// not appear under two of them.
     JsonStringMember(MemberNames),
 }
 
@@ -48,7 +48,7 @@ pub enum Encoding {
     Hex,
 }
 
-/// Where the signature travels.
+/// Where the signature is put.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Placement {
@@ -64,7 +64,7 @@ pub struct EnvelopeMember {
     pub value: EnvelopeValue,
 }
 
-/// What an envelope member carries.
+/// The contents of an envelope member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EnvelopeValue {
@@ -105,7 +105,7 @@ impl Algorithm {
     }
 }
 
-/// Refuses a message that would be the same for every body, and parts that say nothing.
+/// Refuses a message that would be the same for every body, and empty parts.
 fn check_message(message: &[Source]) -> Result<(), String> {
     if message.iter().any(|source| matches!(source, Source::Literal(text) if text.is_empty())) {
         return Err("a `literal` of `message` is empty, expected text".into());
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_primitive_is_refused_with_the_list_of_those_that_exist() {
+    fn an_unknown_primitive_is_refused_with_the_list_of_existing_ones() {
         for (written, instead, listed) in [
             ("{ json_string_member", "{ json_text", "`literal`, `body_raw`, `json_string_member`"),
             ("{ rsa_pkcs1v15", "{ hmac", "`rsa_pkcs1v15`"),

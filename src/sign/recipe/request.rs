@@ -25,14 +25,14 @@ pub struct Unsigned {
 }
 
 impl RequestRecipe {
-    /// Whether the recipe can be carried out; the error says what is wrong and what is possible.
+    /// Whether the recipe can be applied; the error says what is wrong and what is possible.
     pub fn check(&self) -> Result<(), String> {
         self.check_envelope()?;
         check_message(&self.message)?;
         self.message.iter().try_for_each(|source| self.check_source(source))
     }
 
-    /// The message to sign for `parameters`, and what is needed to finish the body.
+    /// The message to sign for `parameters`, and the rest of the body.
     ///
     /// # Panics
     ///
@@ -124,7 +124,7 @@ impl RequestRecipe {
         self.envelope.iter().filter(move |member| member.value == value)
     }
 
-    /// What the envelope member that `source` names carries.
+    /// The contents of the envelope member that `source` names.
     fn carries(&self, source: &Source) -> Option<EnvelopeValue> {
         let Source::JsonStringMember(names) = source else {
             return None;
@@ -146,9 +146,9 @@ impl RequestRecipe {
         }
     }
 
-    /// The envelope, cut in two where the signature's text goes.
+    /// The envelope, split where the signature's text goes.
     fn envelope_around_signature(&self, client_id: &str, parameters: &str) -> (String, String) {
-        // Quotes in the parameters cost a backslash each; an eighth is more than they are in practice.
+        // Quotes in the parameters cost a backslash each; an eighth is more than needed in practice.
         let mut text = String::with_capacity(parameters.len() + parameters.len() / 4 + 128);
         let mut cut = 0;
         text.push('{');
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_that_cannot_be_carried_out_is_refused() {
+    fn a_recipe_that_cannot_be_applied_is_refused() {
         let member_of = |name: &str| Source::JsonStringMember(name.into());
         let several = ["param".to_owned(), "data".to_owned()].into_iter().collect();
         let several = Source::JsonStringMember(several);
@@ -265,7 +265,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
-        fn whatever_is_sent_verifies_with_its_own_key_only(
+        fn every_request_verifies_with_its_own_key_only(
             parameters in any::<String>(),
             client_id in any::<String>(),
         ) {

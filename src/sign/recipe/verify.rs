@@ -1,7 +1,8 @@
-//! The inbound side of a recipe: the bytes the sender signed, cut out of the raw body, and whether a known key signed them.
+//! The inbound side of a recipe: the bytes the sender signed, taken from the raw body, and whether a known key signed
+//! them.
 //!
-//! Nothing is parsed further than it takes to find those bytes, and nothing is ever printed again. Why a signature failed
-//! is told by `explain` to the operator, and to nobody else.
+//! Nothing is parsed further than needed to find those bytes, and nothing is ever printed again. Only `explain`
+//! reports why a signature failed, and only to the operator.
 
 use std::borrow::Cow;
 
@@ -9,11 +10,11 @@ use super::{Placement, Source, VerifyRecipe, check_message};
 use crate::json::{self, Ambiguous, JsonError, MemberNames};
 use crate::sign::key::{Hash, PublicKey};
 
-/// Tried in place of a signature that a key cannot have made, so that it takes as long: as many of them as the key's
-/// modulus has bytes. Keys have 8192 bits at most.
+/// Tried in place of a signature that a key cannot have made, so that it takes equally long: as many of these bytes
+/// as the key's modulus has. Keys have 8192 bits at most.
 const NO_SIGNATURE: [u8; 8192 / 8] = [0; 8192 / 8];
 
-/// What a body says was signed, before any key has confirmed it.
+/// The text that a body claims was signed, before any key has confirmed it.
 #[derive(Debug)]
 pub struct Unverified {
     message: Vec<u8>,
@@ -26,19 +27,19 @@ pub enum Unreadable {
     /// The body is not one JSON object.
     #[error("the body is not usable JSON: {0}")]
     NotJson(JsonError),
-    /// A member that the recipe needs is not there.
+    /// A member that the recipe needs is missing.
     #[error("the body has no member `{0}`")]
     Missing(String),
-    /// A member that the recipe needs is there and is no string.
+    /// A member that the recipe needs is not a string.
     #[error("member `{0}` is not a JSON string")]
     NotAString(String),
-    /// A member stands there under two of its names: two readers could take different texts for the signed one.
+    /// A member is present under two of its names: two readers could take different texts for the signed one.
     #[error("the body has both `{0}` and `{1}`, expected one of them")]
     Ambiguous(String, String),
 }
 
 impl VerifyRecipe {
-    /// Whether the recipe can be carried out; the error says what is wrong and what is possible.
+    /// Whether the recipe can be applied; the error says what is wrong and what is possible.
     pub fn check(&self) -> Result<(), String> {
         check_message(&self.message)?;
         let Placement::JsonMember(signature) = &self.placement;
@@ -77,8 +78,8 @@ impl VerifyRecipe {
         self.signer(&unverified, keys)
     }
 
-    /// Cuts the signed bytes and the signature's text out of `body`. A signature that is missing or no string is no reason
-    /// to refuse here: it reads as an empty one, which never verifies.
+    /// Takes the signed bytes and the signature's text from `body`. A missing or non-string signature is not an error
+    /// here: it reads as an empty one, which never verifies.
     pub fn read(&self, body: &[u8]) -> Result<Unverified, Unreadable> {
         let object = json::parse_object(body).map_err(Unreadable::NotJson)?;
         let mut message = Vec::new();
@@ -103,9 +104,9 @@ impl VerifyRecipe {
 
     /// The index of the first of `keys` that signed `unverified`.
     ///
-    /// Tries every key, also after one has matched, so that the time taken does not tell which of them signs; and tries
-    /// them on a signature that is missing, cannot be decoded or is too short too, so that it does not tell how far a
-    /// forgery came.
+    /// Tries every key, even after one has matched, so that the time taken does not reveal which of them signs; and
+    /// also tries them on a signature that is missing, cannot be decoded or is too short, so that the time does not
+    /// reveal how far a forgery got.
     pub fn signer<'k>(
         &self,
         unverified: &Unverified,
@@ -143,7 +144,7 @@ impl Unverified {
     }
 }
 
-/// The value of a string member with its JSON escapes undone.
+/// The value of a string member with its JSON escapes decoded.
 pub(in crate::sign) fn string_member(
     object: &json::Object<'_>,
     names: &MemberNames,
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_holds_no_signed_text_is_told_apart() {
+    fn a_body_without_a_signed_text_is_reported_as_such() {
         let read = |body: &str| verify_recipe().read(body.as_bytes()).expect_err("unreadable");
         assert!(matches!(read("not JSON"), Unreadable::NotJson(_)));
         assert!(matches!(read(r#"{"sign":"a","param":"1","param":"2"}"#), Unreadable::NotJson(_)));
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_signature_is_a_bad_signature_like_any_other() {
+    fn a_missing_signature_is_treated_as_a_bad_signature() {
         let keys = [first().public()];
         for body in
             [r#"{"param":"a"}"#, r#"{"sign":null,"param":"a"}"#, r#"{"sign":7,"param":"a"}"#]
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_in_the_member_s_name_is_accepted_and_both_at_once_are_not() {
+    fn either_spelling_of_the_members_name_is_accepted_but_not_both() {
         let recipe = VerifyRecipe { message: vec![named(&["param", "params"])], ..verify_recipe() };
         let keys = [first().public()];
         let sign = signature(PARAM);
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn how_the_outer_body_is_written_makes_no_difference() {
+    fn the_formatting_of_the_outer_body_makes_no_difference() {
         let sign = signature(PARAM);
         let param = serde_json::to_string(PARAM).expect("a string");
         let escaped: String = PARAM.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_that_cannot_be_carried_out_is_refused() {
+    fn a_recipe_that_cannot_be_applied_is_refused() {
         let refusal = |message: Vec<Source>| {
             VerifyRecipe { message, ..verify_recipe() }.check().expect_err("should be refused")
         };
@@ -317,7 +318,7 @@ mod tests {
         }
 
         #[test]
-        fn the_text_comes_out_as_it_went_in(param in any::<String>()) {
+        fn the_text_survives_unchanged(param in any::<String>()) {
             let body = body("x", &param);
             let unverified = verify_recipe().read(body.as_bytes()).expect("readable");
             prop_assert_eq!(unverified.message(), param.as_bytes());

@@ -1,5 +1,5 @@
-//! Keys and recipes for the tests of this folder. Keys are made once in each test run: a public one in the repository
-//! would sooner or later be used by somebody.
+//! Keys and recipes for the tests of this folder. Keys are made once in each test run: a private key in the
+//! repository would sooner or later be used in production.
 
 use std::sync::OnceLock;
 
@@ -48,7 +48,7 @@ pub(crate) fn verify_recipe() -> VerifyRecipe {
     }
 }
 
-/// A body as a provider would post it: `param` carried as a string, signed by `key`.
+/// A body in the provider's format: `param` carried as a string, signed by `key`.
 pub(crate) fn signed_body(key: &PrivateKey, param: &str) -> Vec<u8> {
     let unsigned = request_recipe().prepare("app-1", param.to_owned());
     let signature = key.sign(Hash::Sha256, &unsigned.message());

@@ -1,4 +1,4 @@
-//! An independent implementation as the oracle: what `openssl` signs we verify, and what we sign `openssl` verifies.
+//! An independent implementation as the oracle: we verify signatures made by `openssl`, and `openssl` verifies ours.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -27,7 +27,7 @@ impl OpenSsl {
     }
 }
 
-/// What `openssl` prints for `arguments`.
+/// The output of `openssl` for `arguments`.
 pub(in crate::sign) fn openssl(arguments: &[&str]) -> Vec<u8> {
     let output = Command::new("openssl").args(arguments).output().expect("`openssl` is installed");
     let complaints = String::from_utf8_lossy(&output.stderr);

@@ -1,7 +1,7 @@
 //! The examples printed in the provider's documentation: real texts, and signatures that prove nothing.
 //!
-//! The same signature stands under different texts there and no key is published with them, so none may ever verify. What
-//! they are good for is byte-exactness: each `param` must come out as it was printed.
+//! There the same signature appears under different texts and no key is published with them, so none may ever verify.
+//! They are useful for byte-exactness: each `param` must come out as printed.
 
 use serde::Deserialize;
 

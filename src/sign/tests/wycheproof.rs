@@ -1,4 +1,4 @@
-//! Project Wycheproof's RSA PKCS#1 v1.5 verification vectors, every set of a hash and a size that we take.
+//! Project Wycheproof's RSA PKCS#1 v1.5 verification vectors, every set of a hash and a size that we accept.
 //!
 //! Wycheproof has no such set for SHA-1 and none for signing; SHA-1 and signing are compared with `openssl` instead.
 
@@ -19,7 +19,7 @@ const SETS: [(TestName, Hash); 8] = [
 ];
 
 #[test]
-fn every_wycheproof_verdict_is_ours() {
+fn we_agree_with_every_wycheproof_verdict() {
     let mut checked = 0;
     for (name, hash) in SETS {
         let set = TestSet::load(name).expect("the vectors are compiled in");
@@ -33,7 +33,7 @@ fn every_wycheproof_verdict_is_ours() {
                 match test.result {
                     TestResult::Valid => assert!(verified, "{case} should verify"),
                     TestResult::Invalid => assert!(!verified, "{case} should be refused"),
-                    // A DigestInfo without its NULL: allowed to both sides; we take only the usual form.
+                    // A DigestInfo without its NULL: either verdict is allowed; we accept only the usual form.
                     TestResult::Acceptable => assert!(!verified, "{case} should be refused"),
                 }
                 checked += 1;
