@@ -1,20 +1,20 @@
-//! Where in which trace: the value of the header field `traceparent` (W3C Trace Context), read and written.
+//! The position in a trace: the value of the header field `traceparent` (W3C Trace Context), read and written.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A place in a trace.
+/// A position in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceContext {
     /// Not 0.
     pub trace_id: u128,
     /// Not 0.
     pub span_id: u64,
-    /// Whether whoever began the trace exports it.
+    /// Whether the system that began the trace exports it.
     pub is_sampled: bool,
 }
 
-/// The text is no `traceparent`.
+/// The text is not a `traceparent`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a traceparent")]
 pub struct NoTraceparent;
@@ -22,7 +22,7 @@ pub struct NoTraceparent;
 impl FromStr for TraceContext {
     type Err = NoTraceparent;
 
-    /// Reads version 00, and of later versions the part that is like it, as the specification asks for.
+    /// Reads version 00, and the compatible part of later versions, as the specification requires.
     fn from_str(text: &str) -> Result<Self, NoTraceparent> {
         let (known, rest) = text.split_at_checked(LENGTH).ok_or(NoTraceparent)?;
         let parts: Vec<&str> = known.split('-').collect();
@@ -43,10 +43,10 @@ impl FromStr for TraceContext {
     }
 }
 
-/// Of version 00, in bytes.
+/// The length of version 00, in bytes.
 const LENGTH: usize = 2 + 1 + 32 + 1 + 16 + 1 + 2;
 
-/// Lower case only, as the specification has it.
+/// Lower case only, as the specification requires.
 fn hexadecimal(text: &str) -> Result<u128, NoTraceparent> {
     let is_lower = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     match text.bytes().all(is_lower) {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_as_specified_is_no_traceparent() {
+    fn a_text_that_breaks_the_specification_is_refused() {
         for text in [
             "",
             "00",
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_version_is_read_as_far_as_it_is_known() {
+    fn the_known_part_of_a_later_version_is_read() {
         let text = "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03-what-the-future-brings";
         let context: TraceContext = text.parse().expect("a traceparent");
         assert!(context.is_sampled);

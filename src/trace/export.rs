@@ -1,7 +1,7 @@
-//! The thread that sends spans to the collector: a bounded queue, batches, no second try.
+//! The thread that sends spans to the collector: a bounded queue, batches, no second attempt.
 //!
-//! Payments do not wait for it: a span that finds the queue full is dropped and counted. A collector that cannot be
-//! reached is mentioned once, and again when it can be.
+//! Payments do not wait for it: a span that finds the queue full is dropped and counted. An unreachable collector is
+//! logged once, and once more when it is reachable again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
@@ -25,16 +25,16 @@ use crate::wire::{AnswerBody, Call, Timeouts, Upstream};
 /// Spans that may wait, some 600 bytes each: the number that OpenTelemetry recommends.
 const SPANS_WAITING_MAX: usize = 2048;
 
-/// Spans in one export at most, likewise.
+/// The most spans in one export, also recommended by OpenTelemetry.
 const BATCH_MAX: usize = 512;
 
-/// How long spans are gathered.
+/// How long spans are collected before an export.
 const GATHER_FOR: Duration = Duration::from_secs(1);
 
-/// After an export that failed: what comes meanwhile is dropped when the queue is full.
+/// After a failed export: spans that arrive meanwhile are dropped when the queue is full.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// A collector stands nearby.
+/// A collector is nearby.
 const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(2),
     send: Duration::from_secs(5),
@@ -49,7 +49,7 @@ enum Message {
     Finish(blocking::Sender<()>),
 }
 
-/// Where spans wait for the thread.
+/// The queue of spans for the thread.
 #[derive(Clone)]
 pub(super) struct Queue {
     waiting: mpsc::Sender<Message>,
@@ -67,7 +67,7 @@ impl Queue {
 
 static QUEUE: Mutex<Option<Queue>> = Mutex::new(None);
 
-/// Exports what waits, two seconds long at most. Called at the end of the process.
+/// Exports what waits, for up to two seconds. Called at the end of the process.
 pub fn finish() {
     let queue = QUEUE.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(queue) = queue else { return };
@@ -123,7 +123,7 @@ impl Exporter {
             body: Bytes::from(body),
             answer_body: AnswerBody::Ignored,
         };
-        // Without a subscriber: what the connection has to say would be said every few seconds.
+        // Without a subscriber: messages about the connection would be logged every few seconds.
         let sent = self.upstream.send(&self.settings.target, call, TIMEOUTS, None);
         match sent.with_subscriber(NoSubscriber::new()).await {
             Ok(answer) if answer.status.is_success() => Ok(()),
@@ -153,7 +153,7 @@ impl Exporter {
     }
 }
 
-/// What comes within a second, a batch at most, and whether it is the last.
+/// The spans of one second, at most one batch, and whether it is the last.
 async fn gather(
     waiting: &mut mpsc::Receiver<Message>,
 ) -> (Vec<Box<TracedSpan>>, Option<blocking::Sender<()>>) {

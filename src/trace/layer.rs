@@ -1,7 +1,7 @@
-//! Listens to spans as they begin, learn and end, and queues those that ended.
+//! Observes spans as they begin, gain fields and end, and queues those that ended.
 //!
-//! Parent-based: a trace that came from outside is exported when its beginner does, one that begins here by chance. Only
-//! spans that are exported cost more than a look.
+//! Parent-based: a trace that came from outside is exported if the system that began it exports it, one that begins
+//! here by chance. Only exported spans cost more than a check.
 
 use serde_json::Value;
 use tracing::field::{Field, Visit};
@@ -35,14 +35,14 @@ pub(super) struct TracedSpan {
     pub has_failed: bool,
 }
 
-/// What is kept with a span.
+/// What is stored with a span.
 enum Kept {
     Traced(Box<TracedSpan>),
-    /// Its trace is not exported, so those within are not either.
+    /// Its trace is not exported, so the spans within it are not either.
     Not,
 }
 
-/// The layer that queues spans; of the traces that begin here `sample`, from 0 to 1.
+/// The layer that queues spans; `sample` is the share of exported traces among those that begin here, from 0 to 1.
 pub(super) fn exporting(queue: Queue, sample: f64) -> Also {
     let ours = Targets::new()
         .with_target("countersign", LevelFilter::INFO)
@@ -50,7 +50,7 @@ pub(super) fn exporting(queue: Queue, sample: f64) -> Also {
     Box::new(Exporting { queue, sample }.with_filter(ours))
 }
 
-/// The place of a span that is exported.
+/// The position of an exported span.
 pub(super) fn context_of(extensions: &Extensions<'_>) -> Option<TraceContext> {
     match extensions.get()? {
         Kept::Traced(span) => Some(span.context),
@@ -122,7 +122,7 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Exporting {
 }
 
 impl TracedSpan {
-    /// What is logged about it is said of it too.
+    /// Adds the fields of log events within the span.
     fn learn(&mut self, given: Given) {
         self.has_failed |= given.fields.find("outcome") == Some(&Value::from("unknown"));
         for (name, value) in given.fields.values {
@@ -133,24 +133,24 @@ impl TracedSpan {
 }
 
 impl Exporting {
-    /// Where a span begins that is within no other: in the trace that it came with, or in a new one. A span id of 0 stands
-    /// for no parent.
+    /// The start of a span without a parent span: in the trace of its request, or in a new one. A span id of 0 means
+    /// no parent.
     fn root(&self, given: &Given) -> Option<(TraceContext, Option<String>)> {
         if let Some(parent) = given.parent {
             return parent.is_sampled.then(|| (parent, given.state.clone()));
         }
-        // The ids of requests are random numbers of the size of a trace's id: one number for both is easier to find.
+        // A request id is a random number as long as a trace id: using one number for both makes it easier to find.
         let own = given.fields.find("request_id").and_then(Value::as_str);
         let own = own.and_then(|id| u128::from_str_radix(id, 16).ok()).filter(|id| *id != 0);
         let trace_id =
             own.unwrap_or_else(|| u128::from(random_id()) << 64 | u128::from(random_id()));
-        // The low half of the id is as good as a die, and every process comes to the same verdict.
+        // The low half of the id is random, and every process reaches the same decision.
         let is_sampled = ((trace_id as u64) as f64) < self.sample * (u64::MAX as f64);
         is_sampled.then_some((TraceContext { trace_id, span_id: 0, is_sampled }, None))
     }
 }
 
-/// What a span was given, with what is for tracing alone.
+/// The fields of a span, with those that are only for tracing.
 #[derive(Default)]
 struct Given {
     fields: Fields,

@@ -1,8 +1,9 @@
-//! Traces: which request of the application led to which call, notification and delivery, and how long each part took.
+//! Traces: which request of the application led to which call, notification and delivery, and how long each step
+//! took.
 //!
 //! A trace that an application began is continued; it never reaches the provider, because a call's header fields are
-//! made from nothing. Spans are those of `tracing`: this module turns them into OTLP and sends them from a thread of its
-//! own, or, when nothing is configured, is not there at all. What is here decides nothing about a payment.
+//! built from scratch. Spans are those of `tracing`: this module turns them into OTLP and sends them from its own
+//! thread; it does nothing when no exporter is configured. Nothing here affects a payment.
 
 mod context;
 mod export;
@@ -26,7 +27,7 @@ pub use export::finish;
 /// Whether spans are exported.
 static IS_ON: AtomicBool = AtomicBool::new(false);
 
-/// Starts the thread that exports and returns what listens to spans; goes to [`crate::logging::install`].
+/// Starts the thread that exports and returns the layer that observes spans; pass it to [`crate::logging::install`].
 ///
 /// # Errors
 /// When the thread cannot be started.
@@ -42,18 +43,18 @@ pub fn is_on() -> bool {
     IS_ON.load(Ordering::Relaxed)
 }
 
-/// The trace that a request came with.
+/// The trace of an incoming request.
 pub struct Incoming {
-    /// Where in it.
+    /// The position in it.
     pub context: TraceContext,
-    /// `tracestate`, as it came.
+    /// `tracestate`, as received.
     pub state: Option<String>,
 }
 
-/// The longest `tracestate` that is carried, in bytes: the number that the specification asks for.
+/// The longest `tracestate` that is passed on, in bytes: the specification's number.
 const STATE_BYTES_MAX: usize = 512;
 
-/// What the application's header fields say; nothing where they are not as the specification has them.
+/// The trace in the application's header fields; nothing if they do not follow the specification.
 pub fn incoming(headers: &HeaderMap) -> Option<Incoming> {
     let mut parents = headers.get_all("traceparent").iter();
     let (Some(parent), None) = (parents.next(), parents.next()) else { return None };
@@ -64,7 +65,7 @@ pub fn incoming(headers: &HeaderMap) -> Option<Incoming> {
     Some(Incoming { context, state })
 }
 
-/// Where in which trace this is, if the trace is exported.
+/// The current position in a trace, if the trace is exported.
 pub fn current() -> Option<TraceContext> {
     if !is_on() {
         return None;
@@ -92,7 +93,7 @@ mod tests {
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
-    fn two_parents_are_none() {
+    fn two_parents_count_as_none() {
         assert!(incoming(&headers(&[])).is_none());
         let twice = headers(&[("traceparent", PARENT), ("traceparent", PARENT)]);
         assert!(incoming(&twice).is_none());

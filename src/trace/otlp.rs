@@ -1,7 +1,7 @@
-//! Spans as OTLP/JSON, the text form of the OpenTelemetry protocol that collectors take on port 4318.
+//! Spans as OTLP/JSON, the text form of the OpenTelemetry protocol that collectors accept on port 4318.
 //!
-//! Made by hand: the crates that do it bring about fifteen others, three of them in versions that are here already, and a
-//! second HTTP client with TLS of its own.
+//! Written by hand: the crates for this would add about fifteen others (three of them are dependencies already), and
+//! a second HTTP client with its own TLS.
 
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ fn span_id(id: u64) -> String {
     format!("{id:016x}")
 }
 
-/// Our fields under the name of the program, so that they do not collide with those of others.
+/// Our fields under the program's name, so that they do not collide with others.
 fn attribute(name: &str, value: &Value) -> Value {
     let value = match value {
         Value::Number(number) if number.is_f64() => json!({ "doubleValue": number }),
