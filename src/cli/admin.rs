@@ -1,4 +1,4 @@
-//! Asks the admin side of a running sidecar, over plain TCP or a unix socket: one question, one answer.
+//! Queries the admin side of a running sidecar, over plain TCP or a unix socket: one request, one answer.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -11,14 +11,14 @@ use crate::config::{Address, Listener};
 
 /// How long a sidecar on the same machine may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The largest answer that is read, in bytes: a thousand accounts need less.
+/// The largest answer that is read, in bytes: a thousand accounts need less than this.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Where a running sidecar answers.
+/// The address of a running sidecar's admin side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AdminSide(Address);
 
-/// An answer of it.
+/// An answer from the admin side.
 #[derive(Debug)]
 pub(super) struct Found {
     pub status: u16,
@@ -26,7 +26,7 @@ pub(super) struct Found {
 }
 
 impl AdminSide {
-    /// What `text` names: `ip:port`, `http://ip:port` or `unix:/path`. `None` when it looks like none of them.
+    /// Parses `text`: `ip:port`, `http://ip:port` or `unix:/path`. `None` when it looks like none of them.
     pub fn named(text: &str) -> Option<Self> {
         if let Some(path) = text.strip_prefix("unix:") {
             return Some(Self(Address::Unix(path.into())));
@@ -36,15 +36,14 @@ impl AdminSide {
         Some(Self(Address::Tcp(reachable(address))))
     }
 
-    /// Where a sidecar with this listener answers.
+    /// The address of a sidecar with this listener.
     pub fn of(listener: &Listener) -> Result<Self, String> {
         if listener.tls.is_some() {
-            return Err(
-                "`listen.admin` has a certificate, and this command speaks no TLS".to_owned()
-            );
+            return Err("`listen.admin` has a certificate, and this command does not support TLS"
+                .to_owned());
         }
         if matches!(&listener.address, Address::Tcp(address) if address.port() == 0) {
-            return Err("`listen.admin` has port 0, so where it answers is not known".to_owned());
+            return Err("`listen.admin` has port 0, so its real port is not known".to_owned());
         }
         Ok(Self(match &listener.address {
             Address::Tcp(address) => Address::Tcp(reachable(*address)),
@@ -59,7 +58,7 @@ impl AdminSide {
         json.flatten().ok_or_else(|| self.strange())
     }
 
-    /// What it answers at `path`, whatever the status. The error says why there is no answer.
+    /// The answer at `path`, whatever its status. The error says why there is none.
     pub fn ask(&self, path: &str) -> Result<Found, String> {
         let answer = match &self.0 {
             Address::Tcp(address) => TcpStream::connect_timeout(address, PATIENCE).and_then(|it| {
@@ -78,7 +77,7 @@ impl AdminSide {
     }
 
     fn strange(&self) -> String {
-        format!("{self} answers, but not as a sidecar does")
+        format!("{self} answers, but not like a sidecar")
     }
 }
 
@@ -88,7 +87,7 @@ impl std::fmt::Display for AdminSide {
     }
 }
 
-/// Who listens everywhere is called on loopback.
+/// A listener on all addresses is reached over loopback.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -105,7 +104,7 @@ fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// An answer with a whole head.
+/// An answer with a complete head.
 fn read(mut answer: Vec<u8>) -> Option<Found> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut headers);
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_answer_with_a_whole_head_counts() {
+    fn an_answer_needs_a_complete_head() {
         for answer in ["", "HTTP/1.1 200 OK\r\n", "SSH-2.0\r\n\r\n{}"] {
             assert!(read(answer.into()).is_none(), "{answer:?}");
         }

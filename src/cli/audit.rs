@@ -1,4 +1,4 @@
-//! `countersign audit`: checks that nobody changed the audit log.
+//! `countersign audit`: checks that the audit log was not changed.
 
 use std::path::{Path, PathBuf};
 
@@ -20,12 +20,12 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Check that every line is as it was written and none is missing, and print the last hash
+    /// Check that no line was changed and none is missing, and print the last hash
     Verify {
-        /// The audit log; of a rotated one, all files, the oldest first
+        /// The audit log; for a rotated log, all of its files, oldest first
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// A hash that was noted down elsewhere: fail unless it is that of a line
+        /// A hash that was recorded elsewhere: fail unless a line has it
         #[arg(long, value_name = "HASH")]
         anchor: Option<String>,
     },
@@ -48,7 +48,7 @@ struct Checked {
     began_after: Head,
     head: Head,
     ends_torn: bool,
-    /// How far the log got by the file beside the last one, where that can be read.
+    /// The end of the log according to the file beside the last one, if it can be read.
     remembered: Option<Head>,
     broken: Option<(PathBuf, Broken)>,
     /// Whether the anchor was found, if one was given.
@@ -106,17 +106,17 @@ fn read(path: &Path) -> Result<(Vec<u8>, Option<Head>), CommandError> {
     })
 }
 
-/// By the file beside the log, which only ever goes forward.
+/// Compares with the file beside the log, whose position only ever moves forward.
 fn end_is_missing(head: &Head, remembered: Option<&Head>) -> Option<String> {
     let remembered = remembered?;
     let is_behind = head.seq < remembered.seq;
     let differs = head.seq == remembered.seq && head.hash != remembered.hash;
     match (is_behind, differs) {
         (true, _) => Some(format!(
-            "is missing: lines were written up to number {}, here is the end after {}",
+            "is missing: lines were written up to number {}, this file ends after {}",
             remembered.seq, head.seq
         )),
-        (false, true) => Some("follows a line that is not the one that was written".to_owned()),
+        (false, true) => Some("follows a line that was changed".to_owned()),
         (false, false) => None,
     }
 }
@@ -147,7 +147,7 @@ impl Checked {
     fn as_text(&self) -> String {
         let mut text = match &self.broken {
             Some((file, broken)) => format!("BROKEN: {}: {broken}\n", file.display()),
-            None => format!("{} lines hold\n", self.lines),
+            None => format!("{} lines are intact\n", self.lines),
         };
         if self.began_after.seq > 0 {
             let Head { seq, hash } = &self.began_after;
@@ -157,27 +157,29 @@ impl Checked {
             text += &format!("{} lines were cut short by a crash, and are marked\n", self.torn);
         }
         if self.ends_torn {
-            text += "the last line is incomplete: it is being written, or was cut short\n";
+            text += "the last line is incomplete: it is still being written, or was cut short\n";
         }
         if self.broken.is_none() {
             text += &format!("head: line {}, {}\n", self.head.seq, self.head.hash);
             text += &self.beside_as_text();
         }
         match self.anchored {
-            Some(true) => text += "the anchor is that of a line\n",
-            Some(false) => text += "the anchor is that of no line before the end or the break\n",
+            Some(true) => text += "the anchor is the hash of a line\n",
+            Some(false) => {
+                text += "the anchor is not the hash of any line before the end or the break\n"
+            }
             None => {}
         }
         text
     }
 
-    /// What the file beside the log leaves open.
+    /// What cannot be concluded from the file beside the log.
     fn beside_as_text(&self) -> String {
         match self.remembered.as_ref().map(|remembered| self.head.seq - remembered.seq) {
-            None => "its `.head` file is missing or unreadable: lines taken from the end would not be noticed\n".to_owned(),
+            None => "its `.head` file is missing or unreadable: lines removed from the end would go unnoticed\n".to_owned(),
             Some(0) => String::new(),
             Some(newer) => format!(
-                "its `.head` file does not know the last {newer}: written just before a crash, or by somebody else\n"
+                "its `.head` file does not include the last {newer}: written just before a crash, or by another program\n"
             ),
         }
     }

@@ -1,6 +1,7 @@
-//! `countersign diff`: what another configuration would change, before it is put in place.
+//! `countersign diff`: what another configuration would change, before it is put into use.
 //!
-//! It is held against the running sidecar, or against a second file. Secrets are never shown; that one is another is.
+//! It is compared with the running sidecar, or with a second file. Secrets are never shown, only the fact that one
+//! differs.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -24,8 +25,8 @@ in it needs a restart, or there is nothing to compare it with.")]
 pub struct Args {
     #[command(flatten)]
     file: ConfigFile,
-    /// What it is held against: another file, or the admin side of a running sidecar as `ip:port` or `unix:/path`. By
-    /// default the sidecar that runs where the configuration's `listen.admin` says
+    /// What to compare with: another file, or the admin side of a running sidecar as `ip:port` or `unix:/path`. The
+    /// default is the sidecar at the configuration's `listen.admin`
     #[arg(long, value_name = "OLD")]
     against: Option<String>,
     /// Print JSON
@@ -35,30 +36,31 @@ pub struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    /// What the configuration was held against.
+    /// What the configuration was compared with.
     against: String,
     accounts_added: Vec<String>,
     accounts_removed: Vec<String>,
-    /// Accounts that stay, with other values.
+    /// Accounts in both, with different values.
     accounts_changed: Vec<String>,
     changes: Vec<Change>,
-    /// Keys whose new values only a restart takes over: a reload is refused as a whole.
+    /// Keys whose new values need a restart: a reload is refused as a whole.
     needs_restart: Vec<String>,
-    /// Values of which the running sidecar does not tell whether they are the same.
+    /// Values for which the running sidecar does not report whether they are the same.
     not_compared: Vec<String>,
-    /// What becomes of payments in the configuration's store.
+    /// What the configuration does to payments in its store.
     #[serde(flatten)]
     stranding: Stranding,
-    /// Why the store could not be looked at, where it is there.
+    /// Why the store could not be read, if it exists.
     store_not_read: Option<String>,
 }
 
 #[derive(Serialize)]
 struct Change {
     path: String,
-    /// As it may be shown; null where nothing stood.
+    /// The value before, as it may be shown; null where there was none.
     before: Option<Value>,
-    /// As it may be shown; null where nothing stands. The same as before when only what it refers to changed.
+    /// The value after, as it may be shown; null where there is none. Equal to `before` when only what it refers to
+    /// changed.
     after: Option<Value>,
 }
 
@@ -118,7 +120,7 @@ impl Side {
 
     fn running(admin: &AdminSide) -> Result<Self, String> {
         let mut page = admin.get("/config")?;
-        let incomplete = |_| format!("{admin} answers, but is of another version");
+        let incomplete = |_| format!("{admin} answers, but is another version");
         let mut map =
             |member: &str| serde_json::from_value(page[member].take()).map_err(incomplete);
         Ok(Self {
@@ -212,10 +214,10 @@ fn print(report: &Report, out: &mut impl Write) -> Result<(), CommandError> {
         writeln!(out, "! {line}")?;
     }
     if let Some(why) = &report.store_not_read {
-        writeln!(out, "? what becomes of payments in the store is not known: {why}")?;
+        writeln!(out, "? what happens to payments in the store is not known: {why}")?;
     }
     for path in &report.not_compared {
-        writeln!(out, "? {path}: not compared, the account's key in place is not in this file")?;
+        writeln!(out, "? {path}: not compared, the account's current key is not in this file")?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `countersign explain`: everything about a message's signature, and what would have verified instead.
+//! `countersign explain`: everything about a message's signature, and which variations would have verified.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use crate::sign::{self, Candidate, Explanation, Role};
 /// Exits 0 when the signature verifies, 1 when it does not.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-It shows the signed text byte for byte, its hash, and which key made the signature. Where it fails it tries the usual
-slips: another key, another hash, a line end too many, JSON that was printed again.
+It shows the signed text byte for byte, its hash, and which key made the signature. If verification fails it tries the usual
+mistakes: another key, another hash, an extra line end, JSON that was printed again.
 
 Examples:
   countersign explain --account shop-th --file notification.json
@@ -20,7 +20,7 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     source: Source,
-    /// A key that should not have signed, but may have by mistake; may be given several times
+    /// A key that should not have signed but may have by mistake; may be given several times
     #[arg(long = "other-key", value_name = "FILE")]
     other_keys: Vec<PathBuf>,
     /// Print JSON
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     print(&explanation, args.json, &mut stdout())
 }
 
-/// Prints an explanation; the exit says whether the signature verifies.
+/// Prints an explanation; the exit code says whether the signature verifies.
 pub fn print(
     explanation: &Explanation,
     json: bool,
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_signed_with_ones_own_key_is_explained() {
+    fn a_message_signed_with_our_own_key_is_explained() {
         let body = signed_body(second(), "{\"a\":1}");
         let (exit, printed) = explained(&body, false);
         assert_eq!(exit, Exit::Failed);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_signature_is_done() {
+    fn a_good_signature_verifies() {
         let (exit, printed) = explained(&signed_body(first(), "{\"a\":1}"), false);
         assert_eq!(exit, Exit::Done);
         assert!(printed.starts_with("the signature verifies\n"), "{printed}");

@@ -13,7 +13,7 @@ pub struct FreezeArgs {
     file: ConfigFile,
     /// The account
     account: String,
-    /// Why; shown to callers and kept with the freeze
+    /// Why; shown to callers and stored with the freeze
     #[arg(long)]
     reason: String,
     /// Print JSON
@@ -37,7 +37,7 @@ pub fn freeze(args: FreezeArgs) -> Result<Exit, CommandError> {
     let now_ms = Clock::System.unix_ms();
     let names = opened.with(async {
         let names = opened.names(&args.account).await?;
-        // Under its former names too: a sidecar may be running that does not know the new one yet.
+        // Under its former names too: a running sidecar may not know the new name yet.
         for name in &names.written {
             opened.store.freeze(name, &args.reason, now_ms).await?;
         }
@@ -65,7 +65,7 @@ enum Done {
     Unfrozen { was_frozen: bool },
 }
 
-/// Fails when a freeze stops nothing of what is running.
+/// Fails when no running sidecar is affected by the freeze.
 fn tell(as_json: bool, names: &Names, used: &Used, done: Done) -> Result<Exit, CommandError> {
     let account = &names.written[0];
     let has = used.sidecar_has(names);
@@ -78,21 +78,21 @@ fn tell(as_json: bool, names: &Names, used: &Used, done: Done) -> Result<Exit, C
     }
     if stops_nothing {
         return Err(CommandError::failed(format!(
-            "account `{account}` is frozen in the store, but no running sidecar has this account: nothing that runs is \
-             stopped by it, expected one of those that running sidecars have: {}; {used}",
+            "account `{account}` is frozen in the store, but no running sidecar has this account: it stops nothing now, \
+             expected one of the accounts of running sidecars: {}; {used}",
             used.sidecar_accounts()
         )));
     }
     println!("account `{account}` {}", done.words());
     match (done, has) {
         (Done::Frozen, None) if used.sidecar_running => println!(
-            "{used}, it is not known whether that one has this account: it does not say which accounts it has"
+            "{used}, it is not known whether that sidecar has this account: it does not report its accounts"
         ),
         (Done::Frozen, None) => {
-            println!("{used}, the freeze holds for the next one that starts on it");
+            println!("{used}, the freeze applies to the next sidecar that starts on it");
         }
         (Done::Unfrozen { .. }, Some(false)) => println!(
-            "{used}, none that has this account: running sidecars have {}",
+            "{used}, but not with this account: running sidecars have {}",
             used.sidecar_accounts()
         ),
         _ => println!("{used}"),
@@ -103,7 +103,7 @@ fn tell(as_json: bool, names: &Names, used: &Used, done: Done) -> Result<Exit, C
 impl Done {
     fn words(self) -> &'static str {
         match self {
-            Self::Frozen => "is frozen: nothing that moves money is begun or sent",
+            Self::Frozen => "is frozen: no call that moves money is begun or sent",
             Self::Unfrozen { was_frozen: true } => "is no longer frozen",
             Self::Unfrozen { was_frozen: false } => "was not frozen",
         }

@@ -1,6 +1,7 @@
-//! `countersign healthcheck`: asks a running sidecar how it is, for images and supervisors that bring no client of their own.
+//! `countersign healthcheck`: checks the health of a running sidecar, for images and supervisors without an HTTP
+//! client.
 //!
-//! It reads nothing of the configuration but the address, opens one connection, and is done within a few seconds.
+//! It reads only the address from the configuration, opens one connection, and finishes within a few seconds.
 
 use super::admin::{AdminSide, Found};
 use super::{CommandError, ConfigFile, Exit};
@@ -11,14 +12,14 @@ const ALIVE: &str = "/livez";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-It asks the listener `listen.admin` of the configuration. One with a certificate is not asked: give a plain address by --at.")]
+It asks the listener `listen.admin` of the configuration. A listener with a certificate cannot be queried: give a plain address with --at.")]
 pub struct Args {
     #[command(flatten)]
     file: ConfigFile,
-    /// Ask here, as ADDRESS:PORT or unix:/PATH, and read no configuration
+    /// Query this address, as ADDRESS:PORT or unix:/PATH, and read no configuration
     #[arg(long, value_name = "ADDR", value_parser = address)]
     at: Option<AdminSide>,
-    /// Ask only whether the process answers, not whether it is ready for work
+    /// Check only whether the process answers, not whether it is ready for work
     #[arg(long)]
     live: bool,
 }
@@ -44,7 +45,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 fn configured(args: &Args) -> Result<AdminSide, CommandError> {
     let listener = admin_listener(&args.file.config)?;
     AdminSide::of(&listener)
-        .map_err(|why| CommandError::failed(format!("{why}: give an address by --at")))
+        .map_err(|why| CommandError::failed(format!("{why}: give an address with --at")))
 }
 
 fn address(word: &str) -> Result<AdminSide, String> {

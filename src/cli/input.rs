@@ -1,4 +1,4 @@
-//! What the message commands read: a message, keys, and the recipe that goes with them.
+//! Input of the message commands: a message, keys, and the matching recipe.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -17,7 +17,7 @@ const KEY_FILE_BYTES_MAX: usize = 64 * 1024;
 /// Where the message comes from.
 #[derive(Debug, clap::Args)]
 pub struct MessageSource {
-    /// Read the message from FILE; standard input without it, or with `-`
+    /// Read the message from FILE; from standard input by default, or with `-`
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
@@ -73,7 +73,7 @@ fn read_standard_input() -> Result<Vec<u8>, CommandError> {
 }
 
 fn read_bounded(from: impl Read, name: &str, bytes_max: usize) -> Result<Vec<u8>, CommandError> {
-    // Room for a whole key file at once: growing would leave copies of a private key behind.
+    // Reserve space for a whole key file at once: growing would leave copies of a private key behind.
     let mut bytes = Vec::with_capacity(KEY_FILE_BYTES_MAX + 1);
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
     from.take(limit)
@@ -90,14 +90,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_input_without_end_is_not_read_to_the_end() {
+    fn an_endless_input_is_not_read_to_the_end() {
         let error = read_bounded(io::repeat(b'x'), "stdin", 10).expect_err("too long").message;
         assert_eq!(error, "stdin: longer than 10 bytes");
         assert_eq!(read_bounded(&b"1234567890"[..], "stdin", 10).expect("fits").len(), 10);
     }
 
     #[test]
-    fn a_key_file_that_is_missing_or_is_no_key_is_named() {
+    fn a_key_file_that_is_missing_or_not_a_key_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("shop.pem");
         let missing = any_key(&path).map(drop).expect_err("missing").message;
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_recipes_of_every_built_in_provider_can_be_carried_out() {
+    fn the_recipes_of_every_built_in_provider_can_be_applied() {
         for name in builtin_names() {
             let provider = provider(name).expect("built in");
             assert_eq!(provider.request.check(), Ok(()), "requests of `{name}`");

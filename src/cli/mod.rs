@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. Data goes to standard output, everything else to standard error.
 
-// First, because its `println!` is the one that every command below uses.
+// First, because every command below uses its `println!`.
 #[macro_use]
 mod output;
 
@@ -47,40 +47,40 @@ pub struct Cli {
     command: Command,
 }
 
-/// The subcommands, in the order a newcomer meets them.
+/// The subcommands, in the order a newcomer needs them.
 #[derive(Subcommand)]
 enum Command {
-    /// See it all happen: a sandbox provider, the sidecar and a small application in one process
+    /// See everything happen: a sandbox provider, the sidecar and a small application in one process
     Demo(demo::Args),
     /// Check a configuration and its keys, and list every mistake; starts nothing
     Check(check::Args),
-    /// Show what a configuration would change in the running sidecar, or against another file
+    /// Show what a configuration would change in the running sidecar, or compared with another file
     Diff(diff::Args),
     /// Run the sidecar
     Run(run::Args),
-    /// Ask a running sidecar whether it is ready, or alive; exits 1 when it is not
+    /// Check whether a running sidecar is ready, or alive; exits 1 when it is not
     Healthcheck(healthcheck::Args),
     /// Run the provider emulator alone
     Sandbox(sandbox::Args),
-    /// List the accounts' keys with their state, make key pairs, or show what a key file holds
+    /// List the accounts' keys with their state, make key pairs, or show the contents of a key file
     Keys(keys::Args),
     /// Sign one request and print the envelope that would be sent
     Sign(sign::Args),
-    /// Tell whether a request or a notification is signed by the right key
+    /// Check whether a request or a notification is signed by the right key
     Verify(verify::Args),
-    /// Show what exactly was signed, and what is wrong with a signature that fails
+    /// Show exactly what was signed, and what is wrong with a signature that fails
     Explain(explain::Args),
-    /// Look at and act on the notifications that were received
+    /// Inspect and act on the notifications that were received
     Inbox(inbox::Args),
-    /// Look at the journal of money-moving calls
+    /// Inspect the journal of money-moving calls
     Payments(payments::Args),
-    /// Let nothing of an account move money until it is unfrozen
+    /// Stop an account from moving money until it is unfrozen
     Freeze(freeze::FreezeArgs),
     /// End a freeze
     Unfreeze(freeze::UnfreezeArgs),
-    /// Check that nobody changed the audit log
+    /// Check that the audit log was not changed
     Audit(audit::Args),
-    /// Print the OpenAPI document of the plain API that an account offers
+    /// Print the OpenAPI document of the plain API of an account
     Openapi(openapi::Args),
     /// Print the JSON Schema of the configuration file
     Schema(schema::Args),
@@ -91,16 +91,16 @@ enum Command {
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It did what was asked.
+    /// It succeeded.
     Done,
     /// It could not, or the answer is no.
     Failed,
-    /// It was called the wrong way.
+    /// Wrong usage.
     Usage,
 }
 
 impl Exit {
-    /// Done, or failed.
+    /// Done if `is_done`, otherwise failed.
     fn done_if(is_done: bool) -> Self {
         if is_done { Self::Done } else { Self::Failed }
     }
@@ -116,29 +116,29 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command stopped: what to print on standard error, and how to exit.
+/// Why a command stopped: the text for standard error, and the exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct CommandError {
-    /// How to exit: never [`Exit::Done`].
+    /// The exit code: never [`Exit::Done`].
     pub exit: Exit,
     /// What went wrong. Lower case, no full stop, never a secret's value.
     pub message: String,
 }
 
 impl CommandError {
-    /// A command that could not do what it was asked.
+    /// A command that could not do its work.
     pub fn failed(message: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, message: message.into() }
     }
 
-    /// A command that was asked for something it does not offer.
+    /// A command with arguments that it does not support.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into() }
     }
 }
 
-/// A configuration with mistakes, a line each.
+/// A configuration with mistakes, one line each.
 impl From<Vec<Mistake>> for CommandError {
     fn from(mistakes: Vec<Mistake>) -> Self {
         Self::failed(match mistakes.as_slice() {
@@ -171,7 +171,7 @@ pub struct ConfigFile {
     pub config: PathBuf,
 }
 
-/// Runs the command that the process's arguments name.
+/// Runs the command given by the process's arguments.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
@@ -202,7 +202,7 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
-/// A runtime for commands that talk over sockets.
+/// A runtime for commands that use sockets.
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     tokio::runtime::Runtime::new()
         .map_err(|error| CommandError::failed(format!("threads could not be started: {error}")))

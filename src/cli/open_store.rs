@@ -1,6 +1,7 @@
-//! The store for commands: opened where a sidecar made it, and named in what they print.
+//! The store for commands: opened where a sidecar created it, and named in their output.
 //!
-//! A command never makes a store: one made in the wrong place would be frozen, asked or settled in the sidecar's stead.
+//! A command never creates a store: otherwise it would freeze, query or settle a store in the wrong place instead of
+//! the sidecar's.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,20 +28,21 @@ pub(super) struct Opened {
     audit: Option<Audit>,
 }
 
-/// Which store it was, and whether a sidecar runs on it. Its member names are printed: none is renamed or removed.
+/// Which store was used, and whether a sidecar runs on it. Its member names are printed: none is renamed or removed.
 #[derive(Serialize)]
 pub(super) struct Used {
-    /// Absolute.
+    /// An absolute path.
     path: PathBuf,
     pub sidecar_running: bool,
-    /// The names in use of the accounts that running sidecars have, as of their last reload; `None` when none says it.
+    /// The current names of the accounts that running sidecars have, as of their last reload; `None` when none
+    /// reports them.
     sidecar_accounts: Option<BTreeSet<String>>,
     #[serde(skip)]
     sidecars: Vec<RunningSidecar>,
 }
 
-/// Opens the store that the configuration names, beside a sidecar that may be running on it. Nothing else of the
-/// configuration needs to be right.
+/// Opens the configured store, even while a sidecar is running on it. The rest of the configuration may contain
+/// mistakes.
 pub(super) fn open(file: &ConfigFile) -> Result<Opened, CommandError> {
     let side = config::store_side(&file.config)?;
     for warning in &side.warnings {
@@ -50,8 +52,8 @@ pub(super) fn open(file: &ConfigFile) -> Result<Opened, CommandError> {
     Ok(Opened { store, side, audit: None })
 }
 
-/// What a configuration does to payments that its store has, by a look that leaves no trace; or why that cannot be told.
-/// Where there is no store there is nothing.
+/// What a configuration does to the payments in its store, read without leaving a trace; or why that is not known.
+/// Without a store there are no payments.
 pub(super) fn stranding(loaded: &Loaded) -> (Stranding, Option<String>) {
     match store::look(&loaded.boot.store, &names_of(&loaded.snapshot)) {
         Ok(standing) => (Stranding::of(&loaded.snapshot, standing.unwrap_or_default()), None),
@@ -60,11 +62,11 @@ pub(super) fn stranding(loaded: &Loaded) -> (Stranding, Option<String>) {
 }
 
 impl Opened {
-    /// The same with what the command does to it written down, where the configuration wants that.
+    /// The same store, with the command's changes recorded in the audit log if the configuration has one.
     pub fn audited(self) -> Result<Self, CommandError> {
         let settings = self.side.audit.as_ref();
         if settings.is_some() {
-            // What keeps entries from being written is not an error of the command, but has to be seen.
+            // A failure to write entries is not an error of the command, but must be visible.
             logging::install(LogFormat::Text, "warn", None);
         }
         let actor = Actor::Cli(rustix::process::getuid().as_raw());
@@ -90,7 +92,8 @@ impl Opened {
         })
     }
 
-    /// Prints what a command found or did and on which store: as JSON with the store as a member, or `text` and a line.
+    /// Prints the result of a command and the store it used: as JSON with the store as a member, or as `text` and one
+    /// more line.
     pub fn print(&self, as_json: bool, json: Value, text: &str) -> Result<Exit, CommandError> {
         let used = self.used();
         match as_json {
@@ -100,7 +103,7 @@ impl Opened {
         Ok(Exit::Done)
     }
 
-    /// As things are now.
+    /// The current state.
     pub fn used(&self) -> Used {
         let StoreUrl::Sqlite(path) = &self.side.store;
         let sidecars = store::sidecars(&self.side.store);
@@ -114,8 +117,9 @@ impl Opened {
         }
     }
 
-    /// The names of the account that is or was called `account`: those of the configuration first, the one in use before the
-    /// others, then those that only the store has. A name that neither of them knows, nor a running sidecar, is an error.
+    /// The names of the account that is or was called `account`: those of the configuration first, the current one
+    /// before the others, then those that only the store has. It is an error if neither has the name, and no running
+    /// sidecar either.
     pub async fn names(&self, account: &str) -> Result<Names, CommandError> {
         let met = self.store.known_names().await?;
         let of_file = &self.side.names;
@@ -142,7 +146,7 @@ impl Opened {
         Ok(Names { others: others.map(|(name, _)| name.clone()).collect(), written })
     }
 
-    /// Refuses to look for an account that nobody knows.
+    /// Refuses an unknown account name.
     pub async fn expect_account(&self, account: Option<&str>) -> Result<(), CommandError> {
         match account {
             Some(account) => self.names(account).await.map(|_| ()),
@@ -153,14 +157,14 @@ impl Opened {
 
 /// The names of one account.
 pub(super) struct Names {
-    /// By the configuration, the one in use first; of an account that is not in it, the one that was asked for. Not empty.
+    /// From the configuration, the current one first; for an account that is not in it, the given name. Not empty.
     pub written: Vec<String>,
-    /// Further ones that the store holds to be the same account.
+    /// Further names that the store records for the same account.
     others: Vec<String>,
 }
 
 impl Used {
-    /// Whether a running sidecar has that account; `None` when none is running, or one does not say which it has.
+    /// Whether a running sidecar has that account; `None` when none is running, or one does not report its accounts.
     pub fn sidecar_has(&self, names: &Names) -> Option<bool> {
         let is_one = |name: &String| names.written.contains(name) || names.others.contains(name);
         let has = |sidecar: &RunningSidecar| {
@@ -176,7 +180,7 @@ impl Used {
         }
     }
 
-    /// Which accounts running sidecars have, in words.
+    /// The accounts of running sidecars, in words.
     pub fn sidecar_accounts(&self) -> String {
         let names = self.sidecar_accounts.iter().flatten().map(|name| format!("`{name}`"));
         match names.collect::<Vec<_>>() {
@@ -185,7 +189,7 @@ impl Used {
         }
     }
 
-    /// Adds itself to what is printed as JSON.
+    /// Adds this to the JSON output.
     pub fn add_to(&self, mut printed: Value) -> Value {
         printed["store"] = serde_json::to_value(self).unwrap_or_default();
         printed
@@ -202,7 +206,7 @@ impl fmt::Display for Used {
     }
 }
 
-/// The file itself, without detours.
+/// The canonical path of the file.
 fn absolute(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }

@@ -16,7 +16,7 @@ pub struct Args {
     /// Describe a built-in provider instead; needs no configuration file
     #[arg(long, value_name = "NAME", conflicts_with = "account")]
     provider: Option<String>,
-    /// Accepted because every command that prints data takes it; the document is JSON anyway
+    /// Accepted because every command that prints data has it; the document is always JSON
     #[arg(long)]
     json: bool,
 }

@@ -1,7 +1,7 @@
-//! Where commands print: standard output that may lose its reader, and standard error that may be gone.
+//! Output of commands: to standard output, whose reader may leave, and to standard error, which may be closed.
 //!
-//! `countersign check | head -1` closes the pipe early. That is no failure: the reader has seen enough, and the exit
-//! code still says how the command ended.
+//! `countersign check | head -1` closes the pipe early. That is not a failure: the reader has seen enough, and the
+//! exit code still reports how the command ended.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,29 +10,29 @@ use serde::Serialize;
 
 use super::CommandError;
 
-/// `println!` that does not panic when the reader is gone; it takes the place of the standard one in every command.
+/// `println!` that does not panic when the reader is gone; it replaces the standard one in every command.
 macro_rules! println {
     ($($arguments:tt)*) => {{
         use std::io::Write as _;
-        // What else can go wrong, such as a full disk, matters to commands that print data: they use `stdout`.
+        // Other failures, such as a full disk, matter to commands that print data: they use `stdout`.
         let _ = writeln!($crate::cli::output::stdout(), $($arguments)*);
     }};
 }
 
-/// Standard output. Once its reader is gone, what is written is dropped.
+/// Standard output. Once its reader is gone, further output is dropped.
 pub(super) fn stdout() -> impl Write {
     ReaderMayLeave(io::stdout().lock())
 }
 
-/// Prints `value` as JSON on lines of its own.
+/// Prints `value` as indented JSON, followed by a line end.
 pub(super) fn print_json(value: &impl Serialize, out: &mut impl Write) -> Result<(), CommandError> {
     serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
     Ok(writeln!(out)?)
 }
 
-/// Says something to the person at the terminal.
+/// Shows a message to the person at the terminal.
 pub(super) fn tell(message: impl Display) {
-    // Nobody is left to be told that telling failed.
+    // If even this fails, there is no one left to report it to.
     let _ = writeln!(io::stderr(), "{message}");
 }
 
@@ -71,9 +71,9 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_a_failure_and_a_reader_who_left_is_none() {
+    fn a_full_disk_is_a_failure_but_a_reader_that_left_is_not() {
         let mut full = ReaderMayLeave(Fails(io::ErrorKind::StorageFull));
-        assert!(print_json(&"data", &mut full).is_err(), "data that was lost must be reported");
+        assert!(print_json(&"data", &mut full).is_err(), "lost data must be reported");
         let mut left = ReaderMayLeave(Fails(io::ErrorKind::BrokenPipe));
         assert!(print_json(&"data", &mut left).is_ok() && left.flush().is_ok());
     }

@@ -53,7 +53,7 @@ fn export_traces(settings: Tracing) -> Result<Also, CommandError> {
         .map_err(|error| CommandError::failed(format!("traces cannot be exported: {error}")))
 }
 
-/// A core dump would hold every key. A limit of 1 byte and not 0: the kernel ignores 0 when dumps are piped to a
+/// A core dump would contain every key. The limit is 1 byte and not 0: the kernel ignores 0 when dumps are piped to a
 /// handler, while 1 means "no dump" in both cases.
 fn leave_no_core_dumps() {
     let limit = Rlimit { current: Some(1), maximum: Some(1) };

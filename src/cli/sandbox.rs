@@ -11,20 +11,20 @@ use crate::sandbox::{Running, Sandbox, load};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-It is the provider that config/countersign.toml talks to. Its control interface and its faults: docs/sandbox.md")]
+config/countersign.toml is set up to call it. docs/sandbox.md describes its control interface and its faults.")]
 pub struct Args {
-    /// Where to listen, as ADDRESS:PORT; port 0 takes a free one [default: that of the file, else 127.0.0.1:8700]
+    /// Where to listen, as ADDRESS:PORT; port 0 picks a free one [default: as in the file, else 127.0.0.1:8700]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// The sandbox's own configuration: merchants, keys and settings; the demo merchant without it
+    /// The sandbox's own configuration: merchants, keys and settings; the demo merchant by default
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Print where it listens as one line of JSON
+    /// Print the address it listens on as one line of JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Starts the sandbox, says how to use it, and waits for SIGINT or SIGTERM.
+/// Starts the sandbox, prints how to use it, and waits for SIGINT or SIGTERM.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let mut sandbox = load(args.config.as_deref())?;
     sandbox.listen = args.listen.unwrap_or(sandbox.listen);

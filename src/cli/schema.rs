@@ -6,7 +6,7 @@ use crate::config;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Accepted because every command that prints data takes it; a schema is JSON anyway
+    /// Accepted because every command that prints data has it; a schema is always JSON
     #[arg(long)]
     json: bool,
 }

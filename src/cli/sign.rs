@@ -1,7 +1,7 @@
 //! `countersign sign`: turns plain parameters into a provider's signed envelope, without sending it.
 //!
-//! Without `--operation` it signs what it is given and adds nothing, no timestamp either. With it the parameters are
-//! checked and completed as the sidecar would do it, so that the envelope can be posted as it is.
+//! Without `--operation` it signs the input unchanged and adds nothing, not even a timestamp. With it the parameters
+//! are checked and completed as the sidecar would, so that the envelope can be posted directly.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ use crate::sign::{Hash, PrivateKey, RequestRecipe, SigningKey};
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("signer").required(true).args(["account", "key"]))]
 #[command(after_help = "\
-Without `--operation` nothing is added to the parameters, no timestamp either.
+Without `--operation` nothing is added to the parameters, not even a timestamp.
 
 Examples:
   countersign sign --account shop-th --operation payout_create --file payout.json
@@ -38,22 +38,23 @@ pub struct Args {
     account: Option<String>,
     #[command(flatten)]
     config: ConfigFile,
-    /// The private key that signs, where no account is named
+    /// The private key that signs, when no account is given
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// With `--key`: the application id that the provider gave
+    /// With `--key`: the application id that the provider assigned
     #[arg(long, value_name = "ID", conflicts_with = "account")]
     app_id: Option<String>,
-    /// With `--key`: whose envelope to make
+    /// With `--key`: the provider whose envelope to make
     #[arg(long, value_name = "NAME", default_value = "bluepay", conflicts_with = "account")]
     provider: String,
-    /// Check the parameters as those of this operation and add what the sidecar would add, such as the timestamp
+    /// Check the parameters against this operation and add what the sidecar would add, such as the timestamp
     #[arg(long, value_name = "NAME", conflicts_with = "raw")]
     operation: Option<String>,
-    /// Sign every byte of the input as it stands, blanks and line ends around the object included
+    /// Sign every byte of the input, including blanks and line ends around the object
     #[arg(long)]
     raw: bool,
-    /// Print JSON: the envelope as a string, the signed text, its hash, the key's fingerprint and where it would be posted
+    /// Print JSON: the envelope as a string, the signed text, its hash, the key's fingerprint and the URL it would be
+    /// posted to
     #[arg(long)]
     json: bool,
 }
@@ -79,12 +80,12 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// For whom a request is signed.
+/// The merchant for whom a request is signed.
 struct Merchant {
     app_id: String,
     key: Arc<SigningKey>,
     provider: Arc<Provider>,
-    /// Where the notify URL and the base URL come from.
+    /// The account that provides the notify URL and the base URL.
     account: Option<Arc<Account>>,
 }
 
@@ -92,7 +93,7 @@ impl Merchant {
     fn of(args: &Args) -> Result<Self, CommandError> {
         if let Some(path) = &args.key {
             let app_id = args.app_id.as_ref().ok_or_else(|| {
-                CommandError::usage("`--key` needs `--app-id`, the id that the provider gave")
+                CommandError::usage("`--key` needs `--app-id`, the id that the provider assigned")
             })?;
             let (id, key) = (path.display().to_string(), input::private_key(path)?);
             return Ok(Self {
@@ -115,7 +116,7 @@ impl Merchant {
         })
     }
 
-    /// The parameters as the sidecar would sign them: checked, and with what the profile adds.
+    /// The parameters as the sidecar would sign them: checked, and with the profile's additions.
     fn parameters(
         &self,
         operation: &Operation,
@@ -165,7 +166,7 @@ pub struct Signed {
     pub key: String,
 }
 
-/// Signs `parameters` as they stand and wraps them as `recipe` says.
+/// Signs `parameters` unchanged and wraps them as `recipe` says.
 pub fn sign_parameters(
     recipe: &RequestRecipe,
     key: &PrivateKey,
@@ -183,7 +184,7 @@ pub fn sign_parameters(
     }
 }
 
-/// The one JSON object in `input`, without what stands around it.
+/// The one JSON object in `input`, without the white space around it.
 pub fn object_text(input: &[u8]) -> Result<String, CommandError> {
     Ok(parse(input)?.text().to_owned())
 }
@@ -228,7 +229,7 @@ mod tests {
     use crate::sign::fixture::{first, request_recipe, verify_recipe};
 
     #[test]
-    fn parameters_that_are_no_object_are_refused() {
+    fn parameters_that_are_not_an_object_are_refused() {
         for (input, words) in [
             (&b""[..], "the body is empty"),
             (b"[1]", "a JSON object"),
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_end_behind_the_object_is_signed_only_when_asked_for() {
+    fn the_line_end_after_the_object_is_signed_only_on_request() {
         assert_eq!(object_text(b" {\"a\": 1.0}\n").expect("an object"), "{\"a\": 1.0}");
         assert_eq!(raw_text(b" {\"a\": 1.0}\n".to_vec()).expect("text"), " {\"a\": 1.0}\n");
     }

@@ -1,7 +1,7 @@
-//! A signed message and the keys it is held against: what `verify` and `explain` have in common.
+//! A signed message and the keys to check it with: shared by `verify` and `explain`.
 //!
-//! A message with every member of the provider's request envelope is a request, which the account's own keys should
-//! have signed; anything else is a notification, which the provider's keys should have signed.
+//! A message with every member of the provider's request envelope is a request, which one of the account's own keys
+//! should have signed; anything else is a notification, which one of the provider's keys should have signed.
 
 use std::path::{Path, PathBuf};
 
@@ -30,18 +30,18 @@ pub struct Source {
     account: Option<String>,
     #[command(flatten)]
     file: ConfigFile,
-    /// With `--key`: whose message it is
+    /// With `--key`: the provider whose message it is
     #[arg(long, value_name = "NAME", default_value = "bluepay", conflicts_with = "account")]
     provider: String,
 }
 
-/// What a message is, as told by its members.
+/// What a message is, judging by its members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MessageKind {
-    /// What is sent to a provider.
+    /// A request, sent to a provider.
     Request,
-    /// What a provider posts.
+    /// A notification, posted by a provider.
     Notification,
 }
 
@@ -54,7 +54,7 @@ pub struct SignedMessage {
     pub keys: Vec<NamedKey>,
 }
 
-/// A key and what to call it: a file's name, or a key path of the configuration.
+/// A key and its name: a file's name, or a key path of the configuration.
 #[derive(Debug)]
 pub struct NamedKey {
     pub name: String,
@@ -94,17 +94,17 @@ impl NamedKey {
         Ok(Self { name: path.display().to_string(), key, role })
     }
 
-    /// The key as something to try.
+    /// The key as a candidate to try.
     pub fn candidate(&self) -> Candidate<'_> {
         Candidate { name: &self.name, key: &self.key, role: self.role }
     }
 }
 
-/// Every key of the account; those of the wrong side are the usual suspects when a signature fails.
+/// Every key of the account; those of the wrong side are the usual cause when a signature fails.
 fn keys_of(account: &Account, kind: MessageKind) -> Result<Vec<NamedKey>, CommandError> {
     if kind == MessageKind::Notification && account.provider_keys.is_empty() {
         return Err(CommandError::failed(format!(
-            "the message is no request, and account `{}` has no `provider_key` that could have signed a notification",
+            "the message is not a request, and account `{}` has no `provider_key` that could have signed a notification",
             account.name
         )));
     }
@@ -122,7 +122,7 @@ fn keys_of(account: &Account, kind: MessageKind) -> Result<Vec<NamedKey>, Comman
     Ok(own.chain(theirs).collect())
 }
 
-/// What `body` is, and how it should be signed.
+/// The kind of `body`, and how it should be signed.
 fn recipe(provider: &Provider, body: &[u8]) -> (MessageKind, VerifyRecipe) {
     match provider.request.verification() {
         Some(recipe) if is_request(&provider.request, body) => (MessageKind::Request, recipe),
@@ -143,7 +143,7 @@ mod tests {
     use crate::sign::fixture::request_recipe;
 
     #[test]
-    fn a_request_and_a_notification_are_told_apart_by_their_members() {
+    fn a_request_and_a_notification_are_distinguished_by_their_members() {
         let is_request = |body: &[u8]| is_request(&request_recipe(), body);
         assert!(is_request(br#"{"appId":"1","sign":"","param":""}"#));
         for other in [&br#"{"sign":"","param":""}"#[..], b"{}", b"not JSON", b""] {
@@ -162,7 +162,7 @@ mod tests {
             text += &format!("[[account.provider_key]]\nid = \"theirs\"\npublic_key = \"{key}\"\n");
         }
         let loaded = load_text(&text).map_err(|mistakes| format!("{mistakes:?}"));
-        loaded.expect("a right configuration").snapshot.accounts["a"].clone()
+        loaded.expect("a valid configuration").snapshot.accounts["a"].clone()
     }
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notification_needs_a_key_of_the_provider() {
+    fn a_notification_needs_a_provider_key() {
         let account = demo_account(false);
         let error = keys_of(&account, MessageKind::Notification).expect_err("no key").message;
         assert!(error.contains("account `a` has no `provider_key`"), "{error}");

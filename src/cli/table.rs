@@ -1,4 +1,4 @@
-//! What commands print of the store for people: rows in columns, and everything about one thing.
+//! How commands print the contents of the store for people: rows in columns, and everything about one item.
 
 use std::fmt::Write;
 use std::iter::once;
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::store::Cursor;
 
-/// A page of rows below a head, and how to go on. Each column is as wide as it needs to be, and at least as wide as its
-/// head says, in characters.
+/// A page of rows below a head, and how to get the next page. Each column is as wide as its contents need, and at
+/// least as wide as its head says, in characters.
 pub(super) fn page<const N: usize>(
     what: &str,
     head: [(&str, usize); N],
@@ -37,7 +37,7 @@ pub(super) fn page<const N: usize>(
     out
 }
 
-/// A line for each member of `object` that is known.
+/// One line for each known member of `object`.
 pub(super) fn members(object: &Value) -> String {
     let mut out = String::new();
     for (name, value) in object.as_object().into_iter().flatten() {
@@ -49,8 +49,8 @@ pub(super) fn members(object: &Value) -> String {
     out
 }
 
-/// `text` for a terminal: control characters other than `kept` are escaped. What a payer wrote must not be able to move the
-/// cursor or to forge a line.
+/// `text` for a terminal: control characters except `kept` are escaped. Text from a payer must not be able to move
+/// the cursor or to forge a line.
 pub(super) fn printable(text: &str, kept: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -73,13 +73,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_stranger_wrote_cannot_steer_the_terminal() {
+    fn text_from_a_stranger_cannot_control_the_terminal() {
         assert_eq!(printable("ก\u{1b}[2J\r\nb\u{9b}", ""), "ก\\u{1b}[2J\\r\\nb\\u{9b}");
         assert_eq!(printable("a\n\tb\u{7}", "\n\t"), "a\n\tb\\u{7}");
     }
 
     #[test]
-    fn columns_are_as_wide_as_they_need_to_be_and_no_line_ends_in_blanks() {
+    fn columns_fit_their_contents_and_no_line_ends_in_blanks() {
         let rows = vec![["1".to_owned(), "กขค".to_owned(), String::new()]];
         let printed = page("things", [("ID", 4), ("B", 0), ("C", 0)], rows, Some(Cursor(7)));
         assert_eq!(printed, "ID    B    C\n1     กขค\nmore: --after 7\n");

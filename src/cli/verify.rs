@@ -1,4 +1,4 @@
-//! `countersign verify`: whether any of the keys signed a message. Says nothing about why not; `explain` does.
+//! `countersign verify`: whether any of the keys signed a message. Does not say why not; `explain` does.
 
 use std::io::Write;
 
@@ -56,7 +56,7 @@ impl Verdict {
         }
         match (&self.key, &self.fingerprint) {
             (Some(key), Some(fingerprint)) => writeln!(out, "signed by {key}  {fingerprint}")?,
-            _ => writeln!(out, "not signed by any of the keys (`countersign explain` tells why)")?,
+            _ => writeln!(out, "not signed by any of the keys (`countersign explain` shows why)")?,
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ fn a_sidecar_on_a_unix_socket_is_asked_there() {
     let (code, said) = ask();
     assert!(code == Some(1) && said.contains("not ready: status 503: why"), "{said}");
     let (code, said) = ask();
-    assert!(code == Some(1) && said.contains("not as a sidecar does"), "{said}");
+    assert!(code == Some(1) && said.contains("not like a sidecar"), "{said}");
     let asked = answering.join().expect("it answered");
     assert!(asked[0].starts_with("GET /readyz HTTP/1.1\r\n"), "{asked:?}");
 }

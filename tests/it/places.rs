@@ -214,7 +214,10 @@ fn a_person_ends_what_is_stranded() {
         .output()
         .expect("the program runs");
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(shown.contains("It was made elsewhere") && shown.contains("base_url"), "{shown}");
+    assert!(
+        shown.contains("It was made with other settings") && shown.contains("base_url"),
+        "{shown}"
+    );
     let reason = ["--as", "rejected", "--reason", "the bank's statement", "--json"];
     let settled = sidecar.run_json(&[&["payments", "settle", REFERENCE][..], &reason].concat());
     assert_eq!(settled["state"], "rejected", "{settled:#}");

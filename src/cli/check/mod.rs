@@ -1,7 +1,7 @@
-//! `countersign check`: loads a configuration as `run` would, every key and certificate included, and says what it found.
-//! Starts nothing.
+//! `countersign check`: loads a configuration as `run` would, including every key and certificate, and reports what
+//! it found. Starts nothing.
 //!
-//! `report` gathers, `text` writes it for people; `--json` prints the report itself.
+//! `report` gathers the data, `text` writes it for people; `--json` prints the report itself.
 
 mod report;
 mod text;
@@ -15,10 +15,10 @@ use crate::config;
 
 use report::Report;
 
-/// Exits 0 when nothing is wrong, 1 when anything is; warnings do not count.
+/// Exits 0 when nothing is wrong, 1 otherwise; warnings do not count.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-It exits 0 when nothing is wrong and 1 when anything is; warnings do not count.")]
+It exits 0 when nothing is wrong and 1 otherwise; warnings do not count.")]
 pub struct Args {
     #[command(flatten)]
     pub file: ConfigFile,
@@ -68,7 +68,7 @@ mine.toml: 3 mistakes
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_a_mistake() {
+    fn a_missing_file_is_a_mistake() {
         let report = report("no/such/file.toml");
         assert!(!report.ok);
         insta::assert_snapshot!(text::of(&report), @r#"
@@ -92,7 +92,7 @@ no/such/file.toml: 1 mistake
     }
 
     #[test]
-    fn a_right_configuration_is_summed_up() {
+    fn a_correct_configuration_is_summarised() {
         let report = report("config/examples/full.toml");
         assert!(report.ok);
         let text = text::of(&report);
@@ -113,17 +113,17 @@ no/such/file.toml: 1 mistake
         }
         assert!(
             !text.contains("account.shop-th: not confirmed"),
-            "what stands above in detail is no warning too:\n{text}"
+            "what is listed above in detail is not also a warning:\n{text}"
         );
         let widest = text.lines().map(|line| line.chars().count()).max();
         assert!(
             widest <= Some(text::COLUMNS),
-            "{widest:?} columns are more than a screen:\n{text}"
+            "{widest:?} columns are wider than a screen:\n{text}"
         );
     }
 
     #[test]
-    fn the_same_stands_in_the_json_report() {
+    fn the_json_report_has_the_same_contents() {
         let report = serde_json::to_value(report("config/countersign.toml")).expect("plain data");
         assert_eq!(report["ok"], true);
         let account = &report["accounts"][0];

@@ -1,4 +1,4 @@
-//! What a check found, as data. Its member names are what `countersign check --json` prints: none is renamed or removed.
+//! The result of a check, as data. `countersign check --json` prints its member names: none is renamed or removed.
 
 use std::path::Path;
 
@@ -19,15 +19,15 @@ pub(super) struct Report {
     pub config: String,
     pub ok: bool,
     pub mistakes: Vec<Mistake>,
-    /// Of the configuration and every file it names; nothing when there are mistakes.
+    /// The hash of the configuration and every file it names; absent when there are mistakes.
     pub hash: Option<String>,
     pub listen: Option<ListenReport>,
-    /// Where the store is, a relative path made absolute.
+    /// The path of the store; a relative path is made absolute.
     pub store: Option<String>,
     pub audit: Option<String>,
     pub accounts: Vec<AccountReport>,
     pub warnings: Vec<String>,
-    /// What becomes of payments in the configuration's store.
+    /// What the configuration does to payments in its store.
     #[serde(flatten)]
     pub stranding: Stranding,
 }
@@ -56,10 +56,10 @@ pub(super) struct AccountReport {
     pub unconfirmed_notifications: Vec<UnconfirmedNotification>,
 }
 
-/// Who may call. Neither: whoever reaches the listener.
+/// Who may call. When both are empty, every process that can reach the listener may.
 #[derive(Serialize)]
 pub(super) struct CallersReport {
-    /// How many bearer tokens there are.
+    /// The number of bearer tokens.
     pub tokens: usize,
     pub uids: Vec<u32>,
 }
@@ -78,14 +78,14 @@ pub(super) struct KeyReport {
     pub signs_now: bool,
 }
 
-/// An operation that the provider's documentation does not confirm, wholly or in some members.
+/// An operation that the provider's documentation does not confirm, fully or in some members.
 #[derive(PartialEq, Serialize)]
 pub(super) struct Unconfirmed {
     pub operation: String,
     pub path: String,
     /// The unconfirmed members of a confirmed operation; empty when the operation itself is unconfirmed.
     pub members: Vec<String>,
-    /// What the profile says about it.
+    /// The profile's remark about it.
     pub note: Option<String>,
 }
 
@@ -94,7 +94,7 @@ pub(super) struct Unconfirmed {
 pub(super) struct UnconfirmedNotification {
     pub notification: String,
     pub events: Vec<String>,
-    /// What the profile says about it.
+    /// The profile's remark about it.
     pub note: Option<String>,
 }
 
@@ -110,7 +110,7 @@ impl Report {
         let Loaded { boot, snapshot, mut warnings, .. } = loaded;
         warnings.extend(
             not_read
-                .map(|why| format!("what becomes of payments in the store is not known: {why}")),
+                .map(|why| format!("what happens to payments in the store is not known: {why}")),
         );
         warnings.extend(stranding.lines());
         let accounts = snapshot.accounts.values();
@@ -232,9 +232,9 @@ mod tests {
     #[test]
     fn tls_material_that_tls_cannot_use_is_a_mistake_of_its_account() {
         let path = Path::new("config/countersign.toml");
-        let mut loaded = config::load(path).map_err(|it| format!("{it:?}")).expect("a right file");
+        let mut loaded = config::load(path).map_err(|it| format!("{it:?}")).expect("a valid file");
         let account = loaded.snapshot.accounts.get_mut("demo").expect("the demo account");
-        let account = Arc::get_mut(account).expect("nobody else holds it");
+        let account = Arc::get_mut(account).expect("no other owner");
         let roots = Some(Arc::new(b"no certificate".to_vec()));
         account.target.tls = Some(TargetTls { ca_pem: roots, client: None });
         let report = Report::new(path, Ok(loaded), &Clock::System);

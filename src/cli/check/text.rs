@@ -1,4 +1,4 @@
-//! A report as text: what is wrong a line each, or a summary that fits a screen.
+//! A report as text: one line per mistake, or a summary that fits a screen.
 
 use std::fmt::{self, Write};
 
@@ -54,7 +54,7 @@ fn summary(report: &Report, out: &mut String) -> fmt::Result {
         let earlier = &report.accounts[..index];
         account_summary(account, earlier, out)?;
     }
-    // What is not confirmed stands with its account, in detail.
+    // Unconfirmed operations are listed with their account, in detail.
     let warnings = report.warnings.iter().filter(|warning| !warning.contains(NOT_CONFIRMED));
     for (index, warning) in warnings.enumerate() {
         if index == 0 {
@@ -89,8 +89,8 @@ fn account_summary(
     notifications.write("notifications", account.notifications, notification_detail, out)
 }
 
-/// What is not confirmed of one kind of thing, and the account above that has the same list: accounts of one provider most
-/// often do, and it would fill the screen.
+/// The unconfirmed entries of one kind, and an account above that has the same list: accounts of one provider usually
+/// do, and repeating the list would fill the screen.
 struct Listed<'a, T> {
     rows: &'a [T],
     same_as: Option<&'a str>,
@@ -136,7 +136,7 @@ fn validity(key: &KeyReport) -> String {
     let until = key.not_after.map(|end| format!("until {end}"));
     let now = match (key.signs_now, key.usable) {
         (true, _) => "signs now",
-        (false, true) => "could sign now, an earlier one does",
+        (false, true) => "could sign now, but an earlier key does",
         (false, false) => "cannot be used now",
     };
     from.into_iter().chain(until).chain([now.to_owned()]).collect::<Vec<_>>().join(", ")
@@ -148,7 +148,7 @@ fn callers(account: &AccountReport) -> String {
     let uids: Vec<String> = callers.uids.iter().map(u32::to_string).collect();
     let uids = (!uids.is_empty()).then(|| format!("user id {}", uids.join(", ")));
     match (tokens, uids) {
-        (None, None) => "whoever reaches the listener for applications".into(),
+        (None, None) => "any process that reaches the listener for applications".into(),
         (Some(one), None) | (None, Some(one)) => one,
         (Some(tokens), Some(uids)) => format!("{tokens} or {uids}"),
     }
@@ -168,7 +168,7 @@ fn notification_detail(row: &UnconfirmedNotification, out: &mut String) -> fmt::
     row.note.iter().try_for_each(|note| wrapped(out, DETAIL_COLUMN, note))
 }
 
-/// Writes `text` in lines of at most [`COLUMNS`], every one indented.
+/// Writes `text` in indented lines of up to [`COLUMNS`] characters.
 fn wrapped(out: &mut String, indent: usize, text: &str) -> fmt::Result {
     let mut column = 0;
     for word in text.split_whitespace() {

@@ -1,4 +1,5 @@
-//! The small application of the demonstration: it posts plain JSON and takes events. It knows nothing of signatures.
+//! The small application of the demonstration: it posts plain JSON and receives events. It knows nothing about
+//! signatures.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -30,7 +31,7 @@ pub(super) struct Application {
 }
 
 impl Application {
-    /// Takes events from now on, until `told_to_stop`.
+    /// Receives events from now on, until `told_to_stop`.
     pub fn start(told_to_stop: watch::Receiver<bool>) -> Result<Self, String> {
         let anywhere = Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
         let listener = Listener { address: anywhere, tls: None };
@@ -44,7 +45,7 @@ impl Application {
         Ok(Self { client: PingoraUpstream::default(), sidecar: OnceLock::new(), receiver, address })
     }
 
-    /// Tells it where the sidecar is, once that is known.
+    /// Sets the address of the sidecar, once it is known.
     pub fn use_sidecar(&self, address: &Address) {
         if let Address::Tcp(address) = address {
             let _ = self.sidecar.set(Target {
@@ -57,14 +58,14 @@ impl Application {
         }
     }
 
-    /// Where events are taken.
+    /// Where events are received.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     pub async fn post(&self, path: &str, body: &str) -> Result<Got, String> {
         let sidecar =
-            self.sidecar.get().ok_or("the application was not told where the sidecar is")?;
+            self.sidecar.get().ok_or("the application does not know the sidecar's address")?;
         let call = Call {
             path: path.to_owned(),
             headers: vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))],
@@ -90,7 +91,7 @@ impl Application {
     }
 }
 
-/// What the application got for a call.
+/// What the application received in answer to a call.
 pub(super) struct Got {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
@@ -127,7 +128,7 @@ impl Got {
     }
 }
 
-/// An event that was delivered.
+/// A delivered event.
 #[derive(Clone)]
 pub(super) struct Delivered {
     pub signature: String,
@@ -153,7 +154,7 @@ impl Delivered {
     }
 }
 
-/// Takes every event and remembers it.
+/// Receives every event and remembers it.
 #[derive(Default)]
 struct Receiver(Mutex<Vec<Delivered>>);
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::wire::RequestId;
 
-/// A folder nobody else uses.
+/// A folder that only this process uses.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {

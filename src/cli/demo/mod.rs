@@ -1,7 +1,7 @@
 //! `countersign demo`: the sandbox provider, the sidecar and a small application in one process, over real sockets.
 //!
-//! It tells a story: a payout that goes well, from the plain post to the event that says so, and one whose answer is lost.
-//! No file is needed; the store is in a temporary folder that goes with the demonstration.
+//! It tells a story: a payout that goes well, from the plain post to the event that reports it, and one whose answer
+//! is lost. No file is needed; the store is in a temporary folder that is removed afterwards.
 
 mod application;
 mod folder;
@@ -17,7 +17,7 @@ use story::Story;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Exit when the story is over: 0 when every step went as told
+    /// Exit when the story is over: 0 when every step went as described
     #[arg(long)]
     once: bool,
     /// Print the story as JSON

@@ -1,4 +1,4 @@
-//! What is set up for the demonstration: sandbox, sidecar and application, each with sockets of its own.
+//! Sets up the demonstration: sandbox, sidecar and application, each with its own sockets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,23 +16,23 @@ use crate::mistake::Mistake;
 use crate::provider::Provider;
 use crate::sandbox::{Running, Sandbox};
 
-/// How long a payout is pending at the sandbox: long enough to see that it is, short enough to wait for.
+/// How long a payout is pending at the sandbox: long enough to be seen, short enough to wait for.
 const SETTLE_AFTER: Duration = Duration::from_millis(300);
 
-/// `whsec_` and the base64 of 32 bytes that are no secret.
+/// `whsec_` and the base64 of 32 bytes that are not secret.
 const DELIVERY_SECRET: &str = "whsec_Y291bnRlcnNpZ24tZGVtb25zdHJhdGlvbi1zZWNyZXQ=";
 
 /// Everything that runs.
 pub(super) struct Stage {
     pub sandbox: Running,
     pub application: Application,
-    /// Base URLs of the sidecar's sides.
+    /// Base URLs of the sidecar's listeners.
     pub app: String,
     pub notify: String,
     pub admin: String,
     shutdown: watch::Sender<bool>,
     sidecar: JoinHandle<()>,
-    /// Last, so that it goes when nothing uses it any more.
+    /// Last, so that it is removed when nothing uses it any more.
     _folder: Folder,
 }
 
@@ -60,7 +60,7 @@ impl Stage {
         Ok(Self { sandbox, application, app, notify, admin, shutdown, sidecar, _folder: folder })
     }
 
-    /// Ends everything. Nothing here is worth an orderly stop: what was stored is thrown away.
+    /// Ends everything. An orderly stop is not needed here: what was stored is thrown away.
     pub async fn clear(self) {
         let _ = self.shutdown.send(true);
         self.sidecar.abort();

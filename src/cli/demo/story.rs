@@ -1,4 +1,4 @@
-//! How the demonstration is told: one screen of text, in colour on a terminal only, or JSON.
+//! How the demonstration is printed: one screen of text, in colour on a terminal only, or JSON.
 
 use std::io::IsTerminal;
 
@@ -9,7 +9,7 @@ use super::stage::Stage;
 use crate::environment;
 use crate::sandbox::Notification;
 
-/// Signatures and problems are longer than a line; this much of them is shown.
+/// Signatures and problems are longer than a line; this many characters of them are shown.
 const SHOWN_CHARACTERS: usize = 24;
 
 /// The story so far.

@@ -1,7 +1,7 @@
-//! `countersign inbox`: look at and act on the notifications of a running or a stopped sidecar.
+//! `countersign inbox`: inspect and act on the notifications of a running or stopped sidecar.
 //!
-//! It opens the store of the configuration itself. A sidecar that runs on the same store notices what changed and goes
-//! on from there.
+//! It opens the configured store itself. A sidecar that runs on the same store notices the changes and continues from
+//! there.
 
 mod print;
 
@@ -13,10 +13,10 @@ use super::{CommandError, ConfigFile, Exit};
 use crate::clock::Clock;
 use crate::store::{Cursor, EventId, EventState, Filter, Selection, Tally};
 
-/// Events printed by `list` unless said otherwise.
+/// Events that `list` prints by default.
 const LIMIT_DEFAULT: u16 = 50;
 
-/// Events on one page at most; more are on the next one.
+/// The most events on one page; the rest are on the next pages.
 const LIMIT_MAX: i64 = 1_000;
 
 #[derive(Debug, clap::Args)]
@@ -37,10 +37,10 @@ enum Action {
     List {
         #[command(flatten)]
         filter: FilterArgs,
-        /// At most this many, up to 1000
+        /// The most events to print, up to 1000
         #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=LIMIT_MAX))]
         limit: u16,
-        /// Go on where an earlier list ended
+        /// Continue where an earlier list ended
         #[arg(long, value_name = "CURSOR")]
         after: Option<i64>,
     },
@@ -49,7 +49,7 @@ enum Action {
         /// The event's id, `evt_…`
         id: EventId,
     },
-    /// Deliver events once more, under their old ids
+    /// Deliver events again, under the same ids
     Replay {
         #[command(flatten)]
         which: WhichArgs,
@@ -58,7 +58,7 @@ enum Action {
     Discard {
         #[command(flatten)]
         which: WhichArgs,
-        /// Why; kept with the event
+        /// Why; stored with the event
         #[arg(long)]
         reason: String,
     },
@@ -66,19 +66,19 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct FilterArgs {
-    /// Only of this account
+    /// Only events of this account
     #[arg(long)]
     account: Option<String>,
-    /// Only in this state; may be given several times
+    /// Only events in this state; may be given several times
     #[arg(long, value_parser = state, value_name = "STATE")]
     state: Vec<EventState>,
-    /// Only about this reference
+    /// Only events about this reference
     #[arg(long)]
     reference: Option<String>,
-    /// Only received at or after this time, as 2026-01-31T00:00:00Z
+    /// Only events received at or after this time, such as 2026-01-31T00:00:00Z
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
-    /// Only received before this time
+    /// Only events received before this time
     #[arg(long, value_name = "TIME")]
     until: Option<Timestamp>,
 }
@@ -93,7 +93,7 @@ struct WhichArgs {
 }
 
 impl Action {
-    /// The account that is asked for.
+    /// The account filter.
     fn account(&self) -> Option<&str> {
         match self {
             Self::List { filter, .. } => filter.account.as_deref(),
@@ -116,7 +116,7 @@ impl From<FilterArgs> for Filter {
 }
 
 impl WhichArgs {
-    /// Ids or a filter, never both and never neither: "everything" must be asked for by saying what everything is.
+    /// Ids or a filter, never both and never neither: selecting everything must be explicit.
     fn selection(self) -> Result<Selection, CommandError> {
         let filter = Filter::from(self.filter);
         match (self.ids.is_empty(), filter == Filter::default()) {
@@ -168,7 +168,7 @@ async fn act(action: Action, as_json: bool, opened: &Opened) -> Result<Exit, Com
     }
 }
 
-/// Fails when something that was asked for by id was not there.
+/// Fails when an event given by id was not found.
 fn report(what: &str, tally: Tally, as_json: bool, opened: &Opened) -> Result<Exit, CommandError> {
     let Tally { changed, in_flight, unchanged, unknown } = tally;
     let json = json!({
@@ -176,7 +176,7 @@ fn report(what: &str, tally: Tally, as_json: bool, opened: &Opened) -> Result<Ex
     });
     let mut text = format!("{changed} {what}\n");
     for (count, remark) in [
-        (in_flight, "being delivered right now and left alone: ask again in a moment"),
+        (in_flight, "being delivered right now and left unchanged: try again in a moment"),
         (unchanged, "already so"),
         (unknown, "not in the inbox"),
     ] {

@@ -32,10 +32,10 @@ pub(super) fn listing_json(listing: &Listing) -> Value {
     })
 }
 
-/// What may stand in a text that is shown as it came.
+/// Control characters that are kept in a text that is shown as received.
 const LINES: &str = "\n\t";
 
-/// A line each for what is known, then the attempts, then the texts as they came.
+/// One line for each known value, then the attempts, then the texts as received.
 pub(super) fn detail_text(detail: &EventDetail) -> String {
     let mut out = members(&row(&detail.row));
     for record in &detail.attempts {
@@ -45,7 +45,7 @@ pub(super) fn detail_text(detail: &EventDetail) -> String {
             "attempt",
             time(record.attempt.started_at_ms),
             record.attempt.duration_ms,
-            // The error names the status where there was one.
+            // The error names the status if there was one.
             record.error.as_deref().unwrap_or("delivered")
         );
     }
@@ -53,7 +53,7 @@ pub(super) fn detail_text(detail: &EventDetail) -> String {
     let texts = [
         ("param", Some(detail.param.as_str())),
         ("event", detail.event.as_deref()),
-        ("notification as it came", Some(body.as_ref()).filter(|body| !body.is_empty())),
+        ("notification as received", Some(body.as_ref()).filter(|body| !body.is_empty())),
     ];
     for (name, text) in texts {
         let Some(text) = text else { continue };

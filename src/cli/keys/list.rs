@@ -1,7 +1,7 @@
-//! `countersign keys list`: the keys of every account, what each is for now, and when it was last used.
+//! `countersign keys list`: the keys of every account, the current use of each, and when it was last used.
 //!
-//! The keys are those of the configuration file. When each was used only the running sidecar knows: it is asked, and
-//! answers for the same key only, not for another one under the same id.
+//! The keys come from the configuration file. Only the running sidecar knows when each was used: it is queried, and
+//! its answer counts only for the same key, not for another key under the same id.
 
 use std::io::Write;
 
@@ -19,7 +19,7 @@ use crate::sign::KeyState;
 pub(super) struct List {
     #[command(flatten)]
     file: ConfigFile,
-    /// Where the running sidecar's admin side is, when not where the configuration says: `ip:port` or `unix:/path`
+    /// The admin side of the running sidecar, if it is not where the configuration says: `ip:port` or `unix:/path`
     #[arg(long, value_name = "ADDR")]
     admin: Option<String>,
     /// Print JSON
@@ -30,7 +30,7 @@ pub(super) struct List {
 #[derive(Serialize)]
 struct Report {
     accounts: Vec<AccountKeys>,
-    /// Why nothing is known of when keys were used.
+    /// Why the last uses of keys are unknown.
     last_used_unknown: Option<String>,
 }
 
@@ -56,12 +56,14 @@ pub(super) fn list(args: &List, now: Timestamp, out: &mut impl Write) -> Result<
     }
 }
 
-/// Wrong usage is an error; that nobody can be asked is something to tell.
+/// Wrong usage is an error; having no sidecar to query is only reported.
 fn admin_side(args: &List, loaded: &Loaded) -> Result<Result<AdminSide, String>, CommandError> {
     let Some(named) = &args.admin else { return Ok(AdminSide::of(&loaded.boot.admin)) };
     let found = AdminSide::named(named).map(Ok);
     found.ok_or_else(|| {
-        CommandError::usage(format!("`{named}` is no address, expected `ip:port` or `unix:/path`"))
+        CommandError::usage(format!(
+            "`{named}` is not an address, expected `ip:port` or `unix:/path`"
+        ))
     })
 }
 

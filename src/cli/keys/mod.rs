@@ -1,6 +1,6 @@
-//! `countersign keys`: lists the keys of the accounts, makes key pairs and shows what a key file holds.
+//! `countersign keys`: lists the keys of the accounts, makes key pairs and shows the contents of a key file.
 //!
-//! The private half is printed only when it has just been made and no file was asked for; `show` never prints it.
+//! The private half is printed only when it has just been made and no output file was given; `show` never prints it.
 
 mod list;
 
@@ -20,7 +20,7 @@ use crate::sign::{AnyKey, PrivateKey, PublicKey};
 
 use list::List;
 
-/// List the keys of the accounts, make a key pair, or show what a key file holds
+/// List the keys of the accounts, make a key pair, or show the contents of a key file
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
@@ -32,7 +32,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List the keys of every account, with their state and last use; also without any subcommand
+    /// List the keys of every account, with their state and last use; the default without a subcommand
     List(List),
     /// Make an RSA key pair
     Generate(Generate),
@@ -48,8 +48,8 @@ struct Generate {
     /// Size of the key in bits: 2048, 3072, 4096 or 8192
     #[arg(long, value_name = "N", default_value_t = 4096)]
     bits: usize,
-    /// Write PREFIX.pem (private, readable by you alone) and PREFIX.pub (one line, for the provider) instead of printing
-    /// both. Neither may exist yet; a missing folder is made
+    /// Write PREFIX.pem (private, readable only by you) and PREFIX.pub (one line, for the provider) instead of
+    /// printing both. Neither file may exist; a missing folder is created
     #[arg(long, value_name = "PREFIX")]
     out: Option<PathBuf>,
     /// Print JSON
@@ -59,7 +59,7 @@ struct Generate {
 
 #[derive(Debug, clap::Args)]
 struct Show {
-    /// A private or public key, as PEM or as one-line base64; of a private one only the public half is shown
+    /// A private or public key, as PEM or as one-line base64; only the public half of a private key is shown
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Print JSON
@@ -84,7 +84,7 @@ fn generate(args: &Generate, out: &mut impl Write) -> Result<(), CommandError> {
         return print_pair(&make(args.bits)?, args.json, out);
     };
     let files = PairFiles::at(prefix);
-    // Looked at before the key is made: a big key takes seconds.
+    // Checked before the key is made: a big key takes seconds.
     files.refuse_to_overwrite()?;
     let key = make(args.bits)?;
     files.write(&key)?;
@@ -223,7 +223,7 @@ impl PairFiles {
 
     fn refuse_to_overwrite(&self) -> Result<(), CommandError> {
         for path in [&self.private, &self.public] {
-            // A dangling link counts: writing through it would not be what was meant.
+            // A dangling link counts: writing through it would create a file elsewhere.
             if path.symlink_metadata().is_ok() {
                 return Err(file_error(path, "the file exists and is not overwritten"));
             }
@@ -234,7 +234,7 @@ impl PairFiles {
     /// Writes both files or none.
     fn write(&self, key: &PrivateKey) -> Result<(), CommandError> {
         if let Some(folder) = self.private.parent() {
-            // One that is there already stays as it is.
+            // An existing file is left unchanged.
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -250,7 +250,7 @@ impl PairFiles {
     }
 }
 
-/// Writes a file that must not exist yet, with its mode from the first byte on.
+/// Writes a file that must not exist yet, with its final mode from the first byte on.
 fn create(path: &Path, mode: u32, contents: &[u8]) -> Result<(), CommandError> {
     OpenOptions::new()
         .write(true)
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_are_not_offered_are_wrong_usage() {
+    fn unsupported_sizes_are_wrong_usage() {
         let args = Generate { bits: 1024, out: None, json: false };
         let error = generate(&args, &mut Vec::new()).expect_err("should be refused");
         assert_eq!(error.exit, Exit::Usage);
@@ -316,7 +316,7 @@ mod tests {
         let mode = fs::metadata(&files.private).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let folder = fs::metadata(folder.path().join("keys")).expect("made").permissions().mode();
-        assert_eq!(folder & 0o777, 0o700, "the folder that was made is its owner's alone");
+        assert_eq!(folder & 0o777, 0o700, "only the owner can use the folder that was made");
         let key = input::private_key(&files.private).expect("a private key");
         let line = fs::read(&files.public).expect("there");
         assert_eq!(&PublicKey::from_text(&line).expect("a public key"), key.public());

@@ -1,4 +1,4 @@
-//! What the configuration says of payments' accounts, as far as it can be read.
+//! The configuration of the accounts that payments belong to, as far as it can be read.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ use crate::store::PaymentRow;
 /// The accounts of the configuration.
 pub(super) struct Configured {
     accounts: Accounts,
-    /// Names of accounts that are in the file, but cannot be read whole.
+    /// Names of accounts that are in the file but cannot be read fully.
     unread: Vec<String>,
 }
 
 impl Configured {
-    /// Reads them, and says what is lacking.
+    /// Reads the configuration, and reports what is missing.
     pub(super) fn read(path: &Path, side: &StoreSide) -> Result<Self, CommandError> {
         let read = config::accounts(path);
         let (accounts, mistakes) = read?;
@@ -26,7 +26,7 @@ impl Configured {
         let unread: Vec<String> = side.names.iter().filter(is_unread).flatten().cloned().collect();
         if !unread.is_empty() {
             tell(format_args!(
-                "warning: of {} not everything is known, such as whether payments are stranded: {}",
+                "warning: {} cannot be read fully, so it is not known, for example, whether payments are stranded: {}",
                 unread.join(", "),
                 CommandError::from(mistakes)
             ));
@@ -39,7 +39,7 @@ impl Configured {
         account_called(&self.accounts, name).map(AsRef::as_ref)
     }
 
-    /// What keeps a payment in doubt from being resolved: see [`stranded_by`]. `None` also when that is not known.
+    /// What keeps a payment in doubt from being resolved: see [`stranded_by`]. `None` also when this is unknown.
     pub(super) fn stranded(&self, row: &PaymentRow) -> Option<String> {
         if !row.payment.is_in_doubt() || self.unread.contains(&row.account) {
             return None;

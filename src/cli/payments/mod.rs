@@ -1,4 +1,4 @@
-//! `countersign payments`: the journal of money-moving calls, of a running or a stopped sidecar.
+//! `countersign payments`: the journal of money-moving calls, of a running or stopped sidecar.
 
 mod configured;
 mod print;
@@ -13,7 +13,7 @@ use super::{CommandError, ConfigFile, Exit};
 use crate::payment::State;
 use crate::store::{Cursor, PaymentFilter, PaymentId};
 
-/// Payments printed by `list` unless said otherwise.
+/// Payments that `list` prints by default.
 const LIMIT_DEFAULT: usize = 50;
 
 #[derive(Debug, clap::Args)]
@@ -32,41 +32,41 @@ pub struct Args {
 enum Action {
     /// List payments, newest first
     List {
-        /// Only of this account
+        /// Only payments of this account
         #[arg(long)]
         account: Option<String>,
-        /// Only of this operation
+        /// Only payments of this operation
         #[arg(long)]
         operation: Option<String>,
-        /// Only under this reference
+        /// Only payments under this reference
         #[arg(long)]
         reference: Option<String>,
-        /// Only in this state; may be given several times
+        /// Only payments in this state; may be given several times
         #[arg(long, value_parser = state, value_name = "STATE")]
         state: Vec<String>,
-        /// Only those that something the provider said speaks against: another amount, another transaction, or that it was
-        /// made after all
+        /// Only payments that a report of the provider contradicts: another amount, another transaction, or that it
+        /// was made after all
         #[arg(long)]
         conflicting: bool,
-        /// Only begun at or after this time, as 2026-01-31T00:00:00Z
+        /// Only payments begun at or after this time, such as 2026-01-31T00:00:00Z
         #[arg(long, value_name = "TIME")]
         from: Option<Timestamp>,
-        /// Only begun before this time
+        /// Only payments begun before this time
         #[arg(long, value_name = "TIME")]
         until: Option<Timestamp>,
-        /// At most this many
+        /// The most payments to print
         #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT)]
         limit: usize,
-        /// Go on where an earlier list ended
+        /// Continue where an earlier list ended
         #[arg(long, value_name = "CURSOR")]
         after: Option<i64>,
     },
-    /// Show everything about one payment, its history included
+    /// Show everything about one payment, including its history
     Show {
         /// The payment's id, `pay_…`
         id: PaymentId,
     },
-    /// Say what became of a payment in doubt that nothing else can resolve
+    /// Record the outcome of a payment in doubt that nothing else can resolve
     Settle(settle::Settle),
 }
 

@@ -70,7 +70,7 @@ pub(super) fn listing_text(listing: &PaymentListing, configured: &Configured) ->
     page("payments", head, rows.collect(), listing.next)
 }
 
-/// What the provider said that speaks against the payment, in the words of events' flags.
+/// Contradictions between the provider's reports and the payment, in the words of the events' flags.
 fn marks(row: &PaymentRow) -> impl Iterator<Item = &'static str> {
     [
         (row.amount_differs, Flag::AmountMismatch),
@@ -107,7 +107,7 @@ pub(super) fn detail_text(detail: &PaymentDetail, configured: &Configured) -> St
     if let Some(by) = configured.stranded(&detail.view.row) {
         let _ = writeln!(
             out,
-            "\nIt was made elsewhere than this configuration asks ({by} differs): it stays unknown until that is back or \
+            "\nIt was made with other settings than this configuration has ({by} differs): it stays unknown until they are restored or \
              `payments settle` ends it."
         );
     }

@@ -1,4 +1,5 @@
-//! `countersign payments settle`: an operator's word for a payment in doubt that nothing else can resolve.
+//! `countersign payments settle`: an operator decides the outcome of a payment in doubt that nothing else can
+//! resolve.
 
 use super::configured::Configured;
 use crate::cli::CommandError;
@@ -12,22 +13,22 @@ use crate::store::{
     Store, StoreError,
 };
 
-/// Characters of a reason: it stands in the history and in the event.
+/// The longest reason, in characters: it is stored in the history and the event.
 const REASON_CHARS_MAX: usize = 200;
 
-/// Payments under one reference that are looked at, over all operations and generations.
+/// The most payments under one reference that are considered, over all operations and generations.
 const LISTED_MAX: usize = 1_000;
 
-/// What to settle, and as what.
+/// Which payment to settle, and as what.
 #[derive(Debug, clap::Args)]
 pub(super) struct Settle {
     /// The payment's reference, or its id, `pay_…`
     #[arg(value_name = "REFERENCE|ID")]
     payment: String,
-    /// What became of it: `accepted` when the provider has it, `rejected` when it did not happen
+    /// Its outcome: `accepted` when the provider has it, `rejected` when it did not happen
     #[arg(long = "as", value_parser = ruling, value_name = "accepted|rejected")]
     ruling: Ruling,
-    /// How that is known; kept in the history, and told to the application when it failed
+    /// How this is known; stored in the history, and reported to the application when the payment failed
     #[arg(long, value_parser = reason, value_name = "TEXT")]
     reason: String,
     /// The account, where several have the reference
@@ -47,7 +48,7 @@ impl Settle {
     ) -> Result<PaymentView, CommandError> {
         let store = &opened.store;
         opened.expect_account(self.account.as_deref()).await?;
-        // What a dead process was sending is in doubt; what a living one is sending is left alone.
+        // A call that a dead process was sending is in doubt; one that a living process is sending is left alone.
         store.recover(Clock::System.unix_ms()).await.map_err(|error| failed(&error))?;
         let row = self.find(store.as_ref()).await?;
         let event = event(configured, &row, &self.reason);
@@ -68,8 +69,8 @@ impl Settle {
         })?;
         if is_owed {
             tell(format_args!(
-                "warning: the event is not made yet, for account `{}` or its operation `{}` cannot be read from the \
-                 configuration: a running sidecar that has them makes it",
+                "warning: the event is not created yet, because account `{}` or its operation `{}` cannot be read from the \
+                 configuration: a running sidecar that has them will create it",
                 row.account, row.operation
             ));
         }
@@ -100,7 +101,7 @@ impl Settle {
                 let problem = format!("no payment under the reference `{}`", self.payment);
                 Err(CommandError::failed(problem))
             }
-            // The rules say what is against it.
+            // The rules decide what speaks against it.
             ([newest, ..], []) => Ok(newest.clone()),
             (_, several) => {
                 let ids: Vec<String> = several
@@ -116,7 +117,7 @@ impl Settle {
     }
 }
 
-/// The event, where account and operation are still configured.
+/// The event, if account and operation are still configured.
 fn event(configured: &Configured, row: &PaymentRow, reason: &str) -> Option<Box<OutcomeEvent>> {
     let account = configured.account(&row.account)?;
     let operation = account.provider.operation(&row.operation)?;

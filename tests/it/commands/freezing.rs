@@ -188,7 +188,7 @@ fn a_payment_that_is_settled_by_hand_is_told_of_whatever_is_wrong_in_the_configu
     assert_eq!(super::json(&listed.stdout)["payments"][0]["stranded"], Value::Null, "{listed:#?}");
     let settled = settle("BYHAND0002");
     assert_eq!(settled.code, 0, "{settled:#?}");
-    assert!(settled.stderr.contains("the event is not made yet"), "{settled:#?}");
+    assert!(settled.stderr.contains("the event is not created yet"), "{settled:#?}");
     wait_until("its event", || !events("BYHAND0002").is_empty());
     assert_eq!(events("BYHAND0002")[0]["type"], "countersign.payout.failed");
 }
@@ -212,5 +212,5 @@ fn of_a_sidecar_that_does_not_say_its_accounts_it_is_not_known() {
         "{told:#}"
     );
     let said = ran(&sidecar, &["freeze", "shop", "--reason", "test"]).done();
-    assert!(said.contains("it is not known whether that one has this account"), "{said}");
+    assert!(said.contains("it is not known whether that sidecar has this account"), "{said}");
 }

@@ -174,5 +174,5 @@ fn explain_names_the_near_miss() {
     let line_end = notification("config/demo/provider.pem", "{\"a\":1}\n").replace(r"\n", "");
     let ran = run_with(&["explain", "--key", "config/demo/provider.pub"], &line_end);
     assert_eq!(ran.code, 1);
-    assert!(ran.stdout.contains("a line feed stood behind the text"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("a line feed followed the text"), "{}", ran.stdout);
 }

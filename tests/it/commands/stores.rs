@@ -85,7 +85,7 @@ fn a_freeze_from_another_folder_reaches_the_running_sidecar() {
     assert!(sidecar.terminate().success());
     let told = run_in(elsewhere.path(), &file, &["freeze", "shop", "--reason", "again"]).done();
     assert!(told.contains("no sidecar is running on this store"), "{told}");
-    assert!(told.contains("the freeze holds for the next one that starts on it"), "{told}");
+    assert!(told.contains("the freeze applies to the next sidecar that starts on it"), "{told}");
     let told = run_in(elsewhere.path(), &file, &["unfreeze", "shop", "--json"]).json();
     assert_eq!(told["store"]["sidecar_running"], false, "{told}");
     assert_eq!(entries(elsewhere.path()), [] as [PathBuf; 0]);
