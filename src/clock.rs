@@ -1,8 +1,8 @@
-//! Time as an argument: the pure middle asks a [`Clock`], so tests decide what time it is.
+//! Time as an argument: the pure middle takes a [`Clock`], so tests control the time.
 //!
-//! Two kinds of time. The *wall clock* dates things for people and for others; somebody may set it, so it decides nothing
-//! that must not happen too early. The *uptime* only ever passes as real time does, and is the same for every process on
-//! the machine; it means nothing after the machine has started anew, which [`Clock::boot`] tells.
+//! There are two kinds of time. The *wall clock* dates things for people and for other systems; it can be set, so it
+//! decides nothing that must not happen too early. The *uptime* advances only with real time, and is the same for
+//! every process on the machine; it has no meaning after a restart of the machine, which [`Clock::boot`] reveals.
 #![expect(clippy::disallowed_methods, reason = "this file owns the clocks")]
 
 use std::fs;
@@ -15,16 +15,16 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-/// A century: as good as for ever, and a clock can count to it.
+/// A century: practically for ever, and still within the range of a clock.
 const FAR: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
-/// The moment `length` after `from`. Lengths are foreign numbers, and `+` panics on those that the clock cannot count to;
-/// this one stops after a century.
+/// The moment `length` after `from`. Lengths come from outside, and `+` panics on those beyond the range of the
+/// clock; this function stops after a century.
 pub fn later(from: Instant, length: Duration) -> Instant {
     from.checked_add(length.min(FAR)).unwrap_or(from)
 }
 
-/// Now, on the clock that only goes forward and that a paused runtime of a test moves by itself.
+/// Now, on the clock that only moves forward and that a test's paused runtime controls.
 pub fn instant() -> Instant {
     Instant::now()
 }
@@ -34,13 +34,13 @@ pub fn wall_clock() -> Timestamp {
     Timestamp::now()
 }
 
-/// A length in milliseconds, as stores and logs count it. Saturates after 292 million years.
+/// A duration in milliseconds, as stores and logs count it. Saturates after 292 million years.
 pub fn milliseconds(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// What a thread outside the runtime answers. A test's paused clock, which leaps to the next timer when nothing on the
-/// runtime is to be done, waits for it.
+/// Waits for an answer from a thread outside the runtime. A test's paused clock, which jumps to the next timer when
+/// the runtime is idle, waits for it.
 pub async fn from_thread<T>(answer: impl Future<Output = T>) -> T {
     #[cfg(test)]
     let _still = tests::hold_still();
@@ -57,7 +57,7 @@ pub enum Clock {
     Moved(Arc<MovedClock>),
 }
 
-/// The clocks of a machine that only exists in a test. They stand still, or run from where they are.
+/// The clocks of a machine that exists only in a test. They stand still, or run from their current time.
 #[derive(Debug)]
 pub struct MovedClock {
     wall_ms: AtomicI64,
@@ -66,7 +66,7 @@ pub struct MovedClock {
     runs: Option<Run>,
 }
 
-/// Since when clocks run, and by which runtime's time: the one of the test, which may be paused.
+/// When the clocks started running, and on which runtime's time: the one of the test, which may be paused.
 #[derive(Debug)]
 struct Run {
     since: Instant,
@@ -79,7 +79,7 @@ impl Clock {
         Self::moved(unix_ms, None)
     }
 
-    /// Clocks that run as the runtime's time does, and that a test can move too.
+    /// Clocks that run with the runtime's time, and that a test can also move.
     pub fn running() -> Self {
         let run = Run { since: instant(), runtime: Handle::try_current().ok() };
         Self::moved(Self::System.unix_ms(), Some(run))
@@ -90,7 +90,7 @@ impl Clock {
         Self::Moved(Arc::new(MovedClock { wall_ms, uptime_ms, boots, runs }))
     }
 
-    /// What moves these clocks, unless they are the machine's.
+    /// The handle that moves these clocks, unless they are the machine's.
     pub fn moves(&self) -> Option<&MovedClock> {
         match self {
             Self::System => None,
@@ -111,7 +111,7 @@ impl Clock {
         Timestamp::from_millisecond(self.unix_ms()).unwrap_or(Timestamp::MAX)
     }
 
-    /// Milliseconds since the machine started, those it was asleep included. Setting the wall clock does not change it.
+    /// Milliseconds since the machine started, including sleep. Setting the wall clock does not change it.
     pub fn uptime_ms(&self) -> i64 {
         match self {
             Self::System => {
@@ -122,13 +122,13 @@ impl Clock {
         }
     }
 
-    /// What tells one start of one machine from every other, and processes that count another uptime from ours; `None`
-    /// where the system does not tell.
+    /// Identifies one start of one machine, and distinguishes processes that count another uptime; `None` where the
+    /// system does not provide it.
     pub fn boot(&self) -> Option<String> {
         match self {
             Self::System => {
                 let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-                // A container may count its uptime from elsewhere. Without such spaces all processes share one count.
+                // A container may count its uptime from another start. Without time namespaces all processes share one count.
                 let space = fs::read_link("/proc/self/ns/time").unwrap_or_default();
                 Some(format!("{} {}", boot.trim(), space.display()))
             }
@@ -154,12 +154,12 @@ impl MovedClock {
         self.uptime_ms.fetch_add(milliseconds, Ordering::Relaxed);
     }
 
-    /// Sets the wall clock ahead by that many milliseconds, or back; no time passes.
+    /// Moves the wall clock forward by that many milliseconds, or back; no time passes.
     pub fn jump(&self, milliseconds: i64) {
         self.wall_ms.fetch_add(milliseconds, Ordering::Relaxed);
     }
 
-    /// The machine starts anew, after `off_ms` milliseconds.
+    /// Restarts the machine, after `off_ms` milliseconds.
     pub fn reboot(&self, off_ms: i64) {
         self.wall_ms.fetch_add(off_ms, Ordering::Relaxed);
         self.uptime_ms.store(0, Ordering::Relaxed);
@@ -173,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    /// Holds a paused clock of the current runtime: tokio's own threads for blocking work do.
+    /// Holds a paused clock of the current runtime: tokio's own threads for blocking work do this.
     pub fn hold_still() -> Option<std::sync::mpsc::Sender<()>> {
         let runtime = Handle::try_current().ok()?;
         let (hold, held) = std::sync::mpsc::channel();
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_paused_clock_waits_for_what_a_thread_answers() {
+    async fn a_paused_clock_waits_for_the_answer_of_a_thread() {
         let (answer, answered) = tokio::sync::oneshot::channel();
         let work = move || {
             std::thread::sleep(Duration::from_millis(20));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_tells_its_uptime_and_which_start_it_is() {
+    fn the_machine_reports_its_uptime_and_identifies_its_start() {
         let (earlier, later) = (Clock::System.uptime_ms(), Clock::System.uptime_ms());
         assert!(earlier > 0 && later >= earlier);
         assert_eq!(Clock::System.boot(), Clock::System.boot());
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn no_length_is_too_long_to_be_waited_for() {
+    fn no_duration_is_too_long_to_wait_for() {
         let now = Instant::now();
         assert_eq!(later(now, Duration::from_secs(5)), now + Duration::from_secs(5));
         for length in [Duration::MAX, Duration::from_secs(u64::MAX), FAR + Duration::from_nanos(1)]

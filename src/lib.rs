@@ -4,8 +4,8 @@
 //! `cli app` → `edge outbound inbound delivery admin sandbox` → `openapi` → `audit limits problem logging reload trace` → `config store` →
 //! `payment` → `provider` → `sign` → `json wire outcome secret clock metrics mistake`.
 
-// Lengths of time come from others too, and `+` on them panics when it overflows: `clock::later`, `saturating_add`. Sums of
-// plain numbers are not meant (clippy.toml).
+// Durations can come from outside too, and `+` on them panics when it overflows: use `clock::later`,
+// `saturating_add`. This does not apply to sums of plain numbers (clippy.toml).
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod admin;
@@ -41,7 +41,8 @@ mod wire;
 
 pub use cli::main;
 
-/// What tests and benchmarks outside drive in process. Users have the program; nothing here is kept for them.
+/// For tests and benchmarks outside the crate that run parts in process. Users have the program; this is no stable
+/// interface.
 #[doc(hidden)]
 pub mod in_process {
     pub mod clock {

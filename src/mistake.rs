@@ -1,6 +1,6 @@
 //! One mistake in a file a person wrote: where it is, what was found, what was expected.
 //!
-//! Configuration and provider profiles are both reported as lists of these, all in one go.
+//! Mistakes in the configuration and in provider profiles are both reported as lists of these, all at once.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use serde::Serialize;
 /// A mistake in a configuration file or a provider profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mistake {
-    /// The key path, as in `account[0].limits.rate`; a named account is written `account.shop-th.limits.rate`.
+    /// The key path, such as `account[0].limits.rate`; a named account is written `account.shop-th.limits.rate`.
     pub path: String,
-    /// What is wrong: what was found and what is allowed. Lower case, no full stop, never a secret's value.
+    /// The problem: what was found and what is allowed. Lower case, no full stop, never a secret's value.
     pub problem: String,
 }
 

@@ -1,4 +1,4 @@
-//! What became of a call, in the four words the whole program uses.
+//! The outcome of a call, in the four words that the whole program uses.
 
 use serde::Serialize;
 
@@ -6,11 +6,11 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The provider took it.
+    /// The provider accepted it.
     Accepted,
     /// The provider refused; nothing happened.
     Rejected,
-    /// Never left, or the provider provably did not get it.
+    /// Never sent, or the provider provably did not get it.
     NotSent,
     /// It may have happened. Neither a success nor a failure.
     Unknown,

@@ -15,7 +15,7 @@ pub fn fraction() -> Option<f64> {
     Some(f64::from(u32::from_ne_bytes(bytes()?)) / (f64::from(u32::MAX) + 1.0))
 }
 
-/// What a signature draws from.
+/// The source of randomness for signatures.
 pub fn source() -> SystemRandom {
     SystemRandom::new()
 }

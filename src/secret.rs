@@ -1,7 +1,7 @@
 //! Values that must never be seen: private keys, tokens, shared secrets.
 //!
 //! Redaction is by type, not by name: a [`Secret`] has no `Display`, no `Serialize`, prints as `[redacted]` and is
-//! wiped when dropped. Whoever needs the bytes calls [`Secret::expose`], which is easy to search for.
+//! wiped when dropped. Code that needs the bytes calls [`Secret::expose`], which is easy to search for.
 
 use std::fmt;
 

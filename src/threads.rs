@@ -4,7 +4,7 @@
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-/// Runs `work` on a thread of that name.
+/// Runs `work` on a thread with that name.
 ///
 /// # Errors
 /// When the operating system refuses a thread.
