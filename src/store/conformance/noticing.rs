@@ -326,7 +326,7 @@ pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_no
     // It may have left, so what is found under its ids may be its own or not.
     let [_, second] = refused_and_begun_anew(&*store, "B", 600_000).await;
     told(&*store, old("B")).await;
-    let asked = store.asked(&second, found, rules(), times(T0 + 700_000, None), None).await;
+    let asked = store.asked(&second, found.clone(), rules(), times(T0 + 700_000, None), None).await;
     let row = asked.expect("written down").row;
     assert_eq!(row.payment.outcome(), Some(Outcome::Unknown), "that is the first one's");
     assert_eq!(row.just_flagged, [Flag::EarlierCall]);
@@ -347,7 +347,7 @@ pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_no
     // By the late answer to an attempt that was given up.
     let first = lost(&*store, "D").await;
     let by_hand = Closure::ByHand { ruling: Ruling::Rejected, reason: "the bank says so".into() };
-    store.close_case(&first, by_hand, None, T0).await.expect("settled");
+    store.close_case(&first, by_hand.clone(), None, T0).await.expect("settled");
     let waiting = payout_of("D", 10_000, T0 + 1);
     let second = waiting.id.clone();
     store.begin(waiting).await.expect("written down");
@@ -357,6 +357,17 @@ pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_no
         (late.row.contradicted, &late.row.just_flagged[..]),
         (true, &[Flag::Contradicted][..])
     );
+    assert_eq!(state(&*store, &second).await, State::Settled(Final::NotSent));
+
+    // By the answer to a query that was under way while it was settled.
+    let first = lost(&*store, "E").await;
+    store.close_case(&first, by_hand, None, T0).await.expect("settled");
+    let waiting = payout_of("E", 10_000, T0 + 1);
+    let second = waiting.id.clone();
+    store.begin(waiting).await.expect("stored");
+    let late =
+        store.asked(&first, found, rules(), times(T0 + 2, None), None).await.expect("stored");
+    assert_eq!((late.row.end(), late.row.contradicted), (Some(Final::Accepted), true));
     assert_eq!(state(&*store, &second).await, State::Settled(Final::NotSent));
 }
 

@@ -1,6 +1,6 @@
 //! The steps of a call that is being made: an attempt is announced, may leave, ends; the caller gives up.
 
-use super::{Changes, Decision, Facts, Moment, keep, notice_due, schedule, siblings, take};
+use super::{Changes, Decision, Facts, Moment, keep, notice_due, schedule, take};
 use crate::payment::{Final, Input, Rules, State};
 use crate::provider::{CodeMeaning, Flag};
 use crate::store::{
@@ -87,11 +87,8 @@ pub(super) fn conclude(
     // The step shows that its process is at work.
     row.leased_until_ms = at.after(row.lease_ms);
     let changes = Changes::told(row, what, Some(attempt), Some(detail), at);
-    let mut changes = Changes { answer, ..changes }.with_event(&transition, event);
-    if transition.contradicts {
-        changes.siblings = siblings::supersede(&mut changes.row, younger, at);
-    }
-    Ok(Some(changes))
+    let changes = Changes { answer, ..changes }.with_event(&transition, event);
+    Ok(Some(changes.stopping(&transition, younger, at)))
 }
 
 fn describe(attempt: u32, conclusion: &Conclusion) -> (Input, &'static str, String) {

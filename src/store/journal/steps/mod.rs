@@ -91,8 +91,7 @@ pub fn decide(step: &Step, view: &PaymentView, facts: Facts, time_ms: i64) -> De
         }
         Step::HandOver => Ok(query::hand_over(row, time_ms)),
         Step::Queried { answer, rules, times, event } => {
-            let (sibling, event, at) = (facts.is_of_a_sibling, event.as_deref(), at(times.now_ms));
-            query::asked(view, sibling, answer, *rules, *times, event, at)
+            query::asked(view, facts, answer, *rules, *times, event.as_deref(), at(times.now_ms))
         }
         Step::PromiseEvent => Ok(owed::promise(row)),
         Step::NoteUnheard => Ok(owed::unheard(row)),
@@ -146,6 +145,15 @@ impl Changes {
         if let Some(event) = event.filter(|_| is_news) {
             self.event = Some(event.complete(&self.row));
             self.row.owes_event = false;
+        }
+        self
+    }
+
+    /// Stops the `younger` calls under the reference, where the step shows that a payment which had come to nothing was made
+    /// after all.
+    fn stopping(mut self, transition: &Transition, younger: Vec<PaymentRow>, at: Moment) -> Self {
+        if transition.contradicts {
+            self.siblings = siblings::supersede(&mut self.row, younger, at);
         }
         self
     }

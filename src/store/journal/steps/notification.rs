@@ -1,6 +1,6 @@
 //! A notification of a payment: the payment is found, compared with it, settled.
 
-use super::{Changes, Moment, notice_due, schedule, siblings, take};
+use super::{Changes, Moment, notice_due, schedule, take};
 use crate::payment::{Final, Input, State};
 use crate::provider::Flag;
 use crate::store::{Noticed, Notification, PaymentRow};
@@ -86,11 +86,8 @@ pub fn notified(
     let status = notice.status.map_or("a status that is not known", |status| status.word());
     let words: String = flags.iter().map(|flag| format!(", {}", flag.word())).collect();
     let detail = format!("{status}, event {}{words}", notice.event_id);
-    let mut changes = Changes::told(row, "notified", None, Some(detail), at);
-    if transition.contradicts {
-        changes.siblings = siblings::supersede(&mut changes.row, younger, at);
-    }
-    Some(changes)
+    let changes = Changes::told(row, "notified", None, Some(detail), at);
+    Some(changes.stopping(&transition, younger, at))
 }
 
 fn objections(row: &PaymentRow, notice: &Notification) -> Vec<Flag> {

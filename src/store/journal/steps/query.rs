@@ -1,6 +1,6 @@
 //! Status queries: payments are handed out to be queried, and what a query brought.
 
-use super::{Changes, Decision, Moment, keep, notice_due, schedule, take};
+use super::{Changes, Decision, Facts, Moment, keep, notice_due, schedule, take};
 use crate::payment::{Final, Finding, Input, Rules};
 use crate::provider::Flag;
 use crate::store::{OutcomeEvent, PaymentRow, PaymentView, QueryAnswer, QueryTimes};
@@ -18,10 +18,10 @@ pub(super) fn hand_over(row: &PaymentRow, now_ms: i64) -> Option<Changes> {
     row.next_query_at_ms.is_some().then(due)
 }
 
-/// What a query brought. `is_of_a_sibling`: the transaction that was found is that of another call under the reference.
+/// What a query brought. One that was under way while the payment came to nothing may still find it.
 pub(super) fn asked(
     view: &PaymentView,
-    is_of_a_sibling: bool,
+    facts: Facts,
     answer: &QueryAnswer,
     rules: Rules,
     times: QueryTimes,
@@ -30,7 +30,7 @@ pub(super) fn asked(
 ) -> Decision {
     let mut row = view.row.clone();
     let (finding, mut detail) = describe(answer, &row, &rules);
-    let doubt = doubt(&row, is_of_a_sibling, answer);
+    let doubt = doubt(&row, facts.is_of_a_sibling, answer);
     let queried_at_ms = times.queried_at_ms;
     let input = match doubt {
         Doubt::None => Input::Queried { queried_at_ms, finding, rules },
@@ -72,10 +72,11 @@ pub(super) fn asked(
     }
     let changes = Changes::told(row, "asked", None, Some(detail), at);
     let changes = Changes { answer: kept, ..changes };
-    Ok(Some(changes.with_event(&transition, event)))
+    let changes = changes.with_event(&transition, event);
+    Ok(Some(changes.stopping(&transition, facts.younger, at)))
 }
 
-/// What speaks against a payment that was found being the one that was queried.
+/// Why a payment that was found may not be the one that was queried.
 enum Doubt {
     None,
     /// It is another call's under the same reference, and this one's attempts all came to nothing.
