@@ -54,15 +54,10 @@ impl Inbox for MemoryStore {
         now_ms: i64,
     ) -> Result<Settled, StoreError> {
         self.run(|work| {
-            let Some(&sequence) = work.state.event_ids.get(&lease.id) else {
-                return Settled::Superseded;
-            };
-            let Some(event) = work.state.events.get_mut(&sequence) else {
-                return Settled::Superseded;
-            };
+            let Some(event) = work.event(&lease.id) else { return Settled::Superseded };
             event.attempts.extend(steps::attempt(&settlement));
-            let (progress, account) = (event.progress.clone(), event.new.account.clone());
-            let reference = event.new.reference.clone();
+            let (sequence, progress) = (event.sequence, event.progress.clone());
+            let (account, reference) = (event.new.account.clone(), event.new.reference.clone());
             let earliest = work.state.beside(&account, reference.as_deref(), sequence);
             let earliest = earliest.first().copied();
             let stepped = steps::settle(
@@ -99,9 +94,9 @@ impl Inbox for MemoryStore {
         self.run(|work| {
             let before = after.map_or(i64::MAX, |Cursor(sequence)| sequence);
             let older = work.state.events.range(..before).rev();
-            let found = older.filter(|(_, event)| matches(work, filter, event)).take(limit);
-            let events: Vec<EventRow> =
-                found.map(|(sequence, event)| shown(work, *sequence, event)).collect();
+            let older = older.map(|(_, event)| event);
+            let found = older.filter(|event| matches(work, filter, event)).take(limit);
+            let events: Vec<EventRow> = found.map(|event| shown(work, event)).collect();
             let next = page::next(&events, limit, |row| row.sequence);
             Listing { events, next }
         })
@@ -109,10 +104,9 @@ impl Inbox for MemoryStore {
 
     async fn show(&self, id: &EventId) -> Result<Option<EventDetail>, StoreError> {
         self.run(|work| {
-            let sequence = *work.state.event_ids.get(id)?;
-            let event = work.state.events.get(&sequence)?;
+            let event = work.state.events.get(work.state.event_ids.get(id)?)?;
             Some(EventDetail {
-                row: shown(work, sequence, event),
+                row: shown(work, event),
                 body: event.new.body.clone(),
                 param: event.new.param.clone(),
                 event: event.new.event.clone(),
@@ -208,6 +202,7 @@ pub(super) fn receive(work: &mut Work<'_>, mut event: NewEvent) -> Result<Receiv
     work.state.event_ids.insert(event.id.clone(), sequence);
     work.state.event_accounts.insert(event.account.clone());
     let event = Event {
+        sequence,
         progress: progress.clone(),
         attempts: Vec::new(),
         duplicates: 0,
@@ -313,11 +308,11 @@ fn matches(work: &Work<'_>, filter: &Filter, event: &Event) -> bool {
 }
 
 /// As people see it: with dates.
-fn shown(work: &Work<'_>, sequence: i64, event: &Event) -> EventRow {
+fn shown(work: &Work<'_>, event: &Event) -> EventRow {
     let Event { new, progress, duplicates, last_seen_at_ms, .. } = event;
     EventRow {
         id: new.id.clone(),
-        sequence,
+        sequence: event.sequence,
         account: work.state.current(&new.account),
         provider: new.provider.clone(),
         event_name: new.event_name.clone(),

@@ -341,16 +341,14 @@ impl Journal for MemoryStore {
 
     async fn freezes(&self) -> Result<Vec<Freeze>, StoreError> {
         self.run(|work| {
-            let mut all: BTreeMap<String, Freeze> = BTreeMap::new();
-            for freeze in work.state.freezes.values() {
-                let account = work.state.current(&freeze.account);
-                let freeze = Freeze { account: account.clone(), ..freeze.clone() };
-                let earliest = all.entry(account).or_insert_with(|| freeze.clone());
-                if freeze.since_ms < earliest.since_ms {
-                    *earliest = freeze;
-                }
-            }
-            all.into_values().collect()
+            let in_use = |freeze: &Freeze| Freeze {
+                account: work.state.current(&freeze.account),
+                ..freeze.clone()
+            };
+            let mut freezes: Vec<_> = work.state.freezes.values().map(in_use).collect();
+            freezes.sort_by(|a, b| (&a.account, a.since_ms).cmp(&(&b.account, b.since_ms)));
+            freezes.dedup_by(|later, earlier| later.account == earlier.account);
+            freezes
         })
     }
 }
@@ -461,20 +459,10 @@ fn insert(work: &mut Work<'_>, view: PaymentView) -> Result<PaymentView, StoreEr
     Ok(work.state.view(row))
 }
 
-/// The payment that stands under a reference, of each name of the account.
+/// Every payment under a reference of the account, whatever came of it.
 fn under(work: &Work<'_>, account: &str, operation: &str, reference: &str) -> Vec<PaymentView> {
-    let its = |row: &PaymentRow| row.operation == operation;
-    let rows = work.state.rows_under(account, reference, its);
-    let mut latest: BTreeMap<String, PaymentRow> = BTreeMap::new();
-    for row in rows {
-        let rank = |row: &PaymentRow| (!row.payment.frees_its_reference(), row.generation);
-        let name = work.state.payments[&row.sequence].row.account.clone();
-        match latest.get(&name) {
-            Some(known) if rank(known) > rank(&row) => {}
-            _ => drop(latest.insert(name, row)),
-        }
-    }
-    latest.into_values().map(|row| work.state.view(row)).collect()
+    let rows = work.state.rows_under(account, reference, |row| row.operation == operation);
+    rows.into_iter().map(|row| work.state.view(row)).collect()
 }
 
 /// Later calls under the reference of `row` that are not over, where it had come to nothing.

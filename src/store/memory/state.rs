@@ -34,6 +34,7 @@ pub(super) struct State {
 }
 
 pub(super) struct Event {
+    pub sequence: i64,
     pub new: NewEvent,
     pub progress: Progress,
     pub attempts: Vec<AttemptRecord>,
