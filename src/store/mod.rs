@@ -107,6 +107,6 @@ pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
 /// The running sidecars that use the very store at `url`.
 pub fn sidecars(url: &StoreUrl) -> Vec<RunningSidecar> {
     match url {
-        StoreUrl::Sqlite(path) => SqliteStore::sidecars(path),
+        StoreUrl::Sqlite(path) => sqlite::sidecars(path),
     }
 }

@@ -98,7 +98,7 @@ pub(super) fn lives(store: &Path, name: &str) -> bool {
 
 /// The processes that make payments and have the file at `store` open. One of an earlier version is known by its first
 /// payment only.
-pub(super) fn sidecars(store: &Path) -> Vec<RunningSidecar> {
+pub(in crate::store) fn sidecars(store: &Path) -> Vec<RunningSidecar> {
     let same = identity(store).unwrap_or_default();
     let found = files(store).into_iter().filter_map(|path| {
         let mut file = File::open(path).ok()?;

@@ -31,11 +31,12 @@ use rusqlite::Connection;
 
 use super::observe::{Observed, Observer};
 use super::wake::Wake;
-use super::{AccountNames, Reason, RunningSidecar, Store, StoreClock, StoreError};
+use super::{AccountNames, Reason, Store, StoreClock, StoreError};
 use crate::clock::{Clock, from_thread};
 use crate::threads;
 use connect::FileIdentity;
 use holder::Role;
+pub(super) use holder::sidecars;
 use job::{Call, Job, Work};
 pub(super) use look::look;
 use readers::Readers;
@@ -124,11 +125,6 @@ impl SqliteStore {
             writer: Mutex::new(Some(thread)),
             observed: Observed::default(),
         })
-    }
-
-    /// The processes that make payments and have the very file at `path` open.
-    pub fn sidecars(path: &Path) -> Vec<RunningSidecar> {
-        holder::sidecars(path)
     }
 
     /// What the writer has done so far.

@@ -74,10 +74,13 @@ async fn a_sidecar_is_seen_from_when_it_opens_the_store_until_it_closes_it() {
     let place = Directory::new();
     let sidecar = place.sqlite();
     let command = SqliteStore::open_existing(&place.file(), place.clock.clone()).expect("opened");
-    assert!(!SqliteStore::sidecars(&place.file()).is_empty(), "it has made no payment yet");
+    assert!(
+        !crate::store::sqlite::sidecars(&place.file()).is_empty(),
+        "it has made no payment yet"
+    );
     sidecar.close().await.expect("closed");
     command.recover(T0).await.expect("a command that needs a holder of its own");
-    assert!(SqliteStore::sidecars(&place.file()).is_empty(), "a command is no sidecar");
+    assert!(crate::store::sqlite::sidecars(&place.file()).is_empty(), "a command is no sidecar");
 }
 
 /// Stands for a later version of the schema.
