@@ -1,4 +1,4 @@
-//! One attempt: the call that carries an event, and what the application said to it.
+//! One attempt: the call that carries an event, and the application's answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,16 +21,16 @@ const REPLAY: HeaderName = HeaderName::from_static("countersign-replay");
 /// The delivery's place in its trace, so that the application's own work joins it.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What the application said to an event.
+/// The application's answer to an event.
 #[derive(Debug)]
 pub(super) enum Heard {
     /// 2xx: it has the event.
     Taken,
     /// 410: it never wants it.
     Gone,
-    /// Any other status. A redirect is not followed: the event would go to an address that is not configured.
+    /// Any other status. A redirect is not followed, because the event would go to an address that is not configured.
     Refused { status: StatusCode, retry_after: Option<Duration> },
-    /// No answer; the application may have the event all the same.
+    /// No answer; the application may have the event anyway.
     Nothing(SendError),
     /// Nothing was posted: the notification could not be understood, so there is no event.
     NotPosted,
@@ -43,7 +43,7 @@ pub(super) struct Tried {
     pub heard: Heard,
 }
 
-/// Posts `claimed` once and waits for the answer, at most as long as `settings` allow.
+/// Posts `claimed` once and waits for the answer, no longer than `settings` allow.
 pub(super) async fn post(
     upstream: &Arc<dyn Upstream>,
     clock: &Clock,
@@ -66,7 +66,7 @@ pub(super) async fn post(
     Tried { record, heard }
 }
 
-/// The call, made anew for every attempt because its time is signed. `None` when there is nothing to post.
+/// The call, built again for every attempt because its time is signed. `None` when there is nothing to post.
 fn call(settings: &config::Delivery, claimed: &Claimed, unix_s: i64) -> Option<Call> {
     let (text, media_type) = match settings.format {
         DeliveryFormat::CloudEvents => (claimed.event.as_ref()?, "application/cloudevents+json"),
@@ -80,7 +80,7 @@ fn call(settings: &config::Delivery, claimed: &Claimed, unix_s: i64) -> Option<C
         headers.push((REPLAY, HeaderValue::from(claimed.replays)));
     }
     if let Some(place) = trace::current() {
-        // The text of a place is hexadecimal digits and dashes.
+        // The text of a trace context is hexadecimal digits and dashes.
         headers.extend(HeaderValue::try_from(place.to_string()).map(|place| (TRACEPARENT, place)));
     }
     let path = settings.path.clone();

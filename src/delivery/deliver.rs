@@ -1,4 +1,4 @@
-//! One claimed event from post to settlement.
+//! Takes one claimed event from post to settlement.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +18,9 @@ use crate::trace;
 /// How long to wait before a settlement is tried again that the store could not take.
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Goes around one attempt. Its trace is a new one, linked to the payment's: an event may be delivered days later.
+/// Encloses one attempt. Its trace is a new one, linked to the payment's: an event may be delivered days later.
 pub(super) fn span(claimed: &Claimed) -> Span {
-    // An error's level, so that it is there for the lines of every level.
+    // The level of errors, so that the span is present for log lines of every level.
     tracing::error_span!(
         "delivery",
         account = claimed.account,
@@ -30,7 +30,7 @@ pub(super) fn span(claimed: &Claimed) -> Span {
     )
 }
 
-/// Where the payment of the event was made; see [`crate::provider::Normalised`].
+/// The trace context in which the event's payment was made; see [`crate::provider::Normalised`].
 fn payment_trace(event: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Traced {
@@ -42,7 +42,7 @@ fn payment_trace(event: &str) -> Option<String> {
     }
 }
 
-/// Posts the event once and settles what becomes of it.
+/// Posts the event once and settles it.
 pub(super) async fn deliver(
     parts: Arc<Delivery>,
     account: Arc<Account>,
@@ -58,8 +58,8 @@ pub(super) async fn deliver(
     settle(&parts, &claimed, &hold, settlement).await;
 }
 
-/// Settles, however long the store takes: given up, the event would be delivered again. Meanwhile the claim is renewed
-/// and the attempt keeps its place, so an account whose deliveries cannot be recorded comes to a halt.
+/// Settles, however long the store takes: if this gave up, the event would be delivered again. Meanwhile the claim is
+/// renewed and the attempt keeps its slot, so an account whose deliveries cannot be recorded comes to a halt.
 async fn settle(parts: &Delivery, claimed: &Claimed, hold: &Hold, settlement: Settlement) {
     let mut is_first = true;
     loop {
@@ -102,7 +102,7 @@ fn record(parts: &Delivery, claimed: &Claimed, settlement: &Settlement, result: 
     match settlement {
         Settlement::Delivered(attempt) => {
             let lag_ms = parts.clock.unix_ms().saturating_sub(claimed.received_at_ms).max(0);
-            // The lag of a replay would say when an operator had time.
+            // The lag of a replay says only when an operator had time.
             if replays == 0 {
                 parts.metrics.observe_delivery_lag(account, lag_ms as f64 / 1000.0);
             }
@@ -125,7 +125,7 @@ fn record(parts: &Delivery, claimed: &Claimed, settlement: &Settlement, result: 
     }
 }
 
-/// A number from 0 up to 1. It spreads attempts and keeps no secret: without randomness the pause is simply the longest.
+/// A number from 0 up to 1. It only spreads attempts: if the random source fails, the pause is simply the longest.
 fn random() -> f64 {
     random::fraction().unwrap_or(0.0)
 }

@@ -1,4 +1,4 @@
-//! What the inbox needs beside deliveries: old events removed, and its figures shown.
+//! The inbox's other needs: removes old events, and updates its gauges.
 
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use crate::clock::milliseconds;
 use crate::metrics::InboxFigures;
 use crate::store::{AccountCounts, Retention, StoreError};
 
-/// How often the figures are read: more often than they are commonly scraped.
+/// How often the gauges are updated: more often than they are usually scraped.
 const FIGURES_EVERY: Duration = Duration::from_secs(5);
 
-/// How often old events are looked for. Each look removes what has become too old since the last one, so it is small.
+/// How often old events are searched for. Each sweep removes what has become too old since the last one, so it is
+/// small.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
-/// Shows figures and sweeps until `shutdown` turns true.
+/// Updates the gauges and sweeps until `shutdown` turns true.
 pub(super) async fn run(parts: &Delivery, shutdown: watch::Receiver<bool>) {
     tokio::join!(
         every(FIGURES_EVERY, shutdown.clone(), "figures of the inbox not read", || {
@@ -26,7 +27,7 @@ pub(super) async fn run(parts: &Delivery, shutdown: watch::Receiver<bool>) {
     );
 }
 
-/// Does `work` now and then until `shutdown` turns true. The first of a row of failures is logged.
+/// Does `work` at regular intervals until `shutdown` turns true. Of consecutive failures, the first is logged.
 async fn every<W>(
     period: Duration,
     mut shutdown: watch::Receiver<bool>,
@@ -57,7 +58,7 @@ async fn every<W>(
     }
 }
 
-/// Reads the figures of every configured account. Of one that was removed, `countersign inbox list` still tells.
+/// Reads the figures of every configured account. `countersign inbox list` still shows an account that was removed.
 pub(super) async fn show_figures(parts: &Delivery) -> Result<(), StoreError> {
     let counts = parts.inbox.counts().await?;
     let now_ms = parts.clock.unix_ms();
@@ -79,7 +80,7 @@ fn shown(counts: &AccountCounts, now_ms: i64) -> InboxFigures {
     }
 }
 
-/// Removes what is older than the configuration says.
+/// Removes events that are older than the configuration allows.
 pub(super) async fn sweep(parts: &Delivery) -> Result<(), StoreError> {
     let configured = parts.live.load().retention;
     let retention = Retention {

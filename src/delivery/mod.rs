@@ -1,7 +1,7 @@
-//! Handing events to the application: claim from the inbox, post, settle.
+//! Hands events to the application: claims them from the inbox, posts, settles.
 //!
-//! One worker per account, so that an application that is slow or away holds up nobody else. This is the second retry
-//! loop of the program (the first is the outbound attempt loop) and shares nothing with the paths but the store.
+//! One worker per account, so that an application that is slow or down delays no other account. This is the second
+//! retry loop of the program (the first is the outbound attempt loop) and shares nothing with the paths but the store.
 //!
 //! `worker` claims, `deliver` takes one event from post to settlement: `attempt` posts, `verdict` and `pauses` decide.
 
@@ -32,14 +32,14 @@ use crate::wire::Upstream;
 
 use worker::{Pace, Worker};
 
-/// How long [`Delivery::run`] goes on at most after it was told to stop, for attempts that are under way.
+/// The longest time that [`Delivery::run`] continues after a stop was requested, for attempts that are under way.
 pub const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// What hands events to the applications.
+/// Hands events to the applications.
 pub struct Delivery {
-    /// The current configuration. Accounts that appear in it or vanish from it are noticed while running.
+    /// The current configuration. Added and removed accounts are noticed while running.
     pub live: Live,
-    /// Where the events are.
+    /// Where the events are stored.
     pub inbox: Arc<dyn Inbox>,
     /// The way to the applications.
     pub upstream: Arc<dyn Upstream>,
@@ -50,8 +50,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Delivers until `shutdown` turns true, then lets running attempts end, at most [`STOP_MAX`], and returns. The store
-    /// must still be open then.
+    /// Delivers until `shutdown` turns true, then lets running attempts end, for no longer than [`STOP_MAX`], and
+    /// returns. The store must stay open until then.
     pub async fn run(self, shutdown: watch::Receiver<bool>) {
         let parts = Arc::new(self);
         tokio::join!(

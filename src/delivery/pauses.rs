@@ -1,6 +1,6 @@
 //! When a delivery that failed is tried again: growing pauses, `Retry-After`, and an end.
 //!
-//! Pure: times and a random number in, a time out.
+//! Pure functions: times and a random number in, a time out.
 
 use crate::clock::milliseconds;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use jiff::civil::DateTime;
 use jiff::fmt::strtime;
 use jiff::tz::Offset;
 
-/// Pauses after the first, second, … attempt; the last one stays. Each is at most about the time that has passed since
-/// the first attempt, so an application that was away for a while waits at most about as long again, and an hour when it
-/// was away for long. Each is at least twice the one before, so that pauses grow whatever the jitter takes away.
+/// Pauses after the first, second, … attempt; the last one stays. No pause is much longer than the time that has passed
+/// since the first attempt, so after an outage an application waits no more than about as long again, and an hour at
+/// most. Each is at least twice the one before, so that pauses grow whatever the jitter.
 const PAUSES: [Duration; 11] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
@@ -30,7 +30,7 @@ const PAUSES: [Duration; 11] = [
 /// The longest `Retry-After` that is honoured. An application that asks for more gets an attempt a day.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What an event has behind it.
+/// The earlier attempts at an event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Past {
     /// When its first attempt began, in store time.
@@ -43,9 +43,9 @@ pub(super) struct Past {
 
 /// After how many milliseconds to try again; `None` when `retry_for` is over.
 ///
-/// Never before the application's own `retry_after` and never before the next growing pause, except that the last attempt
-/// is brought forward to the very end of `retry_for`. `random` is between 0 and 1; it takes away up to half of a growing
-/// pause, so that events that failed together do not come back together.
+/// Never before the application's own `retry_after` and never before the next growing pause, except that the last
+/// attempt is moved forward to exactly the end of `retry_for`. `random` is between 0 and 1; it takes away up to half of
+/// a growing pause, so that events that failed together do not come back together.
 pub(super) fn next_attempt(
     past: Past,
     retry_for: Duration,
@@ -61,12 +61,12 @@ pub(super) fn next_attempt(
     Some(milliseconds(pause).min(end_ms.saturating_sub(past.now_ms)))
 }
 
-/// The time that a `Retry-After` field asks to wait: seconds, or a date in one of the three forms of RFC 9110. A date in
-/// the past asks for nothing.
+/// The time that a `Retry-After` field asks to wait: seconds, or a date in one of the three forms of RFC 9110. A date
+/// in the past means no wait.
 pub(super) fn retry_after(field: &str, now: Timestamp) -> Option<Duration> {
     let field = field.trim();
     if !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are more than anyone waits.
+        // A number that does not fit is longer than any wait.
         return Some(Duration::from_secs(field.parse().unwrap_or(u64::MAX)));
     }
     let date = http_date(field)?;
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_time_asks_for_nothing() {
+    fn text_that_is_not_a_time_asks_for_no_wait() {
         for field in ["", " ", "-1", "1.5", "soon", "1s", "Mon, 06 Nov 1994 08:49:37 GMT", "+5"] {
             let asked = retry_after(field, at("1994-11-06T08:00:00Z"));
             assert_eq!(asked, None, "`{field}` is neither seconds nor a date that existed");
@@ -125,11 +125,11 @@ mod tests {
             assert_eq!(retry_after(field, now), Some(Duration::from_secs(30)), "`{field}`");
         }
         let past = retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now);
-        assert_eq!(past, Some(Duration::ZERO), "a date in the past asks for nothing");
+        assert_eq!(past, Some(Duration::ZERO), "a date in the past means no wait");
     }
 
     #[test]
-    fn an_absurd_wish_is_honoured_for_a_day() {
+    fn an_absurd_wait_is_limited_to_a_day() {
         let asked = retry_after(&"9".repeat(40), at("2026-01-01T00:00:00Z"));
         let past = Past { first_attempt_at_ms: 0, attempts: 1, now_ms: 0 };
         assert_eq!(next_attempt(past, RETRY_FOR, asked, 0.0), Some(DAY_MS));

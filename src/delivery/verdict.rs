@@ -1,4 +1,4 @@
-//! What becomes of an event after an attempt: delivered, tried again, or a dead letter. Pure.
+//! Decides about an event after an attempt: delivered, tried again, or a dead letter. Pure functions.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::wire::SendError;
 #[derive(Clone, Copy, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum DeliveryResult {
-    /// The application took the event.
+    /// The application accepted the event.
     Delivered,
     /// Another attempt will follow.
     Failed,
-    /// The application said that it never wants it: a dead letter.
+    /// The application said that it never wants the event: a dead letter.
     Gone,
     /// The last attempt failed: a dead letter.
     Exhausted,

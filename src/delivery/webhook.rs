@@ -1,6 +1,6 @@
-//! Standard Webhooks: the header fields by which an application knows that an event is ours, whole, and of now.
+//! Standard Webhooks: the header fields that prove to an application that an event is ours, complete, and recent.
 //!
-//! Pure: id, time, body and secrets in, header fields out. The scheme is symmetric (`v1`): HMAC-SHA256 over
+//! Pure functions: id, time, body and secrets in, header fields out. The scheme is symmetric (`v1`): HMAC-SHA256 over
 //! `{id}.{timestamp}.{body}` with a secret that the application shares.
 
 use base64::Engine;
@@ -15,8 +15,8 @@ const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-/// The fields for `body`, which leaves at `unix_s` (seconds). Every secret makes one signature, and a verifier takes any
-/// of them, so a secret can be changed on one side first. Without secrets there is no signature field.
+/// The fields for `body`, which leaves at `unix_s` (seconds). Every secret makes one signature, and a verifier accepts
+/// any of them, so the two sides can change a secret one after the other. Without secrets there is no signature field.
 pub(super) fn header_fields(
     id: &str,
     unix_s: i64,
@@ -66,7 +66,7 @@ mod tests {
         format!("whsec_{}", STANDARD.encode(secret.expose()))
     }
 
-    /// The published verifiers refuse what is older than five minutes by their own clock.
+    /// The published verifiers refuse events older than five minutes by their own clock.
     fn now_s() -> i64 {
         crate::clock::Clock::System.now().as_second()
     }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_rust_verifier_takes_our_signature_and_no_altered_event() {
+    fn the_published_rust_verifier_accepts_our_signature_and_no_altered_event() {
         let verifier = Webhook::new(&whsec(&secret(7))).expect("a secret");
         let ours = fields(BODY, &[secret(7)]);
         verifier.verify(BODY, &ours).expect("our signature is right");
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_python_verifier_takes_our_signatures_and_no_altered_event() {
+    fn the_published_python_verifier_accepts_our_signatures_and_no_altered_event() {
         let secrets = [secret(1), secret(2)];
         let ours = fields(BODY, &secrets);
         for secret in &secrets {

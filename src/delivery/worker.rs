@@ -1,7 +1,8 @@
-//! The worker of one account: claims what is due, as much as may be under way at once, and starts an attempt for each.
+//! The worker of one account: claims events that are due, as many as may be under way at once, and starts an attempt
+//! for each.
 //!
-//! It waits for the store, for attempts and for time, never for the application: each attempt is a task of its own. What
-//! may be delivered, and in which order, is decided by the store alone.
+//! It waits for the store, for attempts and for time, never for the application: each attempt is a task of its own.
+//! Only the store decides which events may be delivered, and in which order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,18 +21,18 @@ use crate::store::{Settled, Settlement, StoreError};
 /// The shortest wait between two looks at the store.
 const WAIT_MIN: Duration = Duration::from_millis(10);
 
-/// How often a worker does what nothing tells it to do.
+/// How often a worker checks what no signal tells it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// The longest wait between two looks at the store. Also how long it takes to notice an account that is no longer
-    /// configured. An idle look costs the store some microseconds.
+    /// The longest wait between two looks at the store. It may take as long to notice that an account is no longer
+    /// configured. An idle look costs the store a few microseconds.
     pub look: Duration,
-    /// How long a claim holds. After a crash, what was under way is delivered that much later.
+    /// How long a claim is valid. After a crash, events that were under way are delivered that much later.
     pub lease: Duration,
-    /// How often claims of running attempts are made to hold on; well below `lease`, so that one slow write is survived.
+    /// How often claims of running attempts are renewed; well below `lease`, so that one slow write does no harm.
     pub renew: Duration,
-    /// How long a stop waits for running attempts. What is still running then is handed back and delivered once more
-    /// after the restart.
+    /// How long a stop waits for running attempts. Attempts that still run then are handed back, and their events
+    /// delivered again after the restart.
     pub stop: Duration,
     /// How often the configuration is compared with the workers that are running.
     pub accounts: Duration,
@@ -79,7 +80,7 @@ impl Worker {
             while let Some(ended) = self.attempts.try_join_next() {
                 self.report(ended);
             }
-            // Whatever changes from here on is either seen by the claim or wakes the wait below.
+            // Every change from here on is either seen by the claim or wakes the wait below.
             changes.mark_unchanged();
             let free = concurrency.saturating_sub(self.attempts.len());
             let wait = match free {
@@ -104,7 +105,7 @@ impl Worker {
         Some((account, concurrency))
     }
 
-    /// Claims at most `free` events and starts their attempts. Returns how long nothing else will be due.
+    /// Claims up to `free` events and starts their attempts. Returns the time until the next event is due.
     async fn claim(&mut self, account: &Arc<Account>, free: usize) -> Duration {
         let lease_ms = milliseconds(self.pace.lease);
         let claimed = self.parts.inbox.claim(&self.account, free, lease_ms).await;
@@ -141,7 +142,7 @@ impl Worker {
         self.note_store(renewed.as_ref().err());
     }
 
-    /// Lets running attempts end, for a while, and hands back what is left.
+    /// Lets running attempts end, for a limited time, and hands back the rest.
     async fn finish(mut self, mut renewal: Interval) {
         let deadline = later(instant(), self.pace.stop);
         loop {
@@ -163,12 +164,12 @@ impl Worker {
                 Ok(Settled::Done) => tracing::warn!(
                     account,
                     event_id = %lease.id,
-                    "delivery given up by the stop: the event will be delivered again"
+                    "delivery interrupted by the stop: the event will be delivered again"
                 ),
-                // Its attempt ended in the last moment and was recorded.
+                // Its attempt ended at the last moment and was recorded.
                 Ok(Settled::Superseded) => {}
                 Err(error) => {
-                    // The others would wait for the same store, one after the other, and their claims run out anyway.
+                    // The others would wait for the same store, one after the other, and their claims expire anyway.
                     tracing::warn!(account, event_id = %lease.id, %error, "events not handed back");
                     return;
                 }
@@ -177,7 +178,7 @@ impl Worker {
     }
 
     fn report(&self, ended: Result<(), JoinError>) {
-        // The claim runs out and the event is delivered then.
+        // The claim expires, and the event is delivered then.
         if let Err(error) = ended
             && error.is_panic()
         {
@@ -192,7 +193,7 @@ impl Worker {
                 tracing::error!(account, %error, "deliveries wait: the store cannot be used");
             }
             None if self.is_store_failing => {
-                tracing::info!(account, "deliveries go on: the store can be used again");
+                tracing::info!(account, "deliveries continue: the store can be used again");
             }
             _ => {}
         }
@@ -208,7 +209,7 @@ fn renewal(every: Duration) -> Interval {
 
 async fn changed(changes: &mut watch::Receiver<u64>) {
     if changes.changed().await.is_err() {
-        // The store no longer tells; looking from time to time has to do.
+        // The store no longer signals changes; looking from time to time has to suffice.
         std::future::pending::<()>().await;
     }
 }

@@ -1,4 +1,4 @@
-//! From a verified notification to what the inbox keeps.
+//! Turns a verified notification into what the inbox stores.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -10,10 +10,10 @@ use crate::provider::{Flag, Normalised};
 use crate::store::{EventId, Intake, NewEvent, Notification, NotificationEvent, PaymentRow};
 use crate::trace;
 
-/// The type of a parked notification; nothing of that type is ever delivered.
+/// The type of a parked notification; it is never delivered.
 const UNPARSABLE: &str = "countersign.unparsable";
 
-/// What was made of a verified notification.
+/// The result of reading a verified notification.
 pub(super) struct Composed {
     pub id: EventId,
     pub event_type: String,
@@ -25,13 +25,14 @@ pub(super) struct Composed {
 
 /// How it is stored.
 pub(super) enum Kept {
-    /// As it is.
+    /// As received.
     Plain(Box<NewEvent>),
-    /// With what the journal makes of it.
+    /// Together with what it means for the journal.
     Noticed(Box<Notification>, Box<NotificationEvent>),
 }
 
-/// What is to be stored for a verified notification. One that is no JSON object is kept as a dead letter, for a person.
+/// What to store for a verified notification. One that is not a JSON object is kept as a dead letter, for a person to
+/// look at.
 pub(super) fn compose(
     account: &Account,
     neighbours: Vec<String>,
@@ -43,7 +44,7 @@ pub(super) fn compose(
     let reading = account.reading(received_at, id.as_str());
     match account.provider.normalise(&verified.param, &reading) {
         Err(unparsable) => {
-            tracing::warn!(account = account.name, event_id = %id, "a verified notification is no JSON object: kept as a dead letter");
+            tracing::warn!(account = account.name, event_id = %id, "a verified notification is not a JSON object: kept as a dead letter");
             let new = NewEvent {
                 id: id.clone(),
                 account: account.name.clone(),
@@ -96,7 +97,8 @@ pub(super) fn compose(
     }
 }
 
-/// Where the notification's payment was made, where traces are kept: the notification's own trace is linked to that place.
+/// The trace context in which the notification's payment was made, if traces are kept: the notification's own trace is
+/// linked to it.
 pub(super) fn place_in_trace(row: &PaymentRow) -> Option<&str> {
     row.trace.as_deref().filter(|_| trace::is_on())
 }
@@ -129,7 +131,7 @@ fn notice(
     }
 }
 
-/// Whether a money-moving operation makes what it reports.
+/// Whether it reports something that a money-moving operation makes.
 fn is_journalled(account: &Account, event: &Normalised) -> bool {
     let rules = &account.provider.events.rules;
     event.kind.is_some()

@@ -1,7 +1,7 @@
 //! The inbound path: find the account, verify over the exact bytes, store, acknowledge.
 //!
-//! [`Inbound::handle`] lists the steps in order. A notification is acknowledged when it is on disk and never before; what
-//! cannot be verified is refused without a word about why. Delivery to the application is not done here: the two share
+//! [`Inbound::handle`] lists the steps in order. A notification is acknowledged when it is on disk and never before;
+//! one that cannot be verified is refused without a reason. Delivery to the application is not done here: the two share
 //! nothing but the store.
 
 mod event;
@@ -29,7 +29,7 @@ use crate::wire::{Handler, NOTIFICATION_BYTES_MAX, Refusal, Reply, Request, Requ
 use event::Kept;
 use record::{Record, Seen};
 
-/// What answers the provider's notifications.
+/// Answers the provider's notifications.
 pub struct Inbound {
     /// The current configuration; loaded once per notification.
     pub live: Live,
@@ -81,22 +81,21 @@ impl Inbound {
         let neighbours = neighbours(&snapshot, account, &verified);
         let keeping = self.keep(account, verified, &request.body, received_at, neighbours, record);
         let received = keeping.await;
-        record.seen = Some(
-            match received.map_err(|error| not_stored(account, &error, record))? {
+        record.seen =
+            Some(match received.map_err(|error| not_stored(account, &error, record))? {
                 Received::Stored => Seen::Accepted,
                 Received::Duplicate { id, same_text } => {
                     if !same_text {
                         tracing::warn!(
                             account = account.name,
                             event_id = %id,
-                            "a notification of an event already known has another text: the first one counts"
+                            "a notification of a known event has another text: the first one counts"
                         );
                     }
                     record.repeats(&id);
                     Seen::Duplicate
                 }
-            },
-        );
+            });
         Ok(acknowledge(account))
     }
 
@@ -126,7 +125,7 @@ impl Inbound {
         }
     }
 
-    /// Counts and logs what the notification brought to light.
+    /// Counts and logs what the notification revealed.
     fn note(&self, account: &Account, id: &EventId, reference: Option<&str>, noticed: &Noticed) {
         let row = noticed.row.as_ref();
         if let Some(place) = row.and_then(event::place_in_trace) {
@@ -141,7 +140,7 @@ impl Inbound {
                 payment = row.map(|row| row.id.as_str()),
                 reference,
                 conflict = flag.word(),
-                "a notification does not fit the payment that it seems to tell of"
+                "a notification does not match the payment that it seems to be about"
             );
         }
         let resolved = row.filter(|row| row.just_resolved);
@@ -151,8 +150,8 @@ impl Inbound {
     }
 }
 
-/// Everything that fails here is the store's; the provider repeats what is answered like this. That is right also where the
-/// notification may be stored all the same: the repetition is then recognised.
+/// Every failure here is the store's; the provider repeats a notification that is answered like this. That is correct
+/// even if the notification was stored after all: the repetition is then recognised.
 fn not_stored(account: &Account, error: &StoreError, record: &mut Record) -> Problem {
     record.is_not_stored();
     tracing::error!(account = account.name, "a notification could not be stored: {error}");
@@ -167,7 +166,8 @@ struct Verified {
     pub key_id: String,
 }
 
-/// The account that the first path segment names, by its name or a former one; providers may add to the path what they like.
+/// The account that the first path segment names, by its name or a former one; providers may append anything to the
+/// path.
 fn account<'s>(snapshot: &'s Snapshot, request: &Request) -> Result<&'s Account, Problem> {
     let path = request.path.strip_prefix('/').unwrap_or(&request.path);
     let name = path.split('/').next().unwrap_or_default();
@@ -198,12 +198,12 @@ fn verify(account: &Account, body: &[u8]) -> Result<Verified, Problem> {
         (Some(signer), Some(param)) => {
             Ok(Verified { param, key_id: account.provider_keys[signer].id.clone() })
         }
-        // Deliberately nothing more: why a signature fails is for `countersign explain` to tell, to the operator.
+        // Deliberately nothing more: `countersign explain` tells the operator why a signature fails.
         _ => Err(Problem::not_sent(Code::Unauthorized, "the signature does not verify")),
     }
 }
 
-/// What the provider takes for an acknowledgement.
+/// The answer that the provider accepts as an acknowledgement.
 fn acknowledge(account: &Account) -> Reply {
     let known = &account.provider.events.acknowledge;
     let status = StatusCode::from_u16(known.status).unwrap_or(StatusCode::OK);

@@ -19,13 +19,13 @@ use crate::wire::{Reply, RequestId};
 pub(super) enum Seen {
     /// Verified and stored.
     Accepted,
-    /// Verified, and known already.
+    /// Verified, but already known.
     Duplicate,
     /// Verified, but the store could not take it: the provider repeats it.
     Unavailable,
     /// No provider key verifies it.
     BadSignature,
-    /// Not what a notification looks like.
+    /// Not in the form of a notification.
     Malformed,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Record {
     id: RequestId,
     started: Instant,
     account: Option<String>,
-    /// Counted as this; `None` for requests that were no notification of an account.
+    /// How it is counted; `None` for requests that were not a notification for an account.
     pub seen: Option<Seen>,
     event_label: String,
     event_id: Option<String>,
@@ -57,10 +57,10 @@ impl Record {
         }
     }
 
-    /// Goes around everything that is done for the notification. Providers are not asked for their traces: whatever
-    /// stood there, we would not know whom to believe.
+    /// Encloses everything done for the notification. A trace that the provider sends is ignored: that header is not
+    /// signed, so it cannot be trusted.
     pub fn span(&self) -> Span {
-        // An error's level, so that it is there for the lines of every level.
+        // The level of errors, so that the span is present for log lines of every level.
         tracing::error_span!(
             "notification",
             request_id = self.id.as_str(),
@@ -76,7 +76,7 @@ impl Record {
         self.account = Some(account.name.clone());
     }
 
-    /// Takes over what the log and the metrics say of a verified notification.
+    /// Adopts what the log and the metrics say about a verified notification.
     pub fn learn(&mut self, composed: &Composed) {
         self.event_label.clone_from(&composed.label);
         self.event_id = Some(composed.id.to_string());
@@ -84,12 +84,12 @@ impl Record {
         self.reference.clone_from(&composed.reference);
     }
 
-    /// It was an event known already, so the id made for it is not used.
+    /// It was an already known event, so the id made for it is not used.
     pub fn repeats(&mut self, id: &EventId) {
         self.event_id = Some(id.to_string());
     }
 
-    /// It is not in the inbox, so its id would be looked for in vain.
+    /// It is not in the inbox, so a search for its id would find nothing.
     pub fn is_not_stored(&mut self) {
         self.seen = Some(Seen::Unavailable);
         self.event_id = None;

@@ -1,11 +1,11 @@
-//! Optional: which addresses an account's notifications may come from.
+//! Optional check: the addresses that an account's notifications may come from.
 
 use ipnet::IpNet;
 
 use crate::problem::{Code, Problem};
 use crate::wire::Peer;
 
-/// Admits a peer inside one of `allowed`; an empty list admits everybody, because the signature is what counts.
+/// Admits a peer inside one of `allowed`; an empty list admits every peer, because the signature decides.
 pub(super) fn admit(allowed: &[IpNet], peer: Peer) -> Result<(), Problem> {
     if allowed.is_empty() {
         return Ok(());

@@ -1,6 +1,6 @@
-//! The OpenAPI 3.1 document of the plain API that an account offers, made from the same rows as the validation.
+//! The OpenAPI 3.1 document for the plain API that an account offers, made from the same rows as the validation.
 //!
-//! It describes what Countersign takes and answers, not what travels to the provider.
+//! It describes what Countersign accepts and answers, not what is sent to the provider.
 
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ fn responses(operation: &Operation) -> Value {
         }),
     );
     for status in documented().into_keys() {
-        // Queries change nothing, so nothing of theirs can be under way.
+        // Queries change nothing, so a second one never conflicts with the first.
         if status == 409 && operation.kind == Kind::Query {
             continue;
         }
@@ -193,7 +193,7 @@ fn schemas(provider: &Provider) -> Map<String, Value> {
         .iter()
         .map(|operation| {
             let mut schema = operation.schema.clone();
-            // The document names the dialect once, for all.
+            // The document names the dialect once, for all schemas.
             if let Some(members) = schema.as_object_mut() {
                 members.shift_remove("$schema");
             }

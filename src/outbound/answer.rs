@@ -24,7 +24,7 @@ pub(super) struct Answered {
     pub code_label: String,
 }
 
-/// Turns what came of a call into the application's answer.
+/// Turns the result of a call into the application's answer.
 pub(super) fn answer(
     call: &PreparedCall<'_>,
     exchange: Exchange,
@@ -63,7 +63,7 @@ fn unwrapped(outcome: Outcome, understood: ProviderAnswer) -> Result<Bytes, Prob
             format!("the provider refused with code {code}"),
         ),
         Outcome::Unknown => unknown(format!(
-            "the provider answered with code {code}, which leaves open whether it happened"
+            "the provider answered with code {code}, which does not say whether it happened"
         )),
     };
     Err(problem.with_provider_code(code))
@@ -95,7 +95,7 @@ fn not_sent(account: &Account, why: WhyNotSent) -> Problem {
         }
         WhyNotSent::CircuitOpen(open) => Problem::not_sent(
             Code::CircuitOpen,
-            "calls of this kind failed too often lately: none is made for a while",
+            "calls of this kind failed too often recently: none is made for a while",
         )
         .with_retry_after(open.retry_after),
         WhyNotSent::NotJournalled => {
@@ -113,7 +113,8 @@ fn in_doubt(operation: &Operation, why: InDoubt) -> Problem {
             status.as_u16()
         ),
         InDoubt::NoAnswer(reason) => format!("sending had begun, then {reason}"),
-        // The next start may find the attempt in the journal: it then queries, and sends it where it is not at the provider.
+        // The next start may find the attempt in the journal: it then queries the provider, and sends the call if the
+        // provider does not have it.
         InDoubt::MaybeJournalled => {
             return unknown(
                 "the journal's disk failed: nothing was sent so far, but it may be sent after a restart; \
@@ -122,7 +123,7 @@ fn in_doubt(operation: &Operation, why: InDoubt) -> Problem {
         }
         InDoubt::Unrecorded => {
             return unknown(
-                "it is not known what became of the call; do not repeat it under another reference",
+                "the outcome of the call is not known; do not repeat it under another reference",
             );
         }
     };
@@ -136,7 +137,7 @@ fn unknown(detail: impl Into<String>) -> Problem {
     Problem::new(Code::OutcomeUnknown, Outcome::Unknown, detail)
 }
 
-/// It is known how it ended, but the provider's own answer was lost on the way.
+/// The outcome is known, but the provider's own answer was lost on the way.
 fn settled(end: Final) -> Problem {
     let code = match end {
         Final::Rejected => Code::Rejected,
@@ -144,11 +145,11 @@ fn settled(end: Final) -> Problem {
         Final::Accepted => Code::ProviderError,
     };
     let detail =
-        "the provider's own answer was lost; what became of the call is known from elsewhere";
+        "the provider's own answer was lost; the outcome of the call is known from another source";
     Problem::new(code, end.outcome(), detail)
 }
 
-/// A label from a closed set: what a provider might send is not.
+/// A label from a closed set; the codes that a provider may send are not one.
 fn code_label(account: &Account, code: i64) -> String {
     match account.provider.codes.codes.contains_key(&code) {
         true => code.to_string(),

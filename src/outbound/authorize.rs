@@ -36,7 +36,7 @@ fn token_of(allowed: &AppAuth, request: &Request) -> Option<usize> {
     let mut values = request.headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let presented = bearer(value.as_bytes())?;
-    // Every token is compared, so the time taken does not tell which one came close.
+    // Every token is compared, so the time taken does not show which one came close.
     let tokens = allowed.tokens.iter().enumerate();
     tokens.fold(None, |found, (index, token)| match token.matches(presented) {
         true => found.or(Some(index)),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_id_counts_on_a_unix_socket_only() {
+    fn a_user_id_counts_only_on_a_unix_socket() {
         let allowed = AppAuth { tokens: vec![], uids: vec![1000] };
         let admitted = |peer| authorize(&allowed, &request(peer, &[])).is_ok();
         assert!(admitted(Peer::Unix { uid: Some(1000) }));

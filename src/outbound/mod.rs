@@ -37,7 +37,7 @@ use payment::journalled::Journalled;
 use payment::unsent::UnsentCalls;
 use record::Record;
 
-/// What answers the applications.
+/// Answers the applications.
 pub struct Outbound {
     /// The current configuration; loaded once per request.
     pub live: Live,
@@ -47,9 +47,9 @@ pub struct Outbound {
     pub limiters: Limiters,
     /// Where money-moving calls are recorded before they leave.
     store: Arc<dyn Store>,
-    /// The way out.
+    /// The way to the providers.
     egress: Egress,
-    /// What never left, and is not recorded as that.
+    /// Calls that never left, and are not recorded as unsent.
     unsent: UnsentCalls,
 }
 
@@ -69,11 +69,11 @@ impl Handler for Outbound {
         serving.instrument(span).await
     }
 
-    /// A caller that could not be answered learns by an event what became of its payment.
+    /// A caller that could not be answered learns the outcome of its payment from an event.
     async fn unheard(&self, ticket: &str) {
         let Ok(id) = ticket.parse::<PaymentId>() else { return };
         if let Err(error) = self.store.step(&id, Step::NoteUnheard).await {
-            tracing::error!(payment = %id, "its caller left unanswered, and no event can be promised: {error}");
+            tracing::error!(payment = %id, "its caller was not answered, and no event can be promised: {error}");
         }
     }
 
@@ -83,7 +83,7 @@ impl Handler for Outbound {
 }
 
 impl Outbound {
-    /// With nothing under way.
+    /// With no calls under way.
     pub fn new(
         live: Live,
         upstream: Arc<dyn Upstream>,
@@ -119,7 +119,7 @@ impl Outbound {
             self.in_flight.enter(&account.name, account.limits.in_flight).ok_or_else(|| {
                 Problem::not_sent(
                     Code::Overloaded,
-                    "this account has its limit of calls under way already",
+                    "this account already has as many calls under way as it may",
                 )
                 .with_retry_after(Duration::from_secs(1))
             })?;
@@ -131,7 +131,7 @@ impl Outbound {
         let exchange = match operation.money_moving {
             true => {
                 let id = PaymentId::generate(self.egress.clock.unix_ms()).ok_or_else(|| {
-                    Problem::not_sent(Code::InternalError, "the system has no randomness to give")
+                    Problem::not_sent(Code::InternalError, "the system's random source failed")
                 })?;
                 let (payment, request_id) = (self.journalled(&call, &id), record.id().clone());
                 let made = audit::acting(actor, request_id, payment::run(&payment, record)).await;

@@ -8,8 +8,8 @@ use crate::problem::{Code, Problem};
 use crate::provider::{FillContext, Operation};
 use crate::wire::Request;
 
-/// The longest reference repeated in answers and logs, in bytes: documented ones have at most 32 characters, and what is
-/// posted there by mistake can be as long as the body.
+/// The longest reference repeated in answers and logs, in bytes: documented ones have at most 32 characters, but a
+/// value posted there by mistake can be as long as the body.
 const REFERENCE_BYTES_MAX: usize = 512;
 
 /// The body as one JSON object, with every member's exact text.
@@ -49,7 +49,8 @@ pub(super) fn reference<'p>(operation: &Operation, parameters: &'p Object<'_>) -
     operation.reference(parameters).filter(|reference| reference.len() <= REFERENCE_BYTES_MAX)
 }
 
-/// An application that still builds the provider's envelope itself, the commonest slip when moving over.
+/// Whether an application still builds the provider's envelope itself: the most common mistake when moving to
+/// Countersign.
 fn looks_signed(parameters: &Object<'_>) -> bool {
     parameters.member("sign").is_some() && parameters.member("param").is_some()
 }
@@ -88,7 +89,7 @@ mod tests {
     use super::is_json;
 
     #[test]
-    fn only_json_in_utf_8_is_taken() {
+    fn only_json_in_utf_8_is_accepted() {
         for good in [
             "application/json",
             "Application/JSON",
@@ -97,7 +98,7 @@ mod tests {
             "application/json;",
             "application/json; profile=x",
         ] {
-            assert!(is_json(good), "`{good}` should be taken");
+            assert!(is_json(good), "`{good}` should be accepted");
         }
         for bad in [
             "",

@@ -50,16 +50,16 @@ impl Record {
         }
     }
 
-    /// Goes around everything that is done for the request, so that every line about it carries its ids. `headers` may
-    /// bring the trace that it belongs to.
+    /// Encloses everything done for the request, so that every log line about it carries its ids. `headers` may name
+    /// the trace that it belongs to.
     pub fn span(&self, headers: &HeaderMap) -> Span {
         let incoming = trace::incoming(headers);
         let trace_id = match &incoming {
             Some(incoming) => Some(format!("{:032x}", incoming.context.trace_id)),
-            // A trace that begins here goes by the id of the request.
+            // A trace that begins here has the id of the request.
             None => trace::is_on().then(|| self.id.to_string()),
         };
-        // An error's level, so that it is there for the lines of every level.
+        // The level of errors, so that the span is present for log lines of every level.
         tracing::error_span!(
             "request",
             request_id = self.id.as_str(),
@@ -84,7 +84,7 @@ impl Record {
         self.operation.clone_from(&operation.name);
     }
 
-    /// It is about what the merchant knows under this reference.
+    /// It is about the call that has this reference at the merchant.
     pub fn concerns(&mut self, reference: Option<&str>) {
         Span::current().record("reference", reference);
         self.reference = reference.map(str::to_owned);

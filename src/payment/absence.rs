@@ -1,10 +1,10 @@
-//! "Not found" once is not proof that a lost create did not land: it may be on its way still, and the provider's query
-//! may lag behind. So absence is established only by several answers, the last of them after a grace period.
+//! "Not found" once is not proof that a lost create did not land: it may still be on its way, and the provider's query
+//! may lag behind. So absence is established only by several answers, the last one after a grace period.
 
 use super::place::Place;
 
-/// When "not found" is believed. The grace period must be longer than a lost call can stay on its way and the query can
-/// lag behind, together.
+/// When "not found" is believed. The grace period must be longer than the time that a lost call can stay on its way
+/// plus the time that the query can lag behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     grace_ms: i64,
@@ -19,7 +19,8 @@ impl Rules {
         Self { grace_ms: if grace_ms < 0 { 0 } else { grace_ms }, not_found_needed, here: None }
     }
 
-    /// For queries and attempts that go to `here`. Without a place nothing is sent again that was made at a known one.
+    /// For queries and attempts that go to `here`. Without it, a payment that was made at a known place is not sent
+    /// again.
     pub fn at(self, here: Place) -> Self {
         Self { here: Some(here), ..self }
     }
@@ -34,7 +35,7 @@ impl Rules {
         self.grace_ms
     }
 
-    /// Asks that are closer together than this count once, so that a burst of them proves no more than one.
+    /// Queries that are closer together than this count once, so that a burst of them proves no more than one.
     pub fn spacing_ms(self) -> i64 {
         self.grace_ms / i64::from(self.not_found_needed) / 2
     }
@@ -45,7 +46,7 @@ impl Rules {
 pub struct Absence {
     /// Answers that count.
     pub answers: u32,
-    /// When the last of them was asked for.
+    /// When the query for the last of them was sent.
     pub last_ms: i64,
 }
 
@@ -61,7 +62,7 @@ impl Absence {
         Self { answers: self.answers.saturating_add(1), last_ms: queried_at_ms }
     }
 
-    /// Whether the create did not land, as far as asking can show.
+    /// Whether the create did not arrive, as far as queries can show.
     pub(super) fn is_established(self, since_ms: i64, rules: &Rules) -> bool {
         self.answers >= rules.not_found_needed
             && self.last_ms.saturating_sub(since_ms) >= rules.grace_ms

@@ -1,9 +1,10 @@
 //! The attempts of one payment whose end is not known.
 
-/// Attempts one payment can have at most. Far beyond what anybody configures: it bounds a loop gone wrong.
+/// The most attempts that one payment can have. Far more than any sensible configuration allows: it bounds a faulty
+/// loop.
 pub const ATTEMPTS_MAX: u32 = 63;
 
-/// Attempts that may have reached the provider, or may reach it yet. Attempt numbers begin at 1.
+/// Attempts that may have reached the provider, or may still reach it. Attempt numbers begin at 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct OpenAttempts(u64);
 

@@ -1,9 +1,9 @@
-//! What makes two calls under one reference the same call.
+//! Decides whether two calls under one reference are the same call.
 //!
-//! Same parameters means: the same set of members with the same values, in any order and however spaced or escaped.
-//! Numbers are compared as they were written, because a parser may round them; `1` and `1.0` differ. Left out are
-//! timestamps, which change with every attempt, and members that say no more than the reference which Countersign would
-//! have put there itself.
+//! The same parameters are the same set of members with the same values, in any order and however spaced or escaped.
+//! Numbers are compared as written, because a parser may round them; `1` and `1.0` differ. Timestamps are left out
+//! because they change with every attempt, and so are members that only repeat the reference, which Countersign would
+//! have added itself.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ fn counts(operation: &Operation, parameters: &Object<'_>, member: &Member<'_>) -
     }
 }
 
-/// Every part is preceded by its kind and length, so that no two forms run into each other.
+/// Every part is preceded by its kind and length, so that different parameters never have the same form.
 fn begin(hash: &mut Sha256, kind: u8, length: usize) {
     hash.update([kind]);
     hash.update((length as u64).to_be_bytes());

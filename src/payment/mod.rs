@@ -1,8 +1,8 @@
 //! The life of one money-moving call as a pure state machine: what is known about it, and what may be done next.
 //!
 //! The invariant it guards: never two creates that the provider could both execute. It does no I/O and reads no clock;
-//! the store keeps its values and lets nothing into the journal that [`step()`] forbids. Who sends, asks and waits is
-//! decided elsewhere.
+//! the store keeps its values and never records a step that [`step()`] forbids. When to send, query and wait is decided
+//! elsewhere.
 
 mod absence;
 mod attempts;

@@ -1,23 +1,23 @@
-//! Where a payment was made: only that place can say that it is not there.
+//! Where a payment was made: only that place can say that it does not have it.
 
 use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// Bytes of each part's hash. Nobody gains by a collision, and four of these stand in every row.
+/// Bytes of each part's hash. Short, because a collision is of no use to an attacker, and every row has four of these.
 const PART_BYTES: usize = 6;
 
-/// The names of the parts, in their order, as they are told to an operator.
+/// The names of the parts, in their order, as shown to an operator.
 const PARTS: [&str; 4] = ["profile", "base_url", "app_id", "paths"];
 
 /// A digest of everything that a provider finds a payment by: the profile's name, the base URL, the application id, and
-/// the paths of the operation and of its status query. Each part is hashed by itself, so that two places can be told
-/// apart by what differs. Keys and TLS material are no part of it: they say who asks, not where.
+/// the paths of the operation and of its status query. Each part is hashed by itself, so that two places can be
+/// compared part by part. Keys and TLS material are not included: they say who sends, not where to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place([[u8; PART_BYTES]; PARTS.len()]);
 
 impl Place {
-    /// `base_url` in its normal form. `query_path` is `None` where no query tells of the operation.
+    /// `base_url` in its normal form. `query_path` is `None` where the operation has no query.
     pub fn of(
         profile: &str,
         base_url: &str,
@@ -30,7 +30,7 @@ impl Place {
         Self([profile, base_url, app_id, &paths].map(hashed))
     }
 
-    /// The parts in which `other` is another place, such as `base_url, app_id`; empty when it is the same.
+    /// The parts in which `other` differs, such as `base_url, app_id`; empty when it is the same place.
     pub fn differences(&self, other: &Self) -> String {
         let parts = PARTS.iter().zip(self.0.iter().zip(&other.0));
         let differ: Vec<&str> =
@@ -38,7 +38,7 @@ impl Place {
         differ.join(", ")
     }
 
-    /// What [`Self`] is written as.
+    /// The text form of [`Self`].
     pub fn from_text(text: &str) -> Option<Self> {
         let mut place = Self([[0; PART_BYTES]; PARTS.len()]);
         let mut parts = text.split('-');
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn two_places_are_told_apart_by_what_differs() {
+    fn the_parts_in_which_two_places_differ_are_named() {
         let here = place("https://x.example", "a");
         assert_eq!(here.differences(&place("https://x.example", "a")), "");
         assert_eq!(here.differences(&place("https://y.example", "a")), "base_url");

@@ -1,4 +1,4 @@
-//! What is known about one payment, and what that allows.
+//! What is known about one payment, and which next step that allows.
 
 use super::absence::{Absence, Rules};
 use super::attempts::OpenAttempts;
@@ -6,31 +6,31 @@ use super::place::Place;
 use crate::outcome::Outcome;
 use crate::provider::EventStatus;
 
-/// Everything the rules look at. Small and `Copy`; begins as [`Payment::new`] and changes only through
+/// Everything that the rules depend on. Small and `Copy`; starts as [`Payment::new`] and changes only through
 /// [`step`](super::step()).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Payment {
     pub state: State,
-    /// Attempts announced so far, the one on its way included.
+    /// Attempts announced so far, including the one on its way.
     pub attempts: u32,
     /// Those of them whose end is not known.
     pub open: OpenAttempts,
-    /// The most telling thing that the provider said of it, short of having it.
+    /// The strongest statement that the provider made about it, short of having it.
     pub reported: Reported,
     /// Since when it is in doubt: the last moment at which a create may have left. Kept while a further attempt runs.
     pub doubtful_since_ms: Option<i64>,
     pub absence: Absence,
-    /// What became of it at the provider, once that is known.
+    /// Its status at the provider, once that is known.
     pub status: Option<EventStatus>,
-    /// Where its first attempt went; `None` for one that was made before places were written down and was not asked about
-    /// since.
+    /// Where its first attempt went; `None` for a payment that was made before places were recorded and has not been
+    /// queried since.
     pub place: Option<Place>,
 }
 
-/// Where a payment stands.
+/// The state of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Nothing of it is at the provider or on the way: not yet sent, or provably not sent, or refused for now.
+    /// It is neither at the provider nor on the way: not yet sent, or provably not sent, or refused for now.
     Ready,
     /// This attempt may be on its way.
     Sending { attempt: u32 },
@@ -43,7 +43,7 @@ pub enum State {
 /// How a payment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Final {
-    /// The provider took it; whether it was carried out is told by its status.
+    /// The provider accepted it; its status says whether it was carried out.
     Accepted,
     /// The provider refused every attempt that reached it; nothing happened, and the reference is free again.
     Rejected,
@@ -51,10 +51,10 @@ pub enum Final {
     NotSent,
 }
 
-/// What the provider said of a payment that it is not known to have.
+/// What the provider said about a payment that it is not known to have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Reported {
-    /// Nothing that could be understood.
+    /// Nothing, or nothing that could be understood.
     #[default]
     Nothing,
     /// Not now: throttled, or its timestamp was stale. Nothing happened; it may be sent again.
@@ -72,14 +72,14 @@ pub enum Next {
     Send,
     /// Wait for the attempt that is on its way. No create may be sent.
     Wait,
-    /// Ask the provider. No create may be sent.
+    /// Query the provider. No create may be sent.
     Query,
     /// Nothing.
     Rest(Final),
 }
 
 impl Payment {
-    /// A payment that has only been written down.
+    /// A payment that has only been recorded.
     pub fn new() -> Self {
         Self {
             state: State::Ready,
@@ -113,18 +113,19 @@ impl Payment {
         }
     }
 
-    /// Whether an attempt of it went to another place than that of `rules`: what is not found here may be there.
+    /// Whether one of its attempts went to a different place from that of `rules`: a payment not found here may be
+    /// there.
     pub fn is_elsewhere(&self, rules: &Rules) -> bool {
         self.attempts > 0 && self.place.is_some_and(|place| rules.here() != Some(place))
     }
 
-    /// What makes it another place, such as `base_url`; empty where it is not.
+    /// What differs from that place, such as `base_url`; empty where nothing does.
     pub fn differs_from_here(&self, rules: &Rules) -> String {
         let places = self.place.zip(rules.here());
         places.map(|(place, here)| place.differences(&here)).unwrap_or_default()
     }
 
-    /// What a caller may be told now: `None` while nothing is known because the call is still being made.
+    /// What its caller may learn now: `None` while nothing is known because the call is still under way.
     pub fn outcome(&self) -> Option<Outcome> {
         match self.state {
             State::Ready | State::Sending { .. } => None,
@@ -133,12 +134,12 @@ impl Payment {
         }
     }
 
-    /// Whether it may have happened and nobody knows, also while a further attempt runs.
+    /// Whether it is not known if it happened, also while a further attempt runs.
     pub fn is_in_doubt(&self) -> bool {
         !matches!(self.state, State::Settled(_)) && self.doubtful_since_ms.is_some()
     }
 
-    /// Whether a caller may begin anew under the same reference.
+    /// Whether a caller may make a new call under the same reference.
     pub fn frees_its_reference(&self) -> bool {
         matches!(self.state, State::Settled(Final::Rejected | Final::NotSent))
     }

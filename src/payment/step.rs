@@ -1,10 +1,11 @@
 //! The one transition function.
 //!
-//! Three ideas decide every case. An attempt is *open* until its own end is known, and while one is open nothing but
-//! asking is allowed. What the provider has, it has: any sign of the payment there settles it as accepted, whatever we
+//! Three ideas decide every case. An attempt is *open* until its own end is known, and while one is open only queries
+//! are allowed. What the provider has, it has: any sign of the payment there settles it as accepted, whatever we
 //! believed before. And a refusal of a later attempt says nothing about an earlier one.
 //!
-//! Where the provider contradicts itself, nobody knows: what it called a duplicate is never settled by its not finding it.
+//! Where the provider contradicts itself, nothing is certain: a payment that it called a duplicate is never settled
+//! because it does not find it.
 
 use super::absence::{Absence, Rules};
 use super::attempts::ATTEMPTS_MAX;
@@ -16,16 +17,17 @@ use crate::provider::{CodeMeaning, EventStatus};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transition {
     pub payment: Payment,
-    /// The provider has a payment that was settled as rejected or not sent, or says that it does: somebody must look at it.
+    /// The provider has a payment that was settled as rejected or not sent, or says that it does: a person must look at
+    /// it.
     pub contradicts: bool,
-    /// It was in doubt, and now it is known what became of it.
+    /// It was in doubt, and now its outcome is known.
     pub resolves: bool,
-    /// The provider took it before, and now it is known how it ended there.
+    /// The provider had accepted it before, and now it is known how it ended there.
     pub ends: bool,
 }
 
 impl Transition {
-    /// Whether it tells something that whoever was told about the payment before does not know.
+    /// Whether it is news to an application that was already informed about the payment.
     pub fn is_news(&self) -> bool {
         self.resolves || self.contradicts || self.ends
     }
@@ -36,9 +38,9 @@ impl Transition {
 pub enum Forbidden {
     #[error("attempt {attempt} is still on its way")]
     OnItsWay { attempt: u32 },
-    #[error("an earlier attempt may have landed: the provider must be asked first")]
+    #[error("an earlier attempt may have landed: the provider must be queried first")]
     QueryFirst,
-    #[error("it was made at another place, and only that one can say that it is not there")]
+    #[error("it was made at another place, and only that place can say that it does not have it")]
     Elsewhere,
     #[error("it is over: `{}`", .0.outcome().as_str())]
     Over(Final),
@@ -72,11 +74,12 @@ pub fn step(payment: &Payment, input: Input, now_ms: i64) -> Result<Transition, 
         Input::Abandoned { rules } => after.abandon(&rules)?,
         Input::ByHand(ruling) => after.ruled(ruling)?,
         Input::Queried { queried_at_ms, finding, rules } => {
-            // Of one that was made before places were written down, the first that is asked is taken for it.
+            // For a payment that was made before places were recorded, the first place that is queried is taken as its
+            // own.
             after.place = after.place.or(rules.here());
             match finding {
                 Finding::Found { status } => after.found(status),
-                // That it is not elsewhere proves nothing, and takes nothing away from what is proved.
+                // "Not found" at another place proves nothing, and does not undo what is proved.
                 Finding::NotFound if after.is_elsewhere(&rules) => {}
                 Finding::NotFound => after.not_found(queried_at_ms, &rules, now_ms),
                 Finding::Unclear => {}
@@ -101,7 +104,7 @@ impl Payment {
             (Next::Send | Next::Query, _) if self.is_elsewhere(rules) => Err(Forbidden::Elsewhere),
             (Next::Send, _) if self.attempts >= ATTEMPTS_MAX => Err(Forbidden::TooManyAttempts),
             (Next::Send, _) => {
-                // Until something left it may go anywhere.
+                // Before the first attempt it may go to any place.
                 self.place = match self.attempts {
                     0 => rules.here().or(self.place),
                     _ => self.place.or(rules.here()),
@@ -163,7 +166,7 @@ impl Payment {
         }
     }
 
-    /// A word that says more is not taken back by one that says less.
+    /// A weaker statement does not replace a stronger one.
     fn note(&mut self, reported: Reported) {
         let weight = |reported| match reported {
             Reported::Nothing => 0,
@@ -176,8 +179,8 @@ impl Payment {
         }
     }
 
-    /// The provider has something under these ids, and it is not known to be this payment: nothing leaves any more. An attempt
-    /// that is on its way still has its own end to come.
+    /// The provider has something under these ids that is not known to be this payment: nothing leaves any more. An
+    /// attempt that is on its way still ends by itself.
     fn ids_are_taken(&mut self, now_ms: i64) {
         if self.state == State::Settled(Final::Accepted) {
             return;
@@ -187,8 +190,8 @@ impl Payment {
         self.state = State::Unknown { attempt: self.attempts, since_ms: now_ms };
     }
 
-    /// The call was made earlier, under the same reference. What provably came to nothing is over; what may have left is in
-    /// doubt, and nothing of it leaves any more.
+    /// The call was made earlier, under the same reference. A payment that provably did not happen is over; one that
+    /// may have left is in doubt; neither is sent any more.
     fn superseded(&mut self, now_ms: i64) {
         match (self.state, self.open.is_empty()) {
             (State::Settled(_), _) => {}
@@ -202,7 +205,7 @@ impl Payment {
         self.open.remove(attempt);
         match self.state {
             State::Settled(_) => return,
-            // A late word about another attempt than the one on its way.
+            // A late answer to an attempt that is not the one on its way.
             State::Sending { attempt: current } if current != attempt => return,
             State::Ready | State::Sending { .. } | State::Unknown { .. } => {}
         }
@@ -220,7 +223,7 @@ impl Payment {
         let of_another =
             matches!(self.state, State::Sending { attempt: current } if current != attempt);
         let over = matches!(self.state, State::Settled(_));
-        // The end of an attempt that is known is not made unknown again.
+        // A known end of an attempt does not become unknown again.
         if of_another || over || !self.open.contains(attempt) {
             return;
         }
@@ -228,7 +231,7 @@ impl Payment {
         self.state = State::Unknown { attempt: self.attempts, since_ms: now_ms };
     }
 
-    /// What was shown so far about absence says nothing about what happened now.
+    /// What earlier queries showed about absence says nothing about what happened now.
     fn doubt_anew(&mut self, now_ms: i64) {
         self.doubtful_since_ms = Some(now_ms);
         self.absence = Absence::default();
@@ -245,7 +248,7 @@ impl Payment {
         }
     }
 
-    /// How it ends when nothing of it is at the provider and nothing more is sent.
+    /// How it ends when the provider has none of it and nothing more is sent.
     fn unsent(&self) -> Final {
         match self.reported {
             Reported::Nothing => Final::NotSent,
@@ -253,7 +256,7 @@ impl Payment {
         }
     }
 
-    /// Where another attempt would be allowed nothing is at the provider: without one it is over.
+    /// If another attempt would be allowed, the provider has none of it: without that attempt it is over.
     fn abandon(&mut self, rules: &Rules) -> Result<(), Forbidden> {
         match (self.state, self.next(rules)) {
             (State::Unknown { .. }, Next::Send) => {
@@ -268,7 +271,7 @@ impl Payment {
         }
     }
 
-    /// A person's word counts only where asking and waiting are all that is left to do.
+    /// A person's word counts only where the only other choices are to query and to wait.
     fn ruled(&mut self, ruling: Ruling) -> Result<(), Forbidden> {
         match self.state {
             State::Unknown { .. } => {
@@ -298,7 +301,7 @@ impl Payment {
     fn not_found(&mut self, queried_at_ms: i64, rules: &Rules, now_ms: i64) {
         let State::Unknown { since_ms, attempt } = self.state else { return };
         if now_ms < since_ms.max(self.absence.last_ms) {
-            // Store time went on from a little earlier, after a restart of the machine. The whole proof begins anew.
+            // After a restart of the machine, store time continued from a little earlier. The whole proof starts again.
             self.doubt_anew(now_ms);
             self.state = State::Unknown { attempt, since_ms: now_ms };
             return;
@@ -308,10 +311,10 @@ impl Payment {
             return;
         }
         match self.reported {
-            // The provider said no to the last attempt, and has none of the earlier ones.
+            // The provider refused the last attempt, and has none of the earlier ones.
             Reported::Refused => self.state = State::Settled(Final::Rejected),
-            // It says that it has these ids, and that it has not: a query that lags, an attempt that somebody on the way
-            // delivered twice, ids that another system used. Only asking on is safe; a person may know more.
+            // It says that it has these ids, and that it does not: a query that lags, an attempt that was delivered
+            // twice on the way, ids that another system used. Only further queries are safe; a person may know more.
             Reported::Duplicate => {}
             // The same ids may be sent again.
             Reported::Nothing | Reported::NotNow => {}

@@ -2,8 +2,8 @@
 
 use http::StatusCode;
 
-/// Defines [`Code`] by its rows: variant, code, HTTP status, title, and what the API's description says of it. `None` keeps
-/// it out of there: the HTTP front answers with such codes before an operation is known.
+/// Defines [`Code`] by its rows: variant, code, HTTP status, title, and its text in the API's description. `None`
+/// leaves it out of the description: the HTTP front answers with such codes before an operation is known.
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident, $code:literal, $status:ident, $title:literal, $meaning:expr;)*) => {
         /// The stable codes of everything Countersign itself refuses or cannot do.
@@ -74,7 +74,7 @@ codes! {
     Overloaded, "overloaded", SERVICE_UNAVAILABLE,
         "Too much is under way",
         Some("Too many calls in flight.");
-    /// Calls of this kind failed too often lately; none is made for a while.
+    /// Calls of this kind failed too often recently; none is made for a while.
     CircuitOpen, "circuit-open", SERVICE_UNAVAILABLE,
         "The provider fails; no calls for a while",
         Some("The provider fails too often at the moment.");
@@ -94,18 +94,18 @@ codes! {
     KeyUnavailable, "key-unavailable", SERVICE_UNAVAILABLE,
         "No signing key is usable",
         Some("There is no usable signing key.");
-    /// What must be durable could not be stored; nothing was done.
+    /// A record that must be durable could not be stored; nothing was done.
     StoreUnavailable, "store-unavailable", SERVICE_UNAVAILABLE,
         "The store cannot be written",
         Some("The journal could not be written; nothing was sent.");
-    /// Notifications are not taken from this address.
+    /// Notifications are not accepted from this address.
     Forbidden, "forbidden", FORBIDDEN,
         "This address is not admitted", None;
-    /// An operator froze what moves money.
+    /// An operator froze the account's money-moving operations.
     Frozen, "frozen", SERVICE_UNAVAILABLE,
         "The account is frozen",
         Some("An operator froze what moves money on this account.");
-    /// The process is stopping and takes no new work.
+    /// The process is stopping and accepts no new work.
     ShuttingDown, "shutting-down", SERVICE_UNAVAILABLE,
         "The service is shutting down",
         Some("The sidecar is stopping.");
@@ -118,10 +118,10 @@ codes! {
     /// The request did not arrive in time.
     RequestTimeout, "request-timeout", REQUEST_TIMEOUT,
         "The request did not arrive in time", None;
-    /// A transfer coding other than `chunked`.
+    /// A transfer coding that is not `chunked`.
     UnknownTransferCoding, "unknown-transfer-coding", NOT_IMPLEMENTED,
         "The transfer coding is not supported", None;
-    /// An `Expect` other than `100-continue`.
+    /// An `Expect` that is not `100-continue`.
     UnknownExpectation, "unknown-expectation", EXPECTATION_FAILED,
         "The expectation cannot be met", None;
     /// A fault of Countersign itself.
@@ -130,7 +130,7 @@ codes! {
 }
 
 impl Code {
-    /// The code as it stands in problems, metrics and logs.
+    /// The code as used in problems, metrics and logs.
     pub fn as_str(self) -> &'static str {
         self.row().0
     }
@@ -145,7 +145,7 @@ impl Code {
         self.row().2
     }
 
-    /// What the description of the API says of it, where it stands there.
+    /// Its text in the description of the API, if it is listed there.
     pub fn meaning(self) -> Option<&'static str> {
         self.row().3
     }

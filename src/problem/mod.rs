@@ -1,7 +1,8 @@
 //! One place that turns a refusal or failure into an answer: RFC 9457 problem+json with a stable code.
 //!
-//! Every code states its HTTP status and title in one table, [`Code`], and nowhere else. Whether repeating is safe follows from the outcome,
-//! not from the code: it is safe exactly when nothing can have happened, or when repeating cannot make it happen twice.
+//! The HTTP status and title of every code are in one table, [`Code`], and nowhere else. Whether repeating is safe
+//! follows from the outcome, not from the code: it is safe only when nothing can have happened, or when a repetition
+//! cannot make it happen twice.
 
 mod code;
 
@@ -24,15 +25,15 @@ pub const OUTCOME_HEADER: HeaderName = HeaderName::from_static("countersign-outc
 /// Carries the number of attempts made towards the provider.
 pub const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("countersign-attempts");
 
-/// Tells how much is left of a rate limit.
+/// Says how much is left of a rate limit.
 pub const RATE_LIMIT_HEADER: HeaderName = HeaderName::from_static("ratelimit");
-/// Tells which rate limits there are.
+/// Says which rate limits there are.
 pub const RATE_LIMIT_POLICY_HEADER: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// Says that the answer is that of an earlier call with the same reference.
 pub const REPLAYED_HEADER: HeaderName = HeaderName::from_static("countersign-replayed");
 
-/// A refusal or failure, complete but for the request it answers.
+/// A refusal or failure, complete except for the request that it answers.
 #[derive(Clone, Debug)]
 pub struct Problem {
     code: Code,
@@ -108,20 +109,20 @@ impl Problem {
         self
     }
 
-    /// Says when to come back, in whole seconds rounded up.
+    /// Says when to try again, in whole seconds rounded up.
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self
     }
 
-    /// Puts the values of `RateLimit` and, where it is known, `RateLimit-Policy` on the answer.
+    /// Adds `RateLimit` and, if known, `RateLimit-Policy` to the answer.
     pub fn with_rate_limit(mut self, limit: String, policy: Option<String>) -> Self {
         self.rate_limit = Some(limit);
         self.rate_limit_policy = policy;
         self
     }
 
-    /// States the methods that are allowed instead, as in `GET, HEAD`; `POST` unless said.
+    /// States the methods that are allowed instead, as in `GET, HEAD`; by default `POST`.
     pub fn allowing(mut self, methods: &'static str) -> Self {
         self.allow = methods;
         self
@@ -132,7 +133,7 @@ impl Problem {
         self.code
     }
 
-    /// What became of the call.
+    /// The outcome of the call.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
@@ -176,7 +177,7 @@ impl Problem {
     }
 }
 
-/// Operations and notifications are POSTed, reads included: that is how the provider's API works.
+/// Operations and notifications are POSTed, including reads: that is how the provider's API works.
 pub fn require_post(request: &Request) -> Result<(), Problem> {
     match request.method == Method::POST {
         true => Ok(()),
@@ -211,7 +212,7 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// Puts the header fields that every answer of the application side carries on `reply`.
+/// Adds to `reply` the header fields that every answer to an application carries.
 pub fn stamp(reply: Reply, request_id: &RequestId, outcome: Outcome, attempts: u32) -> Reply {
     reply
         .with_header(REQUEST_ID_HEADER, request_id.as_str())
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_over_the_rate_is_told_what_the_rate_is_and_when_to_come_back() {
+    fn the_answer_to_a_call_over_the_rate_names_the_rate_and_when_to_try_again() {
         let problem = Problem::not_sent(Code::RateLimited, "over the rate")
             .with_retry_after(Duration::from_secs(3))
             .with_rate_limit("\"account\";r=0;t=3".into(), Some("\"account\";q=50;w=1".into()));

@@ -35,7 +35,7 @@ file_section! {
         provider: Value<ProfileName> = "bluepay",
         /// What every merchant has at the start, in minor units.
         balance: Value<Number> = 10_000_000_000_i64,
-        /// How far a request's timestamp may be from the clock, in both directions.
+        /// How far a request's timestamp may differ from the clock, in both directions.
         timestamp_window: Value<Length> = "5m",
         /// How long a transaction is pending.
         settle_after: Value<Length> = "1s",
@@ -47,7 +47,7 @@ file_section! {
         hash: Value<Hash> = "sha256",
         /// The provider's private key, which signs notifications. The demo key by default.
         provider_key: Value<Text>,
-        /// The one it changes over to when a fault asks for it. Another demo key by default.
+        /// The key that it changes to when a fault requests it. By default another demo key.
         next_provider_key: Value<Text>,
         /// The pauses before a notification's repeats.
         notify_repeat: List<Value<Length>>,
@@ -55,7 +55,7 @@ file_section! {
         notify_timeout: Value<Length> = "10s",
         /// Where notifications about payouts go, for every merchant that has no address of its own.
         payout_notify_url: Value<Text>,
-        /// The merchants. The demo merchant without any.
+        /// The merchants. If there are none, the demo merchant.
         app: List<Section<AppFile>>,
         /// Changes to operations of the profile.
         operation: Keyed<Section<OperationFile>>,
@@ -77,7 +77,7 @@ file_section! {
 /// A length of time.
 type Length = Span<0, { 10 * 366 * DAY_MS }>;
 
-/// Reads the sandbox's configuration; the demo merchant and the default address without a file.
+/// Reads the sandbox's configuration; without a file it has the demo merchant and the default address.
 ///
 /// # Errors
 /// Everything that is wrong with the file.
@@ -146,7 +146,7 @@ fn app(reader: &mut Reader<'_>, section: &Section<AppFile>, hash: Hash) -> Optio
     Some(App { app_id: app_id?, public_key: public_key?, payout_notify_url })
 }
 
-/// What `read` makes of a text that may be left out.
+/// The result of `read` for a text that may be left out.
 fn read_text<T>(
     reader: &mut Reader<'_>,
     value: &Value<Text>,

@@ -1,4 +1,4 @@
-//! How a sandbox is set up and started. Every setting has a default that works with the demo keys.
+//! Sets up and starts a sandbox. Every setting has a default that works with the demo keys.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -26,7 +26,7 @@ pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr
 pub const TIMEZONE_DEFAULT: Offset = Offset::constant(7);
 
 impl Sandbox {
-    /// A sandbox for `apps` that talks like `provider`, on a free loopback port.
+    /// A sandbox for `apps` that behaves like `provider`, on a free loopback port.
     pub fn new(provider: Arc<Provider>, apps: Vec<App>) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -57,7 +57,7 @@ impl Sandbox {
         })
     }
 
-    /// Starts listening; requests are served from when this returns until the handle is dropped.
+    /// Starts listening; requests are served from the return of this function until the handle is dropped.
     ///
     /// # Errors
     /// When the address cannot be listened on, or two apps have the same id.

@@ -1,4 +1,4 @@
-//! HTTP messages as plain values: whole, bounded, already off the socket.
+//! HTTP messages as plain values: complete, bounded, already read from the socket.
 //!
 //! No I/O here. `edge` turns sockets into [`Request`]s and [`Reply`]s into bytes; everything between is functions over
 //! these types. [`Upstream`] is the one seam through which a call leaves for the provider.
@@ -18,7 +18,7 @@ use crate::secret::Secret;
 
 pub use request_id::RequestId;
 
-/// The largest body an application may post, in bytes. Parameters are a few hundred bytes; the room is for lists.
+/// The largest body an application may post, in bytes. Parameters are a few hundred bytes; the rest allows for lists.
 pub const APP_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// The largest notification taken, in bytes.
@@ -32,17 +32,17 @@ pub const PROVIDER_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub struct Request {
     /// The request's method.
     pub method: Method,
-    /// The path alone, percent-encoding as it came; no query.
+    /// The path without the query, percent-encoded as received.
     pub path: String,
     /// The query string without its `?`, empty when there is none.
     pub query: String,
-    /// All header fields as they came.
+    /// All header fields as received.
     pub headers: HeaderMap,
     /// The whole body, unchunked.
     pub body: Bytes,
     /// Who is calling.
     pub peer: Peer,
-    /// When the request's head had been read.
+    /// When the request's head was read.
     pub received_at: Instant,
 }
 
@@ -53,7 +53,7 @@ pub enum Peer {
     Tcp(SocketAddr),
     /// A unix-socket client and its user id (SO_PEERCRED), where the kernel reports it.
     Unix { uid: Option<u32> },
-    /// The address could not be learned; it is trusted with nothing.
+    /// The address is not known; such a peer is trusted with nothing.
     Unidentified,
 }
 
@@ -62,11 +62,11 @@ pub enum Peer {
 pub struct Reply {
     /// The status line's code.
     pub status: StatusCode,
-    /// Header fields; `Content-Length`, `Date` and `Connection` are the edge's to set.
+    /// Header fields; `Content-Length`, `Date` and `Connection` are set by the edge.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// What [`Handler::unheard`] gets should the caller be gone when this is written.
+    /// Passed to [`Handler::unheard`] if the caller is gone when this is written.
     pub ticket: Option<String>,
 }
 
@@ -87,7 +87,7 @@ impl Reply {
     }
 }
 
-/// What answers requests on one listener. Implementations are pure of sockets; the edge lets each call run to its end, also
+/// Answers requests on one listener. Implementations do not touch sockets; the edge lets each call run to its end, even
 /// when its caller hangs up.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
@@ -115,13 +115,13 @@ pub enum Refusal {
     HeadTooLarge,
     /// The head or the body did not arrive in time.
     TooSlow,
-    /// A transfer coding other than `chunked`.
+    /// A transfer coding that is not `chunked`.
     UnknownTransferCoding,
-    /// An `Expect` other than `100-continue`.
+    /// An `Expect` that is not `100-continue`.
     UnknownExpectation,
-    /// The process is shutting down and takes no new work.
+    /// The process is shutting down and accepts no new work.
     ShuttingDown,
-    /// The handler failed unexpectedly. What happened to the call is not known.
+    /// The handler failed unexpectedly. The outcome of the call is not known.
     HandlerFailed,
 }
 
@@ -158,7 +158,7 @@ pub struct ClientCertificate {
     pub key_pem: Secret,
 }
 
-/// One call on its way out: complete bytes, nothing left to decide.
+/// One outgoing call: its bytes are complete, nothing is left to decide.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// Path below the target's base path, beginning with `/`.
@@ -167,16 +167,16 @@ pub struct Call {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The exact body; always sent with `Content-Length`.
     pub body: Bytes,
-    /// Whether the answer is worth anything without its body.
+    /// Whether the answer is of any use without its body.
     pub answer_body: AnswerBody,
 }
 
-/// What a caller wants of the body of an answer.
+/// Whether a caller needs the body of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerBody {
     /// The answer is in the body: without all of it there is none.
     Needed,
-    /// The status says everything. The body is read only to use the connection again, and may be missing.
+    /// The status says everything. The body is read only to reuse the connection, and may be missing.
     Ignored,
 }
 
@@ -202,8 +202,8 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// Why an exchange brought no whole answer. The split is about money: only [`SendError::NotSent`] proves that the
-/// provider did not get the call.
+/// Why an exchange returned no whole answer. The distinction is about money: only [`SendError::NotSent`] proves that
+/// the provider did not get the call.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SendError {
     /// Failed before the first byte of the request was handed to the connection.
@@ -232,7 +232,7 @@ pub enum NotSent {
     /// The process began to stop before it could be sent.
     #[error("the process is stopping")]
     Stopping,
-    /// Its time was over before the connection stood.
+    /// Its time was over before the connection was ready.
     #[error("its time was over before it could be sent")]
     TooLate,
     /// The last look found that it must not leave any more.
@@ -263,22 +263,22 @@ pub enum NoAnswer {
     TooLarge,
 }
 
-/// The last moment at which a call can still be held back: its connection stands and nothing was written yet. Looking up a
-/// name, connecting and a handshake take seconds, and a process may have been paused for longer.
+/// The last moment at which a call can still be stopped: its connection is ready and nothing was written yet. Name
+/// resolution, connecting and the handshake can take seconds, and the process may have been paused for longer.
 #[async_trait]
 pub trait LastLook: Send + Sync {
     /// Whether the first byte may be written now.
     ///
     /// # Errors
-    /// Why it must not: nothing is sent then.
+    /// Why it must not; then nothing is sent.
     async fn may_leave(&self) -> Result<(), NotSent>;
 }
 
 /// The way out to a provider. One exchange, one answer or one reason; never repeats by itself.
 #[async_trait]
 pub trait Upstream: Send + Sync + 'static {
-    /// Sends `call` to `target` and reads the whole answer. Before the first byte it takes `last_look`, where something can
-    /// have happened that speaks against the call, and makes sure that there is time left.
+    /// Sends `call` to `target` and reads the whole answer. Before the first byte it takes the `last_look`, if given,
+    /// because something may meanwhile have happened that forbids the call, and checks that there is time left.
     async fn send(
         &self,
         target: &Target,

@@ -14,7 +14,7 @@ use crate::store::{
 
 type Answer<T> = Result<T, StoreError>;
 
-/// Refuses as many claims and settlements as it is told to, and hands everything else on.
+/// Refuses a given number of claims and settlements, and passes everything else on.
 pub struct Flaky {
     pub inner: Arc<dyn Inbox>,
     pub claims: AtomicU32,

@@ -8,7 +8,7 @@ use crate::store::{EventState, Inbox};
 const HOUR: i64 = 3600;
 
 #[tokio::test(start_paused = true)]
-async fn what_a_dead_process_had_claimed_is_delivered_when_its_claim_runs_out() {
+async fn an_event_claimed_by_a_dead_process_is_delivered_when_the_claim_expires() {
     let mut world = World::stopped("");
     let claimed = world.receive("R", &[]).await;
     let second = world.receive("R", &[]).await;
@@ -22,7 +22,7 @@ async fn what_a_dead_process_had_claimed_is_delivered_when_its_claim_runs_out() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_hands_back_what_hangs_and_the_next_start_delivers_it_at_once() {
+async fn a_stop_hands_back_a_hanging_delivery_and_the_next_start_makes_it_at_once() {
     let mut world = World::start("");
     let hanging = world.receive("R", &[Say::Hang]).await;
     world.expect(&[&hanging]).await;
@@ -46,7 +46,7 @@ async fn a_stop_waits_for_an_attempt_that_ends_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wall_clock_that_jumps_changes_no_pause_and_buries_nothing() {
+async fn a_jump_of_the_wall_clock_changes_no_pause_and_makes_no_dead_letter() {
     let mut world = World::start("retry_for = \"1h\"");
     let event = world.receive("R", &[Say::Status(503), Say::Status(503), Say::Status(503)]).await;
     world.expect(&[&event]).await;

@@ -1,4 +1,4 @@
-//! What the application is sent, what a replay looks like, and what operators see.
+//! What the application receives, what a replay looks like, and what operators see.
 
 use super::world::{START_MS, Say, World};
 use crate::delivery::housekeeping;
@@ -15,7 +15,7 @@ async fn an_event_is_posted_as_a_signed_structured_cloud_event() {
     assert_eq!(posted.header("webhook-id"), Some(event.as_str()));
     assert_eq!(posted.header("webhook-timestamp"), Some((START_MS / 1000).to_string().as_str()));
     assert!(posted.header("webhook-signature").is_some_and(|it| it.starts_with("v1,")));
-    assert_eq!(posted.header("countersign-replay"), None, "nobody replayed it");
+    assert_eq!(posted.header("countersign-replay"), None, "it was not replayed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -26,14 +26,14 @@ async fn every_attempt_is_signed_with_the_time_at_which_it_is_made() {
     world.until(&event, EventState::Retrying).await;
     world.pass(60);
     let second = world.posted().await;
-    assert_eq!(first.id, second.id, "the id stays");
+    assert_eq!(first.id, second.id, "the id stays the same");
     let later = (START_MS / 1000 + 60).to_string();
     assert_eq!(second.header("webhook-timestamp"), Some(later.as_str()));
     assert_ne!(first.header("webhook-signature"), second.header("webhook-signature"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_plain_format_is_the_providers_text_verbatim() {
+async fn the_plain_format_is_the_provider_s_text_verbatim() {
     let mut world = World::start("format = \"plain\"");
     world.receive_as("one", "R", None, &[]).await;
     let posted = world.posted().await;
@@ -42,7 +42,7 @@ async fn the_plain_format_is_the_providers_text_verbatim() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_notification_that_nobody_understood_stays_a_dead_letter() {
+async fn a_notification_that_could_not_be_understood_stays_a_dead_letter() {
     let mut world = World::start("");
     let event = world.receive_as("one", "R", None, &[]).await;
     let event = world.until(&event, EventState::Dead).await;

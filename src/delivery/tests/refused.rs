@@ -1,10 +1,10 @@
-//! Applications that do not take their events: repeated in order, with pauses, until given up.
+//! Applications that do not accept their events: repeated in order, with pauses, until given up.
 
 use super::world::{Say, World};
 use crate::store::EventState;
 
 #[tokio::test(start_paused = true)]
-async fn events_of_one_reference_stay_in_order_and_hold_up_no_other_reference() {
+async fn events_of_one_reference_stay_in_order_and_delay_no_other_reference() {
     let mut world = World::start("");
     let first = world.receive("R", &[Say::Status(503), Say::NoAnswer]).await;
     world.expect(&[&first]).await;
@@ -54,7 +54,7 @@ async fn an_event_that_is_not_wanted_becomes_a_dead_letter_and_lets_the_next_one
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_nobody_takes_in_time_becomes_a_dead_letter_and_lets_the_next_one_pass() {
+async fn an_event_that_is_not_accepted_in_time_becomes_a_dead_letter_and_lets_the_next_one_pass() {
     let mut world = World::start("retry_for = \"3s\"");
     let refused = world.receive("R", &vec![Say::Status(500); 9]).await;
     let next = world.receive("R", &[]).await;
@@ -64,7 +64,7 @@ async fn an_event_that_nobody_takes_in_time_becomes_a_dead_letter_and_lets_the_n
     world.expect(&[&refused]).await;
     world.until(&refused, EventState::Retrying).await;
     world.pass(2);
-    // The third attempt is made at the very end.
+    // The third attempt is made exactly at the end.
     world.expect(&[&refused, &next]).await;
     let refused = world.until(&refused, EventState::Dead).await;
     assert_eq!((refused.attempts.len(), refused.row.last_error.as_deref()), (3, Some("HTTP 500")));
@@ -85,7 +85,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_application_that_hangs_holds_up_neither_other_accounts_nor_what_arrives() {
+async fn an_application_that_hangs_delays_neither_other_accounts_nor_notifications() {
     let mut world = World::start("concurrency = 2");
     let hanging = [world.receive("R", &[Say::Hang]).await, world.receive("S", &[Say::Hang]).await];
     world.expect(&[&hanging[0], &hanging[1]]).await;
@@ -100,6 +100,6 @@ async fn an_application_that_hangs_holds_up_neither_other_accounts_nor_what_arri
     world.expect(&[&waiting]).await;
     for event in &hanging {
         let event = world.until(event, EventState::Delivered).await;
-        assert_eq!(event.attempts.len(), 1, "a claim holds as long as its attempt takes");
+        assert_eq!(event.attempts.len(), 1, "a claim is valid for as long as its attempt takes");
     }
 }

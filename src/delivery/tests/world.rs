@@ -28,7 +28,7 @@ pub const START_MS: i64 = 1_780_000_000_000;
 /// Longer than any step takes; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Looks often, because the clock of a test moves without telling anyone.
+/// Looks often, because the clock of a test moves without a signal.
 const PACE: Pace = Pace {
     look: Duration::from_millis(2),
     lease: Duration::from_secs(15),
@@ -129,7 +129,7 @@ impl World {
         world
     }
 
-    /// The same with nothing running yet.
+    /// The same, with nothing running yet.
     pub fn stopped(delivery: &str) -> Self {
         let clock = Clock::fixed(START_MS);
         let store = Arc::new(MemoryStore::new(clock.clone()));
@@ -151,7 +151,7 @@ impl World {
         }
     }
 
-    /// What runs in the program.
+    /// The parts that run in the program.
     pub fn parts(&self) -> Arc<Delivery> {
         Arc::new(Delivery {
             live: self.live.clone(),

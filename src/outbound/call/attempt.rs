@@ -1,6 +1,6 @@
 //! One attempt: sign, send, classify.
 //!
-//! Every attempt is signed anew, because the timestamp stands inside the signed text; the ids stay.
+//! Every attempt is signed anew, because the timestamp is part of the signed text; the ids stay the same.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::wire::{Answer, AnswerBody, Call, LastLook, NotSent, SendError, Timeou
 
 /// The way out to the providers, and what every attempt uses.
 pub(crate) struct Egress {
-    /// Sends what is signed.
+    /// Sends signed calls.
     pub upstream: Arc<dyn Upstream>,
     /// The threads that sign.
     pub signers: SignPool,
@@ -37,7 +37,7 @@ pub(crate) struct Egress {
 }
 
 impl Egress {
-    /// One attempt: admitted, signed, sent after a `last_look` where it needs one, and what it proves.
+    /// One attempt: admits it, signs it, sends it after a `last_look` where it needs one, and returns what it proves.
     #[tracing::instrument(name = "attempt", target = "countersign_phase", skip_all)]
     pub async fn attempt(
         &self,
@@ -72,7 +72,7 @@ impl Egress {
         permit.still_good(instant()).map_err(WhyNotSent::CircuitOpen)
     }
 
-    /// The complete signed request body, with the time of this very attempt in it.
+    /// The complete signed request body, with the time of this attempt in it.
     #[tracing::instrument(name = "sign", target = "countersign_phase", skip_all)]
     async fn sign(&self, call: &PreparedCall<'_>) -> Result<Bytes, WhyNotSent> {
         let account = call.account;
@@ -117,7 +117,7 @@ impl Egress {
         let (started, sent_at) = (instant(), self.clock.now());
         let left = deadline.saturating_duration_since(started);
         if left.is_zero() {
-            // Sending now would only make an unknown outcome.
+            // Sending now could only end in an unknown outcome.
             return Err(SendError::NotSent(NotSent::TooLate));
         }
         if call.operation.money_moving && self.stopping.has_begun() {
@@ -135,7 +135,7 @@ impl Egress {
     }
 }
 
-/// What an attempt means for the ones after it.
+/// Records what an attempt means for later ones.
 fn learn(call: &PreparedCall<'_>, verdict: &Verdict) {
     let limits = &call.limits;
     if verdict.is_too_often() {

@@ -1,4 +1,4 @@
-//! How long to wait before going on: growing pauses with full jitter, as plain functions.
+//! How long to wait before the next try: growing pauses with full jitter, as plain functions.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -6,28 +6,28 @@ use std::time::Duration;
 use crate::random;
 
 /// Pauses between attempts at one call, and between status queries inside a call, from the first to the longest. The
-/// first is short, because most faults are a connection that was closed; the longest keeps a caller from waiting for
-/// nothing.
+/// first is short, because most faults are a connection that was closed; the longest is short enough that no caller
+/// waits long for nothing.
 const IN_CALL: RangeInclusive<Duration> = Duration::from_millis(250)..=Duration::from_secs(8);
 
 /// Pauses between status queries in the background, for as long as it takes.
 const BACKGROUND: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(15 * 60);
 
-/// The pause after `count` tries of a call: its limit doubles with each of them. Anywhere up to that limit, so that
+/// The pause after `count` tries of a call: its limit doubles with each try. It is a random part of that limit, so that
 /// callers that failed together do not come back together. `random` is in 0..=1.
 pub(crate) fn in_call(count: u32, random: f64) -> Duration {
     let doubled = IN_CALL.start().saturating_mul(1u32.checked_shl(count).unwrap_or(u32::MAX));
     doubled.min(*IN_CALL.end()).mul_f64(random.clamp(0.0, 1.0))
 }
 
-/// The pause before the next status query in the background, when the last attempt left `age` ago: up to as long again,
-/// so that pauses grow by themselves, and begin anew with another attempt. At least half of its limit.
+/// The pause before the next status query in the background, when the last attempt left `age` ago: between half of
+/// `age` and all of it, within the limits. So pauses grow by themselves, and are short again after another attempt.
 pub(crate) fn in_background(age: Duration, random: f64) -> Duration {
     let limit = age.clamp(*BACKGROUND.start(), *BACKGROUND.end());
     limit.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
 }
 
-/// A random number from 0 up to 1; the middle when the system has none to give, which costs only the jitter.
+/// A random number from 0 up to 1; 0.5 when the system's random source fails, which costs only the jitter.
 pub(crate) fn random() -> f64 {
     random::fraction().unwrap_or(0.5)
 }
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_attempt_is_queried_soon_and_an_old_one_seldom() {
+    fn a_recent_attempt_is_queried_soon_and_an_old_one_rarely() {
         let at_most = |seconds| in_background(Duration::from_secs(seconds), 1.0).as_secs();
         assert_eq!([0, 20, 300, 86_400].map(at_most), [5, 20, 300, 900]);
     }

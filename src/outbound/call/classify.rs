@@ -24,7 +24,7 @@ pub(crate) enum Verdict {
     InDoubt(InDoubt),
     /// Nothing was sent.
     NotSent(WhyNotSent),
-    /// The journal says how it ended, and there is no answer of the provider's to pass on.
+    /// The journal says how it ended, and there is no answer from the provider to pass on.
     Settled(Final),
 }
 
@@ -37,10 +37,10 @@ pub(crate) enum InDoubt {
     /// No whole answer came back after sending had begun.
     #[error(transparent)]
     NoAnswer(NoAnswer),
-    /// The journal's disk failed, and the attempt may stand in it; nothing was sent so far.
+    /// The journal's disk failed, and the attempt may be recorded in it; nothing was sent so far.
     #[error("the journal could not be written")]
     MaybeJournalled,
-    /// The journal does not say how the call ended, whatever its last attempt brought.
+    /// The journal does not say how the call ended, whatever the result of its last attempt.
     #[error("the journal does not say how it ended")]
     Unrecorded,
 }
@@ -59,7 +59,7 @@ pub(crate) enum WhyNotSent {
     RateLimited(RateRefused),
     #[error("over the money per hour")]
     OverMoney(MoneyRefused),
-    /// The provider failed too often lately.
+    /// The provider failed too often recently.
     #[error("the circuit is open")]
     CircuitOpen(CircuitOpen),
     #[error("the journal could not be written")]
@@ -85,7 +85,7 @@ impl Verdict {
         match self {
             Self::Answered { .. } => Sample::Answered,
             Self::InDoubt(_) => Sample::Failed,
-            // Nothing that the provider did.
+            // Not caused by the provider.
             Self::NotSent(WhyNotSent::Unreachable(
                 NotSent::Stopping | NotSent::TooLate | NotSent::Withdrawn,
             )) => Sample::Silent,
@@ -104,7 +104,7 @@ impl Verdict {
         }
     }
 
-    /// Whether the provider was tried to be reached at all.
+    /// Whether there was an attempt to reach the provider.
     pub fn was_tried(&self) -> bool {
         match self {
             Self::Answered { .. } | Self::InDoubt(_) => true,
@@ -113,8 +113,8 @@ impl Verdict {
         }
     }
 
-    /// Whether it is proved that nothing happened, for a reason that may pass: no connection, a stale timestamp, too many
-    /// requests.
+    /// Whether it is certain that nothing happened, for a reason that may be temporary: no connection, a stale
+    /// timestamp, too many requests.
     pub fn nothing_happened_yet(&self) -> bool {
         match self {
             Self::NotSent(why) => matches!(why, WhyNotSent::Unreachable(_)),
@@ -122,12 +122,12 @@ impl Verdict {
         }
     }
 
-    /// Whether it leaves open what happened.
+    /// Whether it is still not known what happened.
     pub fn is_inconclusive(&self) -> bool {
         matches!(self, Self::InDoubt(_)) || self.meaning() == Some(CodeMeaning::InDoubt)
     }
 
-    /// When the provider said to come back.
+    /// When the provider asked to be called again.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Answered { answer, .. } => retry_after(&answer.headers),
@@ -136,8 +136,8 @@ impl Verdict {
         }
     }
 
-    /// Whether the provider, or what stands in front of it, says that it is called too often. A bare status 429 says so
-    /// too, but not what became of the call.
+    /// Whether the provider, or a proxy in front of it, says that it is called too often. A bare status 429 says that
+    /// as well, but does not give the outcome of the call.
     pub fn is_too_often(&self) -> bool {
         match self {
             Self::InDoubt(InDoubt::Unreadable { status, .. }) => {
@@ -184,20 +184,20 @@ impl Verdict {
     }
 }
 
-/// The longest `Retry-After` that is believed: a mistaken one of days must not keep an account closed. No call waits longer
-/// than its own time in any case.
+/// The longest `Retry-After` that is honoured: a mistaken one of days must not keep an account closed. In any case, no
+/// call waits longer than its own time-out.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// The whole seconds of a `Retry-After`; its date form is not read, because it would be judged by two clocks.
+/// The whole seconds of a `Retry-After`; its date form is not read, because that would compare two clocks.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    // More digits than fit are more than anyone waits.
+    // A number that does not fit is longer than any wait.
     let seconds = || text.parse().unwrap_or(u64::MAX);
     is_number.then(|| Duration::from_secs(seconds()).min(RETRY_AFTER_MAX))
 }
 
-/// What the upstream brought proves of `call`.
+/// What the result of the exchange proves about `call`.
 pub(crate) fn classify(
     call: &PreparedCall<'_>,
     sent: Result<Answer, SendError>,
@@ -219,16 +219,16 @@ pub(crate) fn classify(
     }
 }
 
-/// Whether the answer to a create carries a reference, and not ours: answers get crossed behind the provider's door.
+/// Whether the answer to a create carries a reference that is not ours: providers sometimes mix up answers.
 fn is_about_another(call: &PreparedCall<'_>, answer: &ProviderAnswer, now: Timestamp) -> bool {
     let ours = call.operation.reference(call.parameters).filter(|_| call.operation.money_moving);
     let reported = ours.and_then(|_| call.reported_by(answer, now));
     reported.and_then(|reported| reported.reference).is_some_and(|it| Some(it.as_str()) != ours)
 }
 
-/// What the provider's code means for this call. A query that is refused or fails moved nothing, whatever the code; for
-/// everything else a code that says an earlier attempt landed, or that leaves it open, is an unknown outcome: calling it
-/// rejected would invite the application to pay again under a new reference.
+/// What the provider's code means for this call. A query that is refused or fails moved nothing, whatever the code. For
+/// everything else, a code that says that an earlier attempt arrived, or does not say whether it did, is an unknown
+/// outcome: calling it rejected would invite the application to pay again under a new reference.
 fn outcome(operation: &Operation, meaning: CodeMeaning) -> Outcome {
     match (meaning, operation.kind) {
         (CodeMeaning::Accepted, _) => Outcome::Accepted,
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_seconds_are_believed_up_to_a_limit() {
+    fn whole_seconds_are_honoured_up_to_a_limit() {
         assert_eq!(believed(" 30 "), Some(Duration::from_secs(30)));
         for absurd in ["901", "18446744073709551615", "99999999999999999999999"] {
             assert_eq!(believed(absurd), Some(RETRY_AFTER_MAX), "`{absurd}`");
@@ -271,7 +271,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_retry_after_is_too_long_to_be_waited_for(text in "[ -~]{0,40}|[0-9]{1,40}") {
+        fn every_retry_after_is_short_enough_to_wait_for(text in "[ -~]{0,40}|[0-9]{1,40}") {
             if let Some(pause) = believed(&text) {
                 prop_assert!(pause <= RETRY_AFTER_MAX);
             }

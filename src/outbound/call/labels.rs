@@ -1,4 +1,4 @@
-//! What is counted about calls, in the words of labels.
+//! The metric labels for calls.
 
 use strum::{IntoStaticStr, VariantArray};
 
@@ -10,7 +10,7 @@ pub(in crate::outbound) enum Phase {
     Wait,
     /// Writing the journal.
     Journal,
-    /// Making the signature, queueing for a signing thread included.
+    /// Making the signature, including the wait for a signing thread.
     Sign,
     /// From connecting to the last byte of the provider's answer.
     Upstream,
@@ -36,7 +36,7 @@ mod tests {
     use crate::metrics::labels;
 
     #[test]
-    fn every_word_has_its_series_from_the_start() {
+    fn every_label_value_has_its_series_from_the_start() {
         let phases: Vec<&str> = Phase::VARIANTS.iter().map(<&str>::from).collect();
         assert_eq!(phases, labels::PHASES);
         let results: Vec<&str> = AttemptResult::VARIANTS.iter().map(<&str>::from).collect();

@@ -1,4 +1,4 @@
-//! What every call passes on its way to the provider: attempts, what they prove, and what may simply be repeated.
+//! The steps of every call to the provider: attempts, what they prove, and which calls may simply be repeated.
 
 pub(super) mod attempt;
 pub(super) mod backoff;

@@ -1,4 +1,4 @@
-//! A call that passed every check, and what the provider's data says of it.
+//! A call that passed every check, and what the provider's data says about it.
 
 use std::sync::Arc;
 
@@ -23,12 +23,13 @@ impl PreparedCall<'_> {
         CallClass::of(self.operation)
     }
 
-    /// What the `data` of a status query says of the call.
+    /// What the `data` of a status query says about the call.
     pub fn reported(&self, data: &str, now: Timestamp) -> Option<Normalised> {
         self.account.provider.synthesise(self.operation, data, &self.account.reading(now, ""))
     }
 
-    /// What the provider's answer to the call itself says of it, where it accepted it and says anything.
+    /// What the provider's answer to the call itself says about it; only for an accepted call whose answer says
+    /// anything.
     pub fn reported_by(&self, answer: &ProviderAnswer, now: Timestamp) -> Option<Normalised> {
         let data = answer.data.as_deref().filter(|_| answer.meaning == CodeMeaning::Accepted)?;
         self.reported(data, now)

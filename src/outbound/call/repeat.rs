@@ -1,7 +1,8 @@
-//! The attempt loop of a call that needs no journal, and whether any call may be attempted once more.
+//! The attempt loop of a call that needs no journal, and the rule for when any call may be attempted again.
 //!
-//! What is repeated here needs no memory: what provably was not sent, what the provider refused for the moment, and calls
-//! that are safe to repeat whatever became of them. Everything else is the journal's: see `payment`.
+//! Repeated here is only what needs no record: calls that were provably not sent, calls that the provider refused for
+//! the moment, and calls that are safe to repeat whatever their outcome. Everything else goes through the journal: see
+//! `payment`.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::classify::Verdict;
 use super::prepared::PreparedCall;
 use crate::clock::{instant, later};
 
-/// What came of a call, and how many attempts it took.
+/// The result of a call, and how many attempts it took.
 pub(crate) struct Exchange {
     pub attempts: u32,
     pub verdict: Verdict,
@@ -21,7 +22,7 @@ pub(crate) struct Exchange {
     pub is_replay: bool,
 }
 
-/// Makes the call, again where that is safe, within the total time-out.
+/// Makes the call, and repeats it where that is safe, within the total time-out.
 pub(crate) async fn run(egress: &Egress, call: &PreparedCall<'_>) -> Exchange {
     let deadline = later(instant(), call.account.timeouts.total);
     let mut repeats = Repeats::of(call, deadline);
@@ -36,14 +37,15 @@ pub(crate) async fn run(egress: &Egress, call: &PreparedCall<'_>) -> Exchange {
     }
 }
 
-/// How often a call was attempted so far.
+/// How often a call has been attempted so far.
 pub(crate) struct Repeats<'a> {
     call: &'a PreparedCall<'a>,
     deadline: Instant,
-    /// Tries to reach the provider, also those that found no connection; without a signature there is none.
+    /// Attempts to reach the provider, including those that found no connection; a call that could not be signed made
+    /// none.
     pub attempts: u32,
-    /// Whether it was signed anew because the provider refused its timestamp. Once is enough: what is refused with the
-    /// time of a moment ago is refused for a clock that is wrong.
+    /// Whether it was signed anew because the provider refused its timestamp. Once is enough: if a fresh timestamp is
+    /// refused too, one of the clocks is wrong.
     is_resigned: bool,
 }
 
@@ -58,7 +60,7 @@ impl<'a> Repeats<'a> {
         self.attempts += u32::from(verdict.was_tried());
     }
 
-    /// Waits for the next attempt, when there may be one: by number, by time, and by the account's budget of repeats.
+    /// Waits for the next attempt, if the number of attempts, the time and the account's budget of repeats allow one.
     pub async fn go_again(&mut self, verdict: &Verdict) -> bool {
         let (is_stale, attempts) = (verdict.is_stale(), self.attempts);
         let is_enough = attempts == 0 || attempts >= self.call.account.retry.attempts;
@@ -67,7 +69,7 @@ impl<'a> Repeats<'a> {
         }
         let backoff = || backoff::in_call(attempts - 1, backoff::random());
         let pause = match is_stale {
-            // The next timestamp is as good now as later.
+            // A new timestamp can be made at once.
             true => Duration::ZERO,
             false => verdict.retry_after().unwrap_or_else(backoff),
         };

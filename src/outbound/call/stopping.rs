@@ -1,15 +1,16 @@
-//! Whether the process is stopping, for everything that waits.
+//! Tells everything that waits whether the process is stopping.
 //!
-//! From then on no create and no status query leaves any more. What may have left already is never cut short by it.
+//! Once the stop has begun, no create and no status query leaves any more. A call that may have left already is never
+//! cut short.
 
 use tokio::sync::watch;
 
-/// Turns from running to stopping, once.
+/// Changes from running to stopping, once.
 #[derive(Debug, Default)]
 pub struct Stopping(watch::Sender<bool>);
 
 impl Stopping {
-    /// Ends what waits.
+    /// Ends every wait.
     pub fn begin(&self) {
         self.0.send_replace(true);
     }
@@ -24,7 +25,8 @@ impl Stopping {
         let _ = self.0.subscribe().wait_for(|begun| *begun).await;
     }
 
-    /// Does `work` unless the stop begins first; `None` then. What `work` was in the middle of is dropped.
+    /// Does `work` and returns its result; `None` when the stop begins first. `work` is then dropped, even in the
+    /// middle.
     pub async fn unless<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;

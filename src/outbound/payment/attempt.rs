@@ -29,9 +29,9 @@ pub(super) async fn announce<'a>(
     Ok(Announced::new(payment, view.row.payment.attempts, at))
 }
 
-/// Makes the announced attempt until `deadline` and records its end: what it proved, and the payment as it then is. `None`
-/// when that could not be recorded: the journal then takes the attempt for being in doubt. One in doubt is due to be
-/// queried after `ask_after`. What is learned after `heard_until` becomes an event too.
+/// Makes the announced attempt until `deadline` and records its end. Returns what it proved, and the payment as it then
+/// is; `None` for the payment when that could not be recorded: the journal then treats the attempt as in doubt. An
+/// attempt in doubt is queried after `ask_after`. What is learned after `heard_until` becomes an event too.
 pub(super) async fn attempt(
     payment: &Journalled<'_>,
     announced: Announced<'_>,
@@ -57,7 +57,7 @@ pub(super) async fn attempt(
     (verdict, None)
 }
 
-/// What an attempt proved, in the journal's words.
+/// What an attempt proved, as an input for the journal.
 fn conclusion(payment: &Journalled<'_>, verdict: &Verdict) -> Conclusion {
     let reason = || verdict.reason();
     match verdict {

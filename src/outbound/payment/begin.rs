@@ -1,4 +1,4 @@
-//! Recording a call before it leaves, unless its reference is taken.
+//! Records a call before it leaves, unless its reference is taken.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use crate::store::{Begun, NewPayment, Unsent};
 use crate::trace;
 use crate::wire::NotSent;
 
-/// Beyond everything a call may wait for, before another process may take it for abandoned.
+/// Added to the longest time a call can take, before another process may consider it abandoned.
 const HOLD_MARGIN: Duration = Duration::from_secs(60);
 
-/// Records the call, unless its reference is taken; where it `may_leave`, with its first attempt in the same commit. Where
-/// nothing can be begun, an earlier call under the reference is found all the same: its caller may come back because the
-/// outcome was unknown, and would take "not sent" for it.
+/// Records the call, unless its reference is taken; where it `may_leave`, with its first attempt in the same commit.
+/// Where nothing can be begun, an earlier call under the reference is still looked up: its caller may be back because
+/// the outcome was unknown, and would take "not sent" for the outcome of that call.
 ///
 /// # Errors
-/// What its caller learns of a call that could not be begun.
+/// What the caller learns about a call that could not be begun.
 pub(super) async fn begin(
     payment: &Journalled<'_>,
     reference: &str,
@@ -36,7 +36,7 @@ pub(super) async fn begin(
             };
             match begun {
                 Ok(begun) => return Ok(begun),
-                // What is only begun is closed by the next start, and never sent.
+                // A call that was only begun is closed by the next start, and never sent.
                 Err(error) if may_leave && error.may_be_written() => {
                     tracing::error!(payment = %payment.id, "nothing was sent so far: {error}");
                     Verdict::InDoubt(InDoubt::MaybeJournalled)

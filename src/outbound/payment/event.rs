@@ -1,6 +1,7 @@
-//! The outcome event: it informs the application what became of a payment in doubt.
+//! The outcome event: it informs the application of the outcome of a payment in doubt.
 //!
-//! What a status query brought is read like a notification; what it leaves out, the store completes from the journal's row.
+//! The answer to a status query is read like a notification; members that it lacks are filled in by the store from the
+//! journal's row.
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -11,7 +12,7 @@ use crate::outbound::call::prepared::PreparedCall;
 use crate::provider::{Normalised, Operation, Recount};
 use crate::store::OutcomeEvent;
 
-/// The event of a payment's step, for the store to complete. `reason` is why the payment failed, if it did.
+/// The event for a payment's step, for the store to complete. `reason` is why the payment failed, if it did.
 pub fn announcing(
     account: &Account,
     operation: &Operation,
@@ -23,8 +24,8 @@ pub fn announcing(
     Box::new(OutcomeEvent { reported, reason, at })
 }
 
-/// The same of a step of `call`, with what a status query `reported`. `None` while a caller listens, which it does until
-/// `heard_until`: it learns the end by its answer.
+/// The same for a step of `call`, with what a status query `reported`. `None` while the caller listens, that is until
+/// `heard_until`: it learns the end from its answer.
 pub(super) fn unless_heard(
     heard_until: Option<Instant>,
     call: &PreparedCall<'_>,

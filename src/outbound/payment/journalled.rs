@@ -1,4 +1,4 @@
-//! A journalled call, and what every step of its life uses.
+//! A journalled call, and what each of its steps uses.
 
 use super::unsent::UnsentCalls;
 use crate::clock::{instant, milliseconds};
@@ -19,7 +19,7 @@ pub(crate) struct Journalled<'a> {
 }
 
 impl Journalled<'_> {
-    /// When "not found" is believed of it, where its account sends and queries now.
+    /// When "not found" is believed, with the place to which its account sends and queries now.
     pub fn rules(&self) -> Rules {
         let (account, operation) = (self.call.account, self.call.operation);
         let lost = account.provider.lost;
@@ -35,7 +35,7 @@ impl Journalled<'_> {
         self.egress.clock.unix_ms()
     }
 
-    /// Lets it take a step, and returns it as it then is.
+    /// Takes a step, and returns the payment as it then is.
     ///
     /// # Errors
     /// When the journal does not allow the step or cannot be written.
@@ -54,8 +54,8 @@ impl Journalled<'_> {
         written
     }
 
-    /// Records that its caller will not make it again; what the journal then says of it. Where that cannot be written, it
-    /// is recorded later.
+    /// Records that its caller will not make it again, and returns what the journal then says about it. Where that
+    /// cannot be written, it is recorded later.
     pub async fn give_up(&self, reason: &str) -> Option<PaymentView> {
         let given_up =
             self.step(Step::GiveUp { reason: reason.to_owned(), now_ms: self.now_ms() }).await;
@@ -66,7 +66,7 @@ impl Journalled<'_> {
         given_up.inspect_err(unwritten).ok()
     }
 
-    /// What is still in doubt is the resolver's, or the next process's: due at once.
+    /// A payment still in doubt is left to the resolver, or to the next process: it is due at once.
     pub async fn hand_over(&self) {
         if let Err(error) = self.step(Step::HandOver).await {
             tracing::error!(payment = %self.id, "a payment in doubt is queried later: {error}");
@@ -75,11 +75,11 @@ impl Journalled<'_> {
 
     /// Logs a step that the journal did not take.
     pub fn unwritten(&self, error: &JournalError) {
-        tracing::error!(payment = %self.id, "what became of a payment could not be written down: {error}");
+        tracing::error!(payment = %self.id, "the outcome of a payment could not be recorded: {error}");
     }
 
-    /// Counts and logs, within the span of its request or its resolution, what the step that `view` came from brought to light: that an outcome in doubt is known, and what
-    /// speaks against what the provider said.
+    /// Counts and logs, within the span of its request or its resolution, what the step that returned `view` revealed:
+    /// that an outcome in doubt is now known, and contradictions to what the provider said.
     fn note_resolved(&self, view: &PaymentView) {
         let row = &view.row;
         let metrics = &self.egress.metrics;
@@ -89,7 +89,7 @@ impl Journalled<'_> {
                 payment = %row.id,
                 reference = row.reference,
                 conflict = flag.word(),
-                "what the provider says of a payment does not fit what was sent, or what it said before"
+                "what the provider says about a payment does not match what was sent, or what it said before"
             );
         }
         let Some(end) = row.end().filter(|_| row.just_resolved) else { return };

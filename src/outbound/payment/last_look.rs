@@ -1,8 +1,8 @@
 //! The last look at the journal before a payment's first byte.
 //!
-//! Between an attempt's announcement and its first byte it may wait for the rate, a signature, a connection, or the process
-//! may be paused. Meanwhile an operator may have frozen the account, a notification may have reported that the money moved, or
-//! another process may have taken the payment over.
+//! Between its announcement and its first byte, an attempt may wait for the rate, a signature or a connection, or the
+//! process may be paused. Meanwhile an operator may have frozen the account, a notification may have reported that the
+//! money moved, or another process may have taken the payment over.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -16,20 +16,20 @@ use crate::outbound::call::classify::{Verdict, WhyNotSent};
 use crate::store::Leave;
 use crate::wire::{LastLook, NotSent};
 
-/// What was announced less than this ago leaves without another read of the journal: the announcement's own transaction
-/// looked. So a freeze, or a notification, is obeyed by everything that leaves later than this after it.
+/// An attempt announced less than this ago leaves without another read of the journal: the announcement's own
+/// transaction looked. So a freeze, or a notification, applies to everything that leaves later than this after it.
 const FRESH: Duration = Duration::from_millis(50);
 
-/// For at least this long after the look no other process may take the payment over: the longest pause of the process between
-/// the look and the first byte that is harmless beside another process. After it, the other one still has to establish
-/// that the provider has nothing, which takes the profile's grace period.
+/// For at least this long after the look no other process may take over the payment. It is how long the process may be
+/// paused between the look and the first byte without harm when another process runs. After that, the other process
+/// still has to establish that the provider has nothing, which takes the profile's grace period.
 const HOLD_LEFT_MIN: Duration = Duration::from_secs(30);
 
 /// An attempt that was announced and has not left.
 pub(super) struct Announced<'a> {
     payment: &'a Journalled<'a>,
     pub attempt: u32,
-    /// When the journal was about to be asked for it.
+    /// When the announcement was about to be written to the journal.
     at: Instant,
     withheld: OnceLock<WhyNotSent>,
 }
@@ -39,7 +39,7 @@ impl<'a> Announced<'a> {
         Self { payment, attempt, at, withheld: OnceLock::new() }
     }
 
-    /// The verdict on the attempt: where the look withheld it, with the reason.
+    /// The verdict on the attempt; if the look withheld it, with the reason.
     pub fn verdict(self, verdict: Verdict) -> Verdict {
         match verdict {
             Verdict::NotSent(WhyNotSent::Unreachable(NotSent::Withdrawn)) => {

@@ -1,5 +1,5 @@
-//! Making a call that was begun: attempts and, when one ends in doubt, status queries, until it is known what became of the
-//! call or time is up.
+//! Makes a call that was begun: attempts and, when one ends in doubt, status queries, until the outcome is known or
+//! time is up.
 
 use tokio::time::Instant;
 
@@ -14,8 +14,8 @@ use crate::outbound::call::repeat::{Exchange, Repeats};
 use crate::payment::{Next, State};
 use crate::store::{JournalError, PaymentView};
 
-/// Makes the call. Its first attempt was announced when the payment was begun, not before `begun_at`. Returns what its own
-/// attempts brought, and the payment as the journal has it, where that could be recorded.
+/// Makes the call. Its first attempt was announced when the payment was begun, not before `begun_at`. Returns the
+/// result of its own attempts, and the payment as the journal has it, where that could be recorded.
 pub(super) async fn make(
     payment: &Journalled<'_>,
     (first, begun_at): (u32, Instant),
@@ -52,10 +52,11 @@ pub(super) async fn make(
                 if !is_again || money.renew().is_err() {
                     break (verdict, view);
                 }
-                // A resend is a new attempt at a call whose first time is over: it has the whole of it again.
+                // A resend is a new attempt at a call whose own time is over: it gets the whole time-out again.
                 attempt_until = later(instant(), total);
             }
-            // Where it may be sent, an earlier attempt is still in doubt, and a resend did not leave: the resolver goes on.
+            // If it may be sent, an earlier attempt is still in doubt, and a resend did not leave: the resolver
+            // continues.
             Next::Rest(_) | Next::Send => break (verdict, Some(view)),
         }
         announced = match payment.timed(announce(payment)).await {
@@ -66,7 +67,8 @@ pub(super) async fn make(
     (Exchange { attempts: repeats.attempts, verdict, is_replay: false }, view)
 }
 
-/// The journal does not let another attempt leave. What was never sent is given up, so that its reference is free again.
+/// The journal does not allow another attempt. A call that was never sent is given up, so that its reference is free
+/// again.
 async fn stopped(payment: &Journalled<'_>, error: &JournalError) -> (Verdict, Option<PaymentView>) {
     tracing::error!(payment = %payment.id, "nothing more was sent: {error}");
     let verdict = Verdict::NotSent(match error {
@@ -74,7 +76,7 @@ async fn stopped(payment: &Journalled<'_>, error: &JournalError) -> (Verdict, Op
         _ => WhyNotSent::NotJournalled,
     });
     match payment.give_up(&verdict.reason()).await {
-        // The announcement may come to life, and nothing that was written since keeps it from that.
+        // The announcement may turn out to be on disk, and nothing written since prevents that.
         None if error.may_be_written() => (Verdict::InDoubt(InDoubt::MaybeJournalled), None),
         view => (verdict, view),
     }

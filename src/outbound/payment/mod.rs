@@ -1,10 +1,10 @@
-//! The life of a call that moves money: recorded before it leaves, settled when it is known what became of it.
+//! The life of a call that moves money: recorded before it leaves, settled when its outcome is known.
 //!
-//! The journal decides what may be sent; a call asks it before every attempt and reports to it after every one. What its
-//! caller learns and what the journal says never differ: where nothing can be recorded, nothing is sent.
+//! The journal decides what may be sent; a call asks it before every attempt and reports to it afterwards. The caller's
+//! answer and the journal never differ: where nothing can be recorded, nothing is sent.
 //!
 //! A fresh call goes through `begin`, `make` (in it `attempt` and `poll`, which queries) and `replay::report`; one that
-//! exists already through `begin` and `replay::replay`. The `resolver` does in the background what is left.
+//! exists already through `begin` and `replay::replay`. The `resolver` does the rest in the background.
 
 mod attempt;
 mod begin;
@@ -38,7 +38,7 @@ pub(super) async fn run(
     payment: &Journalled<'_>,
     record: &mut Record,
 ) -> Result<Exchange, Problem> {
-    // Without a reference there is nothing to recognise the call by; it is journalled under the request's own id.
+    // Without a reference the call cannot be recognised; it is journalled under the request's own id.
     let reference = record.reference.clone().unwrap_or_else(|| record.id().to_string());
     let money = Money::reserve(payment.call);
     let begun_at = instant();
@@ -56,7 +56,7 @@ pub(super) async fn run(
             let (exchange, view) = make(payment, first, &mut money).await;
             let exchange = report(payment, exchange, view).await;
             match exchange.verdict.outcome(payment.call.operation) {
-                // It provably moved no money.
+                // Whether it provably moved no money.
                 Outcome::Rejected | Outcome::NotSent => money.give_back(),
                 Outcome::Accepted => {}
                 Outcome::Unknown => payment.hand_over().await,

@@ -1,4 +1,4 @@
-//! What a call takes from its account's money per hour.
+//! What a call uses of its account's money per hour.
 
 use std::sync::Arc;
 
@@ -7,8 +7,7 @@ use crate::limits::{MoneyBudget, MoneyRefused, Reserved};
 use crate::outbound::call::prepared::PreparedCall;
 use crate::provider::MemberType;
 
-/// Money set aside for a call: given back when this is dropped, unless it was spent. What gives money back to the account
-/// needs none.
+/// Money set aside for a call: given back when this is dropped, unless it was spent. A refund needs none.
 pub(super) struct Money {
     budget: Arc<MoneyBudget>,
     reserved: Option<Reserved>,
@@ -19,7 +18,7 @@ impl Money {
     /// Sets aside what `call` needs.
     ///
     /// # Errors
-    /// When the account's money for this hour does not suffice.
+    /// When not enough of the account's money for this hour is left.
     pub fn reserve(call: &PreparedCall<'_>) -> Result<Self, MoneyRefused> {
         let budget = call.limits.money.clone();
         let reserve = |minor| budget.reserve(minor, instant());
@@ -27,12 +26,12 @@ impl Money {
         Ok(Self { budget, reserved, is_spent: false })
     }
 
-    /// The call was begun: from now on its money is spent, unless it turns out to have moved none.
+    /// The call was begun: from now on its money counts as spent, unless the call turns out to have moved none.
     pub fn spend(&mut self) {
         self.is_spent = true;
     }
 
-    /// The call is made again: its money leaves now.
+    /// The call is made again: its money counts as spent now.
     ///
     /// # Errors
     /// When it does not fit now; it then counts as before.
@@ -65,7 +64,7 @@ pub(super) fn amount_minor(call: &PreparedCall<'_>) -> Option<i64> {
     call.account.provider.minor_units(member.raw, call.account.currency.as_deref())
 }
 
-/// What of it counts against the account's money, in minor units: what gives money back does not.
+/// How much of it counts against the account's money, in minor units; a refund counts nothing.
 pub(super) fn counted_minor(call: &PreparedCall<'_>) -> Option<u64> {
     let amount = amount_minor(call).filter(|_| !call.operation.gives_back)?;
     u64::try_from(amount).ok()

@@ -11,16 +11,16 @@ use crate::outbound::call::backoff;
 use crate::payment::Next;
 use crate::store::PaymentView;
 
-/// The shortest pause before a status query: full jitter alone can be no pause at all.
+/// The shortest pause before a status query: with full jitter alone, a pause can be zero.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// When the resolver takes over, after the caller's own polling ended.
 pub(super) const HANDED_OVER_AFTER: Duration = Duration::from_secs(5);
 
-/// Queries with growing pauses until the payment is settled, may be sent again, or `until`; only the query under way then
-/// is still finished. A notification that arrives meanwhile ends it too, and so does the stop. What is learned later than
-/// `heard_until` becomes an event too, for the caller may have left. Returns the payment as it was last recorded, `None`
-/// where nothing was.
+/// Queries with growing pauses until the payment is settled or may be sent again, or until `until`; a query that is
+/// under way then is still finished. A notification that arrives meanwhile ends the polling too, and so does the stop.
+/// What is learned later than `heard_until` also becomes an event, because the caller may have left. Returns the
+/// payment as it was last recorded; `None` if nothing was recorded.
 pub(super) async fn poll(
     payment: &Journalled<'_>,
     until: Instant,

@@ -1,4 +1,4 @@
-//! The status query: asking the provider what became of a call, and recording what it says.
+//! The status query: asks the provider for the outcome of a call, and records what it says.
 
 use std::time::Duration;
 
@@ -16,10 +16,11 @@ use crate::provider::{Flag, LookedUp, Normalised};
 use crate::store::{JournalError, PaymentView, QueryAnswer, QueryTimes, Step, StoredAnswer};
 use crate::wire::Answer;
 
-/// The longest a status query takes, waiting for the rate included: a provider that answers later is queried again later.
+/// The longest time a status query may take, including the wait for the rate: a provider that takes longer is queried
+/// again later.
 const QUERY_MAX: Duration = Duration::from_secs(20);
 
-/// A call that landed.
+/// A call that reached the provider.
 pub(super) struct Found {
     /// What the provider knows of it.
     pub data: String,
@@ -41,7 +42,7 @@ pub(super) async fn query(
     let query = operation.resolved_by.as_ref();
     let query = query
         .and_then(|it| account.provider.operation(&it.operation))
-        .ok_or("the profile knows no query for it")?;
+        .ok_or("the profile has no query for it")?;
     let text =
         operation.lookup(parameters).ok_or("the call lacks a member that the query needs")?;
     let question = parse_object(text.as_bytes()).map_err(|_| "the question is not JSON")?;
@@ -61,21 +62,21 @@ pub(super) async fn query(
     }
 }
 
-/// How long one status query to the account's provider takes at most.
+/// The longest time that one status query to the account's provider takes.
 pub(super) fn query_limit(account: &Account) -> Duration {
     account.timeouts.total.min(QUERY_MAX)
 }
 
-/// What one status query brought.
+/// The result of one status query.
 pub(super) struct Queried {
     pub view: PaymentView,
-    /// The provider said that it has nothing of the kind.
+    /// The provider said that it has no such call.
     pub is_absent: bool,
 }
 
-/// Queries once and records what the provider says, with the event for the application in the same commit unless a caller
-/// listens, who does so until `heard_until`. While the payment stays in doubt, it is due again after `again_after`. `None`
-/// when the stop began first: then nothing was learned.
+/// Queries once and records what the provider says. The event for the application is in the same commit, unless the
+/// caller still listens, which it does until `heard_until`. While the payment stays in doubt, it is due again after
+/// `again_after`. Returns `None` when the stop began first: then nothing was learned.
 ///
 /// # Errors
 /// When what the provider said could not be recorded.
@@ -94,7 +95,7 @@ pub(super) async fn record_query(
     let reported = found.and_then(|found| call.reported(&found.data, now));
     let answer = answered(call, answer, reported.as_ref());
     let why = "the provider was asked and does not have it".to_owned();
-    // Not before the answer is there: the caller may have left while the provider was asked.
+    // Decided only now that the answer is there: the caller may have left during the query.
     let event = event::unless_heard(heard_until, call, reported, why, now);
     let now_ms = now.as_millisecond();
     let times =
@@ -103,7 +104,7 @@ pub(super) async fn record_query(
     Ok(Some(Queried { view, is_absent }))
 }
 
-/// What the provider said, in the journal's words.
+/// What the provider said, as an input for the journal.
 fn answered(
     call: &PreparedCall<'_>,
     answer: Result<Option<Found>, String>,

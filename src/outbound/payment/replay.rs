@@ -1,4 +1,5 @@
-//! What a caller learns from the journal: about its own call, or about the same call that is being made or was made before.
+//! What a caller learns from the journal: about its own call, or about the same call that is under way or was made
+//! before.
 
 use super::journalled::Journalled;
 use super::query::{query, stored};
@@ -11,10 +12,11 @@ use crate::problem::{Code, Problem};
 use crate::store::{PaymentView, Step, Store, StoredAnswer};
 use crate::wire::Answer;
 
-/// The same call is being made or was made: waits for its end, a bounded time, and repeats its answer, byte for byte.
+/// The same call is under way or was made before: waits for its end, for a bounded time, and repeats its answer, byte
+/// for byte.
 ///
 /// # Errors
-/// When the call's end is not known in time, and then the application gets an event; and when it was not sent.
+/// When the call's end is not known in time (the application then gets an event), and when it was not sent.
 pub(super) async fn replay(
     payment: &Journalled<'_>,
     view: PaymentView,
@@ -51,23 +53,23 @@ pub(super) async fn report(
     let verdict = match view.as_ref().and_then(|view| view.row.end().zip(Some(view))) {
         _ if journalled == Some(own) => exchange.verdict,
         Some((end, view)) => settled_answer(payment, end, view).await,
-        // Nothing is recorded or known: only a success or a doubt counts as it was seen.
+        // Nothing is recorded: only an accepted or unknown outcome counts.
         None if matches!(own, Outcome::Accepted | Outcome::Unknown) => exchange.verdict,
         None => Verdict::InDoubt(InDoubt::Unrecorded),
     };
     Exchange { verdict, ..exchange }
 }
 
-/// Waits while the call is being made, no longer than its time-out. Returns the payment as it was read last.
+/// Waits while the call is under way, no longer than its time-out. Returns the payment as it was last read.
 async fn wait(payment: &Journalled<'_>, mut view: PaymentView) -> PaymentView {
     let (store, stopping) = (payment.store, &payment.egress.stopping);
     let until = later(instant(), payment.call.account.timeouts.total);
     let mut changes = store.payment_changes(payment.id);
     loop {
-        // Looked at after subscribing, so that no change falls between.
+        // Read after subscribing, so that no change is missed.
         view = match store.payment(payment.id).await {
             Ok(now) => now.unwrap_or(view),
-            // It knew the call a moment ago: "not sent" would be untrue.
+            // The journal had the call a moment ago: "not sent" would be wrong.
             Err(error) => {
                 tracing::error!(payment = %payment.id, "the journal cannot be read: {error}");
                 return view;
@@ -78,12 +80,12 @@ async fn wait(payment: &Journalled<'_>, mut view: PaymentView) -> PaymentView {
         if !is_making || left.is_zero() || stopping.has_begun() {
             return view;
         }
-        // Whether it changed, time is up or the process stops: look once more.
+        // Whether it changed, time is up or the process stops: read it again.
         let _ = tokio::time::timeout(left, stopping.unless(changes.changed())).await;
     }
 }
 
-/// The payment's end. Where there is none yet, the journal owes the application an event from now on.
+/// The payment's end. If there is none yet, the application is owed an event from now on.
 async fn end_or_promise(
     store: &dyn Store,
     view: PaymentView,
@@ -106,9 +108,9 @@ fn in_progress() -> Problem {
     )
 }
 
-/// The payment that stands under the reference of `view`. An earlier call may turn out to have been made while a later one
-/// is. Then the later one is not, and "rejected" or "not sent" would be taken for the end of the earlier. `None` when that
-/// one has other parameters, or when that cannot be read.
+/// The payment that has the reference of `view`. While a later call is under way, an earlier one may turn out to have
+/// been made. The later one is then not made, and its "rejected" or "not sent" would be taken for the end of the
+/// earlier. `None` when the earlier one has other parameters, or cannot be read.
 async fn standing(store: &dyn Store, view: PaymentView) -> Option<PaymentView> {
     let row = &view.row;
     if row.generation == 1 || !row.payment.frees_its_reference() {
@@ -121,17 +123,17 @@ async fn standing(store: &dyn Store, view: PaymentView) -> Option<PaymentView> {
     }
 }
 
-/// The provider's answer to a settled call: as it is kept or, where a notification reported the end, what the provider
+/// The provider's answer to a settled call: the stored one or, where a notification reported the end, what the provider
 /// answers to a status query now.
 async fn settled_answer(payment: &Journalled<'_>, end: Final, view: &PaymentView) -> Verdict {
-    // A refusal that was contradicted later is kept, and is no answer to this payment any more.
+    // A refusal that was contradicted later is still stored, but is no longer the answer to this payment.
     let fits = |verdict: &Verdict| verdict.outcome(payment.call.operation) == end.outcome();
     let kept = view.answer.as_ref().and_then(|answer| answered(payment, answer));
     if let Some(verdict) = kept.filter(fits) {
         return verdict;
     }
     if view.row.payment.is_elsewhere(&payment.rules()) {
-        // What is known there under this reference is another payment.
+        // The provider has another payment under this reference.
         return Verdict::Settled(end);
     }
     let querying = query(payment.egress, payment.call);
@@ -141,7 +143,7 @@ async fn settled_answer(payment: &Journalled<'_>, end: Final, view: &PaymentView
     reported.filter(fits).unwrap_or(Verdict::Settled(end))
 }
 
-/// A stored answer as if it had just come.
+/// A stored answer, as if it had just arrived.
 fn answered(payment: &Journalled<'_>, answer: &StoredAnswer) -> Option<Verdict> {
     let understood = payment.call.account.provider.read_answer(&answer.body)?;
     let status = http::StatusCode::from_u16(answer.status).ok()?;

@@ -1,17 +1,17 @@
-//! Calls that never left, and whose end could not be recorded because the journal's disk failed: their callers got
+//! Calls that never left and whose end could not be recorded because the journal's disk failed: their callers got
 //! "unknown".
 //!
-//! While the process lives it knows better than its journal: what is listed here did not leave and will not. Once the
-//! store can be written again, that is recorded, and an event is owed to the application. After a restart the journal is all
-//! there is; what stands in it is queried, and ends in an event too.
+//! While the process lives it knows more than its journal: the calls listed here did not leave and will not. Once the
+//! store can be written again, that is recorded, and the application is owed an event. After a restart only the journal
+//! is left; the payments in it are queried, and end in an event too.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::store::{JournalError, Store, StoreError, Unsent};
 
-/// Far more than the calls that share a commit, and only those of the first one that fails get here; each is as long as
-/// what was posted.
+/// Far more than the calls that share a commit, and only those of the first failed commit get here; each is as long as
+/// the posted body.
 const UNSENT_MAX: usize = 1024;
 
 const WHY: &str = "it was not sent: the journal could not be written";
@@ -27,7 +27,7 @@ impl UnsentCalls {
         match list.len() < UNSENT_MAX {
             true => list.push_back(unsent),
             false => tracing::error!(
-                "a caller was told that its call may be sent, and will get no event: too many were"
+                "a caller learned that its call may be sent, and gets no event: too many calls wait for one"
             ),
         }
     }
@@ -35,7 +35,7 @@ impl UnsentCalls {
     /// Records the ends that can be recorded, until the store fails again.
     pub async fn record(&self, store: &dyn Store, now_ms: i64) {
         loop {
-            // Taken off the list only when it is written.
+            // Removed from the list only when it is written.
             let Some(unsent) = self.lock().front().cloned() else { return };
             match store.end_unsent(&unsent, WHY, now_ms).await {
                 Ok(None) => {}
@@ -43,15 +43,22 @@ impl UnsentCalls {
                     let row = view.row;
                     let (account, operation, reference) =
                         (row.account, row.operation, row.reference);
-                    tracing::info!(account, operation, reference, "{WHY}; its caller is told now");
+                    tracing::info!(
+                        account,
+                        operation,
+                        reference,
+                        "{WHY}; its caller gets an event now"
+                    );
                 }
                 Err(JournalError::Store(
                     error @ (StoreError::Unavailable { .. }
                     | StoreError::Uncertain { .. }
                     | StoreError::Closed),
-                )) => return tracing::debug!("what was not sent is written down later: {error}"),
+                )) => {
+                    return tracing::debug!("that a call was not sent is recorded later: {error}");
+                }
                 // Trying again would change nothing.
-                Err(error) => tracing::error!("nobody is told that a call was not sent: {error}"),
+                Err(error) => tracing::error!("no event can say that a call was not sent: {error}"),
             }
             self.lock().pop_front();
         }

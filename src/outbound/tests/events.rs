@@ -1,4 +1,4 @@
-//! What becomes of a payment in doubt is told by exactly one event for each thing there is to tell.
+//! Every change to a payment in doubt is reported by exactly one event.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn a_resend_that_is_accepted_in_the_background_becomes_a_pending_event() {
     assert_eq!(event["type"], "countersign.payout.pending", "accepted is not paid: {event:#}");
     assert_eq!(flags(&event), &json!(["synthesised"]));
     assert_eq!(event["data"]["amount"]["minor"], 50020);
-    assert_eq!(world.providers.shop.created(), 1, "sent once more");
+    assert_eq!(world.providers.shop.created(), 1, "sent again");
     assert_eq!(world.resolved("accepted"), 1);
 }
 
@@ -46,14 +46,14 @@ async fn an_outcome_in_doubt_that_ends_as_refused_becomes_a_failed_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_sent_in_vain_ten_times_is_called_off_and_told() {
+async fn a_payment_sent_ten_times_in_vain_is_called_off_with_an_event() {
     let world = World::with(FAST);
     world.providers.shop.creates([Act::Refuses]);
     world.providers.shop.queries([not_found()]);
     world.lose("shop", "VAIN000001").await;
     world.resolve_until("VAIN000001", "the end", |view| view.row.end().is_some()).await;
     assert_eq!(world.state("shop", "VAIN000001").await, "not_sent");
-    assert_eq!(world.providers.shop.created(), 9, "with the first one, as often as it may be");
+    assert_eq!(world.providers.shop.created(), 9, "with the first one, as often as allowed");
     let event = world.event("VAIN000001").await;
     assert_eq!(event["type"], "countersign.payout.failed", "{event:#}");
     assert_eq!(event["data"]["failure"]["code"], Value::Null);
@@ -62,7 +62,7 @@ async fn what_was_sent_in_vain_ten_times_is_called_off_and_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_too_large_to_be_kept_is_told_all_the_same() {
+async fn an_answer_too_large_to_be_stored_still_becomes_an_event() {
     let world = World::with(FAST);
     let large = json!({ "transactionStatus": "COMPLETED", "more": "x".repeat(300 * 1024) });
     world.providers.shop.queries([found_with("LARGE00001", large)]);
@@ -70,11 +70,11 @@ async fn an_answer_too_large_to_be_kept_is_told_all_the_same() {
     world.resolve_until("LARGE00001", "the end", |view| view.row.end().is_some()).await;
     let event = world.event("LARGE00001").await;
     assert_eq!(event["type"], "countersign.payout.succeeded");
-    assert_eq!(world.payment("shop", "LARGE00001").await.answer, None, "it is not kept");
+    assert_eq!(world.payment("shop", "LARGE00001").await.answer, None, "it is not stored");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_status_that_changes_is_told_once_each_in_order() {
+async fn every_change_of_the_status_becomes_one_event_in_order() {
     let world = World::with(FAST);
     let statuses = ["PENDING", "PENDING", "COMPLETED"];
     world.providers.shop.queries(statuses.map(|status| found("STEPS00001", status)));
@@ -82,20 +82,20 @@ async fn a_status_that_changes_is_told_once_each_in_order() {
     world.resolve_until("STEPS00001", "the answer", |view| view.row.end().is_some()).await;
     let id = world.payment("shop", "STEPS00001").await.row.id;
     for asked in [2, 3] {
-        // Accepted, and asked about again until it is over: by hand, because the pauses are long.
+        // Accepted, and queried until it is over: made due by hand, because the pauses are long.
         world.ask_again(&id).await;
-        wait_until("a question", async || world.providers.shop.asked() >= asked).await;
+        wait_until("a query", async || world.providers.shop.asked() >= asked).await;
     }
     wait_until("both events", async || world.events("STEPS00001").await.len() == 2).await;
     let events = world.events("STEPS00001").await;
     let types: Vec<_> = events.iter().map(|event| event["type"].as_str()).collect();
     let expected = [Some("countersign.payout.pending"), Some("countersign.payout.succeeded")];
     assert_eq!(types, expected, "one for each status");
-    assert_eq!(world.resolved("accepted"), 1, "in doubt it was only once");
+    assert_eq!(world.resolved("accepted"), 1, "it was in doubt only once");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_caller_still_waits_for_is_told_by_the_answer_alone() {
+async fn an_outcome_that_the_caller_waits_for_becomes_no_event() {
     let world = World::with(
         "timeouts = { connect = \"1s\", total = \"30s\" }\nretry = { resolve_for = \"30s\" }",
     );
@@ -108,7 +108,7 @@ async fn what_a_caller_still_waits_for_is_told_by_the_answer_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_found_after_the_callers_time_out_is_told_by_an_event_too() {
+async fn an_outcome_found_after_the_callers_time_out_becomes_an_event_too() {
     let world = World::with(
         "timeouts = { connect = \"1s\", total = \"1s\" }\nretry = { resolve_for = \"30s\" }",
     );
@@ -120,13 +120,13 @@ async fn what_is_found_after_the_callers_time_out_is_told_by_an_event_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_asked_before_the_callers_time_out_and_answered_after_it_is_told_by_an_event() {
+async fn a_query_answered_only_after_the_callers_time_out_becomes_an_event() {
     let world = World::with(
         "timeouts = { connect = \"1s\", total = \"3s\" }\nretry = { resolve_for = \"30s\" }",
     );
     let Act::Says(completed) = found("ACROSS0001", "COMPLETED") else { panic!("an answer") };
     world.providers.shop.creates([Act::Loses]);
-    // The first question is put a tenth of a second after the create at the soonest.
+    // The first query comes a tenth of a second after the create at the earliest.
     world.providers.shop.queries([Act::SaysAfter(Duration::from_millis(2950), completed)]);
     let reply = world.pay("shop", "ACROSS0001").await;
     assert_eq!(outcome(&reply), "accepted");
@@ -134,7 +134,7 @@ async fn what_was_asked_before_the_callers_time_out_and_answered_after_it_is_tol
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_accepted_payment_without_a_notification_is_asked_about_and_told() {
+async fn an_accepted_payment_without_a_notification_is_queried_and_becomes_an_event() {
     let world = World::with("retry = { notice_within = \"1s\" }");
     world.providers.shop.creates([code(10000)]);
     world.providers.shop.queries([found("SILENT0001", "FAILED")]);
@@ -145,7 +145,7 @@ async fn an_accepted_payment_without_a_notification_is_asked_about_and_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_only_the_caller_heard_of_is_told_when_no_notification_comes() {
+async fn an_end_that_only_the_caller_learned_becomes_an_event_when_no_notification_comes() {
     let world = World::with("retry = { notice_within = \"1s\" }");
     world.providers.shop.creates([Act::Loses]);
     world.providers.shop.queries([
@@ -154,14 +154,14 @@ async fn an_end_that_only_the_caller_heard_of_is_told_when_no_notification_comes
         found("HEARD00001", "COMPLETED"),
     ]);
     assert_eq!(outcome(&world.pay("shop", "HEARD00001").await), "accepted");
-    assert!(world.events("HEARD00001").await.is_empty(), "its caller was told");
+    assert!(world.events("HEARD00001").await.is_empty(), "its caller was answered");
     let event = world.event("HEARD00001").await;
     assert_eq!(event["type"], "countersign.payout.succeeded", "{event:#}");
     assert_eq!(event["data"]["flags"], json!(["synthesised"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_moves_no_money_and_is_lost_stays_unknown_and_names_its_reference() {
+async fn a_lost_call_that_moves_no_money_stays_unknown_and_names_its_reference() {
     let world = World::with(FAST);
     world.providers.shop.creates([Act::Loses]);
     let body = r#"{"mchOrderId":"QR00000001","channelCode":"THAI_DYNAMIC_QR","amount":100,"notifyUrl":"https://shop.example/n"}"#;

@@ -9,7 +9,7 @@ use crate::payment::Rules;
 use crate::provider::{CodeMeaning, Flag};
 use crate::store::{Conclusion, PaymentFilter, QueryAnswer, QueryTimes, Step, StoredAnswer};
 
-/// One payout leaves at once, the next waits a second for the rate.
+/// One payout leaves at once, the next one waits a second for the rate.
 const QUEUED: &str = "timeouts = { connect = \"1s\", total = \"10s\" }\n\
     retry = { attempts = 1, resolve_for = \"0s\" }\n\
     limits = { rate = \"1/s\", burst = 1, max_wait = \"10s\" }\ncircuit = { failures = 0 }";
@@ -30,7 +30,7 @@ async fn waiting() -> (World, tokio::task::JoinHandle<crate::wire::Reply>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_freeze_holds_back_what_was_announced_before_it_and_waits() {
+async fn a_freeze_stops_an_attempt_that_was_announced_before_it_and_still_waits() {
     let (world, call) = waiting().await;
     world.store.freeze("shop", "fraud?", 0).await.expect("frozen");
     let reply = call.await.expect("no panic");
@@ -41,18 +41,18 @@ async fn a_freeze_holds_back_what_was_announced_before_it_and_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_notification_settled_meanwhile_does_not_leave() {
+async fn a_payment_settled_by_a_notification_meanwhile_does_not_leave() {
     let (world, call) = waiting().await;
     let (notice, event) = notified("WAITING001", "D7");
     world.store.receive_notification(notice, event).await.expect("stored");
     let reply = call.await.expect("no panic");
     assert_eq!(world.providers.shop.created(), 1, "it was paid already: {reply:?}");
-    assert_eq!(outcome(&reply), "accepted", "which its caller hears: {reply:?}");
+    assert_eq!(outcome(&reply), "accepted", "its caller learns it: {reply:?}");
 }
 
-/// The provider has something under its reference: what left now would be a second one.
+/// The provider has a payment under its reference: another one that left now would be the second.
 #[tokio::test(start_paused = true)]
-async fn what_stands_under_its_reference_with_another_amount_keeps_it_from_leaving() {
+async fn a_payment_with_another_amount_under_its_reference_keeps_it_from_leaving() {
     let (world, call) = waiting().await;
     let (mut notice, event) = notified("WAITING001", "D7");
     notice.amount_minor = Some(30_000);
@@ -62,7 +62,7 @@ async fn what_stands_under_its_reference_with_another_amount_keeps_it_from_leavi
     assert_eq!(outcome(&reply), "unknown", "{reply:?}");
 }
 
-/// It was refused once and posted again; now the provider tells that the first one was made.
+/// It was refused once and posted again; now the provider reports that the first one was made.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_is_contradicted_meanwhile_keeps_the_next_call_from_leaving() {
     let world = World::with(QUEUED);
@@ -92,17 +92,17 @@ async fn a_refusal_that_is_contradicted_meanwhile_keeps_the_next_call_from_leavi
     assert_eq!(noticed.flags, [Flag::Contradicted]);
     let reply = call.await.expect("no panic");
     assert_eq!(world.providers.shop.created(), 1, "it left: {reply:?}");
-    assert_ne!(outcome(&reply), "not_sent", "whoever hears that pays again: {reply:?}");
+    assert_ne!(outcome(&reply), "not_sent", "the caller would pay again: {reply:?}");
     let again = world.pay("shop", "WAITING001").await;
-    assert_eq!(outcome(&again), "accepted", "the first stands: {again:?}");
+    assert_eq!(outcome(&again), "accepted", "the first one was made: {again:?}");
     assert_eq!(world.providers.shop.created(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_process_took_over_meanwhile_does_not_leave() {
+async fn a_payment_taken_over_by_another_process_meanwhile_does_not_leave() {
     let (world, call) = waiting().await;
     let id = world.payment("shop", "WAITING001").await.row.id;
-    // Another process finds that its hold ran out, asks, and sends it.
+    // Another process finds that its lease has run out, queries, and sends it.
     world.clocks().pass(24 * 60 * 60 * 1000);
     let now_ms = world.outbound.egress.clock.unix_ms();
     world.store.recover(now_ms).await.expect("taken over");
@@ -125,7 +125,7 @@ async fn what_another_process_took_over_meanwhile_does_not_leave() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waited_and_may_leave_leaves() {
+async fn an_attempt_that_waited_and_may_leave_leaves() {
     let (world, call) = waiting().await;
     let reply = tokio::time::timeout(Duration::from_secs(20), call).await.expect("in time");
     assert_eq!(outcome(&reply.expect("no panic")), "accepted");

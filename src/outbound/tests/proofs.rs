@@ -1,4 +1,4 @@
-//! What the provider says is taken for a proof only where it is one.
+//! What the provider says counts as a proof only where it is one.
 
 use serde_json::json;
 
@@ -6,10 +6,10 @@ use super::world::{
     Act, FAST, World, code, found, found_with, not_found, notified, outcome, wait_until,
 };
 
-/// Has the resolver ask without its pauses until it has asked `times` times.
+/// Lets the resolver query without its pauses until it has queried `times` times.
 async fn asked(world: &World, reference: &str, times: u32) {
     let id = world.payment("shop", reference).await.row.id;
-    wait_until("the questions", async || {
+    wait_until("the queries", async || {
         world.ask_again(&id).await;
         world.payment("shop", reference).await.row.queries >= times
     })
@@ -69,7 +69,7 @@ async fn an_answer_without_an_amount_contradicts_nothing() {
     wait_until("the end", async || world.state("shop", "AMOUNT0004").await == "accepted").await;
 }
 
-/// A balancer repeats the POST: the first copy is carried out, and the answer to the second is what is heard.
+/// A load balancer repeats the POST: the first copy is executed, and only the answer to the second arrives.
 #[tokio::test(start_paused = true)]
 async fn a_duplicate_that_is_not_found_is_never_called_rejected() {
     let world = World::with(FAST);
@@ -82,10 +82,10 @@ async fn a_duplicate_that_is_not_found_is_never_called_rejected() {
     assert_eq!(world.providers.shop.created(), 1);
 }
 
-/// The provider refused a payment, and tells that it was made after all while the next one under its reference waits for a
-/// connection.
+/// The provider refused a payment, and reports that it was made after all while the next one under its reference waits
+/// for a connection.
 #[tokio::test(start_paused = true)]
-async fn who_pays_anew_is_told_of_the_first_payment_when_that_was_made() {
+async fn a_caller_that_pays_again_gets_the_first_payment_if_that_was_made() {
     let world = World::with("retry = { attempts = 9, resolve_for = \"0s\" }");
     world.providers.shop.creates([code(21014), Act::Refuses]);
     world.providers.shop.queries([found("ANEW000001", "COMPLETED")]);
@@ -108,7 +108,7 @@ async fn who_pays_anew_is_told_of_the_first_payment_when_that_was_made() {
     assert_eq!(outcome(&world.pay("shop", "ANEW000001").await), "accepted");
 }
 
-/// The flags of a notification that tells of the payout.
+/// The flags of a notification that reports the payout.
 async fn notify(world: &World, reference: &str) -> Vec<&'static str> {
     let (notice, event) = notified(reference, "D9");
     let (_, noticed) = world.store.receive_notification(notice, event).await.expect("stored");
@@ -123,7 +123,7 @@ async fn an_answer_about_another_call_says_nothing_of_ours() {
         world.providers.shop.creates([found("SOMEBODY01", "PENDING")]);
         world.providers.shop.queries([asked.clone()]);
         let reply = world.pay("shop", "CROSSED001").await;
-        assert_eq!(outcome(&reply), told, "what was asked tells: {reply:?}");
+        assert_eq!(outcome(&reply), told, "the query decides: {reply:?}");
         assert_eq!(world.state("shop", "CROSSED001").await, told);
         assert!(world.providers.shop.asked() > 0);
     }

@@ -28,7 +28,7 @@ async fn a_frozen_account_sends_nothing_again_and_the_outcome_stays_unknown() {
     world.providers.shop.creates([Act::Loses, code(10000)]);
     world.providers.shop.queries([Act::Stalls, not_found()]);
     let call = world.paying("shop", "FROZEN0001");
-    wait_until("a question", async || world.providers.shop.asked() > 0).await;
+    wait_until("a query", async || world.providers.shop.asked() > 0).await;
     world.store.freeze("shop", "fraud?", 0).await.expect("frozen");
     assert_eq!(outcome(&call.await.expect("no panic")), "unknown");
     assert_eq!(world.providers.shop.created(), 1);
@@ -55,7 +55,7 @@ async fn a_call_in_doubt_is_not_called_unsent_because_the_journal_cannot_be_writ
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_asks_about_any_more_inside_a_call_is_due_at_once() {
+async fn a_payment_whose_call_no_longer_polls_is_due_at_once() {
     let attempts = POLLED.replace("attempts = 3", "attempts = 1").replace("20s", "600s");
     let world = World::with(&attempts);
     world.providers.shop.creates([Act::Loses]);
@@ -68,19 +68,19 @@ async fn what_nobody_asks_about_any_more_inside_a_call_is_due_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_sent_again_in_the_background_must_fit_into_the_money_of_the_hour() {
+async fn a_resend_in_the_background_must_fit_into_the_money_per_hour() {
     let world = World::with(&format!("{FAST}\nlimits.money_per_hour = \"600.00 THB\""));
     world.providers.shop.creates([code(10000)]);
     world.providers.shop.queries([not_found()]);
     let money = world.limits("shop").money.clone();
     let reserved = money.reserve(50_000, instant()).expect("it fits");
-    // It left in an hour that is over.
+    // It left in an earlier hour.
     world.lose_what_left("shop", "INDOUBT001", 2 * 60 * 60 * 1000).await;
     let id = world.payment("shop", "INDOUBT001").await.row.id;
     for _ in 0..4 {
         let asked = world.providers.shop.asked();
         world.ask_again(&id).await;
-        wait_until("a question", async || world.providers.shop.asked() > asked).await;
+        wait_until("a query", async || world.providers.shop.asked() > asked).await;
     }
     assert_eq!(world.providers.shop.created(), 0, "500.00 of 600.00 are spent");
     assert_eq!(world.state("shop", "INDOUBT001").await, "unknown");

@@ -1,4 +1,4 @@
-//! A stop answers who waits, sends nothing more, and cuts off nothing that may have left.
+//! A stop answers the callers that wait, sends nothing more, and cuts off nothing that may have left.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ fn problem(reply: &Reply) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_whose_payment_is_asked_about_hears_unknown_and_the_next_process_goes_on() {
+async fn a_caller_whose_payment_is_being_queried_gets_unknown_and_the_next_process_continues() {
     let world = World::with(POLLED);
     world.providers.shop.creates([Act::Loses]);
     world.providers.shop.queries([Act::Stalls]);
     let call = world.paying("shop", "STOPPED001");
-    wait_until("a question", async || world.providers.shop.asked() > 0).await;
+    wait_until("a query", async || world.providers.shop.asked() > 0).await;
     world.begin_stop();
     let reply = tokio::time::timeout(Duration::from_secs(15), call).await;
     let reply = reply.expect("long before its time is up").expect("no panic");
@@ -29,7 +29,10 @@ async fn a_caller_whose_payment_is_asked_about_hears_unknown_and_the_next_proces
     let row = world.payment("shop", "STOPPED001").await.row;
     assert_eq!(row.payment.state.as_str(), "unknown");
     let now_ms = world.store.time_ms();
-    assert!(row.next_query_at_ms.is_some_and(|at| at <= now_ms), "the next process asks at once");
+    assert!(
+        row.next_query_at_ms.is_some_and(|at| at <= now_ms),
+        "the next process queries at once"
+    );
     let world = world.after_a_restart_with(POLLED, |providers| {
         providers.shop.queries([found("STOPPED001", "COMPLETED")]);
     });
@@ -38,7 +41,7 @@ async fn a_caller_whose_payment_is_asked_about_hears_unknown_and_the_next_proces
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_waits_for_the_same_call_hears_that_it_is_in_progress() {
+async fn a_caller_that_waits_for_the_same_call_learns_that_it_is_in_progress() {
     let world = World::with(POLLED);
     let accepted = r#"{"code":10000,"message":"m","data":null}"#.to_owned();
     world.providers.shop.creates([Act::SaysAfter(Duration::from_secs(3), accepted)]);
@@ -47,14 +50,14 @@ async fn a_caller_that_waits_for_the_same_call_hears_that_it_is_in_progress() {
     let begun = world.journal_waits();
     let second = world.paying("shop", "TWICE00001");
     wait_until("the second call to be begun", async || world.journal_waits() > begun).await;
-    // From there to waiting it is one read of the journal.
+    // Between that and waiting there is one read of the journal.
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(!second.is_finished(), "it should wait for the first one");
     world.begin_stop();
     let second = second.await.expect("no panic");
     assert_eq!(problem(&second)["code"], "in-progress", "{second:?}");
     let reply = call.await.expect("no panic");
-    assert_eq!(outcome(&reply), "accepted", "what may have left is waited for");
+    assert_eq!(outcome(&reply), "accepted", "a call that may have left is waited for");
     assert_eq!(world.providers.shop.created(), 1);
 }
 
@@ -99,15 +102,15 @@ async fn a_call_that_did_not_leave_is_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn questions_in_the_background_do_not_hold_up_the_stop() {
+async fn queries_in_the_background_do_not_delay_the_stop() {
     let world = World::with(
         "timeouts = { connect = \"1s\", total = \"600s\" }\nretry = { resolve_for = \"0s\" }",
     );
     world.providers.shop.queries([Act::Stalls]);
     world.lose("shop", "ASKED00001").await;
-    wait_until("a question", async || world.providers.shop.asked() > 0).await;
+    wait_until("a query", async || world.providers.shop.asked() > 0).await;
     world.stop().await;
     let row = world.payment("shop", "ASKED00001").await.row;
-    assert_eq!(row.queries, 0, "a question that was dropped is none");
+    assert_eq!(row.queries, 0, "a dropped query does not count");
     assert!(row.next_query_at_ms.is_some_and(|at| at <= world.store.time_ms()));
 }

@@ -1,4 +1,4 @@
-//! A caller that was told to wait for a payment's end gets an event, and so does one that left unanswered.
+//! A caller that was asked to wait for a payment's end gets an event, and so does one that was not answered.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn late(answer: &Act) -> Act {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_told_to_wait_for_another_s_call_gets_an_event_of_its_end() {
+async fn a_caller_asked_to_wait_for_another_s_call_gets_an_event_for_its_end() {
     for (reference, answer, end) in [
         ("WAITED0001", code(10000), "countersign.payout.pending"),
         ("WAITED0002", code(21014), "countersign.payout.failed"),
@@ -37,7 +37,7 @@ async fn a_caller_told_to_wait_for_another_s_call_gets_an_event_of_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_cannot_be_answered_is_told_by_an_event() {
+async fn a_caller_that_cannot_be_answered_gets_an_event() {
     let world = World::with(FAST);
     world.providers.shop.creates([code(10000), code(21014)]);
     let heard: Reply = world.pay("shop", "ACCEPTED01").await;
@@ -56,7 +56,7 @@ async fn a_caller_that_cannot_be_answered_is_told_by_an_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_cannot_be_made_holds_up_no_other() {
+async fn an_event_that_cannot_be_made_delays_no_other() {
     let world = World::with(FAST);
     let gone = world.new_payment("shop", "no_longer_in_the_profile", "GONE000001");
     let (id, now_ms) = (gone.id.clone(), gone.now_ms);

@@ -1,4 +1,4 @@
-//! One process with a journal of its own, and a provider that does what a test says.
+//! One process with its own journal, and a provider that does what a test says.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +38,7 @@ use crate::wire::{
 #[derive(Clone, Debug)]
 pub enum Act {
     Says(String),
-    /// It may have taken it; nobody hears.
+    /// It may have accepted it; no answer arrives.
     Loses,
     /// No connection.
     Refuses,
@@ -47,7 +47,7 @@ pub enum Act {
     SaysAfter(Duration, String),
 }
 
-/// A provider that does what it is told, in order, and then always the same.
+/// A provider that performs its acts in order, and then repeats the last one.
 #[derive(Default)]
 pub struct Script {
     creates: Mutex<VecDeque<Act>>,
@@ -81,7 +81,7 @@ impl Script {
         count.fetch_add(1, Ordering::SeqCst);
         let mut acts = acts.lock().expect("no panic while held");
         match acts.len() {
-            0 => panic!("nobody said what to do with `{path}`"),
+            0 => panic!("the test does not say what to do with `{path}`"),
             1 => acts[0].clone(),
             _ => acts.pop_front().expect("there are several"),
         }
@@ -128,7 +128,7 @@ impl Upstream for Providers {
     }
 }
 
-/// In what is said: the reference that was asked about.
+/// In an answer: stands for the queried reference.
 pub const ASKED: &str = "{asked}";
 
 fn reference_in(body: &[u8]) -> String {
@@ -142,7 +142,7 @@ pub fn code(code: i64) -> Act {
     Act::Says(format!(r#"{{"code":{code},"message":"m","data":null}}"#))
 }
 
-/// What the query says of a payout that is there.
+/// What the query says about a payout that exists.
 pub fn found(reference: &str, status: &str) -> Act {
     found_with(reference, json!({ "transactionStatus": status }))
 }
@@ -169,7 +169,7 @@ pub struct World {
     folder: Arc<tempfile::TempDir>,
 }
 
-/// Settings under which calls fail fast, and nothing is refused for failing.
+/// Settings under which calls fail fast, and failures do not make the circuit refuse calls.
 pub const FAST: &str = "timeouts = { connect = \"1s\", total = \"5s\" }
 \
     retry = { attempts = 3, resolve_for = \"0s\" }
@@ -182,7 +182,7 @@ impl World {
         Self::made(folder, Clock::running(), settings, |_| {})
     }
 
-    /// Another process on the same journal, after this one stopped, with providers that are `told`.
+    /// Another process on the same journal, after this one stopped, with providers that `told` has prepared.
     pub async fn after_a_restart_with(self, settings: &str, told: impl FnOnce(&Providers)) -> Self {
         let (folder, clock) = (self.folder.clone(), self.outbound.egress.clock.clone());
         self.stop().await;
@@ -216,7 +216,7 @@ impl World {
         Self { outbound, providers, metrics, store, stop, resolver, folder }
     }
 
-    /// Takes over other settings, as a reload does.
+    /// Adopts other settings, as a reload does.
     pub fn reload(&self, settings: &str) {
         let snapshot = snapshot(settings);
         self.outbound.live.swap(snapshot);
@@ -253,7 +253,7 @@ impl World {
         tokio::spawn(async move { outbound.handle(request).await })
     }
 
-    /// Leaves a payout in doubt behind, due to be asked about: its first attempt was lost, and its caller is gone.
+    /// Leaves a payout in doubt that is due for a query: its first attempt was lost, and its caller is gone.
     pub async fn lose(&self, account: &str, reference: &str) {
         self.lose_what_left(account, reference, 0).await;
     }
@@ -300,12 +300,12 @@ impl World {
         }
     }
 
-    /// Makes a payment due to be asked about now, whether in doubt or accepted.
+    /// Makes a payment due for a query now, whether in doubt or accepted.
     pub async fn ask_again(&self, id: &PaymentId) {
         self.store.step(id, Step::HandOver).await.expect("written");
     }
 
-    /// Lets the resolver ask without its pauses until `done`.
+    /// Lets the resolver query without its pauses until `done`.
     pub async fn resolve_until(
         &self,
         reference: &str,
@@ -317,7 +317,7 @@ impl World {
         wait_until(what, async || {
             let view = self.payment("shop", reference).await;
             let quiet = view.row.queries as usize == self.providers.shop.asked();
-            // Twice the same, so that no question is just being put.
+            // The same value twice, so that no query is under way.
             if quiet && asks.replace(view.row.queries) == Some(view.row.queries) {
                 self.ask_again(&id).await;
             }
@@ -330,7 +330,7 @@ impl World {
         self.outbound.limiters.of(&self.outbound.live.load().accounts[account])
     }
 
-    /// From now on the journal can be read, and nothing can be written into it.
+    /// From now on the journal can be read but not written.
     pub fn break_journal(&self) {
         let file = self.folder.path().join("store.db");
         std::fs::rename(&file, file.with_extension("away")).expect("moved away");
@@ -424,8 +424,8 @@ fn snapshot(settings: &str) -> Snapshot {
     let loaded = load_text(&(account("shop") + &account("slow")));
     let mut snapshot = loaded.unwrap_or_else(|mistakes| panic!("{mistakes:?}")).snapshot;
     for account in snapshot.accounts.values_mut() {
-        let account = Arc::get_mut(account).expect("nothing else holds it yet");
-        let provider = Arc::get_mut(&mut account.provider).expect("nothing else holds it yet");
+        let account = Arc::get_mut(account).expect("nothing else refers to it yet");
+        let provider = Arc::get_mut(&mut account.provider).expect("nothing else refers to it yet");
         provider.lost.grace = Duration::ZERO;
     }
     snapshot

@@ -1,11 +1,11 @@
-//! Single histories, by what an operator or an application would say about them.
+//! Single histories, named by what an operator or an application would say about them.
 
 use super::super::attempts::ATTEMPTS_MAX;
 use super::super::*;
 use crate::outcome::Outcome;
 use crate::provider::{CodeMeaning, EventStatus};
 
-/// Ten seconds of grace, two answers: questions count when they are 2.5 seconds apart.
+/// Ten seconds of grace, two answers: queries count when they are 2.5 seconds apart.
 const RULES: Rules = Rules::new(10_000, 2);
 
 const SEND: Input = Input::AboutToSend { rules: RULES };
@@ -26,7 +26,7 @@ fn not_found(queried_at_ms: i64) -> Input {
     asked(queried_at_ms, Finding::NotFound)
 }
 
-/// `input`, where these rules hold.
+/// `input`, under these rules.
 fn by(rules: Rules, input: Input) -> Input {
     match input {
         Input::AboutToSend { .. } => Input::AboutToSend { rules },
@@ -38,7 +38,7 @@ fn by(rules: Rules, input: Input) -> Input {
     }
 }
 
-/// What becomes of a new payment; the inputs with the milliseconds at which they happen.
+/// A new payment after these inputs; each with the milliseconds at which it happens.
 fn after(inputs: &[(i64, Input)]) -> Payment {
     inputs.iter().fold(Payment::new(), |payment, (at_ms, input)| {
         let done = step(&payment, *input, *at_ms);
@@ -83,7 +83,7 @@ fn not_found_is_not_believed_once_nor_early_nor_in_a_burst() {
         ("once", vec![20_000]),
         ("early", vec![600, 5_000, 9_000]),
         ("in a burst", vec![10_600, 10_700, 10_800]),
-        ("put before the create was given up", vec![400, 20_000]),
+        ("sent before the create was given up", vec![400, 20_000]),
     ] {
         let asks: Vec<_> = asks.into_iter().map(|at| (at.max(500), not_found(at))).collect();
         let payment = lost_and(&asks);
@@ -94,7 +94,7 @@ fn not_found_is_not_believed_once_nor_early_nor_in_a_burst() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_makes_absence_be_proved_anew_and_not_wait_for_it() {
+fn after_a_clock_was_set_back_absence_is_proved_again_without_waiting_for_it() {
     const DAY_MS: i64 = 86_400_000;
     let lost = [(DAY_MS, SEND), (DAY_MS + 500, Input::InDoubt { attempt: 1 })];
     for before in [vec![], vec![(DAY_MS + 9_000, not_found(DAY_MS + 9_000))]] {
@@ -137,7 +137,7 @@ fn a_refused_resend_does_not_say_that_the_first_attempt_was_refused() {
 }
 
 #[test]
-fn a_duplicate_of_our_own_lost_attempt_is_asked_about_for_as_long_as_it_takes() {
+fn a_duplicate_of_our_own_lost_attempt_is_queried_for_as_long_as_it_takes() {
     let mut inputs = vec![
         (600, not_found(600)),
         (10_500, not_found(10_500)),
@@ -155,7 +155,7 @@ fn a_duplicate_that_is_not_found_is_not_called_rejected() {
     let mut inputs = vec![(0, SEND), (100, answered(1, CodeMeaning::Landed))];
     inputs.extend((1..50).map(|n| (100 + n * 10_000, not_found(100 + n * 10_000))));
     let payment = after(&inputs);
-    assert_eq!(payment.outcome(), Some(Outcome::Unknown), "a balancer may have sent it twice");
+    assert_eq!(payment.outcome(), Some(Outcome::Unknown), "a load balancer may have sent it twice");
     assert_eq!(payment.next(&RULES), Next::Query);
     assert_eq!(refusal(&payment, ABANDON), Forbidden::QueryFirst);
     let by_hand = step(&payment, Input::ByHand(Ruling::Rejected), 600_000);
@@ -208,7 +208,7 @@ fn a_duplicate_after_the_end_reopens_what_was_called_rejected() {
 }
 
 #[test]
-fn what_stands_under_our_ids_and_is_not_ours_proves_nothing_and_lets_nothing_leave() {
+fn a_foreign_payment_under_our_ids_proves_nothing_and_stops_all_attempts() {
     for payment in [Payment::new(), lost_and(&[]), lost_and(&[(600, not_found(600))])] {
         let done = step(&payment, Input::Differs, 1_000).expect("allowed").payment;
         assert_eq!(done.outcome(), Some(Outcome::Unknown));
@@ -230,7 +230,7 @@ fn what_stands_under_our_ids_and_is_not_ours_proves_nothing_and_lets_nothing_lea
 }
 
 #[test]
-fn a_call_that_was_made_earlier_lets_nothing_leave() {
+fn after_an_earlier_call_turns_out_to_have_been_made_nothing_leaves() {
     let superseded =
         |payment: &Payment| step(payment, Input::Superseded, 5_000).expect("allowed").payment;
     assert_eq!(end(&superseded(&Payment::new())), Some(Final::NotSent));
@@ -271,7 +271,7 @@ fn attempts_come_to_an_end() {
 }
 
 #[test]
-fn what_was_accepted_stays_accepted() {
+fn an_accepted_payment_stays_accepted() {
     let accepted = after(&[(0, SEND), (9, answered(1, CodeMeaning::Accepted))]);
     assert_eq!(refusal(&accepted, SEND), Forbidden::Over(Final::Accepted));
     for input in [
@@ -317,7 +317,7 @@ fn a_payment_that_turns_up_after_it_was_given_up_is_called_a_contradiction() {
     let given_up = after(&[(0, SEND), (1, Input::NotSent { attempt: 1 }), (2, Input::GaveUp)]);
     assert_eq!(end(&given_up), Some(Final::NotSent));
     let done = step(&given_up, Input::Notified { status: None }, 3).expect("allowed");
-    assert!(done.contradicts, "somebody must look at it");
+    assert!(done.contradicts, "a person must look at it");
     assert_eq!(end(&done.payment), Some(Final::Accepted), "the reference is not free any more");
 }
 
@@ -342,7 +342,7 @@ fn a_restart_leaves_open_what_was_on_its_way_and_closes_what_was_not() {
 }
 
 #[test]
-fn a_resend_that_provably_did_not_leave_keeps_what_was_known() {
+fn a_resend_that_provably_did_not_leave_changes_nothing() {
     let payment = lost_and(&[
         (600, not_found(600)),
         (10_500, not_found(10_500)),
@@ -356,7 +356,7 @@ fn a_resend_that_provably_did_not_leave_keeps_what_was_known() {
 }
 
 #[test]
-fn nothing_but_a_payment_in_doubt_is_settled_by_hand() {
+fn only_a_payment_in_doubt_is_settled_by_hand() {
     let sending = after(&[(0, SEND)]);
     let accepted = after(&[(0, SEND), (9, answered(1, CodeMeaning::Accepted))]);
     for (payment, why) in [
@@ -389,7 +389,7 @@ fn a_person_s_word_settles_a_payment_in_doubt_and_is_news() {
 }
 
 #[test]
-fn only_what_is_proved_absent_is_called_off() {
+fn only_a_payment_proved_absent_is_called_off() {
     for payment in [lost_and(&[]), lost_and(&[(20_000, not_found(20_000))])] {
         assert_eq!(refusal(&payment, ABANDON), Forbidden::QueryFirst);
     }
@@ -401,16 +401,16 @@ fn only_what_is_proved_absent_is_called_off() {
 }
 
 #[test]
-fn what_was_never_in_doubt_is_not_resolved() {
+fn a_payment_that_was_never_in_doubt_is_not_resolved() {
     let sending = after(&[(0, SEND)]);
     for input in [answered(1, CodeMeaning::Accepted), answered(1, CodeMeaning::Refused)] {
         let done = step(&sending, input, 5).expect("allowed");
-        assert!(!done.resolves && !done.is_news(), "its caller hears it: {input:?}");
+        assert!(!done.resolves && !done.is_news(), "its caller learns it: {input:?}");
     }
     let lost = lost_and(&[(700, asked(600, FOUND))]);
     let again = asked(800, FOUND);
     let done = step(&lost, again, 900).expect("it is only noted");
-    assert!(!done.is_news(), "it was told already");
+    assert!(!done.is_news(), "it was reported already");
 }
 
 fn at(base_url: &str) -> Rules {
@@ -418,7 +418,7 @@ fn at(base_url: &str) -> Rules {
 }
 
 #[test]
-fn only_the_place_it_was_made_at_can_say_that_it_is_not_there() {
+fn only_the_place_where_it_was_made_can_say_that_it_does_not_have_it() {
     let (x, y) = (at("https://x.example"), at("https://y.example"));
     let take = |payment: Payment, inputs: &[(i64, Input)], rules: Rules| {
         inputs.iter().fold(payment, |payment, (at_ms, input)| {
@@ -432,23 +432,23 @@ fn only_the_place_it_was_made_at_can_say_that_it_is_not_there() {
     let away =
         [(5_000, not_found(5_000)), (20_000, not_found(20_000)), (90_000, not_found(90_000))];
     let stranded = take(lost, &away, y);
-    assert_eq!(stranded, lost, "what is not elsewhere proves nothing and takes nothing away");
+    assert_eq!(stranded, lost, "`not found` elsewhere proves nothing and undoes nothing");
     for rules in [y, RULES] {
         assert_eq!(stranded.next(&rules), Next::Query);
         assert_eq!(forbidden(&stranded, SEND, rules), Forbidden::Elsewhere);
         assert_eq!(forbidden(&stranded, ABANDON, rules), Forbidden::Elsewhere);
     }
     let back = take(stranded, &[(91_000, not_found(91_000))], x);
-    assert_eq!(back.next(&x), Next::Send, "two answers of the right place");
+    assert_eq!(back.next(&x), Next::Send, "two answers from the right place");
     assert_eq!(forbidden(&back, SEND, y), Forbidden::Elsewhere, "proved at x");
     let found = take(back, &[(92_000, asked(92_000, FOUND))], y);
-    assert_eq!(end(&found), Some(Final::Accepted), "what is found counts wherever it is");
+    assert_eq!(end(&found), Some(Final::Accepted), "a payment that is found counts at any place");
     let ruled = take(stranded, &[(1, Input::ByHand(Ruling::Rejected))], RULES);
     assert_eq!(end(&ruled), Some(Final::Rejected), "a person has the last word");
 }
 
 #[test]
-fn a_payment_from_before_places_were_written_down_is_taken_to_be_where_it_is_asked_about_first() {
+fn a_payment_from_before_places_were_recorded_belongs_to_the_place_that_is_queried_first() {
     let (x, y) = (at("https://x.example"), at("https://y.example"));
     let lost = lost_and(&[]);
     assert_eq!(lost.place, None);
@@ -461,7 +461,7 @@ fn a_payment_from_before_places_were_written_down_is_taken_to_be_where_it_is_ask
 }
 
 #[test]
-fn what_has_not_left_yet_may_go_anywhere() {
+fn a_payment_that_has_not_left_yet_may_go_to_any_place() {
     let (x, y) = (at("https://x.example"), at("https://y.example"));
     let begun = Payment { place: x.here(), ..Payment::new() };
     let sent = step(&begun, by(y, SEND), 0).expect("allowed").payment;

@@ -1,4 +1,4 @@
-//! Every interleaving, up to a depth: what must never be, never is, and from everywhere there is a way out.
+//! Every interleaving, up to a depth: forbidden states are never reached, and every state has a way to the end.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -33,13 +33,13 @@ fn no_interleaving_pays_twice_even_at_a_provider_that_would_execute_duplicates()
     explore(Setting { duplicates: Duplicates::Executed, ..SETTING }, 10);
 }
 
-/// Here our assumption fails, and the provider's refusal of duplicates is what is left.
+/// Here our assumption fails, and only the provider's refusal of duplicates protects the money.
 #[test]
 fn no_interleaving_pays_twice_when_the_query_lags_longer_than_the_grace_period() {
     explore(Setting { lag: GRACE + 3, ..SETTING }, 10);
 }
 
-/// The query lags as well: the provider calls a payment a duplicate that it does not find for a long time.
+/// The query lags as well: the provider calls a payment a duplicate, but does not find it for a long time.
 #[test]
 fn no_interleaving_denies_a_payment_that_was_delivered_twice() {
     for lag in [1, GRACE + 3] {
@@ -48,7 +48,7 @@ fn no_interleaving_denies_a_payment_that_was_delivered_twice() {
 }
 
 #[test]
-fn no_interleaving_takes_somebody_else_s_payment_for_ours() {
+fn no_interleaving_takes_another_s_payment_for_ours() {
     for duplicates in [Duplicates::Refused, Duplicates::Executed] {
         explore(Setting { mixes_up: true, duplicates, ..SETTING }, 8);
     }
@@ -77,7 +77,7 @@ fn no_interleaving_pays_twice_after_a_time_out() {
     explore_from(start, setting, 11);
 }
 
-/// The other provider has never heard of it, and would take it.
+/// The other provider does not know the payment, and would accept it.
 #[test]
 fn no_interleaving_pays_twice_when_the_configuration_turns_to_another_provider() {
     let setting =
@@ -91,7 +91,7 @@ fn no_interleaving_pays_twice_when_the_configuration_turns_to_another_provider()
     }
 }
 
-/// Worlds are hashed more often than anything else is done here, and nobody chooses them to collide.
+/// Hashing worlds takes most of the time here, and no attacker chooses them to collide.
 #[derive(Default)]
 struct Mixed(u64);
 
@@ -133,7 +133,7 @@ fn explore(setting: Setting, depth: u32) {
 
 fn explore_from(start: World, setting: Setting, depth: u32) {
     let mut seen: HashSet<World, Quick> = HashSet::from_iter([start.clone()]);
-    // How each world came to be: by what act, after which step before.
+    // How each world was reached: by which act, after which earlier step.
     let mut steps: Vec<(Option<usize>, Act)> = Vec::new();
     let mut open = vec![(start, None)];
     for _ in 0..depth {
@@ -171,7 +171,7 @@ fn path(steps: &[(Option<usize>, Act)], mut came: Option<usize>, act: Act) -> Ve
     path
 }
 
-/// What holds at every moment.
+/// What must hold at every moment.
 pub fn check(
     before: &World,
     world: &World,
@@ -189,7 +189,12 @@ pub fn check(
         assert!(!world.executions.is_empty(), "{}", say("accepted, but the provider has none"));
     }
     if world.payment.frees_its_reference() && world.payment.reported == Reported::Duplicate {
-        assert_eq!(world.moves(), 0, "{}", say("the provider said that it has these ids, and has"));
+        assert_eq!(
+            world.moves(),
+            0,
+            "{}",
+            say("the provider said that it has these ids, and does")
+        );
     }
     // Without the assumption about the lag, only the money is safe; and a provider that mixes up payments contradicts all.
     if setting.lag >= GRACE || setting.mixes_up {
@@ -202,8 +207,8 @@ pub fn check(
     }
 }
 
-/// From here on everybody does what they should: does it end? After a crash most worlds are one of a few; those in `ends`
-/// are known to end.
+/// From here on every participant does what it should: does it end? After a crash most worlds are one of a few; those
+/// in `ends` are known to end.
 fn assert_settles(world: &World, setting: &Setting, ends: &mut HashSet<World, Quick>) {
     let setting = Setting { attempts_max: ATTEMPTS_MAX, ticks_max: i64::MAX, ..*setting };
     let mut world = world.clone();
@@ -226,7 +231,7 @@ fn assert_settles(world: &World, setting: &Setting, ends: &mut HashSet<World, Qu
         for step in [Act::Tick, Act::Ask { sees_all: false }, Act::HearFinding, Act::Send] {
             act(&mut world, step);
         }
-        // The first of what the provider can say to what arrives: it takes what it can.
+        // The first of the provider's possible answers: it accepts whatever it can.
         if let Some(arrival) =
             world.acts(&setting).into_iter().find(|act| matches!(act, Act::Arrive { .. }))
         {
@@ -234,7 +239,7 @@ fn assert_settles(world: &World, setting: &Setting, ends: &mut HashSet<World, Qu
             act(&mut world, Act::Hear { place: 0 });
         }
     }
-    // What the provider calls a duplicate and never finds is for a person.
+    // A payment that the provider calls a duplicate and never finds is left to a person.
     assert_eq!(world.payment.reported, Reported::Duplicate, "it never ends: {world:#?}");
     world.wire.clear();
     act(&mut world, Act::ByHand);

@@ -59,7 +59,7 @@ fn what_countersign_would_have_added_itself_does_not_matter() {
 }
 
 #[test]
-fn texts_do_not_run_into_each_other() {
+fn different_texts_never_have_the_same_form() {
     assert_ne!(of(r#"{"a":"b","c":""}"#), of(r#"{"a":"bc","":""}"#));
     assert_ne!(of(r#"{"a":["b","c"]}"#), of(r#"{"a":["bc"]}"#));
     assert_ne!(of(r#"{"a":[[],"c"]}"#), of(r#"{"a":[["c"]]}"#));

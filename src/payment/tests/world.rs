@@ -28,14 +28,14 @@ pub enum Duplicates {
 pub struct Setting {
     pub duplicates: Duplicates,
     pub lag: i64,
-    /// Something on the way may deliver a create twice: the sidecar hears what is said to the second copy.
+    /// Something on the way may deliver a create twice: the sidecar gets the answer to the second copy.
     pub repeats: bool,
-    /// The query may bring something that stands under our ids and is not what was sent.
+    /// The query may find something under our ids that is not what was sent.
     pub mixes_up: bool,
     pub attempts_max: u32,
     pub generations_max: u32,
     pub ticks_max: i64,
-    /// Whether the configuration may turn to another provider and back.
+    /// Whether the configuration may change to another provider and back.
     pub moves: bool,
 }
 
@@ -50,7 +50,7 @@ pub struct World {
     pub wire: Vec<Create>,
     /// Answers on their way back: attempt, generation, and what they say.
     answers: Vec<(u32, u32, Said)>,
-    /// A question whose answer is on its way: when it was put, whether to the other provider, and what it brings.
+    /// A query whose answer is on its way: when it was sent, whether to the other provider, and its result.
     question: Option<(i64, bool, Brings)>,
     pub executions: Vec<Execution>,
     notices: Vec<EventStatus>,
@@ -63,7 +63,7 @@ pub struct Create {
     is_away: bool,
     /// Known once the process has stopped sending it.
     arrives_by: Option<i64>,
-    /// Whether somebody still waits for the answer.
+    /// Whether a caller still waits for the answer.
     heard: bool,
 }
 
@@ -74,7 +74,7 @@ pub struct Execution {
     pub status: EventStatus,
 }
 
-/// What a question brings.
+/// The result of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Brings {
     Nothing,
@@ -82,7 +82,7 @@ enum Brings {
     SomethingElse,
 }
 
-/// What an answer says, as far as the rules tell answers apart.
+/// What an answer says, as far as the rules distinguish answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Said {
     Accepted,
@@ -92,7 +92,7 @@ pub enum Said {
     Unclear,
 }
 
-/// Everything that can happen next, whoever does it.
+/// Everything that can happen next, by any participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// A caller, a second caller, the attempt loop or the resolver tries to send.
@@ -101,12 +101,12 @@ pub enum Act {
     NotSent,
     TimeOut,
     GiveUp,
-    /// It was sent in vain often enough.
+    /// It was sent in vain as often as allowed.
     Abandon,
-    /// A person looks at the wire and at the provider, and says what is true.
+    /// A person looks at the wire and at the provider, and settles it correctly.
     ByHand,
     Crash,
-    /// The process is slower than its hold: another one takes over while it still listens.
+    /// The process outlives its lease: another one takes over while it still listens.
     Overtaken,
     /// The create at this place of the wire arrives.
     Arrive {
@@ -125,11 +125,11 @@ pub enum Act {
     Lose {
         place: usize,
     },
-    /// A question is put; within the lag the provider may or may not see what it has.
+    /// A query is sent; within the lag the provider may or may not find what it has.
     Ask {
         sees_all: bool,
     },
-    /// A question is put, and something that is not ours comes back.
+    /// A query is sent, and returns something that is not ours.
     AskAmiss,
     HearFinding,
     /// A pending execution ends, and a notification goes out.
@@ -139,7 +139,7 @@ pub enum Act {
     Notify,
     /// A free reference is used again.
     BeginAnew,
-    /// The configuration turns to the other provider, or back.
+    /// The configuration changes to the other provider, or back.
     Move,
     Tick,
 }
@@ -254,7 +254,7 @@ impl World {
                 let mine = |create: &Create| {
                     (create.attempt, create.generation) == (attempt, self.generation)
                 };
-                // Only what did not arrive can provably not have been sent.
+                // Only a create that did not arrive can provably not have been sent.
                 let place = self.wire.iter().position(mine)?;
                 world.wire.remove(place);
                 Some(Input::NotSent { attempt })
@@ -299,7 +299,7 @@ impl World {
             Act::Hear { place } => {
                 let (attempt, generation, said) = *self.answers.get(place)?;
                 world.answers.remove(place);
-                // An answer to a generation that is over is of no use to this one.
+                // An answer to an earlier generation does not concern this one.
                 (generation == self.generation)
                     .then_some(Input::Answered { attempt, meaning: said.meaning() })
             }
@@ -323,7 +323,7 @@ impl World {
             }
             Act::HearFinding => {
                 let (queried_at_ms, is_away, brings) = world.question.take()?;
-                // A question ends with the configuration it began with.
+                // A query ends under the configuration under which it began.
                 let rules = rules(is_away);
                 let asked = |finding| Input::Queried { queried_at_ms, finding, rules };
                 Some(match brings {
@@ -400,7 +400,8 @@ impl World {
 
     fn arrive(&mut self, place: usize, said: Said) {
         let create = self.wire.remove(place);
-        // An unclear answer is given by a provider that executed it; one that did not is like a lost create.
+        // An unclear answer comes from a provider that executed it; from one that did not, it would be like a lost
+        // create.
         if matches!(said, Said::Accepted | Said::Unclear) {
             self.executions.push(Execution {
                 landed_at: self.now,

@@ -1,6 +1,6 @@
 //! What the operations have in common: reading parameters, opening and finding transactions.
 //!
-//! Everything here is synchronous and pure of sockets: verified parameters in, `data` or a refusal out.
+//! Everything here is synchronous and does not touch sockets: verified parameters in, `data` or a refusal out.
 
 use serde_json::Value;
 
@@ -12,10 +12,10 @@ use crate::sandbox::engine::dialect::Call;
 use crate::sandbox::engine::state::{CannotOpen, TRANSACTIONS_MAX};
 use crate::sandbox::engine::transaction::{Product, Status, Transaction};
 
-/// How long a token is good for, in milliseconds: the provider's example shows ten years.
+/// How long a token is valid, in milliseconds: the provider's example shows ten years.
 pub const TOKEN_LIFE_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1_000;
 
-/// The code with which a transaction fails when the merchant wants a failure and names none.
+/// The code with which a transaction fails when the merchant requests a failure without a code.
 const FAILED_CODE_DEFAULT: i64 = -10004;
 
 /// The `data` of an accepted call, or why it is refused.
@@ -27,23 +27,23 @@ impl<'a> Call<'a> {
         self.parameters.get(name).and_then(Value::as_str)
     }
 
-    /// A text that must be there.
+    /// A required text.
     pub fn need(&self, name: &str) -> Result<&'a str, Refusal> {
         self.need_one_of(&[name])
     }
 
-    /// The first of several names that carries a text: for operations whose members no public page names.
+    /// The first of several members that has a text: for operations whose member names are on no public page.
     pub fn need_one_of(&self, names: &[&str]) -> Result<&'a str, Refusal> {
         let found = names.iter().find_map(|name| self.text(name)).filter(|text| !text.is_empty());
         found.ok_or_else(|| bad(names[0], "is required"))
     }
 
-    /// All of these must be there.
+    /// All of these are required.
     pub fn need_all(&self, names: &[&str]) -> Result<(), Refusal> {
         names.iter().try_for_each(|name| self.need(name).map(drop))
     }
 
-    /// An id of the merchant's: 1 to 32 characters everywhere in the documentation.
+    /// One of the merchant's ids: 1 to 32 characters everywhere in the documentation.
     pub fn id(&self, name: &str) -> Result<&'a str, Refusal> {
         let id = self.need(name)?;
         match id.chars().count() <= 32 {
@@ -68,8 +68,8 @@ impl<'a> Call<'a> {
         transaction.returned_at_ms().map(|at| self.time(at))
     }
 
-    /// A transaction that settles as `steering`, a text of the merchant's choice, says. Refused when the merchant has used
-    /// `reference` before.
+    /// A transaction that settles as `steering`, a text chosen by the merchant, says. Refused when the merchant has
+    /// used `reference` before.
     pub fn draft(
         &mut self,
         product: Product,

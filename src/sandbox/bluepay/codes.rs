@@ -1,4 +1,4 @@
-//! The provider's answer codes. They are the documented ones; where a case has no documented code, the choice is ours and
+//! The provider's answer codes. They are the documented ones; where a case has no documented code, we chose one, and
 //! `docs/sandbox.md` says so.
 
 /// A code with the provider's words for it.
@@ -40,12 +40,12 @@ impl Code {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub code: Code,
-    /// The provider's words for the code, with what exactly is wrong where that helps.
+    /// The provider's words for the code, with the exact mistake where that helps.
     pub message: String,
 }
 
 impl Refusal {
-    /// A refusal that says what exactly is wrong; people debug against the sandbox.
+    /// A refusal that says exactly what is wrong, because people debug with the sandbox.
     pub fn because(code: Code, detail: impl std::fmt::Display) -> Self {
         Self { code, message: format!("{}: {detail}", code.1) }
     }

@@ -1,6 +1,7 @@
-//! BluePay's dialect: its envelopes, operations, codes, answers and notifications, from a reading of its pages of our own.
+//! BluePay's dialect: its envelopes, operations, codes, answers and notifications, from an independent reading of its
+//! pages.
 //!
-//! Deliberately shares no code with the sidecar, which it is there to check.
+//! Deliberately shares no code with the sidecar, because it exists to check it.
 
 mod call;
 mod codes;
@@ -82,8 +83,8 @@ impl Dialect for BluePay {
 
     fn reports(&self, product: Product, status: Status) -> bool {
         match (product, status) {
-            // No page lists a notification for voids, and the event names know success and failure only: nothing is
-            // reported of what is pending or of a code that was cancelled before it was paid.
+            // No page lists a notification for voids, and there are event names for success and failure only: a pending
+            // transaction, or a code that was cancelled before it was paid, is not reported.
             (Product::Void, _) | (_, Status::Pending) => false,
             (product, Status::Cancelled) => product == Product::Authorization,
             (_, Status::Completed | Status::Failed) => true,
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_reported_of_voids_and_of_what_is_pending() {
+    fn voids_and_pending_transactions_are_not_reported() {
         assert!(!BluePay.reports(Product::Void, Status::Completed));
         assert!(!BluePay.reports(Product::Payout, Status::Pending));
         assert!(!BluePay.reports(Product::Qr, Status::Cancelled));

@@ -1,7 +1,7 @@
 //! What the provider writes into `param`: the members of each notification kind in the order its page prints them.
 //!
-//! The exact characters are what is signed: the payout's text has a blank before its last member, as the provider's own
-//! example has. Where the pages are silent `docs/sandbox.md` says what was chosen.
+//! The signature covers the exact characters: the payout's text has a blank before its last member, like the provider's
+//! own example. Where the pages say nothing, `docs/sandbox.md` says what was chosen.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use super::words::{event_of, status_word};
 use crate::sandbox::engine::dialect::{Report, Text};
 use crate::sandbox::engine::transaction::{Product, Status};
 
-/// The notification with what `report` says. `None` when the provider knows none about such a transaction.
+/// The notification for `report`. `None` when the provider has none for such a transaction.
 pub fn write(report: &Report<'_>) -> Option<Text> {
     let (transaction, event) = (report.transaction, report.event());
     let text = match transaction.product {
@@ -88,12 +88,12 @@ impl Report<'_> {
             .with("inactiveType", ended.then_some("MCH_CANCEL"))
             .with("paytoken", issued.then_some(self.transaction.transaction_id.as_str()))
             .with("requestId", self.transaction.reference.as_str())
-            // The two documented words are those of a token, and without consent there is none.
+            // The two documented words are statuses of a token, and without consent there is no token.
             .with("tokenStatus", (issued || self.word.is_some()).then_some(self.word()))
             .echo(self.transaction, &["userId"])
     }
 
-    /// The one notification whose times carry their zone.
+    /// The only notification whose times carry their zone.
     fn debit(&self) -> Members {
         let returned =
             self.is_final().then(|| zoned_time(self.change.at_ms, self.sandbox.timezone));
@@ -160,7 +160,7 @@ impl Report<'_> {
         self.time(self.transaction.created_at_ms)
     }
 
-    /// What is pending has not come back yet.
+    /// A pending transaction has no return time yet.
     fn returned(&self) -> Option<String> {
         self.is_final().then(|| self.time(self.change.at_ms))
     }

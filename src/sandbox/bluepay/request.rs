@@ -2,7 +2,7 @@
 //!
 //! Deliberately shares no code with the signer: the body is read with plain `serde_json`, the member names are written
 //! here, and the signature is checked with aws-lc-rs over the decoded `param` text. A mistake in the signer's canonical
-//! bytes must not be repeated by the one who checks them.
+//! bytes must not be repeated by the check.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub fn verify(sandbox: &Sandbox, request: &Request<'_>) -> Result<Verified, Refu
     Ok(Verified { app_id: envelope.app_id, parameters })
 }
 
-/// The outer body. Members it does not know are let pass, as the documentation says nothing about them.
+/// The outer body. Unknown members are ignored, as the documentation says nothing about them.
 struct Envelope {
     app_id: String,
     sign: String,
@@ -71,7 +71,7 @@ fn check_timestamp(value: Option<&Value>, now_ms: i64, window: Duration) -> Resu
     if number <= 0 {
         return Err(bad());
     }
-    // Ten digits of seconds reach the year 2286; thirteen of milliseconds begin in 2001.
+    // Ten digits of seconds reach the year 2286; thirteen digits of milliseconds start in 2001.
     const SECONDS_BELOW: i64 = 100_000_000_000;
     let at_ms = if number < SECONDS_BELOW { number * 1_000 } else { number };
     match Duration::from_millis(now_ms.abs_diff(at_ms)) <= window {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timestamp_that_is_no_time_is_refused() {
+    fn a_timestamp_that_is_not_a_time_is_refused() {
         for value in [
             json!(null),
             json!(""),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn every_documented_way_to_write_a_timestamp_is_taken() {
+    fn every_documented_way_to_write_a_timestamp_is_accepted() {
         for value in [
             json!(NOW_MS),
             json!(NOW_MS - 300_000),

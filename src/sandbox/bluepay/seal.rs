@@ -1,7 +1,7 @@
-//! Puts a `param` text into the provider's envelope: `{"sign": …, "param": …}`, signed, or spoilt as asked.
+//! Puts a `param` text into the provider's envelope: `{"sign": …, "param": …}`, signed, or damaged as requested.
 //!
-//! Written with plain `serde_json` and aws-lc-rs, without the sidecar's signing code: a check of signatures must not be
-//! tested with signatures of its own making.
+//! Written with plain `serde_json` and aws-lc-rs, without the sidecar's signing code: the sidecar's check of signatures
+//! must not be tested with the sidecar's own signatures.
 
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ pub fn seal(param: &str, signature: Signature<'_>, flaws: Flaws) -> Result<Messa
     Ok(Message::json(format!("{{{sign}\"{name}\":{}}}", Value::from(sent))))
 }
 
-/// What a thief would change: the amount becomes larger. A text without one gets another member.
+/// The change that a thief would make: the amount becomes larger. A text without an amount gets another member.
 fn tampered(param: &str) -> String {
     for name in ["\"amount\":", "\"refundAmount\":"] {
         if let Some(at) = param.find(name) {

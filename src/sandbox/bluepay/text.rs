@@ -27,7 +27,7 @@ fn written(unix_ms: i64, zone: Offset, format: &str) -> String {
     at.to_zoned(zone.to_time_zone()).strftime(format).to_string()
 }
 
-/// Minor units as a decimal string of major units: the balance is written so, unlike every other amount.
+/// Minor units as a decimal string of major units: the balance is written like this, unlike every other amount.
 pub fn major(minor: i64) -> String {
     let sign = if minor < 0 { "-" } else { "" };
     let units = minor.unsigned_abs();
@@ -51,7 +51,7 @@ impl Members {
         Value::from(self).to_string()
     }
 
-    /// What a request of the merchant's had under these names.
+    /// The values that the merchant's request had under these names.
     pub fn echo(self, transaction: &Transaction, names: &[&str]) -> Self {
         names.iter().fold(self, |members, name| members.with(name, transaction.text(name)))
     }

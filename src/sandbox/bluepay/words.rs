@@ -15,7 +15,7 @@ pub fn status_word(product: Product, status: Status) -> &'static str {
     }
 }
 
-/// How the provider's examples begin ids of this kind; refund and void ids are our choice.
+/// The prefix of ids of this kind in the provider's examples; those of refunds and voids are our choice.
 pub fn id_prefix(product: Product) -> &'static str {
     match product {
         Product::Payout => "D",
@@ -26,8 +26,8 @@ pub fn id_prefix(product: Product) -> &'static str {
     }
 }
 
-/// The documented event name. There is none for what is pending: such a notification exists as a fault only, and its
-/// status says what it is.
+/// The documented event name. There is none for a pending transaction: such a notification exists as a fault only, and
+/// its status tells.
 pub fn event_of(product: Product, status: Status) -> &'static str {
     let failed = status == Status::Failed;
     match product {

@@ -1,5 +1,4 @@
-//! The sandbox's own pages below `/_sandbox`: what happened, what came in and what went out, which faults
-//! are in force.
+//! The sandbox's own pages below `/_sandbox`: what happened, what was received and sent, which faults are active.
 //!
 //! Not part of the provider's API, so answers here are plain JSON and problems.
 
@@ -12,11 +11,11 @@ use super::shared::Shared;
 use crate::clock::milliseconds;
 use crate::wire::Reply;
 
-/// The pages there are, for those who ask for another one.
+/// The existing pages, for the answer to a request for any other.
 const PAGES: &str = "`/_sandbox`, `/_sandbox/transactions`, `/_sandbox/requests`, `/_sandbox/notifications`, \
     `/_sandbox/payout_notify_url`, `/_sandbox/faults`, `/_sandbox/reset`";
 
-/// The part of `path` behind `/_sandbox`, when it is one of the sandbox's own.
+/// The part of `path` after `/_sandbox`, when it is one of the sandbox's own.
 pub fn page(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/_sandbox")?;
     (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))

@@ -1,7 +1,7 @@
-//! What the engine needs to know of a provider: one [`Dialect`] for each, in a folder of its own beside the engine.
+//! What the engine needs to know about a provider: one [`Dialect`] for each, in its own folder beside the engine.
 //!
-//! A dialect reads and answers requests, decides what they do, and writes and signs notifications. It gets whole heads and
-//! bodies, so that a signature may stand in a header or a parameter in the query; its codes may be numbers or words.
+//! A dialect reads and answers requests, decides what they do, and writes and signs notifications. It gets whole heads
+//! and bodies, because a signature may be in a header or a parameter in the query; its codes may be numbers or words.
 
 use serde_json::{Map, Value};
 
@@ -14,22 +14,22 @@ use super::transaction::{Change, Product, Status, Transaction};
 use crate::provider::Operation;
 use crate::wire::Reply;
 
-/// One provider's way to speak.
+/// One provider's protocol.
 pub trait Dialect: Send + Sync {
     /// The method by which `operation` is called.
     fn method(&self, operation: &Operation) -> &'static str;
 
-    /// Checks a request: who calls, and with which parameters. Slow: it verifies a signature. The error is the answer to a
-    /// request that is refused.
+    /// Checks a request and finds the caller and the parameters. Slow: it verifies a signature. The error is the answer
+    /// to a request that is refused.
     fn verify(&self, sandbox: &Sandbox, request: &Request<'_>) -> Result<Verified, Box<Answer>>;
 
     /// Carries out a request that was checked.
     fn perform(&self, call: &mut Call<'_>) -> Answer;
 
-    /// The answer to an accepted call that has nothing to say.
+    /// The answer to an accepted call that returns nothing.
     fn accepted(&self, sandbox: &Sandbox) -> Reply;
 
-    /// The answer with a code that a test asks for, or with one of the dialect's choice.
+    /// The answer with a code that a test requests, or with one that the dialect chooses.
     ///
     /// # Errors
     /// What a code must look like instead.
@@ -43,14 +43,14 @@ pub trait Dialect: Send + Sync {
     /// The provider's word for a status.
     fn status_word(&self, product: Product, status: Status) -> &'static str;
 
-    /// The parameter of a request in which the merchant says where it wants its notifications. `None` where requests
-    /// cannot say, and the address is configured with the provider.
+    /// The parameter of a request with the address for its notifications. `None` where requests have none, and the
+    /// address is configured with the provider.
     fn notify_member(&self, product: Product) -> Option<&'static str>;
 
-    /// Whether the provider sends a notification when a transaction of this kind has come to `status`.
+    /// Whether the provider sends a notification when a transaction of this kind has reached `status`.
     fn reports(&self, product: Product, status: Status) -> bool;
 
-    /// The notification with what `report` says. `None` when the provider knows none about such a transaction.
+    /// The notification for `report`. `None` when the provider has none for such a transaction.
     fn notification(&self, report: &Report<'_>) -> Option<Text>;
 
     /// What is posted for the notification `text`. Slow: it signs.
@@ -99,7 +99,7 @@ pub struct Answer {
     pub message: Option<String>,
 }
 
-/// What a notification says.
+/// The content of a notification.
 #[derive(Clone, Copy)]
 pub struct Report<'a> {
     pub sandbox: &'a Sandbox,
@@ -120,7 +120,7 @@ pub struct Text {
     pub text: String,
 }
 
-/// What stands where a notification's signature belongs.
+/// The content of a notification's signature member.
 pub enum Signature<'k> {
     /// The signature that this key makes.
     By(&'k ProviderKey),
@@ -128,11 +128,11 @@ pub enum Signature<'k> {
     Missing,
 }
 
-/// How a notification is spoilt.
+/// How a notification is damaged.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flaws {
     /// The text is changed after it was signed.
     pub is_tampered: bool,
-    /// The text travels under another name than documented.
+    /// The text is sent under a different name from the documented one.
     pub is_misnamed: bool,
 }

@@ -1,6 +1,7 @@
-//! One connection's life: read a request, decide, carry out, answer (or what a requested fault prescribes), and again.
+//! One connection's life: read a request, decide, execute, answer (or do what a requested fault prescribes), and
+//! repeat.
 //!
-//! The order matters for what faults prove. A fault is chosen when the head is known and before the body is read; the
+//! The order decides what a fault can prove. A fault is chosen when the head is known and before the body is read; the
 //! work is done under one short lock; only then does anything go back over the wire. So "after committing" means that
 //! the transaction can already be seen on `GET /_sandbox/transactions`.
 
@@ -81,7 +82,7 @@ async fn one(connection: &mut Connection, head: &Head, shared: &Shared) -> Resul
             (seen.code, seen.message) = (answer.code, answer.message);
             answer.reply
         }
-        // A fault that cuts an answer off without having done the work still needs one to cut.
+        // A fault that cuts off an answer without doing the work still needs an answer to cut.
         (Ok(_), _) => shared.dialect.accepted(sandbox),
         (Err(refusal), _) => refusal,
     };
@@ -105,7 +106,7 @@ fn wrong_method(method: &str) -> Reply {
     problem(StatusCode::METHOD_NOT_ALLOWED, &detail).with_header(ALLOW, method)
 }
 
-/// With the sandbox's clock in it, as servers answer.
+/// With the date of the sandbox's clock, as servers do.
 fn dated(reply: Reply, shared: &Shared) -> Reply {
     match DateTimePrinter::new().timestamp_to_rfc9110_string(&shared.sandbox.clock.now()) {
         Ok(date) => reply.with_header(DATE, &date),

@@ -1,6 +1,6 @@
-//! The keys the sandbox plays with: merchants' public keys, and the provider's own pair.
+//! The keys that the sandbox uses: merchants' public keys, and the provider's own pair.
 //!
-//! Reads key texts by itself: what checks the sidecar's signatures must not share code with what makes them.
+//! Reads key texts by itself: the check of the sidecar's signatures must not share code with the signer.
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -45,7 +45,7 @@ impl ProviderKey {
             .map_err(|_| "the private key is not an RSA key in PKCS#8".to_string())
     }
 
-    /// A new pair whose signatures have `signature_bytes` bytes, or the next size there is.
+    /// A new pair whose signatures have `signature_bytes` bytes, or the next available size.
     pub fn generate(signature_bytes: usize) -> Result<Self, String> {
         let size = match signature_bytes {
             0..=256 => KeySize::Rsa2048,
@@ -69,10 +69,10 @@ impl ProviderKey {
         self.0.public_modulus_len()
     }
 
-    /// The public half the way the provider hands it out: one line of base64.
+    /// The public half in the form in which the provider gives it out: one line of base64.
     pub fn public_base64(&self) -> String {
         let der = self.0.public_key().as_der();
-        // Encoding a parsed key fails only when memory is out; an empty text is then the least of the worries.
+        // Encoding a parsed key fails only when memory is exhausted; then an empty text does not matter.
         der.map(|der| STANDARD.encode(der.as_ref())).unwrap_or_default()
     }
 }
@@ -85,7 +85,7 @@ fn algorithm(hash: Hash) -> &'static RsaParameters {
     }
 }
 
-/// The DER inside PEM armour or plain base64. Wiped on drop, as it may be a private key.
+/// The DER inside PEM or plain base64. Wiped on drop, as it may be a private key.
 fn der(text: &str) -> Option<Secret> {
     let base64: String =
         text.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();

@@ -10,10 +10,10 @@ impl Random {
         Self(seed)
     }
 
-    /// Whether something of this probability (0 to 1) happens now. Always takes one step, so that the sequence does
-    /// not depend on the probabilities asked for.
+    /// Whether something of this probability (0 to 1) happens now. Always takes one step, so that the sequence does not
+    /// depend on the requested probabilities.
     pub fn happens(&mut self, probability: f64) -> bool {
-        // The upper 53 bits fill a double's fraction: an even spread over [0, 1).
+        // The upper 53 bits fill a double's fraction: evenly distributed over [0, 1).
         let fraction = (self.next() >> 11) as f64 / (1u64 << 53) as f64;
         fraction < probability
     }

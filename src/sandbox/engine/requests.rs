@@ -1,6 +1,6 @@
-//! The last requests as they came over the wire, so that a test or a demonstration can show them.
+//! The last requests as received, so that a test or a demonstration can show them.
 //!
-//! A bounded ring: it serves people and tests, not bookkeeping.
+//! A bounded ring, meant for people and tests, not as a record.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ const REQUESTS_MAX: usize = 256;
 /// How much of a body is kept, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// One request to a path of the provider's.
+/// One request to one of the provider's paths.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SeenRequest {
     /// Counts up from 1.
@@ -29,11 +29,11 @@ pub struct SeenRequest {
     pub path: String,
     /// The operation the path belongs to.
     pub operation: Option<String>,
-    /// As they came, in their order.
+    /// As received, in their order.
     pub headers: Vec<(String, String)>,
-    /// The raw body as text; bytes that are not UTF-8 are replaced. `None` when a fault kept it from being read.
+    /// The raw body as text; bytes that are not UTF-8 are replaced. `None` when a fault prevented reading it.
     pub body: Option<String>,
-    /// The sandbox's honest answer code. `None` when the request was not carried out.
+    /// The sandbox's honest answer code. `None` when the request was not executed.
     pub code: Option<Value>,
     /// The words beside the code.
     pub message: Option<String>,

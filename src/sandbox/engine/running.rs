@@ -1,4 +1,4 @@
-//! The handle of a sandbox that runs: where it is, and how it ends.
+//! The handle of a running sandbox: its address, and its end.
 
 use std::io;
 use std::net::SocketAddr;
@@ -56,7 +56,7 @@ impl Running {
     }
 }
 
-/// What can be asked of it while it runs.
+/// Queries and changes while it runs.
 impl Deref for Running {
     type Target = Shared;
 
@@ -72,7 +72,7 @@ impl Drop for Running {
     }
 }
 
-/// Owns every connection's task: when it is aborted, they are.
+/// Owns every connection's task: aborting it aborts them.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();

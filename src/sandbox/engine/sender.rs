@@ -1,6 +1,7 @@
-//! The task that posts notifications when they are due, and that lets transactions settle when no request comes.
+//! The task that posts notifications when they are due, and settles transactions when no request comes.
 //!
-//! One loop decides; every attempt runs in a task of its own, a bounded number at once. When this task ends, they do.
+//! One loop decides; every attempt runs in its own task, a bounded number at once. When this task ends, the attempts
+//! end too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::clock::instant;
 /// The most attempts at once.
 const ATTEMPTS_MAX: usize = 64;
 
-/// How long the sender sleeps at most; whatever makes it later is then noticed.
+/// The longest time that the sender sleeps; a moved clock is noticed after that.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 
 /// Settles and posts until it is aborted.
@@ -60,14 +61,14 @@ async fn attempt(shared: Arc<Shared>, posting: Posting) {
     locked(outbox).attempted(number, result, acknowledges, &sandbox.notify.repeat, now);
 }
 
-/// What is posted: made for the first attempt, the same for all others.
+/// The posted message: made for the first attempt, the same for all others.
 async fn sealed(shared: &Arc<Shared>, posting: Posting) -> Result<Message, String> {
     if let Some(message) = posting.sealed {
         return Ok(message);
     }
     let (signing, number) = (shared.clone(), posting.row.number);
     let seal = move || signing.notifications.seal(&posting);
-    // Signing takes milliseconds, making a key seconds: other connections go on meanwhile.
+    // Signing takes milliseconds, making a key seconds: other connections continue meanwhile.
     let message = tokio::task::spawn_blocking(seal).await.map_err(|error| error.to_string())??;
     locked(&shared.notifications.outbox).sealed(number, message.clone());
     Ok(message)

@@ -1,4 +1,4 @@
-//! What a sandbox is set up with; all of it stays the same while it runs.
+//! The settings of a sandbox; they stay the same while it runs.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,14 +10,15 @@ use super::keys::{MerchantKey, ProviderKey};
 use crate::clock::Clock;
 use crate::provider::{Operation, Provider};
 
-/// The pauses between a notification's attempts unless set otherwise, in seconds. The provider's own are not published.
+/// The pauses between a notification's attempts unless set otherwise, in seconds. The provider's own values are not
+/// published.
 const REPEAT_SECONDS: [u64; 10] = [1, 2, 5, 10, 30, 60, 60, 60, 60, 60];
 
-/// A merchant application the sandbox knows.
+/// A merchant application that is registered with the sandbox.
 pub struct App {
     pub app_id: String,
     pub public_key: MerchantKey,
-    /// Where its notifications about payouts go, whose requests cannot say.
+    /// Where its notifications about payouts go; payout requests have no address for them.
     pub payout_notify_url: Option<String>,
 }
 
@@ -28,14 +29,15 @@ pub struct Sandbox {
     pub provider: Arc<Provider>,
     /// The provider's own key pair, which signs notifications; its public half is shown on `GET /_sandbox`.
     pub provider_key: Option<ProviderKey>,
-    /// The one it changes over to when a fault asks for it.
+    /// The key that it changes to when a fault requests it.
     pub next_provider_key: Option<ProviderKey>,
     /// How notifications are posted.
     pub notify: NotifySettings,
     pub clock: Clock,
     /// What every merchant has at the start, in minor units.
     pub balance: i64,
-    /// How far a request's timestamp may be from the clock, in both directions. The provider's own is not published.
+    /// How far a request's timestamp may differ from the clock, in both directions. The provider's own value is not
+    /// published.
     pub timestamp_window: Duration,
     /// How long a transaction is pending.
     pub settle_after: Duration,
@@ -59,7 +61,7 @@ impl Sandbox {
         self.apps.iter().find(|app| app.app_id == app_id)
     }
 
-    /// The operation with exactly this path; operation names are the sidecar's language, not the provider's.
+    /// The operation with exactly this path; operation names are the sidecar's, not the provider's.
     pub fn operation(&self, path: &str) -> Option<&Operation> {
         let mut operations = self.provider.operations.iter();
         operations.find(|operation| operation.path == path).map(AsRef::as_ref)

@@ -1,4 +1,4 @@
-//! What all connections share: the dialect, the sandbox, and what changes, each behind a short lock.
+//! The state that all connections share: the dialect, the sandbox, and the parts that change, each behind a short lock.
 //!
 //! Where several locks are held at once they are taken in the order state, faults, notifications.
 
@@ -20,7 +20,7 @@ use super::settings::Sandbox;
 use super::state::State;
 use super::transaction::Transaction;
 
-/// A sandbox that runs.
+/// A running sandbox.
 pub struct Shared {
     pub dialect: &'static dyn Dialect,
     pub sandbox: Sandbox,
@@ -85,7 +85,7 @@ impl Shared {
         self.notifications.queue_requested(&self.sandbox, request, transaction.as_ref())
     }
 
-    /// Sets where a merchant's notifications about payouts go; their requests cannot say.
+    /// Sets where a merchant's notifications about payouts go; payout requests have no address for them.
     ///
     /// # Errors
     /// When the sandbox does not know `app_id`.
@@ -95,25 +95,25 @@ impl Shared {
         Ok(())
     }
 
-    /// Puts one fault rule or a list of them in force, written as for `POST /_sandbox/faults`; all or none of them.
+    /// Activates one fault rule or a list of them, written as for `POST /_sandbox/faults`; all or none of them.
     ///
     /// # Errors
-    /// What is wrong with the rule, with what is allowed.
+    /// What is wrong with the rule, and what is allowed.
     pub fn add_fault(&self, rules: &Value) -> Result<(), String> {
         let rules = rule::parse(rules, self.dialect, &self.sandbox)?;
         let rolls = rules.iter().any(|rule| rule.rolls_key());
         if rolls && !self.notifications.keys.can_roll() {
-            return Err("there is no second provider key to change over to".into());
+            return Err("there is no second provider key to change to".into());
         }
         locked(&self.faults).add(rules)
     }
 
-    /// The rules in force with their hits.
+    /// The active rules with their hits.
     pub fn faults(&self) -> Vec<Value> {
         locked(&self.faults).list()
     }
 
-    /// Takes every fault rule out of force.
+    /// Removes every fault rule.
     pub fn clear_faults(&self) {
         locked(&self.faults).clear();
     }
@@ -126,7 +126,7 @@ impl Shared {
         self.notifications.reset();
     }
 
-    /// Does `work` with what is due settled, and queues the notifications of everything that changed.
+    /// Settles what is due, does `work`, and queues the notifications for everything that changed.
     pub fn with_state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         let now_ms = self.sandbox.clock.unix_ms();
         let mut state = locked(&self.state);
@@ -146,7 +146,7 @@ impl Shared {
         result
     }
 
-    /// Settles what is due. How long until more is.
+    /// Settles what is due. Returns the time until something else is due.
     pub fn settle(&self) -> Option<Duration> {
         let due_ms = self.with_state(|state| state.next_due_ms())?;
         let in_ms = due_ms.saturating_sub(self.sandbox.clock.unix_ms()).max(1);

@@ -1,14 +1,14 @@
-//! What the sandbox believes happened: every merchant's transactions and balance.
+//! What happened at the sandbox: every merchant's transactions and balance.
 //!
 //! A merchant's calls see them through a [`Ledger`]. A status changes in one place only, [`State::change`]: money moves
-//! there, and what changed is kept there until it becomes a notification. Time comes in as an argument; a transaction
-//! whose time has come settles before the next request is looked at.
+//! there, and changes are kept there until they become notifications. Time comes in as an argument; a transaction that
+//! is due settles before the next request is handled.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::transaction::{Change, Product, Status, Transaction};
 
-/// The most transactions kept; a forgotten load test must end in an error, not in the machine's memory.
+/// The most transactions kept; a forgotten load test must end in an error and not fill the machine's memory.
 pub const TRANSACTIONS_MAX: usize = 500_000;
 
 /// Every merchant's transactions and money.
@@ -16,7 +16,7 @@ pub const TRANSACTIONS_MAX: usize = 500_000;
 pub struct State {
     /// What every merchant has at the start, in minor units.
     balance_at_start: i64,
-    /// What merchants have now, by app id, once something changed it.
+    /// What merchants have now, by app id, once it has changed.
     balances: HashMap<String, i64>,
     transactions: Vec<Transaction>,
     /// (app id, product, reference) → place in `transactions`; the merchant's ids are unique per product.
@@ -26,11 +26,11 @@ pub struct State {
     transaction_ids: HashMap<String, usize>,
     /// (Unix ms, place): what settles when.
     due: BTreeSet<(i64, usize)>,
-    /// What changed, by place, and was not reported yet.
+    /// Changes that were not reported yet, by place.
     changes: Vec<(usize, Change)>,
 }
 
-/// What one merchant application sees of the state.
+/// The state as one merchant application sees it.
 pub struct Ledger<'s> {
     state: &'s mut State,
     app_id: &'s str,
@@ -41,7 +41,7 @@ pub struct Ledger<'s> {
 pub enum CannotOpen {
     /// There are [`TRANSACTIONS_MAX`] already.
     Full,
-    /// The merchant's balance does not suffice.
+    /// The merchant's balance is not sufficient.
     Unfunded,
 }
 
@@ -96,7 +96,7 @@ impl State {
         self.changes.push((place, Change { status, at_ms }));
         let amount = transaction.amount.unwrap_or(0);
         let moved = match (transaction.product.spends(), status) {
-            // Money that leaves is held back from the start and given back when nothing came of it.
+            // Outgoing money is held back from the start and given back when the transaction fails.
             (true, Status::Pending) => amount.saturating_neg(),
             (true, Status::Failed | Status::Cancelled) => amount,
             (false, Status::Completed) => amount,
@@ -126,10 +126,10 @@ impl Ledger<'_> {
         self.count_seen(self.state.idempotency_ids.get(&key).copied())
     }
 
-    /// Opens a transaction, pending, whose `transaction_id` begins with `id_prefix`. Fills in what the ledger decides.
+    /// Opens a pending transaction whose `transaction_id` begins with `id_prefix`. Fills in what the ledger decides.
     ///
     /// # Errors
-    /// When there is no room or no money for it.
+    /// When there are too many transactions or there is not enough money.
     pub fn open(
         &mut self,
         draft: Transaction,
@@ -165,7 +165,7 @@ impl Ledger<'_> {
         Ok(state.transactions[place].clone())
     }
 
-    /// Ends what is still open: a cancel, or a void that is done at once.
+    /// Ends a transaction that is still open: a cancel, or a void that is done at once.
     pub fn end(&mut self, transaction_id: &str, status: Status, now_ms: i64) {
         if let Some(&place) = self.state.transaction_ids.get(transaction_id) {
             self.state.change(place, status, now_ms);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn money_that_is_not_there_cannot_be_paid_out() {
+    fn more_money_than_the_balance_cannot_be_paid_out() {
         let mut state = state();
         assert_eq!(open(&mut state, Payout, "one", 600), None);
         assert_eq!(open(&mut state, Payout, "two", 600), Some(CannotOpen::Unfunded));
@@ -246,11 +246,15 @@ mod tests {
         state.ledger("app").end(&id, Status::Failed, 50);
         assert_eq!(balance(&mut state), 1_000);
         state.settle(1_000);
-        assert_eq!(state.transactions()[0].status, Status::Failed, "a final status stays");
+        assert_eq!(
+            state.transactions()[0].status,
+            Status::Failed,
+            "a final status does not change"
+        );
     }
 
     #[test]
-    fn collected_money_arrives_when_it_settles() {
+    fn collected_money_arrives_when_the_transaction_settles() {
         let mut state = state();
         open(&mut state, Qr, "one", 600);
         state.settle(99);

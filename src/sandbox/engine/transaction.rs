@@ -1,4 +1,4 @@
-//! One transaction as the sandbox keeps it, and as its own pages show it.
+//! One transaction as the sandbox stores it, and as its own pages show it.
 
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,7 @@ impl Product {
     }
 }
 
-/// How far a transaction has come.
+/// The status of a transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
     #[default]
@@ -64,11 +64,11 @@ pub struct Transaction {
     /// Minor units.
     pub amount: Option<i64>,
     pub status: Status,
-    /// The code with which it fails, if it does.
+    /// The code with which it fails, if it fails.
     pub failed_code: Option<i64>,
     /// Unix milliseconds.
     pub created_at_ms: i64,
-    /// How often its reference or idempotency id came in, the first time included.
+    /// How often its reference or idempotency id was received, including the first time.
     pub seen: u64,
     /// The provider's id of the transaction that a refund or void is about.
     pub original: Option<String>,
@@ -76,7 +76,7 @@ pub struct Transaction {
     pub history: Vec<Change>,
     /// The parameters it was made with.
     pub parameters: Map<String, Value>,
-    /// When (Unix ms) it leaves `PENDING`, and for what; never by itself when `None`.
+    /// When (Unix ms) it leaves `PENDING`, and for which status; never by itself when `None`.
     pub settles: Option<(i64, Status)>,
 }
 
@@ -96,8 +96,8 @@ impl Transaction {
         self.parameters.get(name).and_then(Value::as_str)
     }
 
-    /// The row of `GET /_sandbox/transactions`: what a test counts and compares, without the parameters, which stand in
-    /// the request log. `word` is the provider's for a status.
+    /// The row of `GET /_sandbox/transactions`: what a test counts and compares, without the parameters, which are in
+    /// the request log. `word` gives the provider's word for a status.
     pub fn row(&self, word: impl Fn(Product, Status) -> &'static str) -> Value {
         let word = |status| word(self.product, status);
         let change = |it: &Change| json!({"status": word(it.status), "at": rfc3339(it.at_ms)});

@@ -1,4 +1,4 @@
-//! A running sandbox with a clock that stands still, a merchant that signs, and a socket that hides nothing.
+//! A running sandbox with a clock that stands still, a merchant that signs, and a raw socket.
 
 use std::sync::{Arc, OnceLock};
 
@@ -114,7 +114,7 @@ impl Bench {
         self.clock.moves().expect("a test's clock").pass(milliseconds);
     }
 
-    /// Lets everything settle that settles by itself.
+    /// Lets everything that settles by itself settle.
     pub fn settle(&self) {
         self.pass(1_000);
     }

@@ -1,11 +1,11 @@
-//! The HTTP side: keep-alive, chunks, limits, hostile clients, and an end that ends everything.
+//! The HTTP side: keep-alive, chunks, limits, hostile clients, and the end of the sandbox.
 
 use serde_json::json;
 
 use super::bench::{Bench, post};
 
 #[tokio::test]
-async fn one_connection_serves_many_requests_also_sent_ahead() {
+async fn one_connection_serves_many_requests_even_when_sent_ahead() {
     let bench = Bench::start().await;
     let request = post(&bench.path("balance"), &bench.body(json!({})));
     let mut socket = bench.connect().await;

@@ -1,4 +1,4 @@
-//! The sandbox's own pages: what a test can ask and change.
+//! The sandbox's own pages: what a test can query and change.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ async fn transactions_can_be_counted() {
 }
 
 #[tokio::test]
-async fn requests_are_shown_as_they_came() {
+async fn requests_are_shown_as_received() {
     let bench = Bench::start().await;
     let body = bench.body(payout("order1"));
     bench.post(&bench.path("payout_create"), &body).await;

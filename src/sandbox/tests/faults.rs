@@ -1,4 +1,4 @@
-//! Every fault does on the wire what its name says, and does the work or leaves it as it says.
+//! Every fault does on the wire what its name says, and does the work or not as it says.
 
 use std::io::ErrorKind;
 
@@ -136,7 +136,7 @@ async fn a_slow_drip_is_whole_in_the_end() {
 }
 
 #[tokio::test]
-async fn a_throttled_call_says_when_to_come_again() {
+async fn the_answer_to_a_throttled_call_says_when_to_try_again() {
     let (bench, mut socket) = faulty(json!({"kind": "throttled", "retry_after": 7})).await;
     let answered = socket.answer().await;
     assert_eq!(answered.status, 429);
@@ -155,7 +155,7 @@ async fn an_oversized_answer_is_as_large_as_asked() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_not_http() {
+async fn the_not_http_fault_sends_no_http() {
     let (bench, mut socket) = faulty(json!({"kind": "not_http", "commit": false})).await;
     let (bytes, ended) = socket.rest().await;
     assert!(bytes.starts_with(b"SSH-2.0-") && ended.is_ok());

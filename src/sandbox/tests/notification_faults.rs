@@ -1,4 +1,4 @@
-//! Every fault of notifications does what its name says.
+//! Every fault for notifications does what its name says.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ async fn a_duplicate_comes_although_the_first_was_acknowledged() {
     let (bench, receiver) = under(json!({"kind": "duplicate_notification", "times": 2})).await;
     let first = receiver.acknowledged().await;
     for _ in 0..2 {
-        assert_eq!(receiver.acknowledged().await.body, first.body, "the very same bytes");
+        assert_eq!(receiver.acknowledged().await.body, first.body, "exactly the same bytes");
     }
     assert_eq!(first.param_signed_by(KEY), bench.running.notifications()[2].param);
     assert_eq!(bench.running.notifications().len(), 3);
@@ -77,19 +77,19 @@ async fn two_references_can_change_places() {
 }
 
 #[tokio::test]
-async fn a_wrong_signature_is_nobodys() {
+async fn a_wrong_signature_is_of_no_known_key() {
     let (bench, receiver) = under(json!({"kind": "wrong_signature"})).await;
     let received = receiver.acknowledged().await;
     assert!(!received.is_signed_by(KEY) && !received.is_signed_by(NEXT_KEY));
     let length = |body: &Value| body["sign"].as_str().map(str::len);
-    bench.running.notify(&json!({"reference": "order1"})).expect("asked for");
+    bench.running.notify(&json!({"reference": "order1"})).expect("requested");
     let honest = receiver.acknowledged().await;
     assert_eq!(length(&received.body), length(&honest.body), "only the value should be wrong");
     assert_eq!(received.param(), honest.param_signed_by(KEY));
 }
 
 #[tokio::test]
-async fn a_tampered_one_is_signed_for_another_text() {
+async fn a_tampered_one_was_signed_for_another_text() {
     let (bench, receiver) = under(json!({"kind": "tampered_notification"})).await;
     let received = receiver.acknowledged().await;
     assert!(!received.is_signed_by(KEY));
@@ -133,7 +133,7 @@ async fn a_key_cannot_be_rolled_without_a_second_one() {
 }
 
 #[tokio::test]
-async fn a_misnamed_param_is_signed_all_the_same() {
+async fn a_misnamed_param_is_still_signed() {
     let (bench, receiver) = under(json!({"kind": "misnamed_param"})).await;
     let mut received = receiver.acknowledged().await;
     assert_eq!(received.body.get("param"), None);

@@ -44,11 +44,15 @@ async fn nothing_is_posted_away_from_this_machine() {
         assert_eq!((row.state, row.attempts), (NotificationState::Refused, 0), "{row:?}");
         assert!(row.note.is_some() && row.body.is_none(), "{row:?}");
     }
-    assert_eq!(bench.running.faults()[0]["left"], 1, "what is not posted uses no rule up");
+    assert_eq!(
+        bench.running.faults()[0]["left"],
+        1,
+        "a notification that is not posted uses up no rule"
+    );
 }
 
 #[tokio::test]
-async fn a_payout_without_a_configured_address_is_reported_to_no_one() {
+async fn a_payout_without_a_configured_address_is_not_reported() {
     let bench = bench().await;
     bench.accepted("payout_create", payout("order1")).await;
     bench.settle();
@@ -58,7 +62,7 @@ async fn a_payout_without_a_configured_address_is_reported_to_no_one() {
 }
 
 #[tokio::test]
-async fn what_is_pending_cancelled_or_void_is_not_reported() {
+async fn a_pending_cancelled_or_void_transaction_is_not_reported() {
     let bench = bench().await;
     let mut waits = qr("order1");
     waits["remark"] = "sandbox:pending".into();
@@ -175,15 +179,15 @@ async fn it_is_given_up_in_the_end() {
         (3, Some(200), None)
     );
     drop(receiver);
-    bench.running.notify(&json!({"reference": "order1"})).expect("asked for");
+    bench.running.notify(&json!({"reference": "order1"})).expect("requested");
     assert_eq!(end_of(&bench, 2).await, NotificationState::GivenUp);
     let row = &bench.running.notifications()[1];
     assert_eq!(row.last_status, None);
-    assert!(row.last_error.is_some(), "nobody listens any more: {row:?}");
+    assert!(row.last_error.is_some(), "the receiver is gone: {row:?}");
 }
 
 #[tokio::test]
-async fn it_comes_without_being_asked_for() {
+async fn it_is_posted_without_any_request() {
     let bench = Bench::start_with(|sandbox| Sandbox {
         clock: Clock::System,
         settle_after: Duration::from_millis(1),
@@ -226,7 +230,7 @@ async fn dropping_the_sandbox_ends_its_notifications() {
 }
 
 #[tokio::test]
-async fn any_notification_can_be_asked_for() {
+async fn any_notification_can_be_requested() {
     let (bench, receiver) = (bench().await, Receiver::start().await);
     bench.accepted("qr_create", notifying(qr("qr1"), &receiver.url)).await;
     let ask = async |request: Value| {

@@ -1,4 +1,4 @@
-//! Every operation answers as documented, and money and states hang together.
+//! Every operation answers as documented, and money and states are consistent.
 
 use serde_json::{Value, json};
 
@@ -123,7 +123,10 @@ async fn a_qr_code_can_be_cancelled_until_it_is_paid() {
     assert_eq!(cancelled["qrStatus"], "CANCELLED");
     bench.settle();
     let again = bench.accepted("qr_cancel", reference("open")).await;
-    assert_eq!(again["qrStatus"], "CANCELLED", "cancelling twice is no mistake, and nobody pays");
+    assert_eq!(
+        again["qrStatus"], "CANCELLED",
+        "cancelling twice is not an error, and the code is not paid"
+    );
     assert_eq!(again["transactionStatus"], "FAILED");
 }
 
@@ -214,7 +217,7 @@ async fn an_authorization_becomes_a_token_that_debits_until_it_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_user_who_does_not_agree_gives_no_token() {
+async fn without_the_user_s_consent_there_is_no_token() {
     let bench = Bench::start().await;
     let refusing = authorization("sandbox:fail", "request1");
     bench.accepted("authorization_create", refusing).await;

@@ -1,4 +1,4 @@
-//! A merchant that listens for notifications and checks them for itself, over a raw socket.
+//! A merchant that listens for notifications and checks them itself, over a raw socket.
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use base64::Engine;
@@ -19,7 +19,7 @@ pub struct Receiver {
     pub url: String,
 }
 
-/// A notification as it came.
+/// A notification as received.
 #[derive(Debug)]
 pub struct Received {
     pub head: String,
@@ -27,7 +27,7 @@ pub struct Received {
 }
 
 impl Received {
-    /// The signed text, after the signature over exactly it was found to be `public_key`'s.
+    /// The signed text, after its exact signature was verified with `public_key`.
     pub fn param_signed_by(&self, public_key: &str) -> String {
         assert!(self.is_signed_by(public_key), "the signature should verify: {self:?}");
         self.param()
@@ -65,7 +65,7 @@ impl Receiver {
         self.answered(200, ACK).await
     }
 
-    /// The next notification, answered so.
+    /// The next notification, with this answer.
     pub async fn answered(&self, status: u16, body: &str) -> Received {
         let (mut stream, _) = self.listener.accept().await.expect("a connection");
         let mut head = Vec::new();

@@ -1,4 +1,4 @@
-//! Every refusal the provider documents, and everything that is not even a call.
+//! Every refusal that the provider documents, and requests that are not calls at all.
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ async fn a_signature_over_anything_else_is_refused() {
     for (why, app_id, sign, carried) in [
         ("another merchant's key", APP, sign(other_merchant(), &param), &param),
         ("another merchant's id", OTHER_APP, good.clone(), &param),
-        ("one more blank", APP, good.clone(), &blank),
+        ("an extra blank", APP, good.clone(), &blank),
         ("no base64", APP, "not base64!".to_string(), &param),
         ("an empty signature", APP, String::new(), &param),
         ("hexadecimal", APP, "45eebd745dcf0b5f6d6f9fcde28cd9fe8116a892".to_string(), &param),
@@ -106,7 +106,7 @@ async fn every_required_member_is_required() {
             assert!(reported, "{} without {name}: {answer}", operation.name);
         }
     }
-    assert!(bench.running.transactions().is_empty(), "nothing of this should have happened");
+    assert!(bench.running.transactions().is_empty(), "none of this should have happened");
 }
 
 fn plausible(name: &str) -> Value {
@@ -136,7 +136,7 @@ async fn members_that_depend_on_others_are_required_too() {
     assert_eq!(bench.refused("qr_create", dynamic.clone()).await, 21002);
     dynamic["channelCode"] = "SOME_STATIC_QR".into();
     let code = bench.accepted("qr_create", dynamic).await;
-    assert_eq!(code.get("transactionId"), None, "nobody has paid a static code yet: {code}");
+    assert_eq!(code.get("transactionId"), None, "a static code is not paid yet: {code}");
     let mut wechat = webpay("order3");
     wechat["channelCode"] = "WECHAT_URL".into();
     assert_eq!(bench.refused("webpay_create", wechat).await, 21002);
@@ -146,7 +146,7 @@ async fn members_that_depend_on_others_are_required_too() {
 }
 
 #[tokio::test]
-async fn amounts_that_are_no_positive_whole_number_are_refused() {
+async fn amounts_that_are_not_positive_whole_numbers_are_refused() {
     let bench = Bench::start().await;
     for amount in [json!(0), json!(-1), json!(1.5), json!(100.0), json!("100"), json!(u64::MAX)] {
         let mut parameters = payout("order1");
@@ -187,7 +187,7 @@ async fn repeated_ids_of_every_product_are_refused() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_not_found() {
+async fn a_transaction_that_does_not_exist_is_not_found() {
     let bench = Bench::start().await;
     let nothing = json!("C404");
     for (operation, parameters) in [
@@ -212,7 +212,7 @@ async fn what_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn money_that_is_not_there_is_not_paid_out() {
+async fn more_money_than_the_balance_is_not_paid_out() {
     let bench = Bench::start_with(|sandbox| crate::sandbox::Sandbox { balance: 50_019, ..sandbox });
     let bench = bench.await;
     assert_eq!(bench.refused("payout_create", payout("order1")).await, 21014);
@@ -268,7 +268,7 @@ async fn merchants_do_not_see_each_other() {
 }
 
 #[tokio::test]
-async fn what_is_no_call_is_refused_by_http_status() {
+async fn a_request_that_is_not_a_call_is_refused_by_http_status() {
     let bench = Bench::start().await;
     let path = bench.path("balance");
     assert_eq!(bench.post("/open-api/nothing", "{}").await.status, 404);

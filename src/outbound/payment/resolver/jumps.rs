@@ -1,10 +1,10 @@
-//! Logs that the machine's wall clock was set. Nothing that decides here goes by it; dates do, and so do the timestamps in
+//! Logs that the machine's wall clock was set. No decision here depends on it; dates do, and so do the timestamps in
 //! calls.
 
-/// What a clock that is merely kept right moves it by is no jump; in milliseconds.
+/// The largest step that ordinary clock synchronisation makes, in milliseconds: not a jump.
 const JUMP_MS: i64 = 60_000;
 
-/// How far the wall clock is ahead of store time, as far as it was logged.
+/// How far the wall clock is ahead of store time, as last logged.
 pub(super) struct Jumps {
     pub ahead_ms: i64,
 }

@@ -1,8 +1,8 @@
-//! The resolver: finds out what became of calls whose outcome is unknown, for as long as it takes.
+//! The resolver: finds out the outcome of calls where it is unknown, for as long as it takes.
 //!
-//! It queries the provider with growing pauses, after every restart and while the sidecar runs; what it finds becomes an
-//! event in the same commit, so that the application receives it like everything else. Who works when is in
-//! `workers`, what is done about one payment in `resolution` and `owed`; this file does what is due every second.
+//! It queries the provider with growing pauses, after every restart and while the sidecar runs; what it finds becomes
+//! an event in the same commit, so that the application receives it like every other event. `workers` decides when to
+//! work, `resolution` and `owed` deal with one payment; this file does what is due every second.
 
 mod jumps;
 mod owed;
@@ -34,14 +34,14 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Resolves until `shutdown` turns true, which begins the stop of all calls. Ends when no attempt is under way any more.
 pub async fn run(outbound: Arc<Outbound>, mut shutdown: watch::Receiver<bool>) {
     let stop = async {
-        // Where its sender is gone, the process ends as well.
+        // When the sender is gone, the process ends as well.
         let _ = shutdown.wait_for(|stop| *stop).await;
         outbound.egress.stopping.begin();
     };
     tokio::join!(stop, keep_up(&outbound), workers::work(&outbound));
 }
 
-/// Takes over what dead processes left, shows figures, removes what is old.
+/// Takes over the payments of dead processes, updates the gauges, removes old payments.
 async fn keep_up(outbound: &Outbound) {
     let (store, egress) = (&*outbound.store, &outbound.egress);
     let record_unsent = || outbound.unsent.record(store, egress.clock.unix_ms());
@@ -66,7 +66,7 @@ async fn keep_up(outbound: &Outbound) {
     }
 }
 
-/// Whether `every` has passed since `last`, which is then now.
+/// Whether `every` has passed since `last`; if so, sets `last` to now.
 fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
     let is_due = last.is_none_or(|at| at.elapsed() >= every);
     if is_due {
@@ -75,7 +75,7 @@ fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
     is_due
 }
 
-/// Shows how many outcomes are unknown, and since when.
+/// Shows how many outcomes are unknown, and for how long.
 async fn show_figures(snapshot: &Snapshot, store: &dyn Store, metrics: &Metrics, now_ms: i64) {
     let Ok(counts) = store.payment_counts().await else { return };
     for name in snapshot.accounts.keys() {
@@ -94,7 +94,7 @@ async fn sweep(snapshot: &Snapshot, store: &dyn Store) {
     }
 }
 
-/// Takes over what a process that died left behind.
+/// Takes over the payments that a dead process left behind.
 async fn recover(store: &dyn Store, clock: &Clock) {
     match store.recover(clock.unix_ms()).await {
         Ok(found) if found.unknown > 0 => {
@@ -104,7 +104,7 @@ async fn recover(store: &dyn Store, clock: &Clock) {
             );
         }
         Ok(_) => {}
-        // The store says so itself, once.
+        // The store itself logs this, once.
         Err(error) => tracing::debug!("the journal could not be looked through: {error}"),
     }
 }

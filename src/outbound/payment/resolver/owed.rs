@@ -1,4 +1,4 @@
-//! Events that are owed of settled payments: their callers were told to wait, or could not be answered.
+//! Events owed for settled payments: their callers were asked to wait, or could not be answered.
 
 use jiff::Timestamp;
 
@@ -8,10 +8,11 @@ use crate::outbound::payment::event;
 use crate::payment::Final;
 use crate::store::{JournalError, PaymentRow, Step, Store};
 
-/// Stores the event of the payment's end. Where its operation is no longer in the profile there is none: that is `logged`.
+/// Stores the event for the payment's end. If its operation is no longer in the profile there is none: that is
+/// `logged`.
 ///
 /// # Errors
-/// When it could not be stored; it is owed still.
+/// When it could not be stored; it is still owed.
 pub(super) async fn store_event(
     store: &dyn Store,
     account: &Account,
@@ -22,7 +23,7 @@ pub(super) async fn store_event(
     let Some(operation) = account.provider.operation(&row.operation) else {
         if logged.is_due(&row.id) {
             tracing::error!(
-                "its operation is no longer in the profile: no event can be made of its end"
+                "its operation is no longer in the profile: no event can be made for its end"
             );
         }
         return Ok(());

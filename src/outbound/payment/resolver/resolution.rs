@@ -14,8 +14,8 @@ use crate::outbound::payment::query::{Queried, record_query};
 use crate::payment::Next;
 use crate::store::{Closure, JournalError, PaymentView, Step, Store};
 
-/// Attempts at one payment, those inside the call included, after which nothing more is sent: what was sent so often
-/// and is not at the provider is called off.
+/// Attempts at one payment, including those inside the call, after which nothing more is sent: a payment that was sent
+/// this often and is not at the provider is called off.
 const RESENDS_MAX: u32 = 10;
 
 /// Queries once, and sends once more or calls it off where the answer allows it.
@@ -48,7 +48,7 @@ fn age(store: &dyn Store, view: &PaymentView) -> Duration {
     Duration::from_millis(u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or(0))
 }
 
-/// It provably did not land. The caller asked for it once: it is made once, with the ids it had.
+/// It provably did not arrive. The caller asked for it once: it is made once, with the same ids.
 async fn resend(payment: &Journalled<'_>, view: &PaymentView) -> Result<(), JournalError> {
     let (call, stopping) = (payment.call, &payment.egress.stopping);
     let circuit = call.limits.circuit(call.class()).state();
@@ -61,19 +61,19 @@ async fn resend(payment: &Journalled<'_>, view: &PaymentView) -> Result<(), Jour
         if let Err(refused) = again {
             tracing::warn!(
                 pause_ms = milliseconds(refused.retry_after),
-                "a payment that did not land is not sent again yet: over the account's money per hour"
+                "a payment that did not arrive is not sent again yet: over the account's money per hour"
             );
             return Ok(());
         }
     }
     let announced = match announce(payment).await {
         Ok(announced) => announced,
-        // The operator knows; it goes on when the freeze ends.
+        // The operator knows; it continues when the freeze ends.
         Err(JournalError::Frozen(_)) => return Ok(()),
         Err(error) => return Err(error),
     };
     let deadline = later(instant(), call.account.timeouts.total);
-    // What left just now is queried soon, however often it was queried before.
+    // A payment that has just left is queried soon, however often it was queried before.
     let pause = backoff::in_background(Duration::ZERO, backoff::random());
     attempt(payment, announced, deadline, pause, None).await;
     match stopping.has_begun() {
@@ -82,7 +82,7 @@ async fn resend(payment: &Journalled<'_>, view: &PaymentView) -> Result<(), Jour
     }
 }
 
-/// It was sent as often as it may be, and the provider has just said once more that it has nothing.
+/// It was sent as often as allowed, and the provider has just said again that it has nothing.
 async fn call_off(payment: &Journalled<'_>, attempts: u32) -> Result<(), JournalError> {
     let reason = format!("{attempts} attempts did not reach the provider");
     let (call, now) = (payment.call, payment.egress.clock.now());

@@ -1,4 +1,5 @@
-//! Payments in doubt that would be queried elsewhere than they were made: counted, and logged once and then seldom.
+//! Payments in doubt that would be queried at a different place from the one where they were made: counted, and logged
+//! once, then rarely.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -12,10 +13,10 @@ use crate::metrics::Metrics;
 use crate::reload::{names_of, stranded};
 use crate::store::{PaymentId, Store};
 
-/// How long a payment is not logged again.
+/// How long until a payment is logged again.
 const LOG_AGAIN: Duration = Duration::from_secs(6 * 3600);
 
-/// Which payments that cannot be dealt with were logged, and when.
+/// Which payments that cannot be resolved were logged, and when.
 #[derive(Default)]
 pub(super) struct Logged(Mutex<HashMap<PaymentId, Instant>>);
 
@@ -42,8 +43,8 @@ impl Logged {
     }
 }
 
-/// Shows how many there are. `shown` are the accounts that were shown before: one that is not configured is shown while
-/// it has any.
+/// Shows how many there are. `shown` are the accounts that were shown before: an account that is no longer configured
+/// is shown while it has any.
 pub(super) async fn show(
     snapshot: &Snapshot,
     store: &dyn Store,

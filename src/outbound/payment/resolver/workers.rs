@@ -1,4 +1,4 @@
-//! Who works when: three workers for each account, so that no account waits for another's provider.
+//! Three workers for each account, so that no account waits for another account's provider.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::outbound::call::prepared::PreparedCall;
 use crate::outbound::payment::query::query_limit;
 use crate::store::{Due, PaymentView};
 
-/// How often the journal is looked at for what is due.
+/// How often the journal is searched for what is due.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a worker looks for.
@@ -30,17 +30,17 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 enum Lane {
     /// Payments in doubt.
     Unknown,
-    /// Accepted payments without a notification in time.
+    /// Accepted payments whose notification did not come in time.
     Unnoticed,
-    /// Settled payments of which an event is owed.
+    /// Settled payments for which an event is owed.
     Owed,
 }
 
 impl Lane {
     const ALL: [Self; 3] = [Self::Unknown, Self::Unnoticed, Self::Owed];
 
-    /// Payments taken at the same time, per account: resolving must not crowd out the calls of the day, and what is only
-    /// missing a notification must not hold up what is in doubt. Events are stored one after the other.
+    /// Payments claimed at the same time, per account: resolving must not crowd out ordinary calls, and payments that
+    /// only lack a notification must not delay those in doubt. Events are stored one after the other.
     fn at_once(self) -> usize {
         match self {
             Self::Unknown => 8,
@@ -50,7 +50,7 @@ impl Lane {
     }
 }
 
-/// Keeps the workers of every configured account at work until the stop, then waits for what they are in the middle of.
+/// Keeps the workers of every configured account running until the stop, then waits for them to finish.
 pub(super) async fn work(outbound: &Arc<Outbound>) {
     let stranded = Arc::new(Logged::default());
     let mut workers: HashMap<(String, Lane), JoinHandle<()>> = HashMap::new();
@@ -72,7 +72,7 @@ pub(super) async fn work(outbound: &Arc<Outbound>) {
             if let Some(Err(error)) = &ended {
                 tracing::error!(
                     account,
-                    "a worker of the resolver failed and begins anew: {error}"
+                    "a worker of the resolver failed and starts again: {error}"
                 );
             }
             ended.is_none()
@@ -89,8 +89,8 @@ struct Worker {
 }
 
 impl Worker {
-    /// Works through what is due of one account, without a pause while there is more. Ends at the stop, or when the account
-    /// is no longer configured.
+    /// Works through what is due for one account, without a pause while there is more. Ends at the stop, or when the
+    /// account is no longer configured.
     async fn run(self) {
         match self.lane {
             Lane::Unknown | Lane::Unnoticed => self.resolve_due().await,
@@ -118,7 +118,7 @@ impl Worker {
                 }
             }
             tokio::select! {
-                // There is room again.
+                // There is capacity again.
                 Some(()) = under_way.next() => {}
                 () = something_due(&mut changes), if under_way.len() < at_once => {}
                 () = self.outbound.egress.stopping.begun() => {}
@@ -162,7 +162,7 @@ impl Worker {
         })
     }
 
-    /// Resolves a payment as the call that it was, where its operation is still in the profile.
+    /// Resolves a payment as the call that it was, if its operation is still in the profile.
     async fn resolve(&self, account: Arc<Account>, payment: PaymentView) {
         let row = &payment.row;
         let (Some(operation), Ok(parameters)) = (
@@ -180,20 +180,20 @@ impl Worker {
     }
 }
 
-/// Something may have become due: the store says so, or time has passed.
+/// Returns when something may have become due: the store says so, or time has passed.
 async fn something_due(changes: &mut watch::Receiver<u64>) {
-    // Whether it changed or not: look again.
+    // Whether it changed or not: read again.
     let _ = tokio::time::timeout(LOOK_EVERY, changes.changed()).await;
     tokio::time::sleep(GATHER).await;
 }
 
-/// Changes within this time are looked at together: every accepted payment that a notification is expected of is one.
+/// Changes within this time are handled together: every accepted payment that expects a notification is one.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// After an event that is owed could not be stored.
+/// The pause after an owed event could not be stored.
 const OWED_PAUSE: Duration = Duration::from_secs(10);
 
-/// What is logged about one payment says which, and its traces are linked to the one it was made in.
+/// Log lines about a payment name it, and its traces are linked to the one in which it was made.
 fn span_of(payment: &PaymentView) -> Span {
     let row = &payment.row;
     tracing::error_span!(
@@ -206,11 +206,11 @@ fn span_of(payment: &PaymentView) -> Span {
     )
 }
 
-/// For what a claim needs beyond its query and its resend: four commits and a signature, each of them fast.
+/// Time that a claim needs beyond its query and its resend: four commits and a signature, all fast.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
-/// For how long a claimed payment is reserved for this worker: longer than everything that is done under the claim. A query has
-/// its own limit; a resend waits for the rate and then takes the total time-out at most.
+/// For how long a claimed payment is reserved for this worker: longer than everything done under the claim. A query has
+/// its own limit; a resend waits for the rate and then takes no longer than the total time-out.
 fn lease(account: &Account) -> Duration {
     let resend = account.limits.max_wait.saturating_add(account.timeouts.total);
     query_limit(account).saturating_add(resend).saturating_add(LEASE_MARGIN)
@@ -224,7 +224,7 @@ mod tests {
     use crate::config::load_text;
 
     #[test]
-    fn a_claim_outlasts_everything_that_is_done_under_it() {
+    fn a_claim_outlasts_everything_done_under_it() {
         for (total, max_wait) in [("1s", "0s"), ("30s", "2s"), ("300s", "60s")] {
             let key = crate::config::demo::MERCHANT_PRIVATE_KEY;
             let text = format!(

@@ -14,7 +14,7 @@ use crate::sandbox::engine::transaction::{Product, Status, Transaction};
 const EXPIRE_SECONDS_DEFAULT: i64 = 3600;
 
 pub fn create_qr(call: &mut Call<'_>) -> Outcome {
-    // The channel list cannot be read; the names that can be all say of themselves whether they are dynamic.
+    // The channel list cannot be read; all names that can be read show whether they are dynamic.
     let dynamic = call.need("channelCode")?.contains("DYNAMIC");
     let given = dynamic || call.parameters.get("amount").is_some_and(|amount| !amount.is_null());
     let amount = given.then(|| call.amount("amount"));
@@ -62,7 +62,7 @@ pub fn cancel_qr(call: &mut Call<'_>) -> Outcome {
     let transaction_id = code.transaction_id.clone();
     match code.status {
         Status::Pending => call.ledger.end(&transaction_id, Status::Cancelled, call.now_ms),
-        // Cancelling what is cancelled changes nothing and is no mistake.
+        // Cancelling a cancelled payment changes nothing and is not an error.
         Status::Cancelled => {}
         Status::Completed | Status::Failed => return Err(Code::CANCEL_NOT_ALLOWED.into()),
     }
@@ -117,7 +117,7 @@ fn open(
         return Err(bad("expireSeconds", "must be from 30 to 3600"));
     }
     let draft = call.draft(product, reference, call.text("remark"), Code::DUPLICATE_ORDER_ID)?;
-    // A code without an amount waits for payers; here no one pays it.
+    // A code without an amount waits for payers; here it is never paid.
     let settles = draft.settles.filter(|_| amount.is_some());
     call.open(Transaction { amount, settles, ..draft })
 }
@@ -148,7 +148,7 @@ fn qr_status(call: &Call<'_>, code: &Transaction) -> &'static str {
     }
 }
 
-/// The documentation knows no cancelled payment, only a cancelled code: its payment did not come about.
+/// The documentation has no cancelled payment, only a cancelled code: its payment did not happen.
 fn payment_status(code: &Transaction) -> &'static str {
     match code.status {
         Status::Cancelled => status_word(code.product, Status::Failed),

@@ -18,11 +18,11 @@ pub fn authorize(call: &mut Call<'_>) -> Outcome {
         "WAP" | "APP" => drop(call.need("osType")?),
         _ => return Err(bad("terminalType", "is not one of `WEB`, `WAP`, `APP`")),
     }
-    // No page says what a repeated `requestId` is answered with; the code for a repeated order id is the nearest.
+    // No page gives the answer to a repeated `requestId`; the code for a repeated order id is the closest.
     let duplicate = Code::DUPLICATE_ORDER_ID;
     let draft = call.draft(Product::Authorization, reference, Some(user), duplicate)?;
     let authorization = call.open(draft)?;
-    // The name of this last member could not be read anywhere.
+    // The name of this last member is on no page that could be read.
     let url = format!("https://sandbox.invalid/authorize/{}", authorization.transaction_id);
     Ok(json!({"userId": user, "requestId": reference, "authorizationUrl": url}))
 }
@@ -113,7 +113,7 @@ fn debit_row(call: &Call<'_>, debit: &Transaction) -> Value {
         .into()
 }
 
-/// The authorization `token`, or all; those of `user`, or of anyone.
+/// The authorization `token`, or all; those of `user`, or of every user.
 fn tokens<'l>(
     call: &'l Call<'_>,
     token: Option<&'l str>,

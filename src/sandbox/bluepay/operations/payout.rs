@@ -1,4 +1,4 @@
-//! Payouts: money that leaves the balance when it is asked for and comes back when the payout fails.
+//! Payouts: money that leaves the balance with the request and comes back when the payout fails.
 
 use crate::sandbox::bluepay::call::{Outcome, bad};
 use crate::sandbox::bluepay::codes::{Code, Refusal};
@@ -30,7 +30,7 @@ pub fn create(call: &mut Call<'_>) -> Outcome {
         .into())
 }
 
-/// What is required depends on how the money travels.
+/// The required members depend on how the money is sent.
 fn check_beneficiary(call: &Call<'_>) -> Result<(), Refusal> {
     let required: &[&str] = match call.need("payMethodCode")? {
         "BANK" => &["transferCode", "accountName", "accountType", "accountTaxId", "mobile"],

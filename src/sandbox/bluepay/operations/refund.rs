@@ -1,4 +1,4 @@
-//! Refunds and voids: money of a completed payment that goes back to the payer.
+//! Refunds and voids: money from a completed payment that goes back to the payer.
 
 use serde_json::Value;
 
@@ -120,7 +120,7 @@ pub fn void(call: &mut Call<'_>) -> Outcome {
         .into())
 }
 
-/// The payment `original`; refused with `otherwise` when it is a transaction that collected nothing.
+/// The payment `original`; refused with `otherwise` when that transaction collected nothing.
 fn collected<'l>(
     call: &'l Call<'_>,
     original: &str,
@@ -144,7 +144,7 @@ fn voided(call: &Call<'_>, original: &str) -> bool {
     call.ledger.of(Product::Void).any(|void| void.original.as_deref() == Some(original))
 }
 
-/// What a refund takes from its payment: nothing once it has failed.
+/// The amount that a refund takes from its payment: nothing once it has failed.
 fn kept_amount(refund: &Transaction) -> Option<i64> {
     refund.amount.filter(|_| matches!(refund.status, Status::Pending | Status::Completed))
 }

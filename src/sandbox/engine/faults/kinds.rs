@@ -1,4 +1,4 @@
-//! Every kind of fault as a rule names it, with the members it takes and their defaults.
+//! Every kind of fault as named in a rule, with its members and their defaults.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::sandbox::engine::http::reply::{bare, json};
 /// The largest oversized answer, in bytes.
 const OVERSIZED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// What a rule does to what it hits.
+/// What a rule does to a request or notification that it hits.
 #[derive(Clone, Debug)]
 pub enum Effect {
     Request(Fault),
@@ -23,7 +23,7 @@ pub enum Effect {
 /// One kind of fault.
 pub struct Kind {
     pub name: &'static str,
-    /// The members it takes beside those of every rule.
+    /// Its members in addition to those of every rule.
     pub parameters: &'static [&'static str],
     pub build: fn(&Parameters<'_>) -> Result<Effect, String>,
 }

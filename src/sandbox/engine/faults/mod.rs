@@ -1,7 +1,7 @@
-//! Requested faults: which rules are in force, and which of them hits a request or a notification.
+//! Requested faults: which rules are active, and which of them hits a request or a notification.
 //!
-//! At most one rule hits: the first that matches. How a rule is written stands in `rule.rs` and `kinds.rs`, what a fault does
-//! to a request in `request.rs`, what it does to a notification in `notify/changes.rs`.
+//! At most one rule hits: the first that matches. `rule.rs` and `kinds.rs` say how a rule is written, `request.rs` what
+//! a fault does to a request, `notify/changes.rs` what it does to a notification.
 
 pub mod kinds;
 pub mod notification;
@@ -18,10 +18,10 @@ use rule::Rule;
 
 use super::random::Random;
 
-/// The most rules in force at once; used-up ones make room first.
+/// The most rules that may be active at once; used-up ones are removed first.
 pub const RULES_MAX: usize = 100;
 
-/// The rules in force.
+/// The active rules.
 pub struct Faults {
     rules: Vec<Rule>,
     /// Two sequences, so that what happens to requests does not depend on when notifications are due.
@@ -43,7 +43,7 @@ impl Faults {
         Self { rules: Vec::new(), request_random, notification_random, seed }
     }
 
-    /// Puts `rules` in force, all or none of them.
+    /// Activates `rules`, all or none of them.
     pub fn add(&mut self, rules: Vec<Rule>) -> Result<(), String> {
         self.rules.retain(|rule| !rule.is_used_up());
         if self.rules.len() + rules.len() > RULES_MAX {
@@ -53,7 +53,7 @@ impl Faults {
         Ok(())
     }
 
-    /// Takes every rule out of force and starts the random sequence again.
+    /// Removes every rule and starts the random sequence again.
     pub fn clear(&mut self) {
         *self = Self::new(self.seed);
     }
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_for_notifications_and_for_requests_do_not_meet() {
+    fn rules_for_notifications_and_for_requests_are_independent() {
         let mut faults = faults(json!([{"kind": "key_roll"}, {"kind": "stall"}]));
         assert_eq!(kinds(&mut faults, "balance", 2), [Some("stall"), None]);
         let hit = faults.choose_for_notification("payout_create");
@@ -157,13 +157,13 @@ mod tests {
         let run = kinds(&mut first, "balance", 100);
         assert_eq!(kinds(&mut faults(rule.clone()), "balance", 100), run);
         first.clear();
-        assert!(first.list().is_empty(), "clearing takes every rule out of force");
+        assert!(first.list().is_empty(), "clearing removes every rule");
         first.add(parse(&rule)).expect("room");
         assert_eq!(kinds(&mut first, "balance", 100), run);
     }
 
     #[test]
-    fn rules_do_not_pile_up_without_bound() {
+    fn the_number_of_rules_is_bounded() {
         let mut faults = Faults::new(0);
         let many = Value::Array(vec![json!({"kind": "stall"}); RULES_MAX]);
         faults.add(parse(&many)).expect("just fits");

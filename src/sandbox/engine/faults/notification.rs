@@ -1,4 +1,4 @@
-//! What a requested fault does to a notification. It hits when the notification is queued.
+//! What a requested fault does to a notification. It takes effect when the notification is queued.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ pub enum NotificationFault {
     Duplicate { times: u64 },
     /// First posted after `delay`.
     Late { delay: Duration },
-    /// A notification that the transaction is pending follows the one that it has ended.
+    /// The notification that the transaction is pending follows the one that it has ended.
     PendingAfterwards,
     /// Waits until the merchant's next notification is over.
     AfterNext,
-    /// Signed with a key that no receiver knows.
+    /// Signed with a key that is unknown to every receiver.
     WrongSignature,
     /// Changed after it was signed.
     Tampered,
     /// Never posted.
     Withheld,
-    /// The provider changes over to its other key, for this one and all that follow.
+    /// The provider changes to its other key, for this notification and all that follow.
     KeyRoll,
-    /// The text travels under another name than documented.
+    /// The text is sent under a different name from the documented one.
     MisnamedParam,
 }

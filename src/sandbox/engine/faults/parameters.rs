@@ -1,4 +1,4 @@
-//! The members of a fault rule, read with their defaults. A null counts as left out.
+//! The members of a fault rule, read with their defaults. A `null` counts as left out.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 use crate::sandbox::engine::dialect::Dialect;
 use crate::sandbox::engine::settings::Sandbox;
 
-/// The longest a fault may hold a connection, in milliseconds: a forgotten stall must not pile up connections for ever.
+/// The longest a fault may hold a connection, in milliseconds: a forgotten stall must not accumulate connections
+/// forever.
 pub const HOLD_MS_MAX: u64 = 600_000;
 
-/// A rule as it was given, and whose answers its faults can use.
+/// A rule as it was given, and the dialect whose answers its faults can use.
 pub struct Parameters<'a> {
     pub members: &'a Map<String, Value>,
     pub dialect: &'a dyn Dialect,
@@ -23,7 +24,7 @@ impl Parameters<'_> {
         self.members.get(name).filter(|value| !value.is_null())
     }
 
-    /// What `read` makes of the member, or `default` without one.
+    /// The result of `read` for the member, or `default` without one.
     pub fn read<T>(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! What a requested fault does to a request: whether the work is done, and what goes over the wire in place of the answer.
+//! What a requested fault does to a request: whether the work is done, and what is sent in place of the answer.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::sandbox::engine::http::Connection;
 use crate::sandbox::engine::http::reply::{encode, json};
 use crate::wire::Reply;
 
-/// One way to treat a request wrongly.
+/// One way to mistreat a request.
 #[derive(Clone, Debug)]
 pub struct Fault {
     pub work: Work,
@@ -20,26 +20,26 @@ pub struct Fault {
 pub enum Work {
     /// Its body is not read.
     Unread,
-    /// It is read and not carried out.
+    /// It is read and not executed.
     Undone,
-    /// It is carried out, whatever the caller gets to see.
+    /// It is executed, whatever the caller receives.
     Done,
 }
 
-/// What the caller gets in place of the honest answer.
+/// What the caller receives in place of the honest answer.
 #[derive(Clone, Debug)]
 pub enum Instead {
     /// The honest answer after a pause.
     Late(Duration),
     /// An RST.
     Reset,
-    /// Nothing for so long, then a FIN.
+    /// Nothing for this long, then a FIN.
     Silence(Duration),
     /// Another answer.
     Reply(Reply),
-    /// 200 with so many bytes of blanks.
+    /// 200 with this many bytes of blanks.
     Blanks(usize),
-    /// Half of the honest body behind a head that announces all of it, then a FIN.
+    /// Half of the honest body after a head that announces all of it, then a FIN.
     Half,
     /// The honest answer byte by byte, with a pause before each.
     Drip(Duration),
@@ -47,7 +47,7 @@ pub enum Instead {
     Bytes(String),
 }
 
-/// What becomes of the connection.
+/// What happens to the connection.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// It may carry another request.
@@ -58,7 +58,7 @@ pub enum Next {
     Reset,
 }
 
-/// Gives `connection` what `fault` prescribes in place of `honest`, the honest answer.
+/// Sends to `connection` what `fault` prescribes in place of `honest`, the honest answer.
 pub async fn deliver(
     connection: &mut Connection,
     fault: Fault,
@@ -100,7 +100,7 @@ pub async fn send(connection: &mut Connection, reply: &Reply, keep_alive: bool) 
     next(sent.is_ok() && keep_alive)
 }
 
-/// Whether every byte went out.
+/// Whether every byte was sent.
 async fn drip(connection: &mut Connection, bytes: &[u8], interval: Duration) -> bool {
     for byte in bytes {
         if !connection.pause(interval).await || connection.write(&[*byte]).await.is_err() {

@@ -1,4 +1,4 @@
-//! Reads fault rules from JSON: exact messages for everything that is not one of the kinds and members there are.
+//! Reads fault rules from JSON, with exact messages for every unknown kind and member.
 
 use serde_json::{Map, Value, json};
 
@@ -36,7 +36,7 @@ impl Rule {
         self.count.is_some_and(|count| self.hits >= count)
     }
 
-    /// Whether it hits now, which counts.
+    /// Whether it hits now; a hit is counted.
     pub fn hits(&mut self, operation: &str, random: &mut Random) -> bool {
         let hits = self.operation.as_deref().is_none_or(|wanted| wanted == operation)
             && !self.is_used_up()
@@ -110,7 +110,7 @@ fn kind(name: Option<&Value>) -> Result<&'static Kind, String> {
         return Err(format!("`kind` is missing or not a string; one of {}", names()));
     };
     KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
-        // Foreign text is repeated in messages, but never at any length.
+        // Foreign text is repeated in messages, but shortened.
         let name: String = name.chars().take(40).collect();
         format!("unknown kind `{name}`; one of {}", names())
     })

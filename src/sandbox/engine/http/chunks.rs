@@ -6,10 +6,10 @@ use httparse::Status;
 
 use super::head::HEADERS_MAX;
 
-/// A chunked body as far as it has come.
+/// A chunked body as far as it has been received.
 pub struct Chunks {
     pub body: Vec<u8>,
-    /// How long it may become, in bytes.
+    /// Its length limit, in bytes.
     bytes_max: usize,
 }
 
@@ -18,10 +18,11 @@ impl Chunks {
         Self { body: Vec::new(), bytes_max }
     }
 
-    /// Takes every whole chunk out of `buffer`. Whether the last one and its trailers, which are dropped, were among them.
+    /// Takes every whole chunk out of `buffer`. Returns whether the last one and its trailers, which are dropped, were
+    /// among them.
     ///
     /// # Errors
-    /// The answer to a client that sends this: not chunks, or too much.
+    /// The answer to a client whose body is not valid chunks, or too long.
     pub fn take(&mut self, buffer: &mut BytesMut) -> Result<bool, StatusCode> {
         let malformed = StatusCode::BAD_REQUEST;
         loop {

@@ -1,7 +1,7 @@
-//! A very small HTTP/1.1 client: one POST over a connection of its own, one bounded answer.
+//! A very small HTTP/1.1 client: one POST over its own connection, one bounded answer.
 //!
-//! The sandbox's own, like its server side, so that what the sidecar's receiving side gets was not written by the
-//! sidecar's code. No TLS, no redirects, no reuse.
+//! The sandbox has its own, like its server side, so that the sidecar's receiving side is not tested with the sidecar's
+//! own code. No TLS, no redirects, no reuse.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ use super::chunks::Chunks;
 use super::head::{BodyLength, HEADERS_MAX, body_length, fields_of};
 use super::target::Target;
 
-/// The largest answer that is read, in bytes, head included; an acknowledgement is a few dozen.
+/// The largest answer that is read, in bytes, including its head; an acknowledgement is a few dozen bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// What is posted.
+/// A message to post.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Beside those that every post has.
+    /// In addition to those that every post has.
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
 }
 
-/// What a receiver answered.
+/// A receiver's answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answered {
     pub status: u16,
@@ -64,7 +64,8 @@ async fn exchange(target: &Target, message: &Message) -> Result<Answered, String
         message.body.len(),
         message.body
     );
-    // A receiver may answer and close before it has read everything: its answer counts, whatever became of the rest.
+    // A receiver may answer and close before it has read everything: its answer counts, whether or not the rest was
+    // sent.
     let _ = stream.write_all(request.as_bytes()).await;
     let mut bytes = Vec::new();
     loop {
@@ -94,7 +95,7 @@ fn parse(mut bytes: &[u8], ended: bool) -> Result<Option<Answered>, String> {
             continue;
         }
         let length = body_length(&fields_of(head.headers));
-        let body = match length.map_err(|_| "how long the answer is cannot be read")? {
+        let body = match length.map_err(|_| "the answer's length cannot be read")? {
             Some(BodyLength::Chunked) => unchunked(rest)?,
             Some(BodyLength::Exactly(length)) => rest.get(..length).map(<[u8]>::to_vec),
             None if status == 204 => Some(Vec::new()),
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_answer_is_an_error() {
+    fn bytes_that_are_not_an_answer_are_an_error() {
         for text in [
             "SSH-2.0-hello\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",

@@ -1,4 +1,4 @@
-//! A request's head: what it asks for, and how long the body behind it is.
+//! A request's head: what it requests, and the length of the body after it.
 
 use http::StatusCode;
 
@@ -14,7 +14,7 @@ pub struct Head {
     /// Names and values in their order.
     pub headers: Vec<(String, String)>,
     pub length: BodyLength,
-    /// Whether the client wants to use the connection again.
+    /// Whether the client wants to reuse the connection.
     pub keep_alive: bool,
     pub expects_continue: bool,
 }
@@ -66,8 +66,8 @@ pub fn fields_of(headers: &[httparse::Header<'_>]) -> Vec<(String, String)> {
     headers.iter().map(|field| (field.name.to_string(), value(field.value))).collect()
 }
 
-/// The length that a head gives for the body behind it, if it gives one. Two lengths, or a length beside a transfer coding,
-/// could be read in two ways: refused.
+/// The length that a head gives for the body after it, if it gives one. Two lengths, or a length beside a transfer
+/// coding, are ambiguous and refused.
 pub fn body_length(headers: &[(String, String)]) -> Result<Option<BodyLength>, StatusCode> {
     let all = |wanted: &str| {
         let mut found = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_says_whether_the_connection_stays() {
+    fn the_client_says_whether_the_connection_stays_open() {
         let keeps = |text: &str| head(text).expect("valid").expect("whole").0.keep_alive;
         assert!(!keeps("GET / HTTP/1.1\r\nConnection: Close\r\n\r\n"));
         assert!(!keeps("GET / HTTP/1.0\r\n\r\n"));

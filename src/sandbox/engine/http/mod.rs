@@ -1,7 +1,7 @@
 //! A very small HTTP/1.1 server side, over plain TCP.
 //!
-//! The sidecar itself speaks through pingora. The sandbox has its own because a fault must control the very bytes on the
-//! socket: resets, answers byte by byte, lengths that lie, no HTTP at all. It takes what a provider's front end takes:
+//! The sidecar itself speaks through pingora. The sandbox has its own because a fault must control every byte on the
+//! socket: resets, answers byte by byte, wrong lengths, no HTTP at all. It accepts what a provider's front end accepts:
 //! keep-alive, `Content-Length` and chunked bodies, limits on everything. Not for production traffic.
 
 mod chunks;
@@ -28,10 +28,10 @@ use crate::clock::{instant, later};
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// The largest request body, in bytes; signed requests are a few hundred bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
-/// How long a connection may lie idle between requests: longer than clients keep theirs, so that they close first and no
-/// test meets a connection that ends just as it is used.
+/// How long a connection may be idle between requests: longer than clients keep theirs, so that clients close first and
+/// no test uses a connection that is just being closed.
 const IDLE_MAX: Duration = Duration::from_secs(900);
-/// How long a head or a body may take once it has begun.
+/// How long a head or a body may take once its first byte has arrived.
 const READ_MAX: Duration = Duration::from_secs(30);
 /// How long one write may take while the client does not read.
 const WRITE_MAX: Duration = Duration::from_secs(60);
@@ -47,7 +47,7 @@ pub struct Connection {
 /// Why no whole request could be read.
 #[derive(Debug)]
 pub enum ReadError {
-    /// The connection ended or failed; no one is there to answer.
+    /// The connection ended or failed; an answer cannot be sent.
     Gone,
     /// Answer this and close.
     Refused(StatusCode),
@@ -55,7 +55,7 @@ pub enum ReadError {
 
 impl Connection {
     pub fn new(stream: TcpStream) -> Self {
-        // Answers are written whole, and a drip must leave byte by byte.
+        // Answers are written at once, and a drip must leave byte by byte.
         let _ = stream.set_nodelay(true);
         Self { stream, buffer: BytesMut::new() }
     }
@@ -106,7 +106,7 @@ impl Connection {
         }
     }
 
-    /// Waits for `pause`, or less when the client goes away. Whether the client is still there.
+    /// Waits for `pause`, or less when the client goes away. Returns whether the client is still there.
     pub async fn pause(&mut self, pause: Duration) -> bool {
         let end = later(instant(), pause);
         loop {
@@ -125,7 +125,8 @@ impl Connection {
     /// Ends the connection with a FIN.
     pub async fn close(mut self) {
         let _ = self.stream.shutdown().await;
-        // A socket that is closed with unread bytes sends an RST, which can overtake the answer: take a little more first.
+        // A socket that is closed with unread bytes sends an RST, which can overtake the answer: read a little more
+        // first.
         let _ = timeout(Duration::from_secs(1), async {
             for _ in 0..64 {
                 self.buffer.clear();

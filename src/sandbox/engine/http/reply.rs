@@ -16,7 +16,7 @@ pub fn bare(status: StatusCode) -> Reply {
     Reply { status, headers: HeaderMap::new(), body: Bytes::new(), ticket: None }
 }
 
-/// What is not part of the provider's API: unknown paths, the sandbox's own pages.
+/// An answer outside the provider's API: for unknown paths and the sandbox's own pages.
 pub fn problem(status: StatusCode, detail: &str) -> Reply {
     let title = status.canonical_reason().unwrap_or("Error");
     let body = json!({

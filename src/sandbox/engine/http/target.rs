@@ -1,7 +1,7 @@
-//! Where a notification may go: to this machine, and nowhere else.
+//! Where a notification may go: only to this machine.
 //!
-//! A notify URL comes with a request, so a sandbox that posted anywhere would be a tool against others. It is for
-//! tests, and tests listen on loopback. No name is ever looked up: `localhost` is the loopback address.
+//! A notify URL comes with a request, so a sandbox that posted anywhere could be used to attack others. It is for
+//! tests, and tests listen on loopback. No name is resolved: `localhost` is the loopback address.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -18,7 +18,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads a notify URL, or says why nothing is posted there.
+    /// Reads a notify URL. The error says why nothing is posted there.
     pub fn from_url(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|_| "the notify URL is not a URL".to_string())?;
         if url.scheme() != "http" {

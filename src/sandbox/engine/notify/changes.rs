@@ -1,4 +1,4 @@
-//! A change of status becomes one notification, or what a fault makes of it.
+//! Turns a change of status into one notification, or into what a fault makes of it.
 
 use tokio::time::Instant;
 
@@ -16,8 +16,8 @@ use crate::sandbox::engine::settings::Sandbox;
 use crate::sandbox::engine::transaction::{Change, Product, Status, Transaction};
 
 impl Notifications {
-    /// Queues the notification about a change of status, if the provider sends one. `fault` is asked which fault hits it,
-    /// but only about what is posted at all: a rule should not be used up by anything else.
+    /// Queues the notification about a change of status, if the provider sends one. `fault` returns the fault that hits
+    /// it, and is called only for notifications that are posted: nothing else should use up a rule.
     pub fn report(
         &self,
         sandbox: &Sandbox,
@@ -48,7 +48,7 @@ impl Notifications {
         self.push_faulty(&mut outbox, posting, pending, fault, now);
     }
 
-    /// Queues what `fault` makes of `posting`. `pending` makes the notification that the transaction is pending.
+    /// Queues `posting` as changed by `fault`. `pending` makes the notification that the transaction is pending.
     fn push_faulty(
         &self,
         outbox: &mut Outbox,

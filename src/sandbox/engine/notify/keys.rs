@@ -8,9 +8,9 @@ use serde::Deserialize;
 use crate::sandbox::engine::dialect::Signature;
 use crate::sandbox::engine::keys::ProviderKey;
 
-/// The provider's keys and one that no receiver knows.
+/// The provider's keys, and one that is unknown to every receiver.
 pub struct Keys {
-    /// The first signs until the keys are rolled; there may be a second, or none at all.
+    /// The first one signs until the keys are rolled; there may be a second one, or no key at all.
     own: Vec<ProviderKey>,
     is_rolled: AtomicBool,
     stranger: OnceLock<Option<ProviderKey>>,
@@ -25,11 +25,11 @@ pub enum Signer {
     Active,
     First,
     Second,
-    /// A key that no receiver knows.
+    /// A key that is unknown to every receiver.
     Stranger,
     /// There is no signature.
     Nobody,
-    /// This text stands where the signature belongs.
+    /// This text takes the place of the signature.
     #[serde(skip)]
     Text(String),
 }
@@ -43,22 +43,22 @@ impl Keys {
         }
     }
 
-    /// The public halves of the provider's own, in a lasting order, as one line of base64 each.
+    /// The public halves of the provider's own keys, in a fixed order, as one line of base64 each.
     pub fn public(&self) -> Vec<String> {
         self.own.iter().map(ProviderKey::public_base64).collect()
     }
 
-    /// Whether there is a key to change over to.
+    /// Whether there is a key to change to.
     pub fn can_roll(&self) -> bool {
         self.own.len() > 1
     }
 
-    /// The one that signs now.
+    /// The key that signs now.
     pub fn active(&self) -> Option<&ProviderKey> {
         self.own.get(usize::from(self.is_rolled.load(Ordering::Relaxed)))
     }
 
-    /// Changes over to the other key.
+    /// Changes to the other key.
     pub fn roll(&self) {
         self.is_rolled.fetch_not(Ordering::Relaxed);
     }
@@ -77,7 +77,7 @@ impl Keys {
         }
     }
 
-    /// What `signer` puts where the signature belongs.
+    /// The signature that `signer` produces.
     ///
     /// # Errors
     /// When there is no such key.
@@ -93,7 +93,7 @@ impl Keys {
         key.map(Signature::By).ok_or_else(|| "the sandbox has no such provider key".to_string())
     }
 
-    /// Made when it is first needed. As long as the provider's, so that nothing but the signature's value is wrong.
+    /// Made when it is first needed. As long as the provider's, so that only the signature's value is wrong.
     fn stranger(&self) -> Option<&ProviderKey> {
         let bytes = self.own.first().map_or(256, ProviderKey::signature_bytes);
         self.stranger.get_or_init(|| ProviderKey::generate(bytes).ok()).as_ref()

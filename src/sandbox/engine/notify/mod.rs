@@ -1,7 +1,8 @@
 //! Notifications: what the provider reports to a merchant by itself, posted until the merchant acknowledges it.
 //!
-//! A change of status becomes the provider's text, unless a fault changes what is posted (`changes.rs`), and waits in the
-//! outbox (`outbox.rs`) until the sender signs and posts it. What a test asks for comes through `requested.rs`.
+//! A change of status becomes the provider's text, unless a fault changes what is posted (`changes.rs`), and waits in
+//! the outbox (`outbox.rs`) until the sender signs and posts it. Notifications that a test requests come through
+//! `requested.rs`.
 
 mod changes;
 pub mod keys;
@@ -29,15 +30,15 @@ use super::transaction::{Transaction, rfc3339};
 pub struct Notifications {
     dialect: &'static dyn Dialect,
     pub keys: Keys,
-    /// By app id: where a merchant's notifications go that no request has an address for.
+    /// By app id: where those of a merchant's notifications go for which no request has an address.
     payout_urls: Mutex<BTreeMap<String, String>>,
     pub outbox: Mutex<Outbox>,
-    /// Has the sender look again at what is due.
+    /// Makes the sender check again what is due.
     pub wake: Notify,
 }
 
 impl Notifications {
-    /// `keys` are the provider's: the first signs until the keys are rolled.
+    /// `keys` are the provider's: the first one signs until the keys are rolled.
     pub fn new(
         dialect: &'static dyn Dialect,
         keys: impl IntoIterator<Item = ProviderKey>,
@@ -63,7 +64,7 @@ impl Notifications {
         self.keys.reset();
     }
 
-    /// What is posted for `posting`. Slow: it signs.
+    /// The message that is posted for `posting`. Slow: it signs.
     ///
     /// # Errors
     /// Why it cannot be signed.
@@ -80,7 +81,7 @@ impl Notifications {
         }
     }
 
-    /// An honest notification. `None` when the provider knows none about such a transaction.
+    /// An honest notification. `None` when the provider has none for such a transaction.
     fn honest(&self, report: &Report<'_>) -> Option<Posting> {
         let written = self.dialect.notification(report)?;
         let (transaction, status) = (report.transaction, report.change.status);

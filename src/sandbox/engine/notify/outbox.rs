@@ -1,7 +1,7 @@
-//! The notifications there are, and which is to be posted when.
+//! All notifications, and when each is to be posted.
 //!
-//! Pure bookkeeping: times come in as arguments and nothing here touches a socket. What is over stays visible until
-//! newer ones need the room.
+//! Pure bookkeeping: times come in as arguments and nothing here touches a socket. Notifications that are over stay
+//! visible until newer ones need the space.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub struct Posting {
     pub flaws: Flaws,
     /// Whether it is posted again until it is acknowledged.
     pub repeats: bool,
-    /// What is posted, once it has been signed.
+    /// The posted message, once it has been signed.
     pub sealed: Option<Message>,
 }
 
@@ -51,11 +51,11 @@ impl First {
 pub struct Outbox {
     entries: BTreeMap<u64, Posting>,
     count: u64,
-    /// What is to be posted when.
+    /// When each one is to be posted.
     agenda: BTreeSet<(Instant, u64)>,
     /// Over, in the order in which they ended.
     over: VecDeque<u64>,
-    /// Held back until the notification under which they stand is over.
+    /// Held back until the notification that is the key is over.
     behind: HashMap<u64, Vec<u64>>,
     /// Held back until a merchant's next notification is queued.
     behind_next: Vec<u64>,
@@ -69,7 +69,7 @@ impl Posting {
 }
 
 impl Outbox {
-    /// Takes a notification in; its number.
+    /// Adds a notification; returns its number.
     pub fn push(&mut self, mut posting: Posting, first: First, now: Instant) -> u64 {
         self.make_room(now);
         self.count += 1;
@@ -100,7 +100,7 @@ impl Outbox {
         number
     }
 
-    /// Takes out what is due, at most `room` of it.
+    /// Takes out notifications that are due, no more than `room`.
     pub fn take_due(&mut self, now: Instant, room: usize) -> Vec<Posting> {
         let mut due = Vec::new();
         while due.len() < room && self.next_due().is_some_and(|at| at <= now) {
@@ -115,7 +115,7 @@ impl Outbox {
         self.agenda.first().map(|(at, _)| *at)
     }
 
-    /// Notes what is posted.
+    /// Records the posted message.
     pub fn sealed(&mut self, number: u64, message: Message) {
         if let Some(posting) = self.entries.get_mut(&number) {
             posting.row.body = Some(message.body.clone());
@@ -123,7 +123,7 @@ impl Outbox {
         }
     }
 
-    /// Ends what cannot be posted at all.
+    /// Ends a notification that cannot be posted at all.
     pub fn refuse(&mut self, number: u64, note: String, now: Instant) {
         if let Some(Posting { row, .. }) = self.entries.get_mut(&number) {
             row.state = NotificationState::Refused;
@@ -132,7 +132,7 @@ impl Outbox {
         }
     }
 
-    /// Notes how an attempt went, and when the next one is due: after `pauses[0]` for the second, and so on.
+    /// Records how an attempt went, and when the next one is due: after `pauses[0]` for the second, and so on.
     /// `acknowledges` says whether an answer acknowledges the notification.
     pub fn attempted(
         &mut self,
@@ -142,7 +142,7 @@ impl Outbox {
         pauses: &[Duration],
         (now, now_ms): (Instant, i64),
     ) {
-        // A reset may have taken it away in the meantime.
+        // A reset may have removed it in the meantime.
         let Some(Posting { row, repeats, .. }) = self.entries.get_mut(&number) else { return };
         let pause = pauses.get(row.attempts as usize).filter(|_| *repeats);
         row.attempts = row.attempts.saturating_add(1);
@@ -172,7 +172,8 @@ impl Outbox {
         self.entries.values().map(|posting| posting.row.clone()).collect()
     }
 
-    /// Forgets everything but the count: an attempt that is still under way must not be taken for a new one's.
+    /// Forgets everything except the count: an attempt that is still under way must not be taken for one at a new
+    /// notification.
     pub fn clear(&mut self) {
         *self = Self { count: self.count, ..Self::default() };
     }
@@ -188,7 +189,7 @@ impl Outbox {
         self.get(number).is_some_and(|row| row.state == NotificationState::Waiting)
     }
 
-    /// Notes that `number` is over and lets go of what waited for that.
+    /// Records that `number` is over and releases the notifications that waited for it.
     fn end(&mut self, number: u64, now: Instant) {
         self.over.push_back(number);
         self.release(number, now);
@@ -240,7 +241,7 @@ mod tests {
     }
 
     fn fail(outbox: &mut Outbox, number: u64, now: Instant) {
-        outbox.attempted(number, Err("nobody there".into()), |_| true, &[PAUSE], (now, 0));
+        outbox.attempted(number, Err("connection refused".into()), |_| true, &[PAUSE], (now, 0));
     }
 
     fn acknowledge(outbox: &mut Outbox, number: u64, now: Instant) {
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_to_be_repeated_is_given_up_at_once() {
+    fn a_notification_that_is_not_repeated_is_given_up_at_once() {
         let (mut outbox, now) = (Outbox::default(), instant());
         let number = outbox.push(Posting { repeats: false, ..posting("a") }, First::AT_ONCE, now);
         fail(&mut outbox, number, now);
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_back_waits_for_the_same_merchants_next() {
+    fn a_held_back_notification_waits_for_the_same_merchant_s_next() {
         let (mut outbox, now) = (Outbox::default(), instant());
         let held = outbox.push(posting("a"), First::BehindNext, now);
         let others = push(&mut outbox, "b", now);
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn notifications_do_not_pile_up_without_bound() {
+    fn the_number_of_notifications_is_bounded() {
         let (mut outbox, now) = (Outbox::default(), instant());
         let waiting = push(&mut outbox, "a", now);
         let over = push(&mut outbox, "a", now);
@@ -295,10 +296,10 @@ mod tests {
             push(&mut outbox, "a", now);
         }
         assert_eq!(outbox.list().len(), NOTIFICATIONS_MAX);
-        assert!(outbox.get(over).is_none(), "what is over makes room first");
+        assert!(outbox.get(over).is_none(), "one that is over is removed first");
         assert!(outbox.get(waiting).is_none(), "then the oldest");
         assert!(outbox.get(waiting + 2).is_some());
-        assert_eq!(due(&mut outbox, now).len(), NOTIFICATIONS_MAX, "what is gone is not posted");
+        assert_eq!(due(&mut outbox, now).len(), NOTIFICATIONS_MAX, "a removed one is not posted");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! A notification that a test asks for (`POST /_sandbox/notifications`): any text, signed or not.
+//! A notification that a test requests (`POST /_sandbox/notifications`): any text, signed or not.
 //!
-//! What is left out is taken from the transaction. Fault rules do not hit what was asked for.
+//! Members that are left out come from the transaction. Fault rules do not apply to requested notifications.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::sandbox::engine::lock::locked;
 use crate::sandbox::engine::settings::Sandbox;
 use crate::sandbox::engine::transaction::{Change, Status, Transaction, rfc3339};
 
-/// What is asked for.
+/// A requested notification.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requested {
@@ -39,7 +39,7 @@ pub struct Requested {
     url: Option<String>,
     #[serde(default)]
     signed_by: Signer,
-    /// Stands where the signature belongs, whatever it is.
+    /// Takes the place of the signature, whatever it is.
     sign: Option<String>,
     #[serde(default)]
     member: Member,
@@ -65,7 +65,7 @@ fn yes() -> bool {
 }
 
 impl Requested {
-    /// Reads what is asked for, or says what is wrong with it.
+    /// Reads a requested notification. The error says what is wrong with it.
     pub fn read(value: &Value) -> Result<Self, String> {
         let requested = Self::deserialize(value).map_err(|error| error.to_string())?;
         match requested.delay_ms <= HOLD_MS_MAX {
@@ -87,7 +87,7 @@ impl Requested {
 }
 
 impl Notifications {
-    /// Queues what is asked for, about `transaction` when it is about one.
+    /// Queues a requested notification, about `transaction` if it is about one.
     pub fn queue_requested(
         &self,
         sandbox: &Sandbox,
@@ -153,7 +153,7 @@ impl Notifications {
         Ok(row)
     }
 
-    /// The status that goes with the word asked for, so that the other members fit it.
+    /// The status for the requested word, so that the other members match it.
     fn requested_change(&self, requested: &Requested, transaction: &Transaction) -> Change {
         let fits = |status: &Status| {
             let word = self.dialect.status_word(transaction.product, *status);

@@ -5,9 +5,9 @@ use serde::Serialize;
 /// A notification and how it went.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Notification {
-    /// Counts up from 1 and never begins again.
+    /// Counts up from 1 and never starts again.
     pub number: u64,
-    /// The merchant it is for, where it is about a transaction.
+    /// The merchant it is for, if it is about a transaction.
     pub app_id: Option<String>,
     /// The operation that made the transaction.
     pub operation: Option<String>,
@@ -20,12 +20,12 @@ pub struct Notification {
     pub url: Option<String>,
     /// The text that is signed.
     pub param: String,
-    /// What is posted, once it has been signed.
+    /// The posted message, once it has been signed.
     pub body: Option<String>,
     /// The fault that hit it.
     pub fault: Option<&'static str>,
     pub state: NotificationState,
-    /// Why it is where it is.
+    /// Why it has its state.
     pub note: Option<String>,
     /// How often it was posted.
     pub attempts: u32,
@@ -39,16 +39,16 @@ pub struct Notification {
     pub acknowledged_at: Option<String>,
 }
 
-/// How far a notification has come.
+/// The state of a notification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotificationState {
     /// To be posted, for the first time or again.
     #[default]
     Waiting,
-    /// Over: the merchant has it.
+    /// Over: the merchant acknowledged it.
     Acknowledged,
-    /// Over: it was posted as often as it is posted.
+    /// Over: it was posted as often as allowed.
     GivenUp,
     /// Over: a fault keeps it back.
     Withheld,
