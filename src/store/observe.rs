@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{EventId, JournalError, PaymentId, PaymentRow, Selection};
+use super::{Begun, EventId, JournalError, PaymentId, PaymentRow, PaymentView, Selection, Step};
+use crate::outcome::Outcome;
+use crate::payment::State;
 
 /// Sees what was committed. It is called in the task of the store's caller, before the store answers; it cannot refuse.
 pub trait Observer: Send + Sync {
@@ -64,6 +66,22 @@ impl Observed {
         }
     }
 
+    /// A call was recorded, and perhaps its first attempt announced.
+    pub(super) fn begun(&self, begun: &Begun) {
+        let Begun::Fresh(PaymentView { row, .. }) = begun else { return };
+        self.committed(Change::Begun(Subject::Row(row)));
+        if let State::Sending { attempt } = row.payment.state {
+            self.committed(Change::Sending { id: &row.id, attempt: Some(attempt) });
+        }
+    }
+
+    /// `row` took `step`.
+    pub(super) fn taken(&self, step: &Step, row: &PaymentRow) {
+        if let Some(change) = change(step, row) {
+            self.committed(change);
+        }
+    }
+
     /// Passes `done` on, and says so where `change` may be found made.
     pub(super) fn uncertain<T, E: Clone + Into<JournalError>>(
         &self,
@@ -77,5 +95,33 @@ impl Observed {
                 observer.uncertain(&change);
             }
         })
+    }
+}
+
+/// What an observer is told of a step that `row` took.
+pub(super) fn change<'a>(step: &'a Step, row: &'a PaymentRow) -> Option<Change<'a>> {
+    match step {
+        Step::AboutToSend { .. } => {
+            Some(Change::Sending { id: &row.id, attempt: Some(row.payment.attempts) })
+        }
+        Step::Close { closure, .. } => {
+            Some(Change::Closed { payment: Subject::Row(row), reason: closure.reason() })
+        }
+        Step::Conclude { attempt, .. } if row.payment.outcome() == Some(Outcome::Unknown) => {
+            Some(Change::InDoubt { row, attempt: *attempt })
+        }
+        _ => row.just_settled.then_some(Change::Settled(row)),
+    }
+}
+
+/// What an observer is told where it is uncertain whether `step` was written: only of steps that let money leave, or that
+/// nothing else shows.
+pub(super) fn uncertain_change<'a>(step: &'a Step, id: &'a PaymentId) -> Option<Change<'a>> {
+    match step {
+        Step::AboutToSend { .. } => Some(Change::Sending { id, attempt: None }),
+        Step::Close { closure, .. } => {
+            Some(Change::Closed { payment: Subject::Id(id), reason: closure.reason() })
+        }
+        _ => None,
     }
 }

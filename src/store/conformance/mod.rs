@@ -3,6 +3,7 @@
 mod delivering;
 mod interleavings;
 mod noticing;
+mod observing;
 mod operating;
 mod owing;
 pub(super) mod paying;
@@ -31,6 +32,7 @@ use crate::provider::{NormaliseContext, Normalised, Provider, Recount};
 pub(super) use delivering::*;
 pub(super) use interleavings::*;
 pub(super) use noticing::*;
+pub(super) use observing::*;
 pub(super) use operating::*;
 pub(super) use owing::*;
 pub(super) use paying::*;
@@ -126,6 +128,7 @@ macro_rules! conformance_tests {
             a_sweep_removes_only_what_is_old_and_closed,
             a_removed_event_is_still_a_duplicate_until_its_key_is_forgotten,
             a_closed_store_says_so,
+            an_observer_sees_what_is_committed,
             a_probe_says_that_the_store_can_be_written,
             any_interleaving_delivers_in_order_and_loses_nothing,
             any_interleaving_with_replays_loses_nothing,

@@ -10,8 +10,9 @@ use super::state::{Event, Seen, Work};
 use crate::store::inbox::steps::{self, CLAIM_MAX, Operated, Operation, Stepped};
 use crate::store::page::{self, PAGE_MAX};
 use crate::store::{
-    AccountCounts, Claimed, Cursor, EventDetail, EventId, EventRow, Filter, Inbox, Lease, Listing,
-    NewEvent, Received, Retention, Selection, Settled, Settlement, StoreError, Swept, Tally,
+    AccountCounts, Change, Claimed, Cursor, EventDetail, EventId, EventRow, Filter, Inbox, Lease,
+    Listing, NewEvent, Received, Retention, Selection, Settled, Settlement, StoreError, Swept,
+    Tally,
 };
 
 #[async_trait]
@@ -116,7 +117,11 @@ impl Inbox for MemoryStore {
     }
 
     async fn replay(&self, selection: &Selection) -> Result<Tally, StoreError> {
-        self.run(|work| operate(work, selection, &Operation::Replay))
+        let tally = self.run(|work| operate(work, selection, &Operation::Replay))?;
+        if tally.changed > 0 {
+            self.observed.committed(Change::Replayed { selection, events: Some(tally.changed) });
+        }
+        Ok(tally)
     }
 
     async fn discard(
@@ -126,7 +131,12 @@ impl Inbox for MemoryStore {
         now_ms: i64,
     ) -> Result<Tally, StoreError> {
         let discard = Operation::Discard { reason: reason.to_owned(), now_ms };
-        self.run(|work| operate(work, selection, &discard))
+        let tally = self.run(|work| operate(work, selection, &discard))?;
+        if tally.changed > 0 {
+            let events = Some(tally.changed);
+            self.observed.committed(Change::Discarded { selection, reason, events });
+        }
+        Ok(tally)
     }
 
     async fn counts(&self) -> Result<Vec<AccountCounts>, StoreError> {

@@ -16,8 +16,8 @@ use crate::store::journal::steps::{
 };
 use crate::store::page::{self, PAGE_MAX};
 use crate::store::{
-    AccountNames, Begun, Cursor, Due, Freeze, Journal, JournalError, Leave, NewPayment, Noticed,
-    Notification, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter,
+    AccountNames, Begun, Change, Cursor, Due, Freeze, Journal, JournalError, Leave, NewPayment,
+    Noticed, Notification, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter,
     PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered, Spending, Standing,
     Step, StoreError, Unsent,
 };
@@ -25,11 +25,13 @@ use crate::store::{
 #[async_trait]
 impl Journal for MemoryStore {
     async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError> {
-        self.run(|work| begin(work, new))?
+        let begun = self.run(|work| begin(work, new))??;
+        self.observed.begun(&begun);
+        Ok(begun)
     }
 
     async fn begin_sending(&self, new: NewPayment) -> Result<Begun, StoreError> {
-        self.run(|work| {
+        let begun = self.run(|work| {
             let at = work.at(new.now_ms);
             let view = match begin(work, new)? {
                 Begun::Fresh(view) => view,
@@ -41,15 +43,19 @@ impl Journal for MemoryStore {
             let decided = steps::first_attempt(&view.row, at);
             let refused = |error: JournalError| StoreError::Refused(error.to_string());
             finish(work, view, decided.map_err(refused)?).map(Begun::Fresh)
-        })?
+        })??;
+        self.observed.begun(&begun);
+        Ok(begun)
     }
 
     async fn step(&self, id: &PaymentId, step: Step) -> Result<PaymentView, JournalError> {
-        self.run(|work| {
+        let view = self.run(|work| {
             let view = found(work, id).ok_or_else(|| JournalError::NoSuchPayment(id.clone()))?;
             let changes = steps::decide(&step, &view, facts(work, &view.row, &step), work.now_ms)?;
-            Ok(finish(work, view, changes)?)
-        })?
+            Ok::<_, JournalError>(finish(work, view, changes)?)
+        })??;
+        self.observed.taken(&step, &view.row);
+        Ok(view)
     }
 
     async fn may_leave(
@@ -72,7 +78,7 @@ impl Journal for MemoryStore {
         reason: &str,
         now_ms: i64,
     ) -> Result<Option<PaymentView>, JournalError> {
-        self.run(|work| {
+        let ended = self.run(|work| {
             let view = match unsent {
                 Unsent::Begun(id) => found(work, id),
                 Unsent::MaybeBegun(new) => match found(work, &new.id) {
@@ -82,10 +88,14 @@ impl Journal for MemoryStore {
             };
             let Some(view) = view else { return Ok(None) };
             match steps::end_unsent(&view.row, reason, work.at(now_ms))? {
-                Some(changes) => Ok(Some(finish(work, view, Some(changes))?)),
+                Some(changes) => Ok::<_, JournalError>(Some(finish(work, view, Some(changes))?)),
                 None => Ok(None),
             }
-        })?
+        })??;
+        if let Some(view) = &ended {
+            self.observed.committed(Change::Settled(&view.row));
+        }
+        Ok(ended)
     }
 
     async fn claim_due(
@@ -131,7 +141,8 @@ impl Journal for MemoryStore {
         notice: Notification,
         event: NotificationEvent,
     ) -> Result<(Received, Noticed), StoreError> {
-        self.run(|work| {
+        let id = notice.event_id.clone();
+        let (received, noticed) = self.run(|work| {
             let mut noticed = steps::judge(
                 &notice,
                 about(work, &notice, &notice.account),
@@ -150,12 +161,16 @@ impl Journal for MemoryStore {
                     noticed.row = Some(changes.row);
                 }
             }
-            Ok((received, noticed))
-        })?
+            Ok::<_, StoreError>((received, noticed))
+        })??;
+        if let (Received::Stored, Some(row)) = (&received, &noticed.row) {
+            self.observed.committed(Change::Notified { row, event: &id });
+        }
+        Ok((received, noticed))
     }
 
     async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {
-        self.run(|work| {
+        let recovered = self.run(|work| {
             let (mut recovered, at) = (Recovered::default(), work.at(now_ms));
             let is_under_way = |row: &PaymentRow| {
                 matches!(row.payment.state, Stage::Ready | Stage::Sending { .. })
@@ -176,8 +191,13 @@ impl Journal for MemoryStore {
             for row in work.state.rows(is_waiting) {
                 save(work, &mut steps::take_over(&row, work.owner, at))?;
             }
-            Ok(recovered)
-        })?
+            Ok::<_, StoreError>(recovered)
+        })??;
+        let payments = recovered.unknown + recovered.closed;
+        if payments > 0 {
+            self.observed.committed(Change::Recovered { payments });
+        }
+        Ok(recovered)
     }
 
     fn payment_changes(&self, id: &PaymentId) -> watch::Receiver<u64> {
@@ -320,6 +340,7 @@ impl Journal for MemoryStore {
     }
 
     async fn freeze(&self, account: &str, reason: &str, now_ms: i64) -> Result<(), StoreError> {
+        let change = Change::Frozen { account, reason };
         self.run(|work| {
             let known = work.state.freeze_of(account);
             let (account, since_ms) = match known {
@@ -328,15 +349,21 @@ impl Journal for MemoryStore {
             };
             let freeze = Freeze { account: account.clone(), reason: reason.to_owned(), since_ms };
             work.state.freezes.insert(account, freeze);
-        })
+        })?;
+        self.observed.committed(change);
+        Ok(())
     }
 
     async fn unfreeze(&self, account: &str) -> Result<bool, StoreError> {
-        self.run(|work| {
+        let was_frozen = self.run(|work| {
             let names = work.state.names_of(account);
             let frozen = names.iter().filter(|name| work.state.freezes.remove(*name).is_some());
             frozen.count() > 0
-        })
+        })?;
+        if was_frozen {
+            self.observed.committed(Change::Unfrozen { account });
+        }
+        Ok(was_frozen)
     }
 
     async fn freezes(&self) -> Result<Vec<Freeze>, StoreError> {

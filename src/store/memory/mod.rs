@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::observe::Observer;
+use super::observe::{Observed, Observer};
 use super::wake::Wake;
 use super::{AccountNames, Store, StoreClock, StoreError};
 use crate::clock::Clock;
@@ -30,6 +30,7 @@ pub struct MemoryStore {
     clock: Clock,
     /// The name under which this process owns payments.
     owner: String,
+    observed: Observed,
     is_closed: AtomicBool,
 }
 
@@ -56,7 +57,8 @@ impl MemoryStore {
 
     fn open(shared: Arc<Shared>, clock: Clock) -> Self {
         let owner = lock(&shared.state).start_process();
-        Self { shared, clock, owner, is_closed: AtomicBool::new(false) }
+        let (observed, is_closed) = (Observed::default(), AtomicBool::new(false));
+        Self { shared, clock, owner, observed, is_closed }
     }
 
     /// Runs `work` alone, then wakes those who wait for what it changed.
@@ -85,8 +87,9 @@ impl StoreClock for MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    /// What ends with the process is not audited.
-    fn observe(&self, _: Arc<dyn Observer>) {}
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.observed.by(observer);
+    }
 
     async fn probe(&self) -> Result<(), StoreError> {
         self.run(|_| ())

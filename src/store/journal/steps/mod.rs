@@ -27,11 +27,9 @@ use super::{
     ANSWER_BYTES_MAX, HistoryEntry, JournalError, OutcomeEvent, PAYMENTS_KEPT_MIN_MS, PaymentRow,
     PaymentView, Step, StoredAnswer, resolver_key,
 };
-use crate::outcome::Outcome;
 use crate::payment::{Final, Input, State, Transition, step};
 use crate::provider::Flag;
-use crate::store::observe::{Change, Subject};
-use crate::store::{EventId, Freeze, NewEvent, PaymentId};
+use crate::store::{EventId, Freeze, NewEvent};
 
 /// Payments handed out by one claim at most.
 pub const CLAIM_MAX: usize = 256;
@@ -183,34 +181,6 @@ impl Changes {
             }
             None => view,
         }
-    }
-}
-
-/// What an observer is told of a step that `row` took.
-pub fn change<'a>(step: &'a Step, row: &'a PaymentRow) -> Option<Change<'a>> {
-    match step {
-        Step::AboutToSend { .. } => {
-            Some(Change::Sending { id: &row.id, attempt: Some(row.payment.attempts) })
-        }
-        Step::Close { closure, .. } => {
-            Some(Change::Closed { payment: Subject::Row(row), reason: closure.reason() })
-        }
-        Step::Conclude { attempt, .. } if row.payment.outcome() == Some(Outcome::Unknown) => {
-            Some(Change::InDoubt { row, attempt: *attempt })
-        }
-        _ => row.just_settled.then_some(Change::Settled(row)),
-    }
-}
-
-/// What an observer is told where it is uncertain whether `step` was written: only of steps that let money leave, or that
-/// nothing else shows.
-pub fn uncertain_change<'a>(step: &'a Step, id: &'a PaymentId) -> Option<Change<'a>> {
-    match step {
-        Step::AboutToSend { .. } => Some(Change::Sending { id, attempt: None }),
-        Step::Close { closure, .. } => {
-            Some(Change::Closed { payment: Subject::Id(id), reason: closure.reason() })
-        }
-        _ => None,
     }
 }
 

@@ -22,9 +22,9 @@ use tokio::sync::watch;
 use super::SqliteStore;
 use super::job::Work;
 use super::names;
-use crate::payment::State;
 use crate::store::journal::resolver_key;
 use crate::store::journal::steps;
+use crate::store::observe::uncertain_change;
 use crate::store::page::PAGE_MAX;
 use crate::store::{
     AccountNames, Begun, Change, Cursor, Due, Freeze, Journal, JournalError, Leave, NewPayment,
@@ -37,7 +37,7 @@ use crate::store::{
 impl Journal for SqliteStore {
     async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError> {
         let begun = self.write_as_owner(move |work, owner| take::begin(work, &new, owner)).await?;
-        self.note_begun(&begun);
+        self.observed.begun(&begun);
         Ok(begun)
     }
 
@@ -46,7 +46,7 @@ impl Journal for SqliteStore {
         let begun =
             self.write_as_owner(move |work, owner| take::begin_sending(work, &new, owner)).await;
         let begun = self.observed.uncertain(begun, Change::Begun(Subject::Id(&id)))?;
-        self.note_begun(&begun);
+        self.observed.begun(&begun);
         Ok(begun)
     }
 
@@ -65,13 +65,11 @@ impl Journal for SqliteStore {
             }
         });
         let taken = taken.await.map_err(JournalError::from).flatten();
-        let view = match steps::uncertain_change(&step, id) {
+        let view = match uncertain_change(&step, id) {
             Some(change) => self.observed.uncertain(taken, change)?,
             None => taken?,
         };
-        if let Some(change) = steps::change(&step, &view.row) {
-            self.observed.committed(change);
-        }
+        self.observed.taken(&step, &view.row);
         Ok(view)
     }
 
@@ -289,14 +287,6 @@ impl Journal for SqliteStore {
 }
 
 impl SqliteStore {
-    fn note_begun(&self, begun: &Begun) {
-        let Begun::Fresh(PaymentView { row, .. }) = begun else { return };
-        self.observed.committed(Change::Begun(Subject::Row(row)));
-        if let State::Sending { attempt } = row.payment.state {
-            self.observed.committed(Change::Sending { id: &row.id, attempt: Some(attempt) });
-        }
-    }
-
     /// Runs `work` with the name under which this process owns payments.
     async fn write_as_owner<T, F>(&self, work: F) -> Result<T, StoreError>
     where

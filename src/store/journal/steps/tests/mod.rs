@@ -6,6 +6,7 @@ use super::*;
 use crate::payment::{Fingerprint, Input, Rules, Ruling};
 use crate::provider::{CodeMeaning, EventStatus};
 use crate::store::conformance::outcome_event;
+use crate::store::observe::{Change, Subject, change, uncertain_change};
 use crate::store::{
     Begun, Closure, Conclusion, Leave, NewPayment, PaymentId, QueryAnswer, QueryTimes, Recovered,
 };
