@@ -1,8 +1,8 @@
 //! Countersign: a payment sidecar. Plain JSON in, signed provider calls out, honest outcomes back.
 //!
 //! The folder list is the architecture: see `docs/ARCHITECTURE.md`. Imports point down only:
-//! `cli app` → `edge outbound inbound delivery admin sandbox` → `openapi` → `audit limits problem logging reload trace` → `config store` →
-//! `payment` → `provider` → `sign` → `json wire outcome secret clock metrics mistake`.
+//! `cli app` → `edge outbound inbound delivery admin sandbox` → `openapi` → `audit limits problem logging reload trace` → `config` →
+//! `store` → `payment` → `provider` → `sign` → `json wire` → `clock metrics mistake outcome secret` → `environment random threads`.
 
 // Durations can come from outside too, and `+` on them panics when it overflows: use `clock::later`,
 // `saturating_add`. This does not apply to sums of plain numbers (clippy.toml).
