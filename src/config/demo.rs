@@ -1,6 +1,6 @@
 //! The demo merchant and the sandbox provider: published keys, for loopback only.
 
-/// The application id that the sandbox knows.
+/// The application id of the demo merchant at the sandbox.
 pub const APP_ID: &str = "countersign-demo-app";
 /// The demo merchant's private key, PKCS#8 PEM.
 pub const MERCHANT_PRIVATE_KEY: &str = include_str!("../../config/demo/merchant.pem");
@@ -12,13 +12,13 @@ pub const PROVIDER_PRIVATE_KEY: &str = include_str!("../../config/demo/provider.
 pub const PROVIDER_PUBLIC_KEY: &str = include_str!("../../config/demo/provider.pub");
 /// The private key that the sandbox provider rolls over to, PKCS#8 PEM.
 pub const NEXT_PROVIDER_PRIVATE_KEY: &str = include_str!("../../config/demo/provider-next.pem");
-/// The public half of the same, one-line base64.
+/// The matching public key, one-line base64.
 pub const NEXT_PROVIDER_PUBLIC_KEY: &str = include_str!("../../config/demo/provider-next.pub");
 
 const APP_TOKEN: &str = include_str!("../../config/demo/app-token");
 const DELIVERY_SECRET: &str = include_str!("../../config/demo/delivery-secret");
 
-/// Whether `text` is published with the source code anyway, so that nothing is gained by hiding its file.
+/// Whether `text` is published with the source code anyway, so that hiding its file protects nothing.
 pub(super) fn is_published(text: &str) -> bool {
     [
         MERCHANT_PRIVATE_KEY,

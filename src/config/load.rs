@@ -13,20 +13,20 @@ use crate::clock::Clock;
 use crate::environment;
 use crate::mistake::Mistake;
 
-/// How often files that change while they are read are read again at most.
+/// How many times files that change while they are read are read again.
 const READINGS_MAX: usize = 5;
-/// Between two of these readings: longer than it takes to move a handful of files into place.
+/// The pause between two of these readings: longer than it takes to move a few files into place.
 const READING_PAUSE: Duration = Duration::from_millis(20);
 
 /// A configuration that passed every check.
 pub struct Loaded {
     pub boot: Boot,
     pub snapshot: Snapshot,
-    /// Worth a look, not a reason to refuse: loose file permissions, unconfirmed operations, keys that end soon.
+    /// Problems that do not prevent loading: loose file permissions, unconfirmed operations, keys that end soon.
     pub warnings: Vec<String>,
     /// The files it was read from.
     pub seen: Seen,
-    /// What stood in them, for comparing configurations. A running process does not keep it.
+    /// The values that were read, for comparing configurations. A running process does not keep them.
     pub readings: Readings,
 }
 
@@ -35,9 +35,9 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Mistake>> {
     load_at_rest(path, Duration::ZERO).map_err(|refused| refused.mistakes)
 }
 
-/// The same, and also says which files a configuration with mistakes refers to.
+/// The same, and also reports which files a configuration with mistakes refers to.
 ///
-/// What is read belongs together: when a file changes while the others are read, or within `rest` after that, all are
+/// All contents belong together: when a file changes while the others are read, or within `rest` after that, all are
 /// read again. Blocks for at least `rest`.
 pub fn load_at_rest(path: &Path, rest: Duration) -> Result<Loaded, Refused> {
     for _ in 0..READINGS_MAX {
@@ -53,7 +53,7 @@ pub fn load_at_rest(path: &Path, rest: Duration) -> Result<Loaded, Refused> {
         }
         std::thread::sleep(READING_PAUSE);
     }
-    let problem = "its files change faster than they can be read, expected them to hold still";
+    let problem = "its files change faster than they can be read, expected them to stop changing";
     Err(Refused::because(problem, Seen::of_nothing(path)))
 }
 
@@ -62,7 +62,7 @@ pub fn load_text(text: &str) -> Result<Loaded, Vec<Mistake>> {
     compile_text(text, &environment::variable, Clock::System.now())
 }
 
-/// Compiles configuration text with the environment and the time of the caller's choice.
+/// Compiles configuration text with the given environment and time.
 pub(super) fn compile_text(
     text: &str,
     environment: Environment<'_>,
@@ -92,14 +92,14 @@ fn compile(
     }
 }
 
-/// The configuration as JSON: secrets redacted, references as references, nothing for what was left out.
+/// The configuration as JSON: secrets redacted, references as references, omitted values left out.
 fn redacted(root: &Section<ConfigFile>) -> Json {
     let mut value = serde_json::to_value(root).expect("file types are plain data");
     drop_nothing(&mut value);
     value
 }
 
-/// Takes out what was left out: nulls, and tables and lists with nothing in them.
+/// Removes omitted values: nulls, and empty tables and lists.
 fn drop_nothing(value: &mut Json) {
     let is_nothing = |value: &Json| match value {
         Json::Null => true,

@@ -1,7 +1,7 @@
-//! Configuration: `read` turns the file into values, `section` checks and builds, `snapshot` is what requests see.
+//! Configuration: `read` turns the file into values, `section` checks and builds, `snapshot` is what requests use.
 //!
-//! Everything wrong is reported in one go. `kind` knows what a single value may be, `report` what is said about a
-//! configuration as a whole.
+//! All mistakes are reported at once. `kind` defines the possible single values, `report` describes a configuration
+//! as a whole.
 
 pub mod demo;
 pub(crate) mod kind;

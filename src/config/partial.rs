@@ -1,5 +1,5 @@
-//! What commands need of a configuration whose rest is not looked at: a key that is missing, or a mistake that is just being
-//! made there, must not keep an account from being frozen.
+//! Reads only the parts of a configuration that commands need: a missing key, or a mistake in a part that is being
+//! edited, must not keep an account from being frozen.
 
 use std::path::Path;
 
@@ -10,15 +10,15 @@ use crate::clock::Clock;
 use crate::mistake::Mistake;
 use crate::store::StoreUrl;
 
-/// What commands on a store go by.
+/// The parts that commands on a store need.
 #[derive(Debug)]
 pub struct StoreSide {
     pub store: StoreUrl,
-    /// The audit log, if one is kept.
+    /// The audit log, if there is one.
     pub audit: Option<Audit>,
-    /// Every account whose name can be read: the one in use first, then former ones.
+    /// Every account whose name can be read: the current name first, then former ones.
     pub names: Vec<Vec<String>>,
-    /// Worth a look, not a reason to refuse. A name that cannot be read is among them.
+    /// Problems that do not prevent the command, including names that cannot be read.
     pub warnings: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ pub fn store_side(path: &Path) -> Result<StoreSide, Vec<Mistake>> {
     Ok(StoreSide { store, audit, names, warnings })
 }
 
-/// Every account of the file at `path` that is without a mistake, whatever is wrong elsewhere; and the mistakes.
+/// Every account of the file at `path` that has no mistake, despite mistakes elsewhere; and the mistakes.
 ///
 /// # Errors
 /// When the file cannot be read or is not TOML.
@@ -61,10 +61,10 @@ pub fn accounts(path: &Path) -> Result<(Accounts, Vec<Mistake>), Vec<Mistake>> {
     Ok((accounts, reader.mistakes))
 }
 
-/// Where the admin side of the file at `path` listens, for those who ask a sidecar that runs already.
+/// The admin listener in the file at `path`, for commands that query a running sidecar.
 ///
 /// # Errors
-/// When the file cannot be read, is not TOML, or that listener is not one.
+/// When the file cannot be read, is not TOML, or has a mistake in that listener.
 pub fn admin_listener(path: &Path) -> Result<Listener, Vec<Mistake>> {
     let (root, mut reader) = open(path)?;
     let listener = root.value.listen.value.admin(&mut reader);
@@ -75,14 +75,15 @@ fn open(path: &Path) -> Result<(Section<ConfigFile>, Reader<'static>), Vec<Mista
     read::open(path).map_err(|refused| refused.mistakes)
 }
 
-/// Where the one key that is read is missing, an unknown one may be it misspelt: then another store would be worked on.
+/// When the one needed key is missing, an unknown key may be its misspelling: then the command would work on another
+/// store.
 fn expect_no_other<T: Keys>(reader: &mut Reader<'_>, section: &Section<T>, is_given: bool) {
     for key in section.unknown_keys.iter().filter(|_| !is_given) {
         reader.unknown_key(&section.path, key, T::KEYS);
     }
 }
 
-/// The same for a whole section, by how its name is written: anything may stand beside it.
+/// The same for a whole section, whose name may be misspelt: other sections may be present.
 fn expect_not_misspelt<T: Keys>(
     reader: &mut Reader<'_>,
     root: &Section<T>,

@@ -1,4 +1,4 @@
-//! What the running program sees of the configuration: resolved, checked, immutable.
+//! The configuration as the running program uses it: resolved, checked, immutable.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::sign::{KeyRing, VerifyingKey};
 use crate::store::StoreUrl;
 use crate::wire::{Target, Timeouts};
 
-/// What only a restart can change.
+/// The part that only a restart can change.
 #[derive(Debug, Clone)]
 pub struct Boot {
     pub app: Listener,
@@ -25,9 +25,9 @@ pub struct Boot {
     pub admin: Listener,
     pub store: StoreUrl,
     pub log: Log,
-    /// The audit log, if one is kept.
+    /// The audit log, if there is one.
     pub audit: Option<Audit>,
-    /// Where traces are exported to, if they are.
+    /// The destination of traces, if they are exported.
     pub tracing: Option<Tracing>,
 }
 
@@ -37,13 +37,13 @@ pub struct Audit {
     pub file: PathBuf,
 }
 
-/// Where traces go.
+/// The destination of traces.
 #[derive(Debug, Clone)]
 pub struct Tracing {
     pub target: Target,
-    /// What is posted to; the target's base path is empty.
+    /// The collector; the base path of its target is empty.
     pub path: String,
-    /// Of the traces that begin here, from 0 to 1.
+    /// The share of exported traces among those that begin here, from 0 to 1.
     pub sample: f64,
     /// The name under which a collector shows us.
     pub service: String,
@@ -56,7 +56,7 @@ pub struct Snapshot {
     pub reload: Reload,
     /// The configuration as JSON with every secret redacted.
     pub redacted: serde_json::Value,
-    /// What tells whether a value that is not shown changed.
+    /// Hashes that reveal changes of values that are not shown.
     pub digests: Digests,
     /// SHA-256 (hex) over the configuration and every file it refers to.
     pub hash: String,
@@ -72,12 +72,12 @@ impl Live {
         Self(Arc::new(ArcSwap::from_pointee(snapshot)))
     }
 
-    /// The snapshot of this moment. Load once per request and pass it down.
+    /// The current snapshot. Load it once per request and pass it down.
     pub fn load(&self) -> Arc<Snapshot> {
         self.0.load_full()
     }
 
-    /// Puts `snapshot` in place for every request that starts from now on.
+    /// Makes `snapshot` current for every request that starts from now on.
     pub fn swap(&self, snapshot: Snapshot) {
         self.0.store(Arc::new(snapshot));
     }
@@ -90,12 +90,12 @@ impl Snapshot {
     }
 }
 
-/// What tells whether a value that is not shown is another one: hashes by key path.
+/// Hashes by key path that reveal changes of values that are not shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Digests {
     /// By key path; a secret of an account without a usable hash key is missing.
     pub values: BTreeMap<String, String>,
-    /// By account: the fingerprint of the key that its secrets are hashed with.
+    /// By account: the fingerprint of the key that hashes its secrets.
     pub keyed_by: BTreeMap<String, String>,
 }
 
@@ -108,13 +108,13 @@ pub fn account_called<'a>(accounts: &'a Accounts, name: &str) -> Option<&'a Arc<
     accounts.get(name).or_else(|| accounts.values().find(was_called))
 }
 
-/// How long the store keeps what nobody waits for any more.
+/// How long the store keeps finished data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Delivered and discarded events.
     pub delivered: Duration,
     pub dead_letters: Duration,
-    /// What tells duplicates, counted from when it was last seen.
+    /// Records that identify duplicates, counted from when they were last seen.
     pub duplicates: Duration,
     /// Settled payments of the journal.
     pub payments: Duration,
@@ -132,18 +132,18 @@ pub struct Reload {
 /// One merchant application at one provider.
 pub struct Account {
     pub name: String,
-    /// Names that it had before.
+    /// Its former names.
     pub formerly: Vec<String>,
     pub provider: Arc<Provider>,
     pub target: Target,
-    /// Without a `/` at its end; `target` is the same taken apart.
+    /// Without a `/` at its end; `target` is the same, split into its parts.
     pub base_url: String,
     pub environment: Option<Environment>,
     pub app_id: String,
     pub currency: Option<String>,
     pub timezone: Offset,
     pub answer: AnswerMode,
-    /// Put into calls where the application left it out.
+    /// Added to calls when the application gave none.
     pub notify_url: Option<String>,
     /// Networks that notifications may come from; empty for anywhere.
     pub notify_from: Vec<ipnet::IpNet>,
@@ -157,7 +157,7 @@ pub struct Account {
     pub timeouts: Timeouts,
     pub retry: Retry,
     pub delivery: Option<Delivery>,
-    /// Where its calls that move money are made, by operation name.
+    /// The place where its calls that move money are made, by operation name.
     pub places: BTreeMap<String, Place>,
 }
 
@@ -181,7 +181,7 @@ pub enum Environment {
 }
 
 impl Environment {
-    /// The word in the configuration and in what is printed.
+    /// The word in the configuration and in output.
     pub fn word(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -192,13 +192,13 @@ impl Environment {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerMode {
-    /// The provider's JSON as it came.
+    /// The provider's JSON unchanged.
     Provider,
     /// `data` only, HTTP status by outcome.
     Unwrapped,
 }
 
-/// Who may call an account. Empty lists: anyone who can reach the listener.
+/// Who may call an account. Empty lists: any process that can reach the listener.
 #[derive(Debug, Clone, Default)]
 pub struct AppAuth {
     pub tokens: Vec<Secret>,
@@ -267,7 +267,7 @@ pub struct Limits {
     pub money_per_hour: Option<Money>,
 }
 
-/// The rate of one operation, beside the account's.
+/// The rate of one operation, in addition to the account's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OperationLimit {
     pub rate: Rate,
@@ -308,7 +308,7 @@ pub enum OnExcess {
 pub struct Retry {
     pub attempts: u32,
     pub resolve_for: Duration,
-    /// How long a notification of an accepted payment is waited for before its status is queried.
+    /// How long to wait for a notification of an accepted payment before its status is queried.
     pub notice_within: Option<Duration>,
 }
 
@@ -320,11 +320,11 @@ pub struct Delivery {
     /// Path and query of `url`.
     pub path: String,
     pub format: DeliveryFormat,
-    /// The bytes that sign deliveries, `whsec_` and base64 undone: each of them makes a signature.
+    /// The decoded bytes of the secrets that sign deliveries: each of them makes a signature.
     pub secrets: Vec<Secret>,
     pub retry_for: Duration,
     pub timeouts: Timeouts,
-    /// Deliveries under way at once.
+    /// The number of deliveries at the same time.
     pub concurrency: usize,
 }
 

@@ -1,6 +1,6 @@
-//! Kinds of value that can stand in a configuration file.
+//! Kinds of value in a configuration file.
 
-/// Declares kinds of value that are no secret and need no more than a rule: text to what it stands for, or nothing.
+/// Declares kinds of value that are not secret and need only a rule: from text to a parsed value, or nothing.
 macro_rules! kinds {
     ($(
         $(#[$about:meta])*

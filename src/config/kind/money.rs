@@ -1,4 +1,4 @@
-//! An amount of money as a value: `100000.00 THB`. Whole minor units from the first digit on; never a fraction in binary.
+//! An amount of money as a value: `100000.00 THB`. Always in whole minor units, never a binary fraction.
 
 use iso_currency::Currency;
 
@@ -16,8 +16,8 @@ fn money(text: &str) -> Option<Money> {
     (minor > 0).then(|| Money { minor, currency: code.to_owned() })
 }
 
-/// The amount in units of which `10^exponent` make one of its currency. Missing decimals are zeros; more than the currency
-/// has are refused.
+/// The amount in units of which `10^exponent` make one of its currency. Missing decimals are zeros; more decimals
+/// than the currency has are refused.
 fn minor_units(amount: &str, exponent: usize) -> Option<u64> {
     let (whole, decimals) = match amount.split_once('.') {
         Some((whole, decimals)) if !decimals.is_empty() => (whole, decimals),

@@ -1,4 +1,4 @@
-//! Values that hold keys and secrets. None of their errors says anything about the text that was refused.
+//! Values that hold keys and secrets. Their errors say nothing about the text that was refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,13 +7,13 @@ use crate::config::read::{Kind, Wrong};
 use crate::secret::Secret;
 use crate::sign::{PrivateKey, PublicKey};
 
-/// The shortest application token, in characters: below that, guessing becomes thinkable.
+/// The shortest application token, in characters: shorter ones could be guessed.
 const TOKEN_CHARACTERS_MIN: usize = 16;
 /// The longest application token, in characters; it must fit into one header field.
 const TOKEN_CHARACTERS_MAX: usize = 1024;
-/// What every Standard Webhooks secret begins with.
+/// The prefix of every Standard Webhooks secret.
 const DELIVERY_SECRET_PREFIX: &str = "whsec_";
-/// Delivery secrets that may be in use at once: the old one, the new one, and room for a rotation that was interrupted.
+/// Delivery secrets that may be in use at once: the old one, the new one, and spare ones for an interrupted rotation.
 const DELIVERY_SECRETS_MAX: usize = 4;
 /// Lengths of a Standard Webhooks secret, in bytes.
 const DELIVERY_SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -47,7 +47,7 @@ impl Kind for PublicKey {
     }
 }
 
-/// What an application presents as `Authorization: Bearer …`.
+/// The token that an application sends as `Authorization: Bearer …`.
 pub(crate) struct AppToken;
 
 kind!(AppToken -> Secret: app_token,
@@ -67,7 +67,7 @@ fn app_token(text: &str) -> Option<Secret> {
     fits.then(|| Secret::new(text.into()))
 }
 
-/// The bytes that sign deliveries, `whsec_` and base64 undone: at least one, more during a rotation.
+/// The decoded bytes of the secrets that sign deliveries: at least one secret, more during a rotation.
 pub(crate) struct DeliverySecrets;
 
 kind!(DeliverySecrets -> Vec<Secret>: delivery_secrets,
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn two_delivery_secrets_stand_side_by_side_during_a_rotation() {
+    fn several_delivery_secrets_are_allowed_during_a_rotation() {
         let one = format!("whsec_{}", STANDARD.encode([7; 24]));
         let read = DeliverySecrets::parse(&format!("{one} {one}")).expect("two secrets");
         assert_eq!(read.len(), 2);

@@ -11,7 +11,7 @@ use crate::provider::builtin_names;
 
 /// The longest key id.
 const KEY_ID_BYTES_MAX: usize = 64;
-/// The longest application id. Providers' own are shorter; the limit keeps a pasted file out of signed messages.
+/// The longest application id. Those of providers are shorter; the limit keeps a pasted file out of signed messages.
 const APP_ID_BYTES_MAX: usize = 128;
 /// The longest name of a process that a collector shows.
 const SERVICE_NAME_BYTES_MAX: usize = 64;
@@ -56,7 +56,7 @@ kinds! {
         expected: "`sha256:` and 64 hexadecimal digits, as `countersign keys show` prints it",
         schema: { "type": "string", "pattern": "^sha256:[0-9A-Fa-f]{64}$" };
 
-    /// The application id that the provider gave the merchant.
+    /// The application id that the provider assigned to the merchant.
     AppId -> String: |text| as_written(text, is_visible(text, APP_ID_BYTES_MAX)),
         expected: format!("1 to {APP_ID_BYTES_MAX} visible ASCII characters"),
         schema: { "type": "string", "minLength": 1, "maxLength": APP_ID_BYTES_MAX };
@@ -79,7 +79,7 @@ kinds! {
         expected: "a distance from UTC of at most 14 hours, such as `+07:00`",
         schema: { "type": "string", "pattern": "^[+-][0-9]{2}:[0-9]{2}$" };
 
-    /// A profile that is compiled into the program, by its name.
+    /// A profile that is built into the program, by its name.
     ProfileName -> String: |text| as_written(text, builtin_names().contains(&text)),
         expected: {
             let names: Vec<String> = builtin_names().iter().map(|it| format!("`{it}`")).collect();

@@ -15,7 +15,7 @@ pub(crate) const DAY_MS: u64 = 24 * HOUR_MS;
 const UNITS: [(&str, u64); 5] =
     [("ms", 1), ("s", 1000), ("m", MINUTE_MS), ("h", HOUR_MS), ("d", DAY_MS)];
 
-/// Time for a phase of a call or a delivery: long enough to be possible, short enough that a caller still waits.
+/// Time for one phase of a call or a delivery: neither impossibly short nor longer than a caller waits.
 pub(crate) type Timeout = Span<1, { 10 * MINUTE_MS }>;
 
 /// A duration between `MIN_MS` and `MAX_MS` milliseconds, both included.
@@ -50,7 +50,7 @@ fn milliseconds(text: &str) -> Option<u64> {
     count.parse::<u64>().ok()?.checked_mul(*length)
 }
 
-/// The length in the largest unit that needs no fraction.
+/// The duration in the largest unit that needs no fraction.
 fn readable(length: u64) -> String {
     if length == 0 {
         return "0s".into();
@@ -63,7 +63,7 @@ fn readable(length: u64) -> String {
 /// The word for never.
 const OFF: &str = "off";
 
-/// A duration as in `Span`, or `off`.
+/// A duration like `Span`, or `off`.
 pub(crate) struct SpanOrOff<const MIN_MS: u64, const MAX_MS: u64>;
 
 impl<const MIN_MS: u64, const MAX_MS: u64> Kind for SpanOrOff<MIN_MS, MAX_MS> {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_allowed_range_is_told_in_readable_units() {
+    fn the_allowed_range_is_shown_in_readable_units() {
         let expected = Span::<1, { 72 * 3_600_000 }>::expected();
         assert!(expected.starts_with("a duration from `1ms` to `3d`"), "{expected}");
     }
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_may_be_off_is_the_word_or_has_a_unit() {
+    fn a_time_that_may_be_off_is_that_word_or_has_a_unit() {
         type Every = SpanOrOff<100, 3_600_000>;
         for text in ["", "0", "10", "Off", "never", "1ms", "2h", "0s"] {
             assert!(Every::parse(text).is_err(), "`{text}` should be refused");

@@ -7,19 +7,19 @@ use url::{Host, Url};
 
 use crate::config::read::{Kind, Wrong};
 
-/// A URL of a host that is called, taken apart.
+/// A URL of a host that is called, split into its parts.
 #[derive(Debug, Clone)]
 pub(crate) struct HostUrl {
     pub url: Url,
     pub is_https: bool,
     pub is_loopback: bool,
-    /// Lower case; an IPv6 address stands without brackets.
+    /// In lower case; an IPv6 address has no brackets.
     pub host: String,
     pub port: u16,
 }
 
 impl HostUrl {
-    /// The whole URL without a `/` at its end; host in lower case, a default port left out.
+    /// The whole URL without a `/` at its end; the host in lower case, a default port left out.
     pub fn text(&self) -> &str {
         self.url.as_str().trim_end_matches('/')
     }
@@ -29,12 +29,12 @@ impl HostUrl {
         self.url.path().trim_end_matches('/')
     }
 
-    /// What a request asks for: the path, and the query if there is one.
+    /// The target of a request: the path, and the query if there is one.
     pub fn path_and_query(&self) -> String {
         self.url[url::Position::BeforePath..].to_owned()
     }
 
-    /// Neither https nor loopback: anyone on the way can read and change what is sent.
+    /// Neither https nor loopback: data in transit can be read and changed.
     pub fn is_exposed(&self) -> bool {
         !self.is_https && !self.is_loopback
     }
@@ -47,7 +47,7 @@ impl HostUrl {
     }
 }
 
-/// Where a provider is reached.
+/// The URL of a provider's API.
 pub(crate) struct BaseUrl;
 
 impl Kind for BaseUrl {
@@ -72,7 +72,7 @@ impl Kind for BaseUrl {
     }
 }
 
-/// The address that the provider is told to post notifications to.
+/// The address to which the provider posts notifications.
 pub(crate) struct NotifyUrl;
 
 impl Kind for NotifyUrl {
@@ -94,7 +94,7 @@ impl Kind for NotifyUrl {
     }
 }
 
-/// Where events, or traces, are posted to.
+/// The address to which events, or traces, are posted.
 pub(crate) struct DeliveryUrl;
 
 impl Kind for DeliveryUrl {
@@ -117,7 +117,7 @@ impl Kind for DeliveryUrl {
 
 /// Reads an http or https URL without user, password and fragment.
 fn plain_url(text: &str) -> Result<HostUrl, String> {
-    // The parser repairs blanks, backslashes and missing slashes; what is repaired is better corrected in the file.
+    // The parser repairs blanks, backslashes and missing slashes; such errors should be corrected in the file.
     let has_scheme = text.starts_with("https://") || text.starts_with("http://");
     let is_clean = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if !has_scheme || !is_clean {
@@ -130,7 +130,7 @@ fn plain_url(text: &str) -> Result<HostUrl, String> {
     if url.fragment().is_some() {
         return Err("a URL without a fragment".into());
     }
-    // `https:///path` is read as host `path`: never what was meant.
+    // `https:///path` is read as host `path`, which is never intended.
     if authority(text).is_empty() || url.port() == Some(0) {
         return Err("a URL with a host, and a port above 0 if there is one".into());
     }
@@ -158,7 +158,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The host as a name that TLS can ask for, or as the text of an address.
+/// The host as a name for TLS, or as the text of an address.
 fn host_text(url: &Url) -> Result<String, String> {
     match url.host() {
         Some(Host::Ipv4(address)) => Ok(address.to_string()),
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_url_is_https_and_nothing_but_a_place() {
+    fn a_base_url_is_https_without_user_query_or_fragment() {
         for text in [
             "",
             "api.example.com",
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_is_taken_apart() {
+    fn a_base_url_is_split_into_its_parts() {
         let url = BaseUrl::parse("https://API.example.com/v1/").expect("a URL");
         assert_eq!((url.host.as_str(), url.port, url.base_path()), ("api.example.com", 443, "/v1"));
         assert_eq!(url.text(), "https://api.example.com/v1");

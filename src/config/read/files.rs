@@ -1,4 +1,4 @@
-//! Reads whole files of limited size, without waiting, and says why one cannot be read.
+//! Reads whole files of limited size, without waiting, and reports why one cannot be read.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read};
@@ -7,7 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-/// What messages call the two kinds of file.
+/// The names of the two kinds of file in messages.
 pub(super) const CONFIG_FILE: &str = "configuration file";
 pub(super) const FILE: &str = "file";
 /// The largest configuration file, in bytes. A thousand accounts need less.
@@ -18,11 +18,11 @@ pub(super) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// A file's bytes and its permission bits.
 pub(super) type Contents = (Zeroizing<Vec<u8>>, u32);
 
-/// Reads a whole regular file of at most `bytes_max` bytes, and its permission bits.
+/// Reads a whole regular file of up to `bytes_max` bytes, and its permission bits.
 pub(super) fn read_regular(what: &str, path: &str, bytes_max: u64) -> Result<Contents, String> {
     let failed = |error: std::io::Error| unreadable(what, path, &error);
     let irregular = || format!("`{path}` is not a regular file, expected a file to read");
-    // Asked before opening too: opening a device may do something.
+    // Checked before opening too: opening a device may have side effects.
     if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(irregular());
     }
@@ -46,14 +46,14 @@ pub(super) fn read_regular(what: &str, path: &str, bytes_max: u64) -> Result<Con
     }
 }
 
-/// Never waits: a pipe that took a file's place a moment ago would be waited for until its other end is opened, and
-/// with it every later reload.
+/// Never waits: if a pipe had just replaced the file, this and every later reload would wait until its other end is
+/// opened.
 fn open(path: &str) -> std::io::Result<File> {
     let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
     OpenOptions::new().read(true).custom_flags(without_waiting).open(path)
 }
 
-/// Says why `path` could not be read.
+/// Explains why `path` could not be read.
 pub(super) fn unreadable(what: &str, path: &str, error: &std::io::Error) -> String {
     let why = match error.kind() {
         ErrorKind::NotFound => "does not exist".to_owned(),
@@ -71,13 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pipe_that_takes_the_place_of_a_file_is_not_waited_for() {
+    fn opening_a_pipe_in_place_of_a_file_does_not_wait() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("pipe");
         let mode = rustix::fs::Mode::RUSR;
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0)
             .expect("a pipe");
-        let opened = open(&path.to_string_lossy()).expect("at once, with nobody at its other end");
+        let opened =
+            open(&path.to_string_lossy()).expect("at once, with no process at its other end");
         assert!(!opened.metadata().expect("open").is_file());
     }
 }

@@ -1,25 +1,25 @@
-//! What one value of a configuration must look like: the trait that every kind of value implements.
+//! The form of one value of a configuration: the trait that every kind of value implements.
 //!
-//! A [`Kind`] parses text (an environment variable, a file, a TOML string) and says in words and as JSON Schema what it
-//! accepts. Where a value comes from is not its business: see `value` and `reader`.
+//! A [`Kind`] parses text (an environment variable, a file, a TOML string) and describes in words and as JSON Schema
+//! what it accepts. It does not know where a value comes from: see `value` and `reader`.
 
 use serde_json::{Value as Json, json};
 
-/// A kind of value that can stand in a configuration.
+/// A kind of value in a configuration.
 pub(crate) trait Kind {
-    /// What a value of this kind becomes.
+    /// The result of parsing a value of this kind.
     type Parsed;
 
-    /// Whether a literal must never be shown, neither in mistakes nor in the redacted configuration.
+    /// Whether a literal must never be shown, either in mistakes or in the redacted configuration.
     const SECRET: bool;
 
-    /// What is accepted, to be read after "expected".
+    /// The accepted values, in words that follow "expected".
     fn expected() -> String;
 
-    /// Parses the value. The error never holds any of `text`.
+    /// Parses the value. The error never contains any of `text`.
     fn parse(text: &str) -> Result<Self::Parsed, Wrong>;
 
-    /// Parses the value as it stands in the file; only strings unless a kind of value says otherwise.
+    /// Parses the value as written in the file; only strings unless a kind overrides this.
     fn parse_literal(literal: &Json) -> Result<Self::Parsed, Wrong> {
         match literal {
             Json::String(text) => Self::parse(text),
@@ -27,23 +27,23 @@ pub(crate) trait Kind {
         }
     }
 
-    /// JSON Schema of a literal; any text unless a kind of value says more.
+    /// JSON Schema of a literal; any text unless a kind overrides this.
     fn schema() -> Json {
         json!({ "type": "string", "minLength": 1 })
     }
 
-    /// The value is not what is accepted.
+    /// The value is not accepted.
     fn wrong() -> Wrong {
         Wrong::Expected(Self::expected())
     }
 }
 
-/// Why a value was refused. Never holds any of the value.
+/// Why a value was refused. Never contains any of the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// What was expected instead of what was found.
+    /// What was expected instead.
     Expected(String),
-    /// A whole sentence that says both.
+    /// A complete sentence with what was found and what was expected.
     Problem(String),
 }
 
@@ -55,7 +55,7 @@ impl<T: Into<String>> From<T> for Wrong {
 
 /// A value from a closed list of words.
 pub(crate) trait Choice: Copy + 'static {
-    /// Every word with what it stands for, in the order they are shown to people.
+    /// Every word with its value, in the order shown to people.
     const WORDS: &'static [(&'static str, Self)];
 }
 

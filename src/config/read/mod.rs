@@ -1,8 +1,8 @@
-//! Reads a configuration file: its tables and values with their key paths, what they refer to, and every mistake in one go.
+//! Reads a configuration file: its tables and values with their key paths, what they refer to, and every mistake at
+//! once.
 //!
-//! Nothing here knows a key of any file: the sidecar and the sandbox read theirs with it. [`open`] parses a file into the
-//! type that mirrors it, which takes anything; the [`Reader`] then turns its values into what they stand for and collects
-//! what is wrong.
+//! Nothing here knows a key of any file: the sidecar and the sandbox both use it. [`open`] parses a file into the
+//! type that mirrors it, which accepts any contents; the [`Reader`] then parses its values and collects the mistakes.
 
 mod files;
 pub(crate) mod kind;

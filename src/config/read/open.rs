@@ -25,7 +25,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// For one reason, which is at no key.
+    /// For a single reason that belongs to no key.
     pub(crate) fn because(problem: impl Into<String>, seen: Seen) -> Self {
         Self { mistakes: vec![Mistake::new("", problem)], seen }
     }
@@ -43,7 +43,7 @@ pub(crate) fn open<T: Keys>(path: &Path) -> Result<(Section<T>, Reader<'static>)
     }
 }
 
-/// Parses text that stood in the file that `seen` names, if it stood in one.
+/// Parses text from the file that `seen` names, if it is from a file.
 ///
 /// # Errors
 /// When it is not TOML.
@@ -61,7 +61,7 @@ pub(crate) fn open_text<'a, T: Keys>(
     }
 }
 
-/// The text of a configuration file. The error says what is wrong, without any of the text.
+/// The text of a configuration file. The error describes the problem, without any of the text.
 fn text(path: &Path, seen: &mut Seen) -> Result<Zeroizing<String>, String> {
     let bytes = configuration_bytes(path, seen)?;
     match std::str::from_utf8(&bytes) {
@@ -70,8 +70,8 @@ fn text(path: &Path, seen: &mut Seen) -> Result<Zeroizing<String>, String> {
     }
 }
 
-/// The bytes of the configuration file. One that is not a regular file, such as a pipe, is read but not noted: it cannot
-/// be read again.
+/// The bytes of the configuration file. A file that is not regular, such as a pipe, is read but not recorded: it
+/// cannot be read again.
 fn configuration_bytes(path: &Path, seen: &mut Seen) -> Result<Zeroizing<Vec<u8>>, String> {
     let shown = path.display().to_string();
     let is_stream = fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir());

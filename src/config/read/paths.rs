@@ -1,48 +1,49 @@
-//! Where the relative paths of a configuration lead: they start at the folder of its file.
+//! Resolves the relative paths of a configuration: they start at the folder of its file.
 //!
-//! They once started at the working directory of the process. What is found only there is still used, with a warning, so
-//! that no upgrade exchanges a store for an empty one.
+//! They once started at the working directory of the process. A file that exists only there is still used, with a
+//! warning, so that no upgrade replaces a store with an empty one.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf, absolute};
 
-/// The folder that relative paths start at; none for text that stood in no file, where they start at the working directory.
+/// The folder that relative paths start at; none for text that is not from a file, where they start at the working
+/// directory.
 #[derive(Default)]
 pub(super) struct Paths {
     folder: Option<PathBuf>,
 }
 
-/// Where a path leads.
+/// A resolved path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Located {
-    /// Absolute where the configuration stood in a file, else as written.
+    /// Absolute if the configuration is from a file, otherwise as written.
     pub path: String,
     pub found: Found,
 }
 
-/// What else there is.
+/// Which files exist at the old and the new location.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing that could be meant instead.
+    /// Nothing else that could be meant.
     Alone,
-    /// Nothing anywhere; it was also looked for here.
+    /// Nothing at either location; this is the old one.
     Nowhere(String),
-    /// It is from the working directory only; it should be here.
+    /// It exists only at the location from the working directory; it should be here.
     ByOldMeaning(String),
-    /// Another file is here, where the path led from the working directory.
+    /// Another file is here, at the location from the working directory.
     Beside(String),
 }
 
 impl Paths {
-    /// For a configuration that stood in `file`. Its own links are not followed: a mounted file refers to what is mounted
-    /// beside it.
+    /// For a configuration in `file`. Links of the file itself are not followed: a mounted file refers to files
+    /// mounted beside it.
     pub fn of(file: Option<&Path>) -> Self {
         let folder = file.and_then(|file| Some(absolute(file).ok()?.parent()?.to_owned()));
         Self { folder }
     }
 
-    /// Where `written` leads as things are now.
+    /// Resolves `written` at this moment.
     pub fn locate(&self, written: &str) -> Located {
         let here = self.folder.as_ref().map(|folder| folder.join(written));
         let (Some(here), Ok(there)) = (here, absolute(written)) else {
@@ -61,7 +62,7 @@ impl Paths {
 }
 
 impl Located {
-    /// What a user should know about it, if anything.
+    /// A warning for the user, if needed.
     pub fn warning(&self, written: &str) -> Option<String> {
         let path = &self.path;
         match &self.found {
@@ -77,7 +78,7 @@ impl Located {
         }
     }
 
-    /// Where its appearance would change where the path leads.
+    /// A path whose appearance would change the resolved path.
     pub fn awaited(&self) -> Option<&str> {
         match &self.found {
             Found::Nowhere(place) | Found::ByOldMeaning(place) => Some(place),
@@ -86,7 +87,7 @@ impl Located {
     }
 }
 
-/// Whether there is anything, also what cannot be read: it is better told than passed over.
+/// Whether anything exists there, even if unreadable: an error is better than ignoring it.
 fn exists(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
         Ok(_) => true,
@@ -117,10 +118,10 @@ mod tests {
     }
 
     #[test]
-    fn paths_start_at_the_folder_of_the_file_and_the_old_place_is_the_second_choice() {
+    fn paths_start_at_the_folder_of_the_file_and_then_at_the_old_place() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().canonicalize().expect("it exists");
-        // As deep as the working directory, so that the same relative path leads to a place of its own.
+        // As deep as the working directory, so that the same relative path leads to a different place.
         let depth = std::env::current_dir().expect("a folder").components().count() - 1;
         let config = root.join("new").join("d/".repeat(depth));
         fs::create_dir_all(&config).expect("made");
@@ -134,14 +135,14 @@ mod tests {
         fs::write(&there, "old").expect("written");
         let old = paths.locate(&written);
         let expected = Located { path: there.clone(), found: Found::ByOldMeaning(here.clone()) };
-        assert_eq!(old, expected, "only the old place has it");
+        assert_eq!(old, expected, "it exists only at the old place");
         assert!(old.warning(&written).is_some_and(|it| it.contains(&format!("write `{there}`"))));
         fs::create_dir_all(Path::new(&here).parent().expect("a folder")).expect("made");
         fs::write(&here, "new").expect("written");
         assert_eq!(paths.locate(&written), found(Found::Beside(there.clone())));
         fs::remove_file(&there).expect("removed");
         fs::hard_link(&here, &there).expect("linked");
-        assert_eq!(paths.locate(&written), found(Found::Alone), "the same file by two ways");
+        assert_eq!(paths.locate(&written), found(Found::Alone), "the same file by two paths");
         fs::remove_file(&there).expect("removed");
         assert_eq!(paths.locate(&written), found(Found::Alone));
     }

@@ -1,4 +1,4 @@
-//! Reads what was parsed: turns values into what they stand for and collects every mistake and warning on the way.
+//! Reads parsed files: turns raw values into parsed ones and collects every mistake and warning on the way.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::value::{At, Given, Required, Value};
 use crate::config::demo;
 use crate::mistake::Mistake;
 
-/// The longest found text that is shown, in characters. Longer ones are likely keys or whole files.
+/// The longest found text that is shown, in characters. Longer texts are likely keys or whole files.
 const SHOWN_CHARACTERS_MAX: usize = 64;
 
 /// Reads one file, from its first key to its last.
@@ -25,12 +25,12 @@ pub(crate) struct Reader<'a> {
     pub readings: Readings,
 }
 
-/// A place in a file of which something counts where nothing stands.
+/// A place in a file with a default.
 pub(crate) trait Defaulted {
     type Parsed;
 
-    /// What stands here, or `default` where nothing stands. Also `default`, with a mistake, where something wrong stands:
-    /// then nothing is built, and the reader goes on to find more.
+    /// The value here, or `default` where there is none. Also `default`, with a mistake, for a wrong value: then
+    /// nothing is built, and the reader continues in order to find more mistakes.
     fn read_or(&self, reader: &mut Reader<'_>, default: &Json) -> Self::Parsed;
 }
 
@@ -40,7 +40,7 @@ impl<K: Kind> Defaulted for Value<K> {
     fn read_or(&self, reader: &mut Reader<'_>, default: &Json) -> K::Parsed {
         let default = || {
             let parsed = K::parse_literal(default);
-            parsed.unwrap_or_else(|_| panic!("the default `{default}` is no value of its kind"))
+            parsed.unwrap_or_else(|_| panic!("the default `{default}` is not a value of its kind"))
         };
         reader.optional(self).unwrap_or_else(default)
     }
@@ -51,22 +51,22 @@ impl<'a> Reader<'a> {
         Self { sources, mistakes: Vec::new(), warnings: Vec::new(), readings: Readings::default() }
     }
 
-    /// Notes a mistake at `path`.
+    /// Records a mistake at `path`.
     pub fn mistake(&mut self, path: impl Into<String>, problem: impl Into<String>) {
         self.mistakes.push(Mistake::new(path, problem));
     }
 
-    /// Notes something worth a look at `path`.
+    /// Records a warning at `path`.
     pub fn warn(&mut self, path: &str, warning: impl AsRef<str>) {
         self.warnings.push(format!("{path}: {}", warning.as_ref()));
     }
 
-    /// The value; `None`, with the problem noted at `path`, where there is none.
+    /// The value; `None`, with the problem recorded at `path`, if there is none.
     pub fn accept<T>(&mut self, path: &str, result: Result<T, impl Into<String>>) -> Option<T> {
         result.map_err(|problem| self.mistake(path, problem)).ok()
     }
 
-    /// The section's keys, empty where nothing stands. `None`, with a mistake, where something else stands.
+    /// The section's keys, empty where the section is missing. `None`, with a mistake, if it is not a table.
     pub fn section<'f, T: Keys>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
         let value = self.table(section)?;
         for key in &section.unknown_keys {
@@ -75,22 +75,22 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    /// The section's keys, also empty, with a mistake, where something else stands.
+    /// The section's keys, also empty, with a mistake, if it is not a table.
     pub fn keys<'f, T: Keys>(&mut self, section: &'f Section<T>) -> &'f T {
         self.section(section).unwrap_or(&section.value)
     }
 
-    /// The section's keys, whatever others stand there.
+    /// The section's keys; unknown keys are allowed.
     pub fn table<'f, T>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
         self.placed(&section.path, section.misplaced, A_TABLE).then_some(&section.value)
     }
 
-    /// The section's keys where one is given.
+    /// The section's keys if the section is given.
     pub fn given_section<'f, T: Keys>(&mut self, section: &'f Section<T>) -> Option<&'f T> {
         section.is_given.then(|| self.section(section)).flatten()
     }
 
-    /// The list's items; none, with a mistake, where something else stands.
+    /// The list's items; none, with a mistake, if it is not a list.
     pub fn list<'f, E>(&mut self, list: &'f List<E>) -> &'f [E] {
         let expected = match list.misplaced {
             Some(A_TABLE) => &format!("a list: write `[[{}]]`", plain_keys(&list.path)),
@@ -108,19 +108,19 @@ impl<'a> Reader<'a> {
         self.list(list)
     }
 
-    /// The list's values that are right, each with its key path.
+    /// The list's valid values, each with its key path.
     pub fn values<K: Kind>(&mut self, list: &List<Value<K>>) -> Vec<At<K::Parsed>> {
         let values = self.list(list).iter();
         values.filter_map(|value| self.optional(value).map(|read| value.at(read))).collect()
     }
 
-    /// The table's entries; none, with a mistake, where something else stands.
+    /// The table's entries; none, with a mistake, if it is not a table.
     pub fn entries<'f, E>(&mut self, keyed: &'f Keyed<E>) -> &'f BTreeMap<String, E> {
         self.placed(&keyed.path, keyed.misplaced, A_TABLE);
         &keyed.entries
     }
 
-    /// The value. `None` where nothing stands, and, with a mistake, where something wrong stands.
+    /// The value. `None` if it is missing, and, with a mistake, if it is wrong.
     pub fn optional<K: Kind>(&mut self, value: &Value<K>) -> Option<K::Parsed> {
         match value.given() {
             Given::Nothing => None,
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The value. `None`, with a mistake, where nothing or something wrong stands.
+    /// The value. `None`, with a mistake, if it is missing or wrong.
     pub fn required<K: Kind>(&mut self, value: &Required<Value<K>>) -> Option<K::Parsed> {
         if !value.is_given() {
             self.mistake(&value.path, format!("nothing found, expected {}", K::expected()));
@@ -167,14 +167,14 @@ impl<'a> Reader<'a> {
         Some(resolved.text)
     }
 
-    /// Notes that `key`, in the table at `path`, is none of the `known` ones.
+    /// Records that `key`, in the table at `path`, is not one of the `known` ones.
     pub fn unknown_key(&mut self, path: &str, key: &str, known: &[&str]) {
         let allowed: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
         let (meant, allowed) = (did_you_mean(key, known), allowed.join(", "));
         self.mistake(join(path, key), format!("unknown key, {meant}allowed here: {allowed}"));
     }
 
-    /// False, with a mistake, where something is misplaced.
+    /// False, with a mistake, if something is misplaced.
     fn placed(&mut self, path: &str, misplaced: Option<&str>, expected: &str) -> bool {
         if let Some(found) = misplaced {
             self.mistake(path, format!("found {found}, expected {expected}"));
@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
         let parsed = self.parsed(path, K::parse_literal(literal), found, "")?;
         if K::SECRET {
             self.readings.note(path, true, literal.as_str().unwrap_or_default());
-            let advice = "a secret stands in the file itself, expected \
+            let advice = "a secret is written in the file itself, expected \
                           `{ file = \"…\" }` or `{ env = \"…\" }`";
             self.warn(path, advice);
         }
@@ -214,7 +214,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What was found, as far as it may be shown. Nothing of a secret, and nothing that looks like one.
+/// The found value, as far as it may be shown: nothing of a secret, and nothing that looks like one.
 fn shown<K: Kind>(found: &Json) -> String {
     match found {
         Json::Object(_) => {
@@ -237,7 +237,7 @@ fn shown_text(text: &str) -> String {
     }
 }
 
-/// A key path as one would write it in a table header: without indices and names.
+/// A key path as written in a table header: without indices and names.
 fn plain_keys(path: &str) -> String {
     let mut keys: Vec<&str> =
         path.split('.').map(|key| key.split('[').next().unwrap_or(key)).collect();

@@ -1,4 +1,5 @@
-//! What was read from elsewhere, and the secrets that stand in the file itself, kept for comparing two configurations.
+//! Values that were read from elsewhere, and secrets written in the file itself, kept for comparing two
+//! configurations.
 
 use zeroize::Zeroizing;
 
@@ -6,7 +7,7 @@ use zeroize::Zeroizing;
 #[derive(Default)]
 pub struct Readings(pub(crate) Vec<Reading>);
 
-/// One value as it was read.
+/// One value as read.
 pub(crate) struct Reading {
     pub path: String,
     pub is_secret: bool,

@@ -11,7 +11,7 @@ use super::kind::Kind;
 use super::section::{Keyed, List, Section};
 use super::value::{Required, Value};
 
-/// Marks the schema of a value that must not be left out, until [`Requirements`] turns the marks into `required`.
+/// Marks the schema of a required value, until [`Requirements`] turns the marks into `required`.
 const REQUIRED_MARK: &str = "x-required";
 
 /// JSON Schema (2020-12) of the file that `T` mirrors. Unknown keys are refused, as the reader refuses them.
@@ -41,7 +41,7 @@ impl Transform for Requirements {
     }
 }
 
-/// Implements [`JsonSchema`] for a type that has no name of its own in the schema.
+/// Implements [`JsonSchema`] for a type without a name of its own in the schema.
 macro_rules! inline_schema {
     (<$parameter:ident: $bound:ident> $type:ty, $generator:ident => $schema:expr) => {
         impl<$parameter: $bound> JsonSchema for $type {
@@ -72,7 +72,7 @@ inline_schema!(<K: Kind> Value<K>, generator => {
 inline_schema!(<E: JsonSchema> Required<E>, generator => {
     let mut schema = generator.subschema_for::<E>();
     schema.insert(REQUIRED_MARK.into(), true.into());
-    // A list that must not be left out must not be empty either.
+    // A required list must not be empty either.
     if schema.get("type").is_some_and(|kind| kind == "array") {
         schema.insert("minItems".into(), 1.into());
     }

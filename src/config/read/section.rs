@@ -1,21 +1,21 @@
-//! Tables of the configuration file: sections, lists and tables with free keys, each knowing the key path where it stands.
+//! Tables of the configuration file: sections, lists and tables with free keys, each with its key path.
 //!
-//! [`file_section`] declares the keys of a section once. Every field gets what stands at its key and the path of that
-//! place, also when nothing stands there. Parsing takes anything; what is wrong is kept for the reader to report.
+//! [`file_section`] declares the keys of a section once. Every field receives the value at its key and the path, even
+//! if there is no value. Parsing accepts anything; mistakes are kept for the reader to report.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-/// The longest name that can stand in a key path.
+/// The longest name in a key path.
 pub(crate) const LABEL_BYTES_MAX: usize = 63;
 /// A table, in words.
 pub(super) const A_TABLE: &str = "a table";
 
-/// Something that stands at a key path of a file. Takes anything that is found there, for the reader to judge.
+/// Something at a key path of a file. Accepts anything that is found there; the reader checks it.
 pub(crate) trait Placed {
-    /// What `found` is when it stands at `path`. Nothing found is null.
+    /// Converts `found`, which is at `path`. Nothing found is null.
     fn placed(path: String, found: Json) -> Self;
 }
 
@@ -27,19 +27,19 @@ pub(crate) trait Keys {
     fn take(path: &str, table: &mut Map<String, Json>) -> Self;
 }
 
-/// Takes what stands at `key` out of the table at `path`.
+/// Takes the value at `key` out of the table at `path`.
 pub(crate) fn placed_in<E: Placed>(path: &str, table: &mut Map<String, Json>, key: &str) -> E {
     E::placed(join(path, key), table.shift_remove(key).unwrap_or_default())
 }
 
-/// A table whose keys are the fields of `T`. Reads as an empty one where nothing, or something else, stands.
+/// A table whose keys are the fields of `T`. Reads as an empty one if it is missing or not a table.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub(crate) struct Section<T> {
     pub value: T,
     #[serde(skip)]
     pub path: String,
-    /// What stands here in place of a table, in words.
+    /// What is here instead of a table, in words.
     #[serde(skip)]
     pub misplaced: Option<&'static str>,
     #[serde(skip)]
@@ -55,21 +55,21 @@ pub(crate) struct List<E> {
     pub items: Vec<E>,
     #[serde(skip)]
     pub path: String,
-    /// What stands here in place of a list, in words.
+    /// What is here instead of a list, in words.
     #[serde(skip)]
     pub misplaced: Option<&'static str>,
     #[serde(skip)]
     pub is_given: bool,
 }
 
-/// A table whose keys are up to the user.
+/// A table whose keys the user chooses.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub(crate) struct Keyed<E> {
     pub entries: BTreeMap<String, E>,
     #[serde(skip)]
     pub path: String,
-    /// What stands here in place of a table, in words.
+    /// What is here instead of a table, in words.
     #[serde(skip)]
     pub misplaced: Option<&'static str>,
 }
@@ -87,7 +87,7 @@ pub(crate) fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// The table, and what stands in its place, if anything.
+/// The table, and what was found instead, if anything.
 fn table(found: Json) -> (Map<String, Json>, Option<&'static str>) {
     match found {
         Json::Object(table) => (table, None),
@@ -96,7 +96,7 @@ fn table(found: Json) -> (Map<String, Json>, Option<&'static str>) {
     }
 }
 
-/// What was found in place of something else: no more than that, for it may be a secret.
+/// What was found instead: no more than its type, because it may be a secret.
 pub(super) fn in_words(found: &Json) -> &'static str {
     match found {
         Json::Null => "nothing",
@@ -130,7 +130,7 @@ impl<E: Placed> Placed for List<E> {
         let mut paths: Vec<String> = Vec::with_capacity(values.len());
         for (index, value) in values.into_iter().enumerate() {
             let named = name_of(&value).map(|name| join(&path, name));
-            // Of two tables with the same name only the first may be called by it.
+            // Of two tables with the same name only the first may use it.
             let item_path = match named {
                 Some(named) if !paths.contains(&named) => named,
                 _ => format!("{path}[{index}]"),
@@ -153,12 +153,12 @@ impl<E: Placed> Placed for Keyed<E> {
     }
 }
 
-/// The name that a table in a list goes by.
+/// The name of a table in a list.
 fn name_of(item: &Json) -> Option<&str> {
     item.get("name")?.as_str().filter(|name| is_label(name))
 }
 
-/// Whether a name can stand in a key path, a URL and a metric as it is.
+/// Whether a name can be used unchanged in a key path, a URL and a metric.
 pub(crate) fn is_label(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=LABEL_BYTES_MAX).contains(&name.len())
@@ -166,8 +166,8 @@ pub(crate) fn is_label(name: &str) -> bool {
         && !name.starts_with('-')
 }
 
-/// Declares a section: its keys with their kinds and, behind `=`, what counts where a key is left out. A key with such a
-/// default has a method of its name that reads it.
+/// Declares a section: its keys with their kinds and, behind `=`, the default of a key. A key with a default has a
+/// method of its name that reads it.
 macro_rules! file_section {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $key:ident: $place:ty $(= $default:literal)?,)* }) => {
         #[derive(serde::Serialize, schemars::JsonSchema)]
@@ -187,7 +187,7 @@ macro_rules! file_section {
 
         impl $name {
             $($(
-                /// Reads the key. The default where nothing, or something wrong, stands.
+                /// Reads the key. The default if it is missing or wrong.
                 pub fn $key(
                     &self,
                     reader: &mut $crate::config::read::Reader<'_>,

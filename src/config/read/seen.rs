@@ -1,6 +1,6 @@
-//! Which files a configuration was read from, and what stood in them: what tells whether it must be read again.
+//! Which files a configuration was read from, and hashes of their contents: shows whether it must be read again.
 //!
-//! Only hashes are kept. A file that could not be read counts too: its appearance is a change.
+//! Only hashes are kept. A file that could not be read is included: its appearance is a change.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use super::files::{CONFIG_BYTES_MAX, CONFIG_FILE, Contents, FILE, FILE_BYTES_MAX, read_regular};
 
-/// What one attempt to read a configuration found in its files.
+/// The state of the files in one attempt to read a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The configuration file; nothing when the text came from elsewhere.
@@ -21,14 +21,14 @@ pub struct Seen {
 type Held = Result<Vec<u8>, String>;
 
 impl Seen {
-    /// Of the configuration file alone, before anything was found in it.
+    /// Of the configuration file alone, before it was read.
     pub(crate) fn of_nothing(path: &Path) -> Self {
         let mut seen = Self::default();
         seen.note_configuration(path, &Err(String::new()));
         seen
     }
 
-    /// The configuration file, when it can be read again: not text from a pipe, not text from memory.
+    /// The configuration file, if it can be read again: not text from a pipe or from memory.
     pub fn configuration(&self) -> Option<&Path> {
         self.configuration.as_deref()
     }
@@ -40,7 +40,7 @@ impl Seen {
         self.configuration().into_iter().chain(others)
     }
 
-    /// Reads every file again. False when one of them holds something else by now.
+    /// Reads every file again. False if one of them has changed.
     pub fn still_holds(&self) -> bool {
         self.files.iter().all(|(path, before)| {
             let (what, bytes_max) = match Some(path.as_path()) == self.configuration() {
@@ -51,13 +51,13 @@ impl Seen {
         })
     }
 
-    /// Notes the configuration file itself.
+    /// Records the configuration file itself.
     pub(super) fn note_configuration(&mut self, path: &Path, found: &Result<Contents, String>) {
         self.configuration = Some(path.to_owned());
         self.files.insert(path.to_owned(), held(found));
     }
 
-    /// Notes a file that the configuration refers to.
+    /// Records a file that the configuration refers to.
     pub(super) fn note(&mut self, path: &str, found: &Result<Contents, String>) {
         self.files.insert(path.into(), held(found));
     }
@@ -77,7 +77,7 @@ mod tests {
     use crate::config;
 
     #[test]
-    fn what_changes_appears_or_vanishes_no_longer_holds() {
+    fn a_file_that_changes_appears_or_vanishes_is_noticed() {
         let folder = tempfile::tempdir().expect("a folder");
         let (kept, missing) = (folder.path().join("kept"), folder.path().join("missing"));
         fs::write(&kept, "one").expect("written");
@@ -87,14 +87,17 @@ mod tests {
             let found = read_regular(FILE, &path, FILE_BYTES_MAX);
             seen.note(&path, &found);
         }
-        assert!(seen.still_holds(), "a file that is missing as before is no change");
+        assert!(seen.still_holds(), "a file that is still missing is not a change");
         fs::write(&missing, "").expect("written");
         assert!(!seen.still_holds(), "a file appeared");
         fs::remove_file(&missing).expect("removed");
         fs::write(&kept, "two").expect("written");
         assert!(!seen.still_holds(), "a file holds something else");
         fs::write(&kept, "one").expect("written");
-        assert!(seen.still_holds(), "what was put back is no change, whatever its times say");
+        assert!(
+            seen.still_holds(),
+            "restored contents are not a change, whatever the file's times"
+        );
         fs::remove_file(&kept).expect("removed");
         assert!(!seen.still_holds(), "a file vanished");
     }
@@ -114,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relative_path_is_watched_where_it_leads_and_where_it_once_led() {
+    fn a_relative_path_is_watched_at_the_new_and_the_old_place() {
         let folder = tempfile::tempdir().expect("a folder");
         let (file, key) = (folder.path().join("c.toml"), "keys/no-such-key");
         let text = format!(

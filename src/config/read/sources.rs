@@ -1,4 +1,5 @@
-//! Reads what configuration values refer to: environment variables and files. Keeps the hash over all that was read.
+//! Reads what configuration values refer to: environment variables and files. Keeps the hash over everything that was
+//! read.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
@@ -11,10 +12,10 @@ use super::paths::{Located, Paths};
 use super::seen::Seen;
 use crate::sign::hex;
 
-/// The longest reference that is shown; a longer one is likely the value itself, written in place of a reference.
+/// The longest reference that is shown; a longer one is likely the value itself, written instead of a reference.
 const SHOWN_CHARACTERS_MAX: usize = 200;
 
-/// How an environment variable is looked up: the process's own environment, or a test's.
+/// How an environment variable is looked up: in the process's own environment, or a test's.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The places values are read from. Each file is read once: two values that refer to it cannot get different contents.
@@ -22,7 +23,7 @@ pub(crate) struct Sources<'a> {
     /// The files that were read so far.
     pub seen: Seen,
     paths: Paths,
-    /// Paths that a warning named already.
+    /// Paths that have already caused a warning.
     told: BTreeSet<String>,
     environment: Environment<'a>,
     hash: Context,
@@ -35,13 +36,12 @@ pub(crate) struct Resolved {
     pub text: Zeroizing<String>,
     /// The file is open to its group or to everyone.
     pub is_exposed: bool,
-    /// Worth saying about where the file was found.
+    /// A warning about where the file was found.
     pub warning: Option<String>,
 }
 
 impl<'a> Sources<'a> {
-    /// Starts with the configuration's own text, which stood in the file that `seen` names: relative paths start at its
-    /// folder.
+    /// Starts with the configuration's own text, from the file that `seen` names: relative paths start at its folder.
     pub fn new(environment: Environment<'a>, configuration: &str, seen: Seen) -> Self {
         let mut sources = Self {
             paths: Paths::of(seen.configuration()),
@@ -55,14 +55,14 @@ impl<'a> Sources<'a> {
         sources
     }
 
-    /// Where the path `written` leads, and, once for each, what is worth saying about that.
+    /// The resolved path of `written`, and, once for each path, a warning about it.
     pub fn locate(&mut self, written: &str) -> (Located, Option<String>) {
         let located = self.paths.locate(written);
         let warning = located.warning(written).filter(|_| self.told.insert(written.to_owned()));
         (located, warning)
     }
 
-    /// The value of environment variable `name`. The error is what is wrong, without any of the value.
+    /// The value of environment variable `name`. The error describes the problem, without any of the value.
     pub fn env(&self, name: &str) -> Result<Resolved, String> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let is_name = !name.is_empty()
@@ -82,7 +82,7 @@ impl<'a> Sources<'a> {
         Ok(Resolved { text, is_exposed: false, warning: None })
     }
 
-    /// The contents of the file at `path`. The error is what is wrong, without any of the contents.
+    /// The contents of the file at `path`. The error describes the problem, without any of the contents.
     pub fn file(&mut self, path: &str) -> Result<Resolved, String> {
         let looks_like_a_path = !path.is_empty()
             && path.len() <= SHOWN_CHARACTERS_MAX
@@ -120,7 +120,7 @@ impl<'a> Sources<'a> {
     }
 
     fn add_to_hash(&mut self, bytes: &[u8]) {
-        // The length keeps one part's end apart from the next one's beginning.
+        // The length separates the end of one part from the beginning of the next.
         self.hash.update(&(bytes.len() as u64).to_be_bytes());
         self.hash.update(bytes);
     }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_written_where_its_place_was_asked_for_is_not_shown() {
+    fn a_value_written_instead_of_a_reference_is_not_shown() {
         let mut sources = Sources::new(&nothing, "", Seen::default());
         let pem = "-----BEGIN PRIVATE KEY-----canary";
         let secret = "whsec_canary";
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_empty_or_not_text_is_refused() {
+    fn a_missing_empty_or_non_text_value_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
         fs::write(path("empty"), "\r\n\n").expect("written");

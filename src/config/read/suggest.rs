@@ -2,7 +2,7 @@
 
 use strsim::levenshtein;
 
-/// The longest word that is compared; beyond it, nobody mistyped a key.
+/// The longest word that is compared, in bytes; longer words are not mistyped keys.
 const WORD_BYTES_MAX: usize = 40;
 
 /// The word among `known` that needs the fewest edits to become `word`, if a few are enough.
@@ -17,7 +17,7 @@ pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     (edits <= ((word.len() + 1) / 3).min(3)).then_some(meant)
 }
 
-/// The word that was meant, as a question with a blank behind it; nothing when none is near.
+/// The intended word, as a question followed by a blank; nothing when none is near.
 pub(crate) fn did_you_mean(word: &str, known: &[&str]) -> String {
     nearest(word, known).map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default()
 }
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_typing_error_finds_the_key_that_was_meant() {
+    fn a_typing_error_finds_the_intended_key() {
         let known = ["rate", "burst", "on_excess", "max_wait", "in_flight"];
         assert_eq!(nearest("rat", &known), Some("rate"));
         assert_eq!(nearest("brust", &known), Some("burst"));

@@ -1,11 +1,11 @@
-//! TOML text to plain values. Syntax errors come with line and column, never with the text that stands there: it may be a
+//! TOML text to plain values. Syntax errors have line and column, but never the text at that place: it may be a
 //! secret.
 
 use serde_json::Value;
 
 use crate::mistake::Mistake;
 
-/// Syntax errors reported at most. One slip can make many; the first ones tell.
+/// The most syntax errors that are reported. One slip can cause many; the first ones are enough.
 const ERRORS_MAX: usize = 20;
 
 /// Reads TOML. Dates and times become their text.
@@ -33,7 +33,7 @@ fn plain(value: toml::Value) -> Value {
     match value {
         toml::Value::String(text) => Value::String(text),
         toml::Value::Integer(number) => Value::from(number),
-        // JSON knows no NaN and no infinity; as text they are refused like any other wrong value.
+        // JSON has no NaN and no infinity; as text they are refused like any other wrong value.
         toml::Value::Float(number) => serde_json::Number::from_f64(number)
             .map_or_else(|| Value::String(number.to_string()), Value::Number),
         toml::Value::Boolean(value) => Value::Bool(value),

@@ -1,6 +1,7 @@
-//! One value of a configuration file as it stands there: nothing, a literal, or a reference.
+//! One value of a configuration file as written: nothing, a literal, or a reference.
 //!
-//! A value takes anything when the file is parsed, so that parsing never stops at the first mistake; the reader judges it.
+//! A value accepts anything when the file is parsed, so that parsing never stops at the first mistake; the reader
+//! checks it.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -11,23 +12,23 @@ use serde_json::{Map, Value as Json};
 use super::kind::Kind;
 use super::section::Placed;
 
-/// What stands in place of a secret wherever the configuration is shown.
+/// Replaces a secret wherever the configuration is shown.
 const REDACTED: &str = "[redacted]";
 
-/// A value of kind `K` that may be left out.
+/// A value of kind `K` that may be omitted.
 pub(crate) struct Value<K> {
-    /// The key path, also when nothing stands there.
+    /// The key path, even if there is no value.
     pub path: String,
     value: Json,
     kind: PhantomData<fn() -> K>,
 }
 
-/// Something that must not be left out.
+/// A required item.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub(crate) struct Required<E>(pub E);
 
-/// What stands at a value's place.
+/// The form of a value in the file.
 pub(crate) enum Given<'a> {
     Nothing,
     Literal(&'a Json),
@@ -45,7 +46,7 @@ pub(crate) struct At<T> {
 }
 
 impl<K> Value<K> {
-    /// What stands here.
+    /// The form of this value.
     pub fn given(&self) -> Given<'_> {
         match &self.value {
             Json::Null => Given::Nothing,
@@ -94,7 +95,7 @@ impl<E: Placed> Placed for Required<E> {
     }
 }
 
-/// Writes the value as it may be shown: references as references, literal secrets redacted.
+/// Writes the value in its public form: references as references, literal secrets redacted.
 impl<K: Kind> Serialize for Value<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.given() {

@@ -1,4 +1,4 @@
-//! Two configurations compared, value by value, without showing what must not be shown.
+//! Compares two configurations, value by value, without showing secrets.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::config::read::{join, reference};
 use crate::config::snapshot::Digests;
 
-/// Every value of a configuration by the key path that names it for good: keys by their id, accounts by their name.
+/// Every value of a configuration by a stable key path: keys by their id, accounts by their name.
 pub struct View(BTreeMap<String, Shown>);
 
 struct Shown {
@@ -15,25 +15,25 @@ struct Shown {
     digest: Option<String>,
 }
 
-/// One value that is not the same on both sides.
+/// One value that differs between the two sides.
 #[derive(Debug, PartialEq)]
 pub struct Difference {
     pub path: String,
-    /// As it may be shown; nothing where nothing stood.
+    /// The value before, as it may be shown; nothing if there was none.
     pub before: Option<Value>,
-    /// As it may be shown; nothing where nothing stands.
+    /// The value after, as it may be shown; nothing if there is none.
     pub after: Option<Value>,
 }
 
 impl View {
-    /// Of a redacted configuration and its hashes.
+    /// From a redacted configuration and its hashes.
     pub fn of(redacted: &Value, digests: &Digests) -> Self {
         let mut view = Self(BTreeMap::new());
         view.add("", "", redacted, &digests.values);
         view
     }
 
-    /// What `after` has other than this. Values that are shown alike and may differ all the same are left to
+    /// The differences between this and `after`. Values that look alike but may still differ are left to
     /// [`View::undecided`].
     pub fn differences(&self, after: &Self) -> Vec<Difference> {
         let shown = |found: Option<&Shown>| found.map(|shown| shown.value.clone());
@@ -55,7 +55,7 @@ impl View {
         differing.collect()
     }
 
-    /// The values that are shown alike, and of which one side does not tell more.
+    /// The values that look alike, where one side reports no hash.
     pub fn undecided(&self, after: &Self) -> Vec<String> {
         let both = self.0.iter().filter_map(|(path, old)| Some((path, old, after.0.get(path)?)));
         let undecided = both.filter(|(_, old, new)| {
@@ -64,7 +64,7 @@ impl View {
         undecided.map(|(path, ..)| path.clone()).collect()
     }
 
-    /// `path` names the value for good, `place` is where the digests have it.
+    /// `path` is the stable name of the value, `place` is its key in the digests.
     fn add(&mut self, path: &str, place: &str, value: &Value, digests: &BTreeMap<String, String>) {
         match value {
             Value::Object(table) if reference(table).is_none() => {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_put_in_front_leaves_the_others_as_they_are() {
+    fn inserting_a_key_at_the_front_does_not_change_the_others() {
         let key = |id: &str| json!({ "id": id, "private_key": { "file": id } });
         let shop = |keys: &[&str]| {
             let keys: Vec<Value> = keys.iter().map(|id| key(id)).collect();
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn other_contents_behind_the_same_reference_are_a_difference() {
+    fn changed_contents_behind_the_same_reference_are_a_difference() {
         let token =
             json!({ "account": [{ "name": "shop", "app": { "tokens": [{ "file": "t" }] } }] });
         let path = "account.shop.app.tokens[0]";
@@ -142,11 +142,15 @@ mod tests {
         assert_eq!(paths(&one, &one), Vec::<String>::new());
         let silent = view(&token, &[]);
         assert_eq!(paths(&one, &silent), Vec::<String>::new());
-        assert_eq!(one.undecided(&silent), [path], "not known is neither same nor other");
+        assert_eq!(
+            one.undecided(&silent),
+            [path],
+            "an unknown value is neither equal nor different"
+        );
     }
 
     #[test]
-    fn accounts_are_told_apart_by_their_names_and_not_by_their_places() {
+    fn accounts_are_identified_by_their_names_and_not_by_their_places() {
         let account = |name: &str| json!({ "name": name, "currency": "THB" });
         let before = view(&json!({ "account": [account("a"), account("b")] }), &[]);
         let after = view(&json!({ "account": [account("b")] }), &[]);

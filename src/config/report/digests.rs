@@ -1,7 +1,7 @@
-//! What tells whether a value that is not shown is another one: the contents of a file, a secret, a variable.
+//! Hashes that reveal whether a value that is not shown has changed: the contents of a file, a secret, a variable.
 //!
-//! What is public has a plain hash. A secret has a keyed one, with the account's first signing key as the key: a
-//! reader of the admin side cannot try out tokens with it, and who has the next configuration has that key too.
+//! Public values have a plain hash. A secret has a keyed one, with the account's first signing key as the key: a
+//! reader of the admin side cannot use it to guess tokens, and the owner of the next configuration has that key too.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use crate::config::read::Readings;
 use crate::config::snapshot::{Accounts, Digests};
 use crate::sign::{PrivateKey, hex};
 
-/// Keeps these hashes apart from whatever else the key is used for.
+/// Keeps these hashes separate from other uses of the key.
 const PURPOSE: &[u8] = b"countersign: is this value another one?";
 
 impl Readings {
-    /// The hashes that a process running with these values shows.
+    /// The hashes shown by a process that runs with these values.
     pub(crate) fn digests(&self, accounts: &Accounts) -> Digests {
         let first = accounts.values().filter_map(|account| {
             let key = account.signing_keys.keys().first()?;
@@ -50,7 +50,7 @@ impl Readings {
             };
             digests.values.extend(digest.map(|digest| (reading.path.clone(), digest)));
         }
-        // The public half says it all, whatever the hash key.
+        // The public half is enough, whatever the hash key.
         for account in accounts.values() {
             for (index, key) in account.signing_keys.keys().iter().enumerate() {
                 let path = format!("account.{}.signing_key[{index}].private_key", account.name);

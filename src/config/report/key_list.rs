@@ -1,6 +1,6 @@
-//! The keys of an account as people see them: `countersign keys list` and `GET /keys` print this.
+//! The keys of an account as shown to people: `countersign keys list` and `GET /keys` print this.
 //!
-//! When a key was last used is not known here; the caller fills it in.
+//! The last use of a key is not known here; the caller fills it in.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::config::snapshot::Account;
 use crate::sign::{KeyRing, KeyState, PublicKey, SigningKey};
 
-/// How long before a key ends a warning appears: time to agree on a new one with the provider.
+/// How long before a key ends a warning appears: enough time to agree on a new one with the provider.
 const ENDS_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// An account's keys, in the order of the configuration. Its member names are printed: none is renamed or removed.
@@ -18,7 +18,7 @@ pub struct KeyList {
     pub signing_keys: Vec<ListedKey>,
     /// The provider's, which verify.
     pub provider_keys: Vec<ListedKey>,
-    /// What is worth knowing about how long the account can sign.
+    /// Warnings about how long the account can sign.
     pub warnings: Vec<String>,
 }
 
@@ -28,16 +28,16 @@ pub struct ListedKey {
     pub id: String,
     pub fingerprint: String,
     pub state: KeyState,
-    /// Whether it is the one that signs now.
+    /// Whether it is the key that signs now.
     pub signs_now: bool,
     pub not_before: Option<Timestamp>,
     pub not_after: Option<Timestamp>,
-    /// By the running sidecar since it started; nothing when it was not, or when that is not known.
+    /// The last use by the running sidecar since it started; nothing if there was none, or if it is not known.
     pub last_used: Option<String>,
 }
 
 impl KeyList {
-    /// As it is at `now`, with nothing said of when keys were used.
+    /// The list at `now`, without the last uses of keys.
     pub fn of(account: &Account, now: Timestamp) -> Self {
         let signer = account.signing_keys.usable_at(now).map(|key| key.id.as_str());
         let signing = account.signing_keys.keys().iter();
@@ -74,7 +74,7 @@ impl ListedKey {
     }
 }
 
-/// What is worth knowing about how long an account can sign: none of its keys is usable, or one ends within 30 days.
+/// Warnings about how long an account can sign: none of its keys is usable, or one ends within 30 days.
 pub fn key_warnings(keys: &KeyRing, now: Timestamp) -> Vec<String> {
     if keys.usable_at(now).is_none() {
         return vec!["no key is usable now: calls will be refused with `key-unavailable`".into()];

@@ -1,7 +1,7 @@
-//! Refuses accounts that get in each other's way: the same name or token, live with test, one provider's
-//! key at another, demo keys where real money may move.
+//! Refuses accounts that conflict: the same name or token, live mixed with test, one provider's key at another, demo
+//! keys where real money may move.
 //!
-//! Only what can be seen in the configuration is found. Accounts without `environment` are not told apart by it.
+//! Only conflicts visible in the configuration are found. Accounts without `environment` are not compared by it.
 
 use crate::config::demo::is_demo_key;
 use crate::config::kind::urls::HostUrl;
@@ -9,7 +9,7 @@ use crate::config::read::{At, Reader};
 use crate::config::snapshot::Environment;
 use crate::secret::Secret;
 
-/// What tells accounts apart. What could not be read is missing; the mistake is noted elsewhere.
+/// The data that distinguishes accounts. Unreadable values are missing; their mistakes are recorded elsewhere.
 pub(crate) struct Facts {
     pub path: String,
     pub name: Option<At<String>>,
@@ -25,7 +25,7 @@ pub(crate) struct Facts {
     pub tokens: Vec<At<Secret>>,
 }
 
-/// Notes every mix-up among `accounts`.
+/// Records every mix-up among `accounts`.
 pub(crate) fn check(reader: &mut Reader<'_>, accounts: &[Facts]) {
     for (index, account) in accounts.iter().enumerate() {
         check_alone(reader, account);
@@ -48,14 +48,14 @@ fn check_alone(reader: &mut Reader<'_>, account: &Facts) {
     }
     for key in account.signing_keys.iter().chain(&account.provider_keys) {
         if is_demo_key(&key.value) && !base_url.is_loopback {
-            let problem = "the published demo key, expected a key of your own: everybody has the \
+            let problem = "the published demo key, expected a key of your own: everyone has the \
                            demo key, so it works towards loopback hosts only";
             reader.mistake(&key.path, problem);
         }
     }
 }
 
-/// A name leads to one account, and so does a former name.
+/// A name, current or former, belongs to one account only.
 fn check_names(reader: &mut Reader<'_>, account: &Facts, accounts: &[Facts], index: usize) {
     let earlier = &accounts[..index];
     if let Some(name) = &account.name {
@@ -66,7 +66,12 @@ fn check_names(reader: &mut Reader<'_>, account: &Facts, accounts: &[Facts], ind
         let names = accounts.iter().filter_map(|account| account.name.as_ref());
         let former = earlier.iter().flat_map(|account| &account.formerly);
         let others = names.chain(former).chain(&account.formerly[..position]);
-        check_alone_among(reader, name, others, "a name that no account has and that stands once");
+        check_alone_among(
+            reader,
+            name,
+            others,
+            "a name that no account has and that is listed once",
+        );
     }
 }
 
@@ -81,7 +86,7 @@ fn check_alone_among<'a>(
     }
 }
 
-/// A token names one account; the same one twice would not.
+/// A token identifies one account, so it must not be used twice.
 fn check_tokens(reader: &mut Reader<'_>, tokens: &[At<Secret>], earlier: &[Facts]) {
     for (index, token) in tokens.iter().enumerate() {
         let others = earlier.iter().flat_map(|account| &account.tokens);

@@ -1,4 +1,4 @@
-//! What is said about a configuration: how two differ, what needs a restart, how its keys are doing.
+//! Reports about a configuration: how two differ, what needs a restart, the state of its keys.
 
 pub(crate) mod compare;
 pub(crate) mod digests;

@@ -1,10 +1,10 @@
-//! What a running process cannot take over from a new configuration.
+//! Changes of a configuration that a running process cannot apply.
 
 use std::collections::BTreeMap;
 
 use crate::config::snapshot::{Boot, Listener, LogFormat, Tracing};
 
-/// What the process was started with, by key. Certificates of listeners are no part of it: they are exchanged.
+/// The values the process was started with, by key. Certificates of listeners are not included: they can be replaced.
 pub fn started_with(boot: &Boot) -> BTreeMap<&'static str, String> {
     let format = match boot.log.format {
         LogFormat::Json => "json",
@@ -42,15 +42,15 @@ pub fn needing_restart(running: &Boot, new: &Boot) -> Vec<&'static str> {
         .collect()
 }
 
-/// Warnings about what changed, does not stop a reload, and is taken over by a restart only: a collector of traces is no
-/// reason to keep the old keys, also where its roots stand in the provider's file.
+/// Warnings about changes that do not stop a reload but apply only after a restart: a collector of traces is no
+/// reason to keep the old keys, even if its roots are in the provider's file.
 pub fn waiting_for_restart(running: &Boot, new: &Boot) -> Vec<String> {
     let collector = |boot: &Boot| boot.tracing.as_ref().map(|it| it.target.fingerprint.clone());
     match collector(running) == collector(new) {
         true => Vec::new(),
         false => vec![
-            "tracing.otlp.tls: has other contents than at the start, the running process goes on \
-             with those until a restart"
+            "tracing.otlp.tls: its contents have changed since the start, the running process uses the \
+             old ones until a restart"
                 .to_owned(),
         ],
     }
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn other_roots_of_a_collector_are_told_and_do_not_stop_a_reload() {
+    fn changed_roots_of_a_collector_are_reported_and_do_not_stop_a_reload() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("ca.pem");
         let certificate = include_str!("../../../tests/data/config/tls.pem");

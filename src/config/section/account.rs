@@ -28,14 +28,14 @@ file_section! {
     AccountFile {
         /// The account's name, also its path segment and metric label.
         name: Required<Value<AccountName>>,
-        /// Names that the account had before: what was begun, received or frozen under one of them is still its own, and its
-        /// old paths still work. Without it, a renamed account forgets its payments.
+        /// Earlier names of the account: payments, notifications and freezes under one of them still belong to it,
+        /// and its old paths still work. Without them, a renamed account forgets its payments.
         formerly: List<Value<AccountName>>,
         /// A built-in profile by name, or `{ file = "…" }` for a profile of your own.
         provider: Required<Value<ProfileName>>,
-        /// Where the provider's API is. https, unless the host is loopback.
+        /// The address of the provider's API. https, unless the host is loopback.
         base_url: Required<Value<BaseUrl>>,
-        /// The application id that the provider gave the merchant.
+        /// The application id that the provider assigned to the merchant.
         app_id: Required<Value<AppId>>,
         /// Whether real money moves. When given, mix-ups of live and test accounts are refused.
         environment: Value<Environment>,
@@ -43,14 +43,15 @@ file_section! {
         currency: Value<CurrencyCode>,
         /// How the provider's zone-less times are read, as a distance from UTC.
         timezone: Value<Zone> = "+00:00",
-        /// `provider`: the provider's JSON as it came; `unwrapped`: its `data` only, with an HTTP status by outcome.
+        /// `provider`: the provider's JSON unchanged; `unwrapped`: its `data` only, with an HTTP status by outcome.
         answer: Value<AnswerMode> = "provider",
-        /// Whether the timestamps in calls follow the provider's clock, as far as its answers tell it. For machines whose own
-        /// clock cannot be set right; moves them by an hour at most.
+        /// Whether the timestamps in calls follow the provider's clock, as measured from its answers. For machines
+        /// whose own clock cannot be set correctly; moves them by an hour at most.
         correct_clock: Value<bool> = false,
-        /// The URL that the provider is told to post notifications to, where the application left it out.
+        /// The URL to which the provider should post notifications, used when the application gives none.
         notify_url: Value<NotifyUrl>,
-        /// Networks that notifications may come from, as `192.0.2.0/24`. From anywhere by default: the signature is what counts.
+        /// Networks that notifications may come from, such as `192.0.2.0/24`. From anywhere by default: the signature
+        /// is what counts.
         notify_from: List<Value<Network>>,
         /// The account's own keys; the first usable one signs. At least one.
         signing_key: Required<List<Section<SigningKeyFile>>>,
@@ -84,16 +85,16 @@ impl Choice for Environment {
     const WORDS: &'static [(&'static str, Self)] = &[("live", Self::Live), ("test", Self::Test)];
 }
 
-/// What accounts need to know of the rest of the configuration.
+/// What accounts need from the rest of the configuration.
 pub(crate) struct Surroundings<'a> {
     /// The listener for applications, if it could be read.
     pub app: Option<&'a Listener>,
-    /// Whether notifications are listened for.
+    /// Whether there is a listener for notifications.
     pub listens_for_notifications: bool,
     pub now: Timestamp,
 }
 
-/// Checks one account. The account is missing when anything in it is wrong; the facts are as complete as can be.
+/// Checks one account. The account is missing if anything in it is wrong; the facts are as complete as possible.
 pub(super) fn compile(
     reader: &mut Reader<'_>,
     section: &Section<AccountFile>,
@@ -183,7 +184,7 @@ pub(super) fn compile(
     Some((build(), facts))
 }
 
-/// What an account should have where notifications are listened for.
+/// Warns about missing settings where there is a listener for notifications.
 fn check_notifications(
     reader: &mut Reader<'_>,
     path: &str,
@@ -193,13 +194,13 @@ fn check_notifications(
     if file.provider_key.items.is_empty() {
         reader.warn(path, "no `provider_key`: every notification will be refused");
     }
-    // A test may do without an application.
+    // A test account may have no application.
     if !file.delivery.is_given && environment != Some(Environment::Test) {
-        reader.warn(path, "no `delivery`: notifications are stored and wait there for good");
+        reader.warn(path, "no `delivery`: notifications are stored but never delivered");
     }
 }
 
-/// Where each operation that moves money is made, and queried.
+/// The place where each operation that moves money is made, and queried.
 fn places(provider: &Provider, base_url: &str, app_id: &str) -> BTreeMap<String, Place> {
     let operations = provider.operations.iter().filter(|operation| operation.money_moving);
     let place = |operation: &Arc<Operation>| {

@@ -7,7 +7,7 @@ use crate::config::snapshot::{Address, Listener};
 use crate::secret::Secret;
 
 file_section! {
-    /// Who may call an account. With neither tokens nor uids, whoever can reach `listen.app`.
+    /// Who may call an account. With neither tokens nor uids, any process that can reach `listen.app`.
     AppFile {
         /// Tokens for `Authorization: Bearer …`, at least 16 characters each. Several may be valid at once.
         tokens: List<Value<AppToken>>,
@@ -26,7 +26,7 @@ pub(super) fn read(
     (tokens, uids.into_iter().map(|uid| uid.value).collect())
 }
 
-/// Checks that the account can be called through `listener`, and only by those who should.
+/// Checks that the account can be called through `listener`, and only by authorised callers.
 pub(super) fn check(
     reader: &mut Reader<'_>,
     section: &Section<AppFile>,
@@ -34,7 +34,7 @@ pub(super) fn check(
     listener: &Listener,
 ) {
     let AppFile { tokens, uids: list } = &section.value;
-    // What stands in place of the list is a mistake of its own already.
+    // If it is not a list, that mistake is already recorded.
     let has_tokens = !tokens.items.is_empty() || tokens.misplaced.is_some();
     if listener.address.is_exposed() && !has_tokens {
         let problem = "nothing found, expected at least one token: `listen.app` can be reached \
@@ -45,7 +45,7 @@ pub(super) fn check(
             true => reader
                 .warn(&section.path, "`uids` have no effect: `listen.app` is not a unix socket"),
             false => {
-                let problem = "nobody could call: user ids are known on a unix socket only, \
+                let problem = "no caller would be accepted: user ids are known on a unix socket only, \
                                expected `tokens`, or `unix:/path` as `listen.app`";
                 reader.mistake(&list.path, problem);
             }

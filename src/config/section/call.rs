@@ -1,4 +1,4 @@
-//! How long a call to the provider may take, how often it is attempted, and how long its outcome is waited for.
+//! How long a call to the provider may take, how often it is attempted, and how long to wait for its outcome.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::wire::Timeouts;
 
 /// How long an unknown outcome is polled for.
 type PollFor = Span<0, { 24 * HOUR_MS }>;
-/// How long a notification is waited for.
+/// How long to wait for a notification.
 type Awaiting = Span<1000, { 30 * DAY_MS }>;
 
 file_section! {
@@ -17,7 +17,7 @@ file_section! {
     TimeoutsFile {
         /// Name resolution, TCP and TLS together.
         connect: Value<Timeout> = "2s",
-        /// Writing the whole request. Not more than `total`, also by default.
+        /// Writing the whole request. Not more than `total`, even by default.
         send: Value<Timeout> = "10s",
         /// The whole call, connecting included.
         total: Value<Timeout> = "30s",
@@ -27,17 +27,17 @@ file_section! {
 file_section! {
     /// How often a call is attempted.
     RetryFile {
-        /// Attempts at most, the first one included.
+        /// The most attempts, including the first one.
         attempts: Value<Whole<1, 20>> = 3,
-        /// How long an unknown outcome is chased before the caller gets `unknown`, as a duration such as `2m`.
+        /// How long an unknown outcome is polled for before the caller gets `unknown`, as a duration such as `2m`.
         resolve_for: Value<PollFor> = "2m",
-        /// A payment that was accepted and that no notification told of for this long is asked about, as a duration such as
-        /// `15m`. Not asked about by default.
+        /// A payment that was accepted but had no notification for this long is queried, as a duration such as `15m`.
+        /// It is not queried by default.
         notice_within: Value<Awaiting>,
     }
 }
 
-/// Checks how long the phases of a call may take. None may take longer than all of them together.
+/// Checks how long the phases of a call may take. None may be longer than the whole call.
 pub(super) fn timeouts(reader: &mut Reader<'_>, section: &Section<TimeoutsFile>) -> Timeouts {
     let file = reader.keys(section);
     let total = file.total(reader);
@@ -55,7 +55,7 @@ fn at_most(
     total: Duration,
 ) -> Duration {
     if value.is_given() && length > total {
-        let problem = format!("longer than `total` ({total:?}), expected at most as long");
+        let problem = format!("longer than `total` ({total:?}), expected no more than that");
         reader.mistake(&value.path, problem);
     }
     length.min(total)

@@ -11,8 +11,8 @@ use crate::config::read::{Reader, Required, Section, Value, file_section};
 use crate::config::snapshot::{Delivery, DeliveryFormat};
 use crate::wire::Timeouts;
 
-/// The longest a connection to the application may take. It stands nearby; one that takes longer is not there, and its
-/// place is better used for another delivery.
+/// The longest time for a connection to the application. It is nearby; if connecting takes longer, it is unavailable,
+/// and the time is better used for another delivery.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// How long a delivery is repeated.
@@ -25,14 +25,15 @@ file_section! {
         url: Required<Value<DeliveryUrl>>,
         /// `cloudevents`: CloudEvents 1.0 as JSON; `plain`: the provider's `param`, verbatim.
         format: Value<DeliveryFormat> = "cloudevents",
-        /// Signs deliveries (Standard Webhooks): `whsec_` and the base64 of 24 to 64 bytes. Unsigned by default. While one
-        /// secret takes the place of another, both, with a blank between them: each delivery then carries two signatures.
+        /// Signs deliveries (Standard Webhooks): `whsec_` and the base64 of 24 to 64 bytes. Unsigned by default.
+        /// While a new secret replaces an old one, give both, with a blank between them: each delivery then carries
+        /// two signatures.
         secret: Value<DeliverySecrets>,
         /// How long a delivery is repeated until it becomes a dead letter, as a duration such as `72h`.
         retry_for: Value<Persistence> = "72h",
-        /// The longest a delivery may take until the application has answered, as a duration such as `15s`.
+        /// The longest time until the application has answered a delivery, as a duration such as `15s`.
         timeout: Value<Timeout> = "15s",
-        /// Deliveries under way at once.
+        /// The number of deliveries at the same time.
         concurrency: Value<Whole<1, 256>> = 8,
         /// TLS towards the application. The system's roots and the URL's host name by default.
         tls: Section<TlsFile>,
@@ -44,7 +45,7 @@ impl Choice for DeliveryFormat {
         &[("cloudevents", Self::CloudEvents), ("plain", Self::Plain)];
 }
 
-/// Checks the section. Nothing where none is given, and where something in it is wrong.
+/// Checks the section. Nothing if it is missing or something in it is wrong.
 pub(super) fn compile(
     reader: &mut Reader<'_>,
     section: &Section<DeliveryFile>,

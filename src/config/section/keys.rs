@@ -88,7 +88,7 @@ fn verifying_key(
     Some(file.public_key.at(VerifyingKey { id: id?, key: key? }))
 }
 
-/// The ids of a key set with the paths where they stand.
+/// The ids of a key set with their paths.
 #[derive(Default)]
 struct Ids(BTreeMap<String, String>);
 
@@ -104,8 +104,8 @@ impl Ids {
     }
 }
 
-/// Compares a key with the fingerprint that the configuration names. Key and configuration can come from two places that
-/// change at different moments; with this, neither is taken without the other.
+/// Compares a key with the fingerprint in the configuration. Key and configuration can come from two places that
+/// change at different moments; with this check, neither is used without the other.
 fn check_fingerprint(reader: &mut Reader<'_>, value: &Value<Fingerprint>, key: Option<&PublicKey>) {
     let Some(found) = key.map(PublicKey::fingerprint) else { return };
     if let Some(expected) = reader.optional(value).filter(|expected| *expected != found) {

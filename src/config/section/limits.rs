@@ -22,9 +22,9 @@ file_section! {
         burst: Value<Whole<1, 1_000_000>>,
         /// What happens to a call over the rate: it waits up to `max_wait`, or it is refused.
         on_excess: Value<OnExcess> = "wait",
-        /// The longest a call waits for the rate, as a duration such as `2s`.
+        /// The longest that a call waits for the rate, as a duration such as `2s`.
         max_wait: Value<Pause> = "2s",
-        /// Calls under way at once; more are refused.
+        /// The number of calls in progress at the same time; more are refused.
         in_flight: Value<Whole<1, 100_000>> = 64,
         /// The money that new calls may move within an hour, such as `100000.00 THB`; more is refused. No limit by default.
         money_per_hour: Value<Money>,
@@ -44,12 +44,12 @@ file_section! {
 }
 
 file_section! {
-    /// When calls are held back from a provider that fails: creates and queries each on their own.
+    /// When calls are held back from a provider that fails: separately for creates and queries.
     CircuitFile {
-        /// Failed calls in a row after which no more are made for a while; 0 for never. Refusals are not failures. The same
-        /// happens when half of at least 20 calls within 10 seconds fail.
+        /// The number of failed calls in a row after which no more are made for a while; 0 for never. Refusals are
+        /// not failures. The same happens when half of at least 20 calls within 10 seconds fail.
         failures: Value<Whole<0, 10_000>> = 10,
-        /// How long no calls are made until a single one may try, as a duration such as `10s`.
+        /// How long no calls are made until a single one is made as a test, as a duration such as `10s`.
         open_for: Value<OpenFor> = "10s",
     }
 }
@@ -59,7 +59,7 @@ impl Choice for OnExcess {
         &[("wait", Self::Wait), ("reject", Self::Reject)];
 }
 
-/// Checks the limits on calls. `provider` and `currency` are missing when they are wrong or left out.
+/// Checks the limits on calls. `provider` and `currency` are missing if they are wrong or omitted.
 pub(super) fn compile(
     reader: &mut Reader<'_>,
     section: &Section<LimitsFile>,
@@ -129,7 +129,7 @@ fn money_per_hour(
             reader.mistake(path, problem);
         }
         Some(_) => {}
-        None => reader.warn(path, "no `currency`: amounts in calls are taken to be of this one"),
+        None => reader.warn(path, "no `currency`: amounts in calls are assumed to be in this one"),
     }
     Some(money)
 }

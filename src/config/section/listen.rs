@@ -1,4 +1,4 @@
-//! Listeners: their addresses, their certificates, and what may not be combined.
+//! Listeners: their addresses, their certificates, and conflicts between them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::config::read::{
 };
 use crate::config::snapshot::{Address, Listener, ListenerTls};
 
-/// The longest path of a unix socket that the kernel takes, in bytes.
+/// The longest path of a unix socket that the kernel accepts, in bytes.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 file_section! {
@@ -22,14 +22,14 @@ file_section! {
     ListenFile {
         /// For applications.
         app: ListenerFile = "127.0.0.1:8600",
-        /// For the provider's notifications, the public side. No such listener by default.
+        /// For the provider's notifications, the public side. None by default.
         notify: ListenerFile,
         /// For metrics and health.
         admin: ListenerFile = "127.0.0.1:8602",
     }
 }
 
-/// A listener as it is written: an address alone, or a table.
+/// A listener as written: an address alone, or a table.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(inline)]
@@ -50,14 +50,14 @@ file_section! {
     }
 }
 
-/// The three listeners. An address that could not be read is `None`; the mistake is noted.
+/// The three listeners. An unreadable address is `None`; the mistake is recorded.
 pub(super) struct Listeners {
     pub app: Option<Listener>,
     pub notify: Option<Listener>,
     pub admin: Option<Listener>,
 }
 
-/// Reads the listeners and notes what they may not be together.
+/// Reads the listeners and reports conflicts between them.
 pub(super) fn compile(reader: &mut Reader<'_>, file: &ListenFile) -> Listeners {
     let app = file.app(reader);
     let notify = file.notify.read(reader, None);
@@ -80,7 +80,7 @@ pub(super) fn compile(reader: &mut Reader<'_>, file: &ListenFile) -> Listeners {
     {
         reader.warn(
             file.admin.path(),
-            "metrics, configuration and reload can be reached from other machines, and ask for no \
+            "metrics, configuration and reload can be reached from other machines without a \
              password: expected a loopback address",
         );
     }
@@ -92,7 +92,7 @@ fn collide(one: &Address, other: &Address) -> bool {
     match (one, other) {
         (Address::Unix(one), Address::Unix(other)) => one == other,
         (Address::Tcp(one), Address::Tcp(other)) => {
-            // Port 0 is a port of the kernel's choice, a different one each time.
+            // Port 0 means that the kernel chooses a port, a different one each time.
             one.port() != 0
                 && one.port() == other.port()
                 && (one.ip() == other.ip()
@@ -112,7 +112,7 @@ impl ListenerFile {
         }
     }
 
-    /// The listener; the default where nothing stands, and nothing, with a mistake, where something wrong stands.
+    /// The listener; the default if it is missing, and nothing, with a mistake, if it is wrong.
     fn read(&self, reader: &mut Reader<'_>, default: Option<&Json>) -> Option<Listener> {
         match self {
             Self::Address(value) => {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_and_sockets_are_out_of_reach() {
+    fn only_loopback_and_sockets_are_not_exposed() {
         for (text, exposed) in [
             ("127.0.0.1:1", false),
             ("[::1]:1", false),

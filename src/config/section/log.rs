@@ -7,9 +7,9 @@ use crate::config::snapshot::{Log, LogFormat};
 file_section! {
     /// The log.
     LogFile {
-        /// One JSON object a line, or text for people.
+        /// One JSON object per line, or text for people.
         format: Value<LogFormat> = "json",
-        /// The least important lines that are still written.
+        /// The lowest level that is written.
         level: Value<LogLevel> = "info",
     }
 }
@@ -24,7 +24,7 @@ impl Choice for LogFormat {
     const WORDS: &'static [(&'static str, Self)] = &[("json", Self::Json), ("text", Self::Text)];
 }
 
-/// The least important lines that are logged.
+/// The lowest level that is logged.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LogLevel(&'static str);
 

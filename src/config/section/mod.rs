@@ -1,8 +1,8 @@
-//! The sections of the configuration file: for each, what may stand in it, and what is checked and built from it.
+//! The sections of the configuration file: the keys of each, and what is checked and built from it.
 //!
-//! The `…File` types are the only list of the file's keys: reading, unknown keys, the JSON Schema, its descriptions and
-//! the redacted view all come from them. Everything may be left out unless it is `Required`. Defaults stand beside the
-//! keys and are written as a user would write them.
+//! The `…File` types are the only list of the file's keys: reading, unknown keys, the JSON Schema, its descriptions
+//! and the redacted view all come from them. Everything is optional unless it is `Required`. Defaults are next to the
+//! keys and written as a user would write them.
 
 mod account;
 mod app;
@@ -43,7 +43,7 @@ file_section! {
         store: Section<store::StoreFile>,
         /// How Countersign logs. A change needs a restart.
         log: Section<log::LogFile>,
-        /// The audit log: who moved money, when, and what came of it. A change needs a restart.
+        /// The audit log: who moved money, when, and with what result. A change needs a restart.
         audit: Section<audit::AuditFile>,
         /// Traces for a collector. A change needs a restart.
         tracing: Section<tracing::TracingFile>,
@@ -54,14 +54,14 @@ file_section! {
     }
 }
 
-/// What a reload can change.
+/// The part that a reload can change.
 pub(super) struct Settings {
     pub retention: Retention,
     pub reload: Reload,
     pub accounts: Accounts,
 }
 
-/// Checks the whole file. Nothing where something that is needed is wrong.
+/// Checks the whole file. Nothing if a needed part is wrong.
 pub(super) fn compile(
     reader: &mut Reader<'_>,
     file: &ConfigFile,
@@ -86,7 +86,7 @@ pub(super) fn compile(
     Some((boot, Settings { retention, reload, accounts }))
 }
 
-/// The accounts that have no mistake; mistakes and mix-ups of all are noted.
+/// The accounts without mistakes; mistakes and mix-ups of all accounts are recorded.
 pub(super) fn accounts(
     reader: &mut Reader<'_>,
     file: &ConfigFile,

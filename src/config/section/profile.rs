@@ -8,7 +8,7 @@ use crate::config::read::{Given, Keyed, Reader, Section, Value, file_section};
 use crate::mistake::Mistake;
 use crate::provider::{Operation, OperationOverride, Provider};
 
-/// How the warning about it begins, behind the account's key path.
+/// The beginning of the warning about it, after the account's key path.
 pub const NOT_CONFIRMED: &str = "not confirmed by the provider's documentation";
 
 file_section! {
@@ -18,13 +18,13 @@ file_section! {
         path: Value<ProviderPath>,
         /// The member that carries the merchant's own order id.
         reference: Value<MemberName>,
-        /// Whether you have confirmed with the provider that the operation is as the profile says.
+        /// Whether you have confirmed with the provider that the profile describes the operation correctly.
         confirmed: Value<bool>,
     }
 }
 
-/// Reads the profile that stands at `profile`, or the built-in one that `name` reads there, and changes it by `operations`.
-/// What is wrong with the changes is noted below `path`.
+/// Reads the profile at `profile`, or the built-in one given by `name`, and applies `operations` to it. Mistakes in
+/// the changes are recorded below `path`.
 pub(crate) fn compile(
     reader: &mut Reader<'_>,
     path: &str,
@@ -51,7 +51,7 @@ pub(crate) fn compile(
     Some(Arc::new(provider))
 }
 
-/// Notes mistakes whose paths are relative to `path`.
+/// Records mistakes whose paths are relative to `path`.
 fn below<T>(reader: &mut Reader<'_>, path: &str, result: Result<T, Vec<Mistake>>) -> Option<T> {
     let mistakes = match result {
         Ok(value) => return Some(value),
@@ -60,7 +60,7 @@ fn below<T>(reader: &mut Reader<'_>, path: &str, result: Result<T, Vec<Mistake>>
     for mistake in mistakes {
         match mistake.path.as_str() {
             "" => reader.mistake(path, mistake.problem),
-            // A profile that is not TOML has a line and a column in place of key paths.
+            // A profile that is not TOML has a line and a column instead of key paths.
             place if place.starts_with("line ") => reader.mistake(path, mistake.to_string()),
             below if path.is_empty() => reader.mistake(below, mistake.problem),
             below => reader.mistake(format!("{path}.{below}"), mistake.problem),
@@ -84,8 +84,8 @@ fn overrides(
     overrides
 }
 
-/// What the provider's documentation does not confirm: operations, members (`operation.member`) of confirmed ones, and
-/// notifications.
+/// What the provider's documentation does not confirm: operations, members (`operation.member`) of confirmed ones,
+/// and notifications.
 fn unconfirmed(provider: &Provider) -> Vec<String> {
     let operations = provider.operations.iter().flat_map(|operation| names(operation));
     let notifications = provider.events.rules.iter().filter(|rule| !rule.confirmed);

@@ -19,10 +19,11 @@ file_section! {
         url: Value<StoreUrl> = "sqlite:data/countersign.db",
         /// How long delivered and discarded events are kept, as a duration such as `30d`.
         retention: Value<Keeping> = "30d",
-        /// How long dead letters are kept. Events that are still to be delivered are kept in any case.
+        /// How long dead letters are kept. Events that are not yet delivered are always kept.
         dead_letter_retention: Value<Keeping> = "90d",
-        /// How long a notification is known as a duplicate after it was last seen, at least as long as its event is kept. The
-        /// provider's signature does not age, so one that is recorded and posted again after this time is taken for a new one.
+        /// How long duplicates of a notification are recognised after it was last seen, at least as long as its event
+        /// is kept. The provider's signature does not expire, so a recorded one that is posted again after this time
+        /// counts as new.
         duplicate_retention: Value<Keeping> = "365d",
         /// How long settled payments are kept, at least `7d`: a call that is repeated under its reference within this time
         /// gets the first answer again.
@@ -30,7 +31,7 @@ file_section! {
     }
 }
 
-/// Where the store is. One at each of the places that may be meant is a mistake: the wrong one has forgotten payments.
+/// The location of the store. Two existing stores at the possible places are a mistake: the wrong one lacks payments.
 pub(crate) fn store_url(reader: &mut Reader<'_>, file: &StoreFile) -> StoreUrl {
     let StoreUrl::Sqlite(path) = file.url(reader);
     let written = &*path.to_string_lossy();
@@ -48,7 +49,7 @@ pub(crate) fn store_url(reader: &mut Reader<'_>, file: &StoreFile) -> StoreUrl {
     StoreUrl::Sqlite(located.path.into())
 }
 
-/// How long the store keeps what.
+/// How long each kind of data is kept.
 pub(super) fn retention(reader: &mut Reader<'_>, file: &StoreFile) -> Retention {
     Retention {
         delivered: file.retention(reader),

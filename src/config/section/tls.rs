@@ -1,4 +1,4 @@
-//! TLS material, and targets: where a provider, an application or a collector is reached, and with what TLS.
+//! TLS material, and targets: the address of a provider, an application or a collector, and the TLS settings for it.
 
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ file_section! {
     }
 }
 
-/// Reads the TLS section and puts it together with the URL, which stands at `key` beside it. Calls to the target have
-/// paths below `base_path`.
+/// Reads the TLS section and combines it with the URL, which is at `key` beside it. Calls to the target have paths
+/// below `base_path`.
 pub(super) fn target(
     reader: &mut Reader<'_>,
     key: &str,
@@ -60,7 +60,7 @@ fn tls(reader: &mut Reader<'_>, section: &Section<TlsFile>) -> TargetTls {
     }
 }
 
-/// A certificate chain with its key, as PEM: both or neither, and belonging together.
+/// A certificate chain with its key, as PEM: both or neither, and matching.
 pub(super) fn pair(
     reader: &mut Reader<'_>,
     cert: &Value<Certificates>,
@@ -73,12 +73,12 @@ pub(super) fn pair(
     let (chain, private) = (reader.optional(cert), reader.optional(key));
     let (chain, private) = (chain?, private?);
     if let Err(expected) = check_pair(&chain, &private) {
-        reader.mistake(&key.path, format!("does not go with `{}`, expected {expected}", cert.path));
+        reader.mistake(&key.path, format!("does not match `{}`, expected {expected}", cert.path));
     }
     Some((chain.pem, private))
 }
 
-/// A hash over everything that makes connections interchangeable.
+/// A hash over everything that two interchangeable connections share.
 fn fingerprint(url: &HostUrl, base_path: &str, tls: &TargetTls) -> String {
     let mut hash = Context::new(&SHA256);
     let mut add = |part: &[u8]| {

@@ -10,10 +10,10 @@ use crate::config::snapshot::Tracing;
 file_section! {
     /// Traces.
     TracingFile {
-        /// A collector that takes OTLP over HTTP. Nothing is exported by default.
+        /// A collector that accepts OTLP over HTTP. Nothing is exported by default.
         otlp: Section<OtlpFile>,
-        /// Of the traces that begin here, the share that is exported, from 0.0 to 1.0. What an application began is exported
-        /// when the application exports it.
+        /// The share of exported traces among those that begin here, from 0.0 to 1.0. A trace that an application
+        /// began is exported when the application exports it.
         sample: Value<Share> = 1.0,
     }
 }
@@ -23,17 +23,17 @@ file_section! {
     OtlpFile {
         /// Its address, such as `http://127.0.0.1:4318`; traces are posted to `/v1/traces` below it.
         endpoint: Required<Value<DeliveryUrl>>,
-        /// The name under which it shows this process.
+        /// The name under which the collector shows this process.
         service: Value<ServiceName> = "countersign",
         /// TLS towards an https collector. The system's roots and the URL's host name by default.
         tls: Section<TlsFile>,
     }
 }
 
-/// Where a collector takes traces, below its endpoint (OTLP over HTTP).
+/// The path where a collector accepts traces, below its endpoint (OTLP over HTTP).
 const TRACES_PATH: &str = "/v1/traces";
 
-/// Checks the section. Nothing where there is nowhere to export to, and where something in it is wrong.
+/// Checks the section. Nothing if there is no endpoint, or if something in it is wrong.
 pub(super) fn compile(reader: &mut Reader<'_>, file: &TracingFile) -> Option<Tracing> {
     let sample = file.sample(reader);
     let otlp = reader.given_section(&file.otlp)?;
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused_with_its_key() {
+    fn an_impossible_value_is_refused_with_its_key() {
         for (sections, key) in [
             ("[audit]\nfile = \"\"", "audit.file"),
             ("[audit]\nfile = \"data/\"", "audit.file"),
@@ -82,11 +82,11 @@ mod tests {
     }
 
     #[test]
-    fn both_are_off_unless_they_are_told_where_to_write() {
+    fn both_are_off_without_a_destination() {
         let boot = load("").unwrap_or_else(|mistakes| panic!("{mistakes:?}")).boot;
         assert!(boot.audit.is_none() && boot.tracing.is_none());
         let boot = load("[tracing]\nsample = 0.5").unwrap_or_else(|it| panic!("{it:?}")).boot;
-        assert!(boot.tracing.is_none(), "without an endpoint there is nothing to sample for");
+        assert!(boot.tracing.is_none(), "without an endpoint nothing is sampled");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Broken configurations with the exact list of mistakes each is refused with.
+//! Broken configurations with the exact list of mistakes for each.
 
 use super::{ACCOUNT, mistakes};
 
-/// Name of the case, what is put before the account, what is added to it.
+/// Name of the case, text before the account, text added to the account.
 const CASES: &[(&str, &str, &str)] = &[
     (
         "unknown keys, with the one that was meant",

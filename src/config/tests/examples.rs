@@ -1,4 +1,4 @@
-//! Every configuration in the repository loads as it stands, and the schema agrees with the loader.
+//! Every configuration in the repository loads unchanged, and the schema agrees with the loader.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ fn every_shipped_configuration_loads_and_fits_the_schema() {
 }
 
 #[test]
-fn a_first_run_has_nothing_to_warn_about_but_the_profile() {
+fn a_first_run_has_no_warnings_except_about_the_profile() {
     let loaded = load(Path::new("config/countersign.toml"))
         .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     for warning in &loaded.warnings {
@@ -64,7 +64,7 @@ fn the_full_example_names_every_key_of_the_schema() {
     let schema = schema();
     let mut keys = Vec::new();
     property_names(&schema, &mut keys);
-    assert!(keys.len() > 50, "the schema should have been walked: {keys:?}");
+    assert!(keys.len() > 50, "the whole schema should have been read: {keys:?}");
     for key in keys {
         assert!(text.contains(key), "`{key}` is missing from config/examples/full.toml");
     }
@@ -115,8 +115,8 @@ fn the_schema_explains_every_key() {
     undescribed(&schema, &mut without);
     assert_eq!(without, [] as [String; 0], "keys without a description");
     let limits = &schema["$defs"]["LimitsFile"]["properties"];
-    assert_eq!(limits["max_wait"]["default"], json!("2s"), "defaults stand in the schema");
-    assert!(!schema.to_string().contains("x-required"), "marks should have been taken out");
+    assert_eq!(limits["max_wait"]["default"], json!("2s"), "defaults are in the schema");
+    assert!(!schema.to_string().contains("x-required"), "marks should have been removed");
 }
 
 fn undescribed(schema: &Value, without: &mut Vec<String>) {

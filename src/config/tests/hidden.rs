@@ -1,4 +1,4 @@
-//! Secrets that stand in the configuration, its environment or its files never come out again.
+//! Secrets in the configuration, its environment or its files are never shown.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ fn no_secret_shows_in_the_redacted_configuration_or_in_debug_output() {
         file.display(),
     );
     let environment = [("TOKEN", "canary-canary-in-the-environment")];
-    let loaded = load_with(&text, &environment).expect("a right configuration");
+    let loaded = load_with(&text, &environment).expect("a valid configuration");
     let account = &loaded.snapshot.accounts["shop-th"];
     let key = demo::MERCHANT_PRIVATE_KEY.lines().nth(3).expect("a line of the key");
 
@@ -64,7 +64,7 @@ fn no_secret_shows_in_a_mistake() {
         format!("app = {{ tokens = [{CANARY}] }}"),
     ];
     for text in texts {
-        // What the test gives takes the place of the account's own.
+        // The test's lines replace the account's own.
         let key = text.split(' ').next().expect("a key");
         let kept: Vec<&str> = ACCOUNT.lines().filter(|line| !line.starts_with(key)).collect();
         let refused = load_with(&format!("{}\n{text}", kept.join("\n")), &[]);
@@ -77,7 +77,7 @@ fn no_secret_shows_in_a_mistake() {
 }
 
 #[test]
-fn what_a_reference_leads_to_is_not_shown_when_it_is_wrong() {
+fn a_wrong_value_behind_a_reference_is_not_shown() {
     let environment = [("WRONG", CANARY)];
     let text =
         format!("{ACCOUNT}\ncurrency = {{ env = \"WRONG\" }}\nlimits.rate = {{ env = \"WRONG\" }}");
@@ -89,7 +89,7 @@ fn what_a_reference_leads_to_is_not_shown_when_it_is_wrong() {
 }
 
 #[test]
-fn the_redacted_configuration_shows_what_is_no_secret() {
+fn the_redacted_configuration_shows_what_is_not_secret() {
     let redacted = loaded(ACCOUNT).snapshot.redacted;
     insta::assert_snapshot!(format!("{redacted:#}"), @r#"
 {

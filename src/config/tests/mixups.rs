@@ -1,9 +1,9 @@
-//! Accounts that get in each other's way.
+//! Accounts that conflict with each other.
 
 use super::{loaded, mistakes};
 
 const DEMO_KEY: &str = "config/demo/merchant.pem";
-/// Another key that is nobody's account's: good enough to stand for one.
+/// Another key that belongs to no account: good enough for the tests.
 const OTHER_KEY: &str = "config/demo/provider.pem";
 
 struct Entry {
@@ -57,10 +57,10 @@ fn a_former_name_leads_to_one_account() {
     ]));
     insta::assert_snapshot!(found, @r#"
 account.a.formerly[4]: found `"Old"`, expected lower-case letters, digits and `-`, not beginning with `-`, at most 63 characters
-account.a.formerly[0]: `b` is also `account.b.name`, expected a name that no account has and that stands once
-account.a.formerly[1]: `a` is also `account.a.name`, expected a name that no account has and that stands once
-account.a.formerly[3]: `old` is also `account.a.formerly[2]`, expected a name that no account has and that stands once
-account.b.formerly[0]: `old` is also `account.a.formerly[2]`, expected a name that no account has and that stands once
+account.a.formerly[0]: `b` is also `account.b.name`, expected a name that no account has and that is listed once
+account.a.formerly[1]: `a` is also `account.a.name`, expected a name that no account has and that is listed once
+account.a.formerly[3]: `old` is also `account.a.formerly[2]`, expected a name that no account has and that is listed once
+account.b.formerly[0]: `old` is also `account.a.formerly[2]`, expected a name that no account has and that is listed once
 "#);
 }
 
@@ -96,13 +96,13 @@ fn demo_keys_stay_on_loopback() {
         "provider_key = [{ id = \"a\", public_key = { file = \"config/demo/provider.pub\" } }]";
     let real = Entry { base_url: "https://api.example.com", more, ..DEMO };
     insta::assert_snapshot!(mistakes(&text(&[real])), @r#"
-account.demo.signing_key[0].private_key: the published demo key, expected a key of your own: everybody has the demo key, so it works towards loopback hosts only
-account.demo.provider_key[0].public_key: the published demo key, expected a key of your own: everybody has the demo key, so it works towards loopback hosts only
+account.demo.signing_key[0].private_key: the published demo key, expected a key of your own: everyone has the demo key, so it works towards loopback hosts only
+account.demo.provider_key[0].public_key: the published demo key, expected a key of your own: everyone has the demo key, so it works towards loopback hosts only
 "#);
 }
 
 #[test]
-fn ones_own_key_is_not_the_providers() {
+fn our_own_key_is_not_accepted_as_the_providers() {
     let more =
         "provider_key = [{ id = \"a\", public_key = { file = \"config/demo/merchant.pub\" } }]";
     let other = Entry { name: "other", app_id: "app-b", key: OTHER_KEY, more, ..DEMO };

@@ -1,4 +1,4 @@
-//! Whole configurations: what is refused and in which words, what is warned about, what is never shown.
+//! Whole configurations: what is refused and with which messages, what causes warnings, what is never shown.
 
 mod broken;
 mod examples;
@@ -16,7 +16,7 @@ use crate::mistake::Mistake;
 /// The moment at which the tests load configurations.
 pub(super) const NOW: &str = "2026-06-01T00:00:00Z";
 
-/// An account that is right, but for what a test adds to it.
+/// A valid account, except for what a test adds to it.
 pub(super) const ACCOUNT: &str = r#"
 [[account]]
 name = "shop-th"
@@ -26,7 +26,7 @@ app_id = "countersign-demo-app"
 signing_key = [{ id = "demo", private_key = { file = "config/demo/merchant.pem" } }]
 "#;
 
-/// Loads `text` where nothing but the named variables is in the environment.
+/// Loads `text` with an environment of only the named variables.
 pub(super) fn load_with(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, Vec<Mistake>> {
     let lookup = |name: &str| {
         let found = environment.iter().find(|(key, _)| *key == name);
@@ -35,7 +35,7 @@ pub(super) fn load_with(text: &str, environment: &[(&str, &str)]) -> Result<Load
     compile_text(text, &lookup, NOW.parse::<Timestamp>().expect("a time"))
 }
 
-/// Loads `text`, which must be right.
+/// Loads `text`, which must be valid.
 pub(super) fn loaded(text: &str) -> Loaded {
     match load_with(text, &[]) {
         Ok(loaded) => loaded,
@@ -43,7 +43,7 @@ pub(super) fn loaded(text: &str) -> Loaded {
     }
 }
 
-/// Loads `text`, which must be wrong, and lists the mistakes, one a line.
+/// Loads `text`, which must be invalid, and lists the mistakes, one per line.
 pub(super) fn mistakes(text: &str) -> String {
     match load_with(text, &[]) {
         Ok(_) => panic!("should be refused:\n{text}"),

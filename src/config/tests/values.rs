@@ -1,4 +1,4 @@
-//! What right configurations become: values, defaults, references and warnings.
+//! The results of valid configurations: values, defaults, references and warnings.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use crate::config::demo;
 use crate::config::{Address, AnswerMode, DeliveryFormat, LogFormat, OnExcess};
 
 #[test]
-fn what_is_left_out_gets_its_default() {
+fn an_omitted_value_gets_its_default() {
     let loaded = loaded(ACCOUNT);
     let (boot, account) = (&loaded.boot, &loaded.snapshot.accounts["shop-th"]);
 
@@ -95,11 +95,11 @@ fn a_delivery_is_read_with_its_secret_decoded() {
     assert_eq!(delivery.format, DeliveryFormat::Plain);
     assert_eq!(delivery.retry_for, Duration::from_secs(72 * 3600));
     assert_eq!((delivery.timeouts.total, delivery.concurrency), (Duration::from_secs(15), 8));
-    assert!(delivery.secrets[0].expose().starts_with(b"demo-only"), "base64 should be undone");
+    assert!(delivery.secrets[0].expose().starts_with(b"demo-only"), "base64 should be decoded");
 }
 
 #[test]
-fn an_application_may_stand_anywhere_and_be_trusted_by_a_root_of_its_own() {
+fn an_application_may_be_anywhere_and_have_its_own_root() {
     let text = format!(
         "{ACCOUNT}\n[account.delivery]\nurl = \"https://[fd00::1]:9443/payments?shop=1\"\n\
          timeout = \"2s\"\nconcurrency = 3\ntls = {{ ca = {{ file = \"tests/data/config/tls.pem\" }} }}"
@@ -115,7 +115,7 @@ fn an_application_may_stand_anywhere_and_be_trusted_by_a_root_of_its_own() {
 }
 
 #[test]
-fn the_store_forgets_after_the_configured_times() {
+fn the_store_deletes_after_the_configured_times() {
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
     let retention = loaded(ACCOUNT).snapshot.retention;
     assert_eq!((retention.delivered, retention.dead_letters), (days(30), days(90)));
@@ -155,8 +155,10 @@ fn a_secret_in_the_file_or_in_a_file_for_everyone_is_warned_about() {
         );
         loaded(&text).warnings.join("\n")
     };
-    assert!(warnings(0o600).contains("account.shop-th.app.tokens[0]: a secret stands in the file"));
-    assert!(!warnings(0o600).contains("is open to"), "the file is the owner's alone");
+    assert!(
+        warnings(0o600).contains("account.shop-th.app.tokens[0]: a secret is written in the file")
+    );
+    assert!(!warnings(0o600).contains("is open to"), "only the owner can read the file");
     assert!(warnings(0o640).contains("account.shop-th.app.tokens[1]: file "));
 }
 
@@ -180,7 +182,7 @@ fn keys_that_end_are_warned_about() {
     assert!(!fine.contains("signing_key"), "{fine}");
 }
 
-/// A key that takes over in time, but for the brace at its end; and one that comes too late.
+/// A key that starts in time, without the brace at its end; and one that starts too late.
 const NEXT: &str = "{ id = \"next\", not_before = 2026-06-02T00:00:00Z, \
                     private_key = { file = \"config/demo/provider.pem\" }";
 const LATE: &str = "{ id = \"late\", not_before = 2026-06-02T00:00:00Z, \
@@ -207,7 +209,7 @@ fn a_key_that_is_not_the_one_its_fingerprint_names_is_refused() {
 }
 
 #[test]
-fn settings_that_are_likely_not_meant_are_warned_about() {
+fn settings_that_are_likely_unintended_cause_warnings() {
     for (before, within, warning) in [
         ("listen.admin = \"0.0.0.0:8602\"", "", "listen.admin: metrics, configuration and reload"),
         ("listen.notify = \"127.0.0.1:1\"", "", "no `provider_key`"),
@@ -264,17 +266,17 @@ fn demo_keys_belong_together() {
         let private = PrivateKey::from_text(&secret).expect("a private key");
         let public = PublicKey::from_text(public.as_bytes()).expect("a public key");
         assert_eq!(private.public().fingerprint(), public.fingerprint());
-        assert!(demo::is_demo_key(&public.to_base64()), "the key should be known");
+        assert!(demo::is_demo_key(&public.to_base64()), "the key should be recognised");
     }
 }
 
 #[test]
-fn notifications_that_nobody_will_get_are_warned_about() {
+fn notifications_without_a_receiver_cause_a_warning() {
     let listen = "listen.notify = \"127.0.0.1:0\"";
     let delivery = "delivery = { url = \"http://127.0.0.1:9/\" }";
     let is_warned = |text: &str| {
         let warnings = loaded(text).warnings;
-        warnings.iter().any(|warning| warning.contains("wait there for good"))
+        warnings.iter().any(|warning| warning.contains("never delivered"))
     };
     assert!(is_warned(&format!("{listen}\n{ACCOUNT}")));
     assert!(!is_warned(ACCOUNT), "none come");
