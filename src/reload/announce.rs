@@ -1,4 +1,4 @@
-//! Makes the metric series of what is configured exist, so that rates and absences can be told apart.
+//! Creates the metric series of everything configured, so that a zero differs from a missing series.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::metrics::{AnnouncedAccount, Metrics};
 use crate::provider::CodeMeaning;
 use crate::sign::KeyUse;
 
-/// Announces every account and key, when the process starts.
+/// Creates the series of every account and key, when the process starts.
 pub fn announce(metrics: &Metrics, snapshot: &Snapshot) {
     for account in snapshot.accounts.values() {
         announce_account(metrics, account);
@@ -16,7 +16,7 @@ pub fn announce(metrics: &Metrics, snapshot: &Snapshot) {
     }
 }
 
-/// Announces what `after` has and `before` had not. What is counted of accounts and keys that stay goes on.
+/// Creates the series that only `after` has. The counts of remaining accounts and keys continue.
 pub(super) fn renew(metrics: &Arc<Metrics>, before: &Snapshot, after: &Snapshot) {
     let changes = Changes::between(before, after);
     for key in &changes.keys {

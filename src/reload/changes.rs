@@ -1,4 +1,4 @@
-//! What one snapshot has and another has not: accounts and keys by name.
+//! The differences between two snapshots: accounts and keys by name.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,20 @@ use crate::sign::KeyUse;
 /// What a reload added, removed and replaced. Its member names are printed: none is renamed or removed.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Changes {
-    /// Accounts that are new.
+    /// New accounts.
     #[serde(rename = "accounts_added")]
     pub added: Vec<String>,
-    /// Accounts that are gone.
+    /// Removed accounts.
     #[serde(rename = "accounts_removed")]
     pub removed: Vec<String>,
-    /// Those of the removed that are another account's former names now, with that account.
+    /// Removed accounts that are now former names of another account, with that account.
     #[serde(rename = "accounts_renamed")]
     pub renamed: BTreeMap<String, String>,
-    /// Keys of accounts that stay.
+    /// Keys of remaining accounts.
     pub keys: Vec<KeyChange>,
 }
 
-/// One key that came, went, or is another one under the same id.
+/// One key that was added, removed, or replaced under the same id.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct KeyChange {
     pub account: String,
@@ -33,7 +33,7 @@ pub struct KeyChange {
     pub usage: KeyUse,
     /// The fingerprint before; nothing for a new key.
     pub before: Option<String>,
-    /// The fingerprint after; nothing for a key that is gone.
+    /// The fingerprint after; nothing for a removed key.
     pub after: Option<String>,
 }
 
@@ -64,8 +64,8 @@ impl Changes {
         }
     }
 
-    /// Logs each. A key that is another one under the same id is a warning: it may be meant, and it may be a file that
-    /// went to the wrong place.
+    /// Logs each change. Another key under the same id is a warning: it may be intended, or a file may have gone to
+    /// the wrong place.
     pub(super) fn log(&self) {
         for account in &self.added {
             tracing::info!(account, "account added");

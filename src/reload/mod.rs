@@ -1,8 +1,8 @@
-//! Takes over a changed configuration while the process runs: all of it, or nothing.
+//! Applies a changed configuration while the process runs: all of it, or nothing.
 //!
-//! [`Reloader::reload`] reads, checks and swaps; one at a time, never on a thread that serves calls. `run` decides when:
-//! a watched directory changed, a poll found other contents, SIGHUP. What the running parts do with a configuration is
-//! given as [`Parts`], so that nothing here knows sockets.
+//! [`Reloader::reload`] reads, checks and swaps; one reload at a time, never on a thread that serves calls. `run`
+//! decides when: a watched directory changed, a poll found changed contents, SIGHUP. What the running parts do with a
+//! configuration is given as [`Parts`], so that nothing here depends on sockets.
 
 mod announce;
 mod changes;
@@ -35,31 +35,31 @@ pub use stranded::{Stranding, names_of, stranded, stranded_by};
 use changes::Changes;
 use retire::Retired;
 
-/// How long files must hold still before a change that nobody announced is taken over. An editor or a copy that takes
-/// longer is in the middle of something that mostly does not load, and is seen again when it is done.
+/// How long files must stay unchanged before a change that was only noticed is applied. An editor or a copy that takes
+/// longer is still writing; what it has written usually does not load, and is noticed again when it is done.
 const REST: Duration = Duration::from_millis(200);
 
-/// What the running parts do about a new configuration.
+/// What the running parts do with a new configuration.
 pub struct Parts {
-    /// Makes ready whatever can fail, and changes nothing yet.
+    /// Prepares whatever can fail, and changes nothing yet.
     pub prepare: Box<Prepare>,
-    /// Writes down for the audit log what came of an attempt: the snapshot before, and the one in its place or how many
-    /// mistakes there are.
+    /// Records the result of an attempt for the audit log: the snapshot before, and the one that replaced it or the
+    /// number of mistakes.
     pub note: Box<Note>,
-    /// Drops what is kept in memory for an account that is gone.
+    /// Drops what is kept in memory for a removed account.
     pub forget: Box<dyn Fn(&str) + Send + Sync>,
 }
 
-/// Makes ready what a configuration needs, or says why it cannot be.
+/// Prepares what a configuration needs, or says why that is impossible.
 pub type Prepare = dyn Fn(&Loaded) -> Result<TakeOver, Vec<Mistake>> + Send + Sync;
 
-/// Hears of every attempt that changed something or was refused.
+/// Called for every attempt that changed something or was refused.
 pub type Note = dyn Fn(&Snapshot, Result<&Snapshot, usize>, Trigger) + Send + Sync;
 
-/// Puts what was made ready in place. Called once, right after the snapshot was swapped.
+/// Puts the prepared parts into use. Called once, right after the snapshot was swapped.
 pub type TakeOver = Box<dyn FnOnce(&Snapshot) + Send>;
 
-/// What reloads. One for the process.
+/// Performs reloads. One for the process.
 pub struct Reloader {
     live: Live,
     boot: Boot,
@@ -70,21 +70,21 @@ pub struct Reloader {
     /// Held during a reload.
     turn: Mutex<Turn>,
     last: ArcSwap<Report>,
-    /// SIGHUP came.
+    /// SIGHUP arrived.
     hangup: Notify,
     /// A reload was made from outside the loop: other files may have to be watched.
     renewed: Notify,
 }
 
-/// What one reload leaves for the next.
+/// State that one reload leaves for the next.
 struct Turn {
-    /// What the last attempt found in the files, whether it was taken over or refused.
+    /// The state of the files in the last attempt, whether it was applied or refused.
     seen: Seen,
     retired: Retired,
 }
 
 impl Reloader {
-    /// For a process that runs with what `live` and `boot` hold, read from the files in `seen`.
+    /// For a process that runs with `live` and `boot`, read from the files in `seen`.
     pub fn new(
         (live, boot, seen): (Live, Boot, Seen),
         parts: Parts,
@@ -108,12 +108,12 @@ impl Reloader {
         })
     }
 
-    /// What came of the last attempt; of the start before the first one.
+    /// The result of the last attempt; before the first one, of the start.
     pub fn last(&self) -> Arc<Report> {
         self.last.load_full()
     }
 
-    /// What only a restart changes, as the process was started.
+    /// The part that only a restart changes, as of the start of the process.
     pub fn boot(&self) -> &Boot {
         &self.boot
     }
@@ -123,7 +123,7 @@ impl Reloader {
         self.hangup.notify_one();
     }
 
-    /// Reads the files and takes over what they hold, or says why not.
+    /// Reads the files and applies them, or reports why not.
     pub async fn reload(&self, trigger: Trigger) -> Arc<Report> {
         let mut turn = self.turn.lock().await;
         let report = self.reload_in_turn(&mut turn, trigger).await;
@@ -131,7 +131,7 @@ impl Reloader {
         report
     }
 
-    /// Reloads when the files hold something else than the last attempt found.
+    /// Reloads when the files differ from those of the last attempt.
     async fn look(&self, trigger: Trigger) {
         let mut turn = self.turn.lock().await;
         let seen = turn.seen.clone();
@@ -214,7 +214,7 @@ impl Reloader {
         Ok((Outcome::Success { changes, warnings, stranding }, seen))
     }
 
-    /// Before the first call under a new name: it must find what was begun under the old one.
+    /// Runs before the first call under a new name, which must find what was begun under the old one.
     async fn know_names(&self, before: &Snapshot, after: &Snapshot) -> Result<(), Mistake> {
         let names = names_of(after);
         if names == names_of(before) {
@@ -231,7 +231,7 @@ impl Reloader {
         Ok(())
     }
 
-    /// Says what removed accounts leave in the store: nobody works on it until they are configured again.
+    /// Logs what removed accounts leave in the store: nothing processes it until they are configured again.
     async fn tell_what_is_left(&self, changes: &Changes) {
         if changes.removed.is_empty() {
             return;
@@ -256,18 +256,18 @@ impl Reloader {
     }
 }
 
-/// Says which accounts begin with payments that were once another's.
+/// Logs which accounts begin with payments that once belonged to another.
 pub fn tell_separate(accounts: &[String]) {
     for account in accounts {
         tracing::warn!(
             account,
-            "it was the former name of another account and is an account of its own now: what was begun under this name \
-             is its own"
+            "this former name of another account is now an account of its own: payments begun under this name \
+             belong to it"
         );
     }
 }
 
-/// A configuration that nothing speaks against any more.
+/// A configuration that is ready to be applied.
 struct Readied {
     loaded: Loaded,
     take_over: TakeOver,

@@ -1,14 +1,14 @@
-//! Where a change of a file shows: the directories to watch, and the names in them that matter.
+//! Where a change of a file is visible: the directories to watch, and the names in them that matter.
 //!
-//! A file is never watched itself: renaming another one over it would leave the watch with the old one. A path that goes
-//! through symbolic links changes when any of the links does, which is how Kubernetes exchanges mounted files.
+//! A file is never watched itself: renaming another one over it would leave the watch on the old one. A path that
+//! goes through symbolic links changes when any of the links does, which is how Kubernetes replaces mounted files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Component, Path, PathBuf, absolute};
 
-/// Links followed in one path: as many as the kernel follows.
+/// The most links followed in one path: the kernel's limit.
 const LINKS_MAX: usize = 40;
 
 /// Directories with the names in them that matter.
@@ -16,11 +16,11 @@ const LINKS_MAX: usize = 40;
 pub(super) struct Places(BTreeMap<PathBuf, BTreeSet<OsString>>);
 
 impl Places {
-    /// Where changes of `files` show as things are now; to be found anew after every change.
+    /// Where changes of `files` are visible now; compute it again after every change.
     pub fn of<'a>(files: impl Iterator<Item = &'a Path>) -> Self {
         let mut places = Self::default();
         for file in files {
-            // Fails for an empty path only, which no file has.
+            // Fails only for an empty path, which no file has.
             if let Ok(path) = absolute(file) {
                 places.trace(&path);
             }
@@ -33,7 +33,7 @@ impl Places {
         self.0.keys().map(PathBuf::as_path)
     }
 
-    /// Whether something that happened to `path` may change what is read.
+    /// Whether an event at `path` may change what is read.
     pub fn concerns(&self, path: &Path) -> bool {
         let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return true };
         let is_named = self.0.get(directory).is_some_and(|names| names.contains(name));
@@ -50,7 +50,7 @@ impl Places {
         }
     }
 
-    /// Notes what matters up to the first link on the way, and returns the path with that link followed.
+    /// Records what matters up to the first link on the path, and returns the path with that link followed.
     fn trace_to_first_link(&mut self, path: &Path) -> Option<PathBuf> {
         let mut directory = PathBuf::new();
         let mut components = path.components();
@@ -66,7 +66,7 @@ impl Places {
             let here = directory.join(name);
             let found = fs::symlink_metadata(&here);
             let is_link = found.as_ref().is_ok_and(fs::Metadata::is_symlink);
-            // The file in its directory, and the directory itself, which may be removed and made again.
+            // The file in its directory, and the directory itself, which may be removed and created again.
             if is_link || found.is_err() || rest.components().count() <= 1 {
                 self.note(&directory, name);
             }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_waited_for_where_it_would_appear() {
+    fn a_missing_file_is_watched_where_it_would_appear() {
         let (_kept, root) = folder();
         let missing = places(&root.join("no/such/key"));
         assert!(missing.concerns(&root.join("no")));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_removed_and_made_again_matters() {
+    fn a_directory_that_is_removed_and_created_again_matters() {
         let (_kept, root) = folder();
         fs::create_dir(root.join("keys")).expect("made");
         fs::write(root.join("keys/key"), "k").expect("written");
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn links_in_a_circle_end() {
+    fn following_a_circle_of_links_ends() {
         let (_kept, root) = folder();
         symlink("b", root.join("a")).expect("linked");
         symlink("a", root.join("b")).expect("linked");

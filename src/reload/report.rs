@@ -1,4 +1,4 @@
-//! What came of one attempt to reload, as it is logged, counted and shown on the admin side.
+//! The result of one attempt to reload, as it is logged, counted and shown on the admin side.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,15 +8,15 @@ use super::changes::Changes;
 use super::stranded::Stranding;
 use crate::mistake::Mistake;
 
-/// What an attempt was made for.
+/// What caused an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Trigger {
-    /// The process started: no reload, but the first report.
+    /// The process started: not a reload, but the first report.
     Start,
     /// A watched directory changed.
     Watch,
-    /// The contents were compared and differ.
+    /// A poll found changed contents.
     Poll,
     /// SIGHUP.
     Signal,
@@ -24,34 +24,34 @@ pub enum Trigger {
     Request,
 }
 
-/// One attempt and what came of it.
+/// One attempt and its result.
 #[derive(Debug)]
 pub struct Report {
     pub trigger: Trigger,
     pub at: Timestamp,
-    /// Of the configuration that is in place after the attempt.
+    /// The hash of the configuration in use after the attempt.
     pub hash: String,
     pub outcome: Outcome,
 }
 
-/// What came of an attempt; its words are those of the metric's label.
+/// The result of an attempt; its words are those of the metric's label.
 #[derive(Debug, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Outcome {
-    /// Another configuration is in place.
+    /// Another configuration is in use.
     Success {
-        /// What it added and removed.
+        /// What was added and removed.
         changes: Changes,
         /// As `check` prints them.
         warnings: Vec<String>,
         /// Payments of the journal that it strands.
         stranding: Stranding,
     },
-    /// Everything is as it was.
+    /// Nothing has changed.
     Unchanged,
-    /// Nothing was taken over.
+    /// Nothing was applied.
     Failure {
-        /// All of them.
+        /// Every mistake.
         mistakes: Vec<Mistake>,
     },
 }
@@ -64,7 +64,7 @@ impl Trigger {
 }
 
 impl Report {
-    /// Of the load that the process started with.
+    /// For the load at the start of the process.
     pub(super) fn started(hash: &str, at: Timestamp) -> Self {
         let outcome = Outcome::Success {
             changes: Changes::default(),
@@ -74,7 +74,7 @@ impl Report {
         Self { trigger: Trigger::Start, at, hash: hash.to_owned(), outcome }
     }
 
-    /// Whether the files hold something that was refused.
+    /// Whether the files hold a refused configuration.
     pub fn is_failure(&self) -> bool {
         matches!(self.outcome, Outcome::Failure { .. })
     }
@@ -101,7 +101,7 @@ impl Report {
         shown
     }
 
-    /// Logs it, a line for each mistake and warning.
+    /// Logs it, one line for each mistake and warning.
     pub(super) fn log(&self) {
         let trigger = self.trigger.as_str();
         match &self.outcome {
@@ -119,7 +119,7 @@ impl Report {
                     trigger,
                     mistakes = mistakes.len(),
                     configuration = self.hash,
-                    "configuration not reloaded: what was in place stays"
+                    "configuration not reloaded: the previous one remains in use"
                 );
                 for mistake in mistakes {
                     tracing::error!(trigger, "configuration not reloaded: {mistake}");

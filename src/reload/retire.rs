@@ -1,4 +1,4 @@
-//! What is gone from the configuration and still in the metrics: calls that began before may take a while.
+//! Removed accounts and keys that are still in the metrics: calls that began earlier may take a while.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::config::{Account, Snapshot};
 use crate::metrics::Metrics;
 use crate::sign::KeyUse;
 
-/// Beyond the longest that a call or a delivery may take.
+/// Added to the longest time that a call or a delivery may take.
 const MARGIN: Duration = Duration::from_secs(15);
 
 /// Accounts and keys that were removed, until nothing can use them any more.
@@ -19,13 +19,13 @@ pub(super) struct Retired(Vec<Leaving>);
 
 struct Leaving {
     account: String,
-    /// A key of an account that stays; the whole account without.
+    /// A key of a remaining account; `None` for the whole account.
     key: Option<(String, KeyUse)>,
     due: Instant,
 }
 
 impl Retired {
-    /// Notes what `changes` took away from `before`.
+    /// Records what `changes` removed from `before`.
     pub fn note(&mut self, changes: &Changes, before: &Snapshot) {
         let now = instant();
         let due =
@@ -38,7 +38,7 @@ impl Retired {
         }
     }
 
-    /// What was away before, came back and leaves again is forgotten when the later of both is due.
+    /// If something was removed, came back and is removed again, the later time counts.
     fn leaves(&mut self, account: String, key: Option<(String, KeyUse)>, due: Instant) {
         let mut known = self.0.iter_mut();
         match known.find(|leaving| leaving.account == account && leaving.key == key) {
@@ -47,7 +47,7 @@ impl Retired {
         }
     }
 
-    /// Forgets what is due and not back in `snapshot`.
+    /// Forgets what is due and not in `snapshot` again.
     pub fn forget_due(
         &mut self,
         snapshot: &Snapshot,
@@ -104,21 +104,21 @@ mod tests {
         text.lines().filter(|line| line.contains(part)).count()
     }
 
-    /// What is left when the time of everything that `before` had and `after` has not is over.
+    /// What is left when the time of everything that `before` had and `after` lacks is over.
     fn forgotten(before: &Snapshot, after: &Snapshot, then: &Snapshot) -> std::sync::Arc<Metrics> {
         let metrics = Metrics::new("0", "0");
         super::super::announce(&metrics, before);
         let mut retired = Retired::default();
         retired.note(&Changes::between(before, after), before);
         let now = instant();
-        retired.forget_due(after, now, &metrics, &|_| panic!("calls may still be under way"));
+        retired.forget_due(after, now, &metrics, &|_| panic!("calls may still be in progress"));
         let later = now + Duration::from_secs(3600);
         retired.forget_due(then, later, &metrics, &|_| {});
         metrics
     }
 
     #[test]
-    fn a_removed_account_is_forgotten_when_its_last_call_must_be_over() {
+    fn a_removed_account_is_forgotten_after_its_last_possible_call() {
         let (shop, other) = (snapshot("shop", &["k"]), snapshot("other", &["k"]));
         assert_eq!(series(&forgotten(&shop, &other, &other), "account=\"shop\""), 0);
         let back = forgotten(&shop, &other, &shop);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_leaves_again_is_not_forgotten_when_its_first_leaving_is_due() {
+    fn an_account_removed_twice_is_forgotten_only_after_the_second_time() {
         let (shop, other) = (snapshot("shop", &["k"]), snapshot("other", &["k"]));
         let mut retired = Retired::default();
         retired.note(&Changes::between(&shop, &other), &shop);
@@ -135,12 +135,12 @@ mod tests {
         retired.note(&Changes::between(&shop, &other), &shop);
         let metrics = Metrics::new("0", "0");
         super::super::announce(&metrics, &shop);
-        retired.forget_due(&other, first_due, &metrics, &|_| panic!("calls may be under way"));
+        retired.forget_due(&other, first_due, &metrics, &|_| panic!("calls may be in progress"));
         assert!(series(&metrics, "account=\"shop\"") > 0);
     }
 
     #[test]
-    fn a_removed_key_is_forgotten_and_its_account_is_not() {
+    fn a_removed_key_is_forgotten_but_its_account_is_not() {
         let (both, one) = (snapshot("shop", &["old", "new"]), snapshot("shop", &["new"]));
         let metrics = forgotten(&both, &one, &one);
         assert_eq!(series(&metrics, "key_id=\"old\""), 0);

@@ -1,4 +1,4 @@
-//! The loop that decides when to look: on events of watched directories, on a poll, on SIGHUP.
+//! The loop that decides when to check the files: on events of watched directories, on a poll, on SIGHUP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use super::{Reloader, Trigger};
 use crate::clock::{instant, later};
 use crate::config::key_warnings;
 
-/// How long it must be quiet after an event: exchanging one mount makes eight of them.
+/// How long it must be quiet after an event: replacing one mount causes eight events.
 const QUIET: Duration = Duration::from_millis(200);
-/// How long events may go on until they are acted upon all the same.
+/// How long events may continue before the files are checked anyway.
 const UNREST_MAX: Duration = Duration::from_secs(2);
-/// How often removed accounts are looked after.
+/// How often removed accounts are checked.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
-/// How often it is said that keys are about to end.
+/// How often a warning about keys that end soon is repeated.
 const REMIND_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 impl Reloader {
-    /// Reloads whenever there is reason to, until `shutdown` turns true.
+    /// Reloads when needed, until `shutdown` turns true.
     pub async fn run(self: Arc<Self>, mut shutdown: Receiver<bool>) {
         let mut watches = Watches::default();
         let shared = watches.shared();
@@ -39,7 +39,7 @@ impl Reloader {
                 self.look(Trigger::Watch).await;
             }
             tokio::select! {
-                // An error means that nobody is left who could say so, which is an end too.
+                // An error means that the sender is gone, which also ends the loop.
                 () = async { let _ = shutdown.wait_for(|stop| *stop).await; } => return,
                 () = self.hangup.notified() => {
                     self.reload(Trigger::Signal).await;
@@ -62,7 +62,7 @@ impl Reloader {
         }
     }
 
-    /// Watches what the last attempt read.
+    /// Watches the files that the last attempt read.
     async fn follow(&self, mut watches: Watches, is_wanted: bool) -> (Watches, bool) {
         let seen = self.turn.lock().await.seen.clone();
         let shared = watches.shared();
@@ -76,7 +76,9 @@ impl Reloader {
                 (watches, false)
             }
         };
-        spawn_blocking(follow).await.unwrap_or_else(|_panicked| (Watches::telling(shared), false))
+        spawn_blocking(follow)
+            .await
+            .unwrap_or_else(|_panicked| (Watches::reporting_to(shared), false))
     }
 
     async fn tidy(&self) {
@@ -85,7 +87,7 @@ impl Reloader {
         turn.retired.forget_due(&snapshot, instant(), &self.metrics, &*self.parts.forget);
     }
 
-    /// Says again what was said when the configuration was loaded: a process may run for longer than a key.
+    /// Repeats the warnings of loading: a process may run for longer than a key.
     fn remind(&self) {
         let now = self.clock.now();
         for account in self.live.load().accounts.values() {
@@ -102,7 +104,7 @@ async fn quiet(shared: &Shared) {
     while began.elapsed() < UNREST_MAX && timeout(QUIET, shared.happened()).await.is_ok() {}
 }
 
-/// Waits until `length` has passed since `from`; for good without a length.
+/// Waits until `length` has passed since `from`; forever without a length.
 async fn over(from: Instant, length: Option<Duration>) {
     match length {
         Some(length) => sleep_until(later(from, length)).await,

@@ -1,5 +1,5 @@
-//! What a configuration does to payments that are in the journal already: those in doubt that it no longer asks about where
-//! they were made, and those of accounts that it does not have.
+//! The effect of a configuration on payments that are already in the journal: those in doubt that it no longer
+//! queries where they were made, and those of accounts that it does not have.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::config::{Accounts, Snapshot, account_called};
 use crate::payment::Place;
 use crate::store::{AccountNames, LeftBehind, OpenAt, Standing};
 
-/// What a configuration leaves behind.
+/// The payments that a configuration leaves behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stranding {
     /// By account, in alphabetical order.
@@ -18,19 +18,19 @@ pub struct Stranding {
     pub left_behind: Vec<LeftBehind>,
 }
 
-/// Payments in doubt of one account that nothing but the place they were made at, or a person, can resolve.
+/// Payments in doubt of one account that only the place where they were made, or a person, can resolve.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stranded {
     pub account: String,
-    /// Those on their way included.
+    /// Including payments being sent.
     pub payments: u64,
-    /// Those in doubt now.
+    /// Payments in doubt now.
     pub in_doubt: u64,
-    /// What is another: `profile`, `base_url`, `app_id`, `paths`; `operation` or `account` where that is gone.
+    /// What differs: `profile`, `base_url`, `app_id`, `paths`; `operation` or `account` if it is gone.
     pub differs: String,
 }
 
-/// The names of every account, as the store knows them.
+/// The names of every account, in the form the store uses.
 pub fn names_of(snapshot: &Snapshot) -> Vec<AccountNames> {
     let accounts = snapshot.accounts.values();
     let names = accounts.map(|account| AccountNames {
@@ -56,7 +56,7 @@ pub fn stranded_by(
 }
 
 impl Stranding {
-    /// What `snapshot` makes of what stands in a store.
+    /// The effect of `snapshot` on the contents of a store.
     pub fn of(snapshot: &Snapshot, standing: Standing) -> Self {
         Self { stranded: stranded(snapshot, &standing.open), left_behind: standing.left_behind }
     }
@@ -66,14 +66,14 @@ impl Stranding {
         self.sentences().map(|(.., line)| line).collect()
     }
 
-    /// Logs each.
+    /// Logs each line.
     pub fn log(&self) {
         for (account, payments, line) in self.sentences() {
             tracing::warn!(account, payments, "{line}");
         }
     }
 
-    /// Each account, how many payments it is about, and what is to be said.
+    /// Each account, the number of its payments, and the message.
     fn sentences(&self) -> impl Iterator<Item = (&str, u64, String)> {
         let stranded = self.stranded.iter().map(|it| (&*it.account, it.payments, it.sentence()));
         let left = self.left_behind.iter().map(|it| (&*it.account, it.payments, left_behind(it)));
@@ -97,8 +97,8 @@ fn left_behind(it: &LeftBehind) -> String {
     let (account, payments, open) = (&it.account, payments(it.payments), it.open);
     match &it.was_part_of {
         None => format!(
-            "account {account} is not configured: {payments} stay behind, {open} of them in doubt or on their way; where \
-             it was renamed, say so with `formerly`, or a repeated call is made again"
+            "account {account} is not configured and leaves {payments} behind, {open} of them in doubt or on their way; if \
+             it was renamed, list the old name in `formerly`, or a repeated call is made again"
         ),
         Some(other) => format!(
             "account {account} was a former name of {other} and is an account of its own: {payments} under it, {open} of \

@@ -1,4 +1,4 @@
-//! The watches on directories. They only say that something happened: whether anything changed is for the contents to say.
+//! The watches on directories. They only report that something happened: the contents show whether anything changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +17,7 @@ use super::place::Places;
 pub(super) struct Watches {
     watcher: Option<RecommendedWatcher>,
     shared: Arc<Shared>,
-    /// With device and inode, for a directory of the same name may be another one.
+    /// With device and inode, because a directory of the same name may be a different one.
     watched: BTreeMap<PathBuf, (u64, u64)>,
     /// Logged once: the poll finds what the watches miss.
     has_complained: bool,
@@ -33,17 +33,17 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct Watched {
     places: Places,
-    /// Watched directories that were removed: their watches went with them.
+    /// Watched directories that were removed, and their watches with them.
     gone: BTreeSet<PathBuf>,
 }
 
 impl Watches {
-    /// No watches yet; those to come report to `shared`.
-    pub fn telling(shared: Arc<Shared>) -> Self {
+    /// No watches yet; later ones report to `shared`.
+    pub fn reporting_to(shared: Arc<Shared>) -> Self {
         Self { shared, ..Self::default() }
     }
 
-    /// Where the watches report what happened.
+    /// Where the watches report events.
     pub fn shared(&self) -> Arc<Shared> {
         self.shared.clone()
     }
@@ -54,8 +54,7 @@ impl Watches {
         self.watched.clear();
     }
 
-    /// Watches `places` from now on and nothing else. True when a watch was added: what happened there before is not
-    /// known.
+    /// Watches `places` from now on and nothing else. True when a watch was added: earlier events there are unknown.
     pub fn follow(&mut self, places: Places) -> bool {
         if self.watcher.is_none() {
             let shared = self.shared.clone();
@@ -115,7 +114,7 @@ impl Watches {
             tracing::warn!(
                 %error,
                 directory = %directory.display(),
-                "changes of files are not told of everywhere: `reload.poll` finds them"
+                "not all changes of files are reported: `reload.poll` finds the others"
             );
         }
         self.has_complained = true;
@@ -141,7 +140,7 @@ impl Shared {
 
     fn is_relevant(&self, event: &Event) -> bool {
         match event.kind {
-            // Reading the files is no reason to read them again; a writer that is done is.
+            // Ignore reads of the files; a writer that is done is a reason to read them again.
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => {}
             EventKind::Access(_) => return false,
             _ => {}

@@ -136,7 +136,8 @@ fn a_rename_that_nobody_speaks_of_is_said_before_and_after() {
     assert_eq!(difference["left_behind"], left, "{difference:#}");
     let said = reload(&sidecar);
     assert_eq!(said["left_behind"], left, "{said:#}");
-    let is_logged = || sidecar.log().iter().any(|line| line.contains("stay behind"));
+    let is_logged =
+        || sidecar.log().iter().any(|line| line.contains("is not configured and leaves"));
     wait_until("its line in the log", is_logged);
     // Said later, it is as good as said at once.
     sidecar.configure(&named(&text, "shop-th", "formerly = [\"shop\"]"));
