@@ -1,4 +1,4 @@
-//! The audit log of a running sidecar and the commands beside it.
+//! The audit log of a running sidecar and the commands that use it.
 
 use std::path::PathBuf;
 
@@ -44,7 +44,7 @@ fn wait_for(sidecar: &Sidecar, action: &str, count: usize) {
     wait_until(action, || actions(sidecar).iter().filter(|it| *it == action).count() >= count);
 }
 
-/// What `audit verify --json` says, and whether it succeeded.
+/// The output of `audit verify --json`, and whether it succeeded.
 fn verify(sidecar: &Sidecar, arguments: &[&str]) -> (Value, bool) {
     let output = sidecar.run(&[&["audit", "verify", "--json"], arguments].concat());
     let said = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
@@ -54,7 +54,7 @@ fn verify(sidecar: &Sidecar, arguments: &[&str]) -> (Value, bool) {
 }
 
 #[test]
-fn a_payment_is_followed_from_its_beginning_to_its_end() {
+fn a_payment_is_recorded_from_its_beginning_to_its_end() {
     let sandbox = SandboxProcess::start();
     let sidecar = Sidecar::start(&config(&sandbox.base_url()));
     assert_eq!(pay(&sidecar, "AUDIT01"), 200);
@@ -69,14 +69,14 @@ fn a_payment_is_followed_from_its_beginning_to_its_end() {
     assert_eq!(of("key.added")["key"], "demo");
     let (begun, settled) = (of("payment.begun"), of("payment.settled"));
     for entry in [begun, settled] {
-        assert_eq!(entry["actor"], "app token 1", "who asked for it");
+        assert_eq!(entry["actor"], "app token 1", "the caller");
         assert_eq!(entry["reference"], "AUDIT01");
         assert_eq!((&entry["amount_minor"], &entry["currency"]), (&json!(50020), &json!("THB")));
         assert_eq!(entry["payment"], of("payment.sent")["payment"]);
         assert_eq!(entry["request_id"], of("payment.sent")["request_id"]);
     }
     assert_eq!((&settled["outcome"], &settled["code"]), (&json!("accepted"), &json!(10000)));
-    let id = begun["request_id"].as_str().expect("the id that ties the two logs together");
+    let id = begun["request_id"].as_str().expect("the id that links the two logs");
     let is_it = |line: &String| line.contains(id) && line.contains("request answered");
     wait_until("the line about the request", || sidecar.log().iter().any(is_it));
     let text = std::fs::read_to_string(path(&sidecar)).expect("a file");
@@ -84,7 +84,7 @@ fn a_payment_is_followed_from_its_beginning_to_its_end() {
 }
 
 #[test]
-fn a_lost_answer_leaves_a_line_that_says_so_and_one_that_says_what_became_of_it() {
+fn a_lost_answer_leaves_a_line_about_it_and_one_about_the_outcome() {
     let sandbox = SandboxProcess::start();
     let sidecar = Sidecar::start(&config(&sandbox.base_url()));
     let fault = json!({ "kind": "close_after_commit", "operation": "payout_create", "count": 1 });
@@ -102,7 +102,7 @@ fn a_lost_answer_leaves_a_line_that_says_so_and_one_that_says_what_became_of_it(
 }
 
 #[test]
-fn whoever_settles_a_payment_by_hand_is_written_down() {
+fn settling_a_payment_by_hand_is_recorded_with_the_user() {
     let provider = Provider::start();
     provider.will(Action::Answer(r#"{"code":21000,"message":"m","data":null}"#.to_owned()));
     let sidecar = Sidecar::start(&config(&provider.base_url()));
@@ -112,14 +112,14 @@ fn whoever_settles_a_payment_by_hand_is_written_down() {
     sidecar.run_json(&settle);
     wait_for(&sidecar, "payment.settled", 1);
     let settled = entries(&sidecar).into_iter().find(|it| it["action"] == "payment.settled");
-    let settled = settled.expect("it was waited for");
+    let settled = settled.expect("the test waited for it");
     let uid = rustix::process::getuid().as_raw();
     assert_eq!(settled["actor"], format!("cli uid {uid}"), "{settled:#}");
     assert_eq!(settled["reason"], "a call", "{settled:#}");
 }
 
 #[test]
-fn the_chain_goes_on_over_kills_commands_and_rotation() {
+fn the_chain_continues_over_kills_commands_and_rotation() {
     let sandbox = SandboxProcess::start();
     let mut sidecar = Sidecar::start(&config(&sandbox.base_url()));
     assert_eq!(pay(&sidecar, "AUDIT03"), 200);
@@ -130,7 +130,7 @@ fn the_chain_goes_on_over_kills_commands_and_rotation() {
     assert_eq!(pay(&sidecar, "AUDIT04"), 503, "it is frozen");
     wait_for(&sidecar, "account.frozen", 1);
     let frozen = entries(&sidecar).into_iter().find(|it| it["action"] == "account.frozen");
-    let frozen = frozen.expect("it was waited for");
+    let frozen = frozen.expect("the test waited for it");
     let uid = rustix::process::getuid().as_raw();
     assert_eq!(frozen["actor"], format!("cli uid {uid}"));
     assert_eq!(frozen["reason"], "month's end");
@@ -147,11 +147,11 @@ fn the_chain_goes_on_over_kills_commands_and_rotation() {
     let (said, holds) = verify(&sidecar, &["data/audit.log"]);
     assert!(holds && said["began_after"]["seq"].as_u64() > Some(3), "{said:#}");
     let (said, holds) = verify(&sidecar, &["data/audit.log", "data/audit.log.1"]);
-    assert!(!holds, "the wrong way round: {said:#}");
+    assert!(!holds, "in the wrong order: {said:#}");
 }
 
 #[test]
-fn a_reload_and_the_keys_it_changes_are_written_down() {
+fn a_reload_and_the_keys_it_changes_are_recorded() {
     let sandbox = SandboxProcess::start();
     let sidecar = Sidecar::start(&config(&sandbox.base_url()));
     let path = sidecar.folder().join("countersign.toml");
@@ -182,7 +182,7 @@ fn a_reload_and_the_keys_it_changes_are_written_down() {
 }
 
 #[test]
-fn what_somebody_did_to_the_file_is_named() {
+fn every_manipulation_of_the_file_is_named() {
     let sandbox = SandboxProcess::start();
     let mut sidecar = Sidecar::start(&config(&sandbox.base_url()));
     assert_eq!(pay(&sidecar, "AUDIT06"), 200);
@@ -201,14 +201,15 @@ fn what_somebody_did_to_the_file_is_named() {
     let count = lines.len();
     let beside = path(&sidecar).with_extension("log.head");
     let kept = std::fs::read(&beside).expect("the file beside it");
-    for (found, what) in [(Some(r#"{"seq":1,"hash":"0"}"#), "does not know"), (None, "missing")] {
+    for (found, what) in [(Some(r#"{"seq":1,"hash":"0"}"#), "does not include"), (None, "missing")]
+    {
         match found {
             Some(text) => std::fs::write(&beside, text).expect("a file"),
             None => std::fs::remove_file(&beside).expect("a file"),
         }
         let said = sidecar.run(&["audit", "verify", "data/audit.log"]).stdout;
         let said = String::from_utf8_lossy(&said);
-        assert!(said.contains(what), "what nobody can tell any more is said: {said}");
+        assert!(said.contains(what), "what is no longer known is reported: {said}");
     }
     std::fs::write(&beside, kept).expect("a file");
     let changed = whole.replace("\"amount_minor\":50020", "\"amount_minor\":10000");
@@ -231,11 +232,11 @@ fn what_somebody_did_to_the_file_is_named() {
 }
 
 #[test]
-fn a_payment_is_made_also_when_the_audit_log_cannot_be_written() {
+fn a_payment_is_made_even_when_the_audit_log_cannot_be_written() {
     let sandbox = SandboxProcess::start();
     let sidecar = Sidecar::start(&config(&sandbox.base_url()));
     wait_for(&sidecar, "key.added", 1);
-    // A folder where the file was is what no process can write to, not even root's.
+    // No process can write to a folder in place of the file, not even root.
     std::fs::remove_file(path(&sidecar)).expect("removed");
     std::fs::create_dir(path(&sidecar)).expect("a folder");
     assert_eq!(pay(&sidecar, "AUDIT07"), 200);

@@ -1,4 +1,4 @@
-//! A wall clock that jumps, under the real program: what would be sent, erased, given up or taken over too early is not.
+//! A wall clock that jumps, under the real program: nothing is sent, erased, given up or acquired too early.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn unknown(sidecar: &Sidecar) -> Option<f64> {
     sidecar.metric("countersign_unknown_outcomes{account=\"shop\"}")
 }
 
-/// Loses every create and knows of none.
+/// Loses every create and has none of them.
 fn loses(request: &crate::support::provider::Received) -> Action {
     match request.path().ends_with("/transfer") {
         true => Action::Close,
@@ -57,8 +57,8 @@ fn a_wall_clock_that_jumps_past_every_retention_erases_nothing() {
         });
         sidecar.kill();
         sidecar.restart_with_faults(&faults);
-        // Figures are shown right before the first sweep.
-        wait_until("the first look", || unknown(&sidecar) == Some(1.0));
+        // Metrics are updated right before the first sweep.
+        wait_until("the first sweep", || unknown(&sidecar) == Some(1.0));
         std::thread::sleep(Duration::from_millis(300));
         let again = post(sidecar.app, "/shop/payout_create", &payout("PAIDONCE01"));
         assert_eq!(again.header("countersign-outcome"), Some("accepted"), "{}", again.text());
@@ -68,7 +68,7 @@ fn a_wall_clock_that_jumps_past_every_retention_erases_nothing() {
 }
 
 #[test]
-fn a_wall_clock_that_jumps_brings_no_resend_forward() {
+fn a_wall_clock_that_jumps_causes_no_early_resend() {
     const GRACE: Duration = Duration::from_secs(8);
     let provider = Provider::start();
     provider.will(Action::Choose(loses));
@@ -91,20 +91,20 @@ fn a_wall_clock_that_jumps_brings_no_resend_forward() {
     caller.write_all(&request).expect("written");
     wait_until("the create", || creates(&provider) == 1);
     let lost = Instant::now();
-    wait_until("two questions", || provider.received().len() >= 3);
+    wait_until("two queries", || provider.received().len() >= 3);
     faults.set_clock_off_by(HOUR_MS);
     let asked = provider.received().len();
-    wait_until("another question", || provider.received().len() > asked);
+    wait_until("another query", || provider.received().len() > asked);
     faults.set_clock_off_by(-HOUR_MS);
     wait_until("the resend", || creates(&provider) == 2);
     let after = lost.elapsed();
     assert!(after >= GRACE, "sent again after {after:?}, a grace period is {GRACE:?}");
-    assert!(after < 4 * GRACE, "set back, it holds nothing up for an hour: {after:?}");
+    assert!(after < 4 * GRACE, "setting it back delays nothing for an hour: {after:?}");
     drop(caller);
 }
 
 #[test]
-fn a_wall_clock_that_jumps_buries_no_delivery() {
+fn a_wall_clock_that_jumps_gives_up_no_delivery() {
     let (provider, application) = (Provider::start(), Provider::start());
     application.will(Action::Status(503, "{}".to_owned()));
     let config = ConfigBuilder::new(&provider.base_url())
@@ -131,7 +131,7 @@ fn a_wall_clock_that_jumps_buries_no_delivery() {
 }
 
 #[test]
-fn a_process_whose_wall_clock_is_a_year_ahead_takes_nothing_over() {
+fn a_process_whose_wall_clock_is_a_year_ahead_acquires_no_lease() {
     let provider = Provider::start();
     let released = Arc::new(AtomicBool::new(false));
     provider.will(Action::Held(released.clone()));
@@ -152,5 +152,5 @@ fn a_process_whose_wall_clock_is_a_year_ahead_takes_nothing_over() {
     released.store(true, Ordering::SeqCst);
     let answer = read_answer(&mut caller).expect("an answer");
     assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());
-    assert!(answer.text().contains(ACCEPTED), "as the provider wrote it");
+    assert!(answer.text().contains(ACCEPTED), "exactly as the provider sent it");
 }

@@ -1,4 +1,4 @@
-//! Deliveries over real sockets: TLS with an authority of one's own, and applications that hang or read slowly.
+//! Deliveries over real sockets: TLS with a private authority, and applications that hang or read slowly.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -37,7 +37,7 @@ async fn an_application_is_trusted_by_the_configured_authority() {
 }
 
 #[tokio::test]
-async fn an_application_of_another_authority_gets_nothing() {
+async fn an_application_with_another_authority_gets_nothing() {
     let server = TestServer::start_on(Authority::new().listener("application"), Serving::default());
     let stranger = Authority::new().ca_pem();
     let deliveries = Deliveries::start(server.tcp(), "https", Some(&stranger));
@@ -54,7 +54,7 @@ async fn an_application_that_hangs_or_reads_slowly_gets_the_same_event_again() {
     let address = application.local_addr().expect("its address");
     let deliveries = Deliveries::start(address, "http", None);
     let event = deliveries.receive().await;
-    // The first connection is never read from before its time is over.
+    // The first connection is not read until its time is over.
     let (hanging, _) = application.accept().await.expect("a connection");
     let (reading, _) = application.accept().await.expect("another attempt");
     let (late, again) = (read(&mut Caller(hanging)).await, answer_slowly(Caller(reading)).await);
@@ -66,7 +66,7 @@ async fn an_application_that_hangs_or_reads_slowly_gets_the_same_event_again() {
     deliveries.stop().await;
 }
 
-/// The head of a request, its body read as well.
+/// The head of a request; its body is read as well.
 async fn read(caller: &mut Caller<TcpStream>) -> String {
     let (head, body) = caller.answer().await;
     assert_eq!(body.len(), content_length(&head));

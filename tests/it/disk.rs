@@ -1,5 +1,5 @@
-//! A disk that fails while money moves: what the caller is told stays true, whatever the log holds when the program starts
-//! again.
+//! A disk that fails while money moves: what callers were told remains true, whatever the log contains when the
+//! program starts again.
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ const ENDS: [fn(&mut Sidecar); 2] = [
 ];
 
 #[test]
-fn what_was_not_sent_for_a_failed_sync_is_never_sent() {
+fn a_payment_not_sent_because_of_a_failed_sync_is_never_sent() {
     for (end, errno) in ENDS.into_iter().zip([EIO, ENOSPC]) {
         let sandbox = SandboxProcess::start();
         let faults = Faults::on(STORE);
@@ -54,7 +54,7 @@ fn what_was_not_sent_for_a_failed_sync_is_never_sent() {
         assert_eq!(faults.served(Call::Sync), 1);
         end(&mut sidecar);
         sidecar.restart();
-        assert!(payments(&sidecar).is_empty(), "nothing of it came back");
+        assert!(payments(&sidecar).is_empty(), "no part of it came back");
         assert_eq!(sandbox.payouts("BURIED01"), 0);
         assert_eq!(create(&sidecar, "BURIED01").status, 200, "its reference is free");
         assert_eq!(sandbox.payouts("BURIED01"), 1);
@@ -62,7 +62,7 @@ fn what_was_not_sent_for_a_failed_sync_is_never_sent() {
 }
 
 #[test]
-fn while_the_disk_goes_on_failing_it_is_unknown_and_the_next_start_tells_the_end() {
+fn while_the_disk_keeps_failing_it_is_unknown_and_the_next_start_reports_the_outcome() {
     for end in ENDS {
         let sandbox = SandboxProcess::start();
         let faults = Faults::on(STORE);
@@ -72,11 +72,18 @@ fn while_the_disk_goes_on_failing_it_is_unknown_and_the_next_start_tells_the_end
         assert_eq!(problem["outcome"], "unknown");
         assert_eq!(problem["safe_to_retry"], false);
         let problem = create(&sidecar, "LATER001").problem("store-unavailable", 503);
-        assert_eq!(problem["outcome"], "not_sent", "of what was not even tried it is certain");
+        assert_eq!(
+            problem["outcome"], "not_sent",
+            "a call that was never attempted is certainly not sent"
+        );
         end(&mut sidecar);
         sidecar.restart();
         wait_until("its event", || !events(&sidecar, "UNSURE01").is_empty());
-        assert_eq!(sandbox.payouts("UNSURE01"), 1, "it came to life, and was sent once");
+        assert_eq!(
+            sandbox.payouts("UNSURE01"),
+            1,
+            "it was in the log after all, and was sent once"
+        );
         assert_eq!(sandbox.payouts("LATER001"), 0);
         let answer = create(&sidecar, "UNSURE01");
         assert_eq!(answer.header("countersign-replayed"), Some("true"), "{}", answer.text());
@@ -85,7 +92,7 @@ fn while_the_disk_goes_on_failing_it_is_unknown_and_the_next_start_tells_the_end
 }
 
 #[test]
-fn what_a_failed_burial_has_overwritten_is_not_sent_either() {
+fn a_payment_overwritten_by_a_failed_cleanup_is_not_sent_either() {
     let sandbox = SandboxProcess::start();
     let faults = Faults::on(STORE);
     let mut sidecar = Sidecar::start_with_faults(&config(&sandbox), &faults);
@@ -98,7 +105,7 @@ fn what_a_failed_burial_has_overwritten_is_not_sent_either() {
 }
 
 #[test]
-fn a_disk_that_recovers_ends_what_was_unknown_as_not_sent_with_an_event() {
+fn a_disk_that_recovers_turns_unknown_into_not_sent_with_an_event() {
     let sandbox = SandboxProcess::start();
     let faults = Faults::on(STORE);
     let mut sidecar = Sidecar::start_with_faults(&config(&sandbox), &faults);
@@ -110,14 +117,14 @@ fn a_disk_that_recovers_ends_what_was_unknown_as_not_sent_with_an_event() {
     assert_eq!(payments(&sidecar)[0]["state"], "not_sent");
     sidecar.kill();
     sidecar.restart();
-    assert_eq!(payments(&sidecar)[0]["state"], "not_sent", "it stays so");
+    assert_eq!(payments(&sidecar)[0]["state"], "not_sent", "it remains so");
     assert_eq!(sandbox.payouts("HEALED01"), 0);
     assert_eq!(create(&sidecar, "HEALED01").status, 200, "its reference is free");
     assert_eq!(sandbox.payouts("HEALED01"), 1);
     assert_eq!(events(&sidecar, "HEALED01").len(), 1);
 }
 
-/// A first attempt that the provider refuses for the moment; the announcement of the second one is the third commit.
+/// A first attempt that the provider refuses for now; recording the second one is the third commit.
 fn post_with_a_second_attempt(
     sandbox: &SandboxProcess,
     sidecar: &Sidecar,
@@ -130,12 +137,12 @@ fn post_with_a_second_attempt(
 }
 
 #[test]
-fn a_second_attempt_that_could_not_be_announced_never_leaves() {
+fn a_second_attempt_that_could_not_be_recorded_is_never_sent() {
     let sandbox = SandboxProcess::start();
     let faults = Faults::on(STORE);
     let mut sidecar = Sidecar::start_with_faults(&config(&sandbox), &faults);
     let answer = post_with_a_second_attempt(&sandbox, &sidecar, &faults, Fault::once(EIO));
-    assert_eq!(faults.served(Call::Sync), 1, "the announcement's own sync");
+    assert_eq!(faults.served(Call::Sync), 1, "the sync of the second attempt's record");
     assert_eq!(answer.header("countersign-outcome"), Some("rejected"), "{}", answer.text());
     sidecar.kill();
     sidecar.restart();
@@ -144,7 +151,7 @@ fn a_second_attempt_that_could_not_be_announced_never_leaves() {
 }
 
 #[test]
-fn a_second_attempt_that_may_be_announced_is_unknown_until_its_event() {
+fn a_second_attempt_that_may_be_recorded_is_unknown_until_its_event() {
     for heals in [true, false] {
         let sandbox = SandboxProcess::start();
         let faults = Faults::on(STORE);
@@ -193,14 +200,14 @@ fn a_command_says_whether_its_change_may_be_in_force() {
         assert!(said.contains("may have been written all the same: repeat it"), "{said}");
     }
     sidecar.kill();
-    // Whatever came to life: repeated, it is in force.
+    // Whatever was written: after a repetition it is in force.
     sidecar.run_json(&["freeze", "shop", "--reason", "a test", "--json"]);
     sidecar.restart();
     create(&sidecar, "FROZEN01").problem("frozen", 503);
 }
 
 #[test]
-fn a_notification_is_stored_once_whatever_its_first_commit_left_behind() {
+fn a_notification_is_stored_once_even_after_a_failed_commit() {
     let param = r#"{"amount":50020,"eventName":"disbursement.success","mchOrderId":"NOTICE01","transactionId":"T1","transactionStatus":"COMPLETED"}"#;
     for (fault, is_certain) in [(Fault::once(EIO), true), (Fault::always(EIO), false)] {
         let sandbox = SandboxProcess::start();
@@ -216,7 +223,7 @@ fn a_notification_is_stored_once_whatever_its_first_commit_left_behind() {
         sidecar.kill();
         sidecar.restart();
         if is_certain {
-            assert!(events(&sidecar, "NOTICE01").is_empty(), "nothing of it came back");
+            assert!(events(&sidecar, "NOTICE01").is_empty(), "no part of it came back");
         }
         assert_eq!(notify(&sidecar).status, 200);
         assert_eq!(events(&sidecar, "NOTICE01").len(), 1);

@@ -1,4 +1,4 @@
-//! The process as the system sees it: told to stop, it finishes what it has and leaves at once.
+//! The process as the system sees it: asked to stop, it finishes its work and exits at once.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +19,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(60);
 const IS_CHILD: &str = "COUNTERSIGN_TEST_PROCESS";
 const LINGER: Duration = Duration::from_millis(100);
 
-/// Answers when a line comes on standard input.
+/// Answers when a line arrives on standard input.
 struct OnCue;
 
 #[async_trait]
@@ -99,7 +99,7 @@ impl Process {
         }
     }
 
-    /// Past the moment at which a process with nothing to do would have left.
+    /// Waits past the moment at which an idle process would have exited.
     fn is_still_there(&mut self) -> bool {
         std::thread::sleep(3 * LINGER);
         self.child.try_wait().unwrap().is_none()
@@ -124,7 +124,7 @@ impl Drop for Process {
 }
 
 #[test]
-fn a_process_told_to_stop_answers_first_and_then_leaves() {
+fn a_process_asked_to_stop_answers_first_and_then_exits() {
     let mut process = Process::start();
     let mut caller = process.request();
     process.tell_to_stop();
@@ -138,11 +138,11 @@ fn a_process_told_to_stop_answers_first_and_then_leaves() {
 }
 
 #[test]
-fn a_request_whose_caller_is_gone_also_holds_up_the_end() {
+fn a_request_whose_caller_is_gone_also_delays_the_exit() {
     let mut process = Process::start();
     drop(process.request());
     process.tell_to_stop();
-    assert!(process.is_still_there(), "the request goes on without its caller");
+    assert!(process.is_still_there(), "the request continues without its caller");
     process.cue();
     process.expect_line("finished");
     process.expect_line("Completely");

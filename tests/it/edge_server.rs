@@ -1,4 +1,4 @@
-//! What callers see who do not behave, and what those see who do.
+//! How the server treats callers that misbehave, and those that do not.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -65,7 +65,7 @@ async fn malformed_and_ambiguous_requests_are_refused_and_the_connection_closed(
 }
 
 #[tokio::test]
-async fn a_request_cut_short_is_not_acted_on() {
+async fn an_incomplete_request_is_not_acted_on() {
     let server = TestServer::start();
     let whole = post("/", "Content-Length: 10\r\n", "0123456789");
     for cut in [1, 10, 30, whole.len() - 1] {
@@ -83,7 +83,7 @@ async fn a_request_cut_short_is_not_acted_on() {
 }
 
 #[tokio::test]
-async fn a_sender_of_twenty_megabytes_can_read_why_they_are_refused() {
+async fn a_sender_of_twenty_megabytes_can_read_the_refusal() {
     let server = TestServer::start();
     let body = vec![b'x'; 20 * 1024 * 1024];
     let mut caller = server.connect().await;
@@ -93,7 +93,7 @@ async fn a_sender_of_twenty_megabytes_can_read_why_they_are_refused() {
 }
 
 #[tokio::test]
-async fn chunks_that_add_up_to_too_much_are_refused() {
+async fn chunks_whose_sum_is_too_large_are_refused() {
     let server = TestServer::start();
     let mut caller = server.connect().await;
     caller.send(&post("/", "Transfer-Encoding: chunked\r\n", "")).await;
@@ -105,7 +105,7 @@ async fn chunks_that_add_up_to_too_much_are_refused() {
 }
 
 #[tokio::test]
-async fn a_head_that_trickles_is_given_up() {
+async fn a_head_that_trickles_in_times_out() {
     let server = TestServer::start_impatient();
     let mut caller = server.connect().await;
     caller.send(b"POST / HTTP/1.1\r\nHo").await;
@@ -113,7 +113,7 @@ async fn a_head_that_trickles_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_body_that_trickles_is_given_up() {
+async fn a_body_that_trickles_in_times_out() {
     let server = TestServer::start_impatient();
     let mut caller = server.connect().await;
     caller.send(&post("/", "Content-Length: 10\r\n", "01")).await;
@@ -121,7 +121,7 @@ async fn a_body_that_trickles_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_silent_connection_is_closed_without_a_word() {
+async fn a_silent_connection_is_closed_without_an_answer() {
     let server = TestServer::start_impatient();
     assert_eq!(server.connect().await.rest().await, "");
 }
@@ -184,7 +184,7 @@ async fn three_requests_sent_at_once_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn chunks_are_put_together_and_a_pipelined_request_behind_them_survives() {
+async fn chunks_are_joined_and_a_pipelined_request_after_them_survives() {
     let server = TestServer::start();
     let mut caller = server.connect().await;
     let mut bytes = post(
@@ -193,7 +193,7 @@ async fn chunks_are_put_together_and_a_pipelined_request_behind_them_survives() 
         "3\r\nabc\r\n2;extension=1\r\nde\r\n0\r\nTrailer: x\r\n\r\n",
     );
     bytes.extend(post("/", "Content-Length: 4\r\n", "next"));
-    // One byte a packet is the hardest way to cut a chunked body.
+    // One byte per packet is the hardest way to split a chunked body.
     for byte in bytes {
         caller.send(&[byte]).await;
     }
@@ -216,7 +216,7 @@ async fn a_caller_that_waits_for_100_continue_gets_it_and_keeps_its_connection()
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_not_invited() {
+async fn a_body_that_is_too_large_gets_no_100_continue() {
     let server = TestServer::start();
     let fields = format!("Expect: 100-continue\r\nContent-Length: {}\r\n", ECHO_BYTES_MAX + 1);
     let answer = server.exchange(&post("/", &fields, "")).await;
@@ -224,7 +224,7 @@ async fn a_body_that_is_too_large_is_not_invited() {
 }
 
 #[tokio::test]
-async fn large_bodies_arrive_whole_byte_for_byte() {
+async fn large_bodies_arrive_unchanged() {
     let server = TestServer::start();
     let mut caller = server.connect().await;
     for length in [0, 1, 4_000, 65_535, 65_537, 200_000, ECHO_BYTES_MAX] {
@@ -264,7 +264,7 @@ async fn http_1_0_is_answered_and_closed() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_costs_one_request_and_not_the_process() {
+async fn a_handler_that_panics_fails_one_request_and_not_the_process() {
     let server = TestServer::start();
     let mut caller = server.connect().await;
     caller.send(&post("/panic", "Content-Length: 0\r\n", "")).await;
@@ -289,7 +289,7 @@ async fn a_caller_that_hangs_up_does_not_stop_its_request() {
             caller.0.set_zero_linger().unwrap();
         }
         drop(caller);
-        assert_eq!(server.in_flight.count(), 1, "it counts although nobody waits for it");
+        assert_eq!(server.in_flight.count(), 1, "it counts although no caller waits for it");
         server.echo.gate.notify_one();
         server.echo.finished.notified().await;
         assert_eq!(server.echo.handled.load(Ordering::SeqCst), 1);
@@ -308,7 +308,7 @@ async fn a_caller_that_closed_its_sending_side_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn a_stopping_server_answers_what_it_has_and_says_goodbye() {
+async fn a_stopping_server_answers_open_requests_and_announces_the_close() {
     let mut server = TestServer::start_impatient();
     let mut busy = server.connect().await;
     let mut idle = server.connect().await;
@@ -325,7 +325,7 @@ async fn a_stopping_server_answers_what_it_has_and_says_goodbye() {
     let (head, body) = idle.answer().await;
     assert_eq!(body, b"cd", "idle connections stay usable for a moment");
     assert!(has_field(&head, "connection: close"), "{head}");
-    assert_eq!(silent.rest().await, "", "and are closed after it");
+    assert_eq!(silent.rest().await, "", "and are closed afterwards");
 
     let still_running = tokio::time::timeout(Duration::from_millis(700), &mut server.stopped);
     assert!(still_running.await.is_err(), "one request is still in flight");
@@ -337,7 +337,7 @@ async fn a_stopping_server_answers_what_it_has_and_says_goodbye() {
 }
 
 #[tokio::test]
-async fn a_unix_caller_is_known_by_its_user_id() {
+async fn a_unix_caller_is_identified_by_its_user_id() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("app.sock");
     let listener = Listener { address: Address::Unix(path.clone()), tls: None };
@@ -350,7 +350,7 @@ async fn a_unix_caller_is_known_by_its_user_id() {
 }
 
 #[tokio::test]
-async fn a_tcp_caller_is_known_by_its_address() {
+async fn a_tcp_caller_is_identified_by_its_address() {
     let server = TestServer::start();
     let mut caller = server.connect().await;
     let local = caller.0.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! What the tests of the edge share: a handler that echoes, a server to call, certificates made by `openssl`.
+//! Shared by the tests of the edge: a handler that echoes, a server to call, certificates made by `openssl`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
-/// The largest body [`Echo`] takes.
+/// The largest body that [`Echo`] accepts.
 pub const ECHO_BYTES_MAX: usize = 1024 * 1024;
 
-/// Answers with what it got. `/slow` waits for `gate`, `/panic` panics, `/peer` tells who called.
+/// Answers with the request body. `/slow` waits for `gate`, `/panic` panics, `/peer` returns the caller's identity.
 #[derive(Default)]
 pub struct Echo {
     pub gate: Notify,
@@ -116,7 +116,7 @@ impl TestServer {
         Caller(TcpStream::connect(self.tcp()).await.unwrap())
     }
 
-    /// Sends `bytes` on a connection of its own and reads to the end of the connection.
+    /// Sends `bytes` on its own connection and reads to the end of the connection.
     pub async fn exchange(&self, bytes: &[u8]) -> String {
         let mut caller = self.connect().await;
         caller.send(bytes).await;
@@ -137,7 +137,7 @@ impl<S: AsyncReadExt + AsyncWriteExt + Unpin> Caller<S> {
         self.0.flush().await.unwrap();
     }
 
-    /// All that comes until the other end closes.
+    /// Everything until the other end closes.
     pub async fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes).await.expect("closed, not reset");
@@ -173,7 +173,7 @@ pub fn has_field(head: &str, field: &str) -> bool {
     head.lines().any(|line| line.eq_ignore_ascii_case(field))
 }
 
-/// Certificates of one throw-away authority, in a directory that goes with it.
+/// Certificates of a temporary authority, in a directory that is removed with it.
 pub struct Authority {
     directory: tempfile::TempDir,
 }

@@ -1,4 +1,4 @@
-//! TLS on both sides: who is trusted, who has to show a certificate, and what a failed handshake proves.
+//! TLS on both sides: which certificates are trusted, who must present one, and what a failed handshake proves.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ fn with_client(mut target: Target, authority: &Authority) -> Target {
 }
 
 #[tokio::test]
-async fn a_trusted_listener_is_called_and_its_connection_kept() {
+async fn a_trusted_listener_is_called_and_its_connection_is_kept() {
     let authority = Authority::new();
     let server = TestServer::start_on(authority.listener("server"), Serving::default());
     let upstream = PingoraUpstream::default();
@@ -51,7 +51,7 @@ async fn a_trusted_listener_is_called_and_its_connection_kept() {
 }
 
 #[tokio::test]
-async fn an_authority_or_a_name_that_is_not_trusted_proves_that_nothing_was_sent() {
+async fn an_untrusted_authority_or_name_proves_that_nothing_was_sent() {
     let authority = Authority::new();
     let server = TestServer::start_on(authority.listener("server"), Serving::default());
     let stranger = tls_target(server.tcp(), &Authority::new());
@@ -108,12 +108,12 @@ async fn a_new_certificate_is_presented_without_a_restart() {
     assert!(upstream.send(&trusts_new, call("{}"), patient(), None).await.is_ok());
     assert!(
         upstream.send(&trusts_old, call("{}"), patient(), None).await.is_ok(),
-        "connections made before go on"
+        "earlier connections continue"
     );
 }
 
 #[tokio::test]
-async fn a_client_certificate_is_presented_and_its_absence_is_no_answer() {
+async fn a_client_certificate_is_presented_and_without_it_there_is_no_answer() {
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let authority = Authority::new();
         let address = provider_asking_for_certificates(&authority, version).await;
@@ -126,7 +126,7 @@ async fn a_client_certificate_is_presented_and_its_absence_is_no_answer() {
         let outcome =
             PingoraUpstream::default().send(&anonymous, call("{}"), patient(), None).await;
         let is_tls_12 = version.version == rustls::ProtocolVersion::TLSv1_2;
-        // With TLS 1.3 a client is done before the server has looked at its certificate, so the call is already out.
+        // With TLS 1.3 a client is done before the server has checked its certificate, so the call is already sent.
         let as_expected = match &outcome {
             Err(SendError::NotSent(NotSent::Tls)) => is_tls_12,
             Err(SendError::Unknown(_)) => !is_tls_12,
@@ -137,11 +137,11 @@ async fn a_client_certificate_is_presented_and_its_absence_is_no_answer() {
 }
 
 #[tokio::test]
-async fn bytes_behind_an_answer_are_never_the_next_answer() {
+async fn bytes_after_an_answer_are_never_the_next_answer() {
     const HEAD: usize = 41;
     let authority = Authority::new();
     let stale = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale";
-    // pingora reads heads 4096 bytes at a time: where an answer ends just there, it does not see what follows.
+    // pingora reads heads 4096 bytes at a time: if an answer ends exactly there, it does not see what follows.
     for bytes in [4095, 4096, 4097] {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", bytes - HEAD);
         assert_eq!(head.len(), HEAD);
@@ -158,7 +158,7 @@ async fn bytes_behind_an_answer_are_never_the_next_answer() {
             assert_eq!(
                 answer.body.len(),
                 bytes - HEAD,
-                "call {call_number} got what came unasked behind an answer of {bytes} bytes"
+                "call {call_number} got unrequested bytes after an answer of {bytes} bytes"
             );
         }
     }

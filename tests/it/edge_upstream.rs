@@ -1,4 +1,4 @@
-//! Calls to providers that do not behave: what is proved not sent, what stays unknown, and what is never repeated.
+//! Calls to providers that misbehave: what is proved not sent, what stays unknown, and what is never repeated.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,14 +48,14 @@ pub fn call(body: impl Into<Bytes>) -> Call {
     }
 }
 
-/// What a provider does on one connection.
+/// A provider's action on one connection.
 #[derive(Clone, Copy)]
 enum Step {
-    /// Reads one whole request.
+    /// Reads one complete request.
     Read,
     /// Sends bytes.
     Send(&'static [u8]),
-    /// Keeps the connection open and says nothing.
+    /// Keeps the connection open without sending anything.
     Stall,
 }
 
@@ -125,7 +125,7 @@ fn not_sent(outcome: Result<Answer, SendError>) -> NotSent {
 }
 
 #[tokio::test]
-async fn a_port_nobody_listens_on_proves_that_nothing_was_sent() {
+async fn a_port_without_a_listener_proves_that_nothing_was_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let closed = listener.local_addr().unwrap();
     drop(listener);
@@ -146,7 +146,7 @@ async fn an_empty_host_and_an_impossible_one_are_not_resolved() {
 }
 
 #[tokio::test]
-async fn a_provider_that_closes_after_reading_leaves_the_outcome_unknown_and_is_asked_once() {
+async fn a_provider_that_closes_after_reading_is_called_once_and_the_outcome_is_unknown() {
     let mut provider = Provider::start(&[Step::Read]).await;
     let outcome = PingoraUpstream::default()
         .send(&target(provider.address), call("{}"), patient(), None)
@@ -157,7 +157,7 @@ async fn a_provider_that_closes_after_reading_leaves_the_outcome_unknown_and_is_
 }
 
 #[tokio::test]
-async fn a_provider_that_never_answers_runs_into_the_total_time_out() {
+async fn a_provider_that_never_answers_reaches_the_total_time_out() {
     let provider = Provider::start(&[Step::Read, Step::Stall]).await;
     let timeouts = Timeouts { total: Duration::from_millis(300), ..patient() };
     let outcome = PingoraUpstream::default()
@@ -167,7 +167,7 @@ async fn a_provider_that_never_answers_runs_into_the_total_time_out() {
 }
 
 #[tokio::test]
-async fn a_provider_that_answers_slower_than_the_total_time_out_is_not_waited_for() {
+async fn a_provider_slower_than_the_total_time_out_is_given_up() {
     let provider =
         Provider::start(&[Step::Read, Step::Send(b"HTTP/1.1 200 OK\r\n"), Step::Stall]).await;
     let timeouts = Timeouts { total: Duration::from_millis(300), ..patient() };
@@ -178,7 +178,7 @@ async fn a_provider_that_answers_slower_than_the_total_time_out_is_not_waited_fo
 }
 
 #[tokio::test]
-async fn where_only_the_status_counts_a_body_that_is_no_use_does_not_take_it_away() {
+async fn where_only_the_status_counts_a_bad_body_does_not_invalidate_it() {
     let scripts: [&[Step]; 4] = [
         &[
             Step::Read,
@@ -198,13 +198,13 @@ async fn where_only_the_status_counts_a_body_that_is_no_use_does_not_take_it_awa
                 upstream.send(&target(provider.address), call.clone(), patient(), None).await;
             assert_eq!(answer.expect("an answer").status, 200);
             let opened = provider.connections.load(Ordering::SeqCst);
-            assert_eq!(opened, connections, "what is left of a body is no answer to the next call");
+            assert_eq!(opened, connections, "the rest of a body is not an answer to the next call");
         }
     }
 }
 
 #[tokio::test]
-async fn answers_cut_short_are_lost_and_answers_in_another_language_are_not_http() {
+async fn truncated_answers_are_lost_and_other_protocols_are_not_http() {
     let lost: [&[Step]; 4] = [
         &[Step::Read, Step::Send(b"HTTP/1.1 200 OK\r\nContent-Le")],
         &[Step::Read, Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort")],
@@ -235,7 +235,7 @@ fn leaked<const N: usize>(scripts: [&[Step]; N]) -> Vec<&'static [Step]> {
 }
 
 #[tokio::test]
-async fn answers_over_the_limit_are_cut_off_whether_announced_or_not() {
+async fn answers_over_the_limit_are_cut_off_with_or_without_a_length() {
     let announced =
         format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", PROVIDER_BODY_BYTES_MAX + 1);
     let mut streamed = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
@@ -246,7 +246,7 @@ async fn answers_over_the_limit_are_cut_off_whether_announced_or_not() {
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            // The caller hangs up in the middle: that is what is tested.
+            // The caller hangs up in the middle, as intended.
             let _ = stream.write_all(bytes).await;
             std::future::pending::<()>().await;
         });
@@ -257,7 +257,7 @@ async fn answers_over_the_limit_are_cut_off_whether_announced_or_not() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_before_the_body_was_read_is_still_an_answer() {
+async fn an_answer_sent_before_the_body_was_read_is_still_an_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -287,7 +287,7 @@ async fn a_provider_that_stops_reading_is_an_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn the_provider_gets_exactly_the_bytes_with_their_length() {
+async fn the_provider_gets_exactly_the_given_bytes_with_their_length() {
     let mut provider = Provider::start(&[Step::Read, Step::Send(OK)]).await;
     let body = "{\"amount\": 1.00, \"name\":\"ส้ม\"}";
     let upstream = PingoraUpstream::default();
@@ -304,7 +304,7 @@ async fn the_provider_gets_exactly_the_bytes_with_their_length() {
 }
 
 #[tokio::test]
-async fn large_bodies_are_sent_whole() {
+async fn large_bodies_are_sent_completely() {
     let mut provider = Provider::start(&[Step::Read, Step::Send(OK)]).await;
     let body = "0123456789".repeat(100_000);
     let upstream = PingoraUpstream::default();
@@ -407,7 +407,7 @@ async fn a_connection_closed_while_idle_is_not_used() {
 }
 
 #[tokio::test]
-async fn a_reused_connection_that_dies_under_a_call_is_unknown_and_the_call_is_not_repeated() {
+async fn a_call_on_a_reused_connection_that_dies_is_unknown_and_not_repeated() {
     let provider = Provider::start(&[Step::Read, Step::Send(OK), Step::Read]).await;
     let upstream = PingoraUpstream::default();
     upstream.send(&target(provider.address), call("{}"), patient(), None).await.unwrap();
@@ -416,20 +416,20 @@ async fn a_reused_connection_that_dies_under_a_call_is_unknown_and_the_call_is_n
     assert_eq!(provider.connections.load(Ordering::SeqCst), 1, "nothing may be sent again");
 }
 
-/// What a look takes, and what it says.
+/// The duration of a last check, and its result.
 struct Look(Duration, Result<(), NotSent>);
 
 #[async_trait]
 impl LastLook for Look {
     async fn may_leave(&self) -> Result<(), NotSent> {
-        // Blocks the whole runtime, as a pause of the process does.
+        // Blocks the whole runtime, like a pause of the process.
         std::thread::sleep(self.0);
         self.1
     }
 }
 
 #[tokio::test]
-async fn what_must_not_leave_any_more_leaves_no_byte_on_the_open_connection() {
+async fn a_call_that_must_no_longer_be_sent_writes_no_byte() {
     let timeouts = Timeouts { total: Duration::from_millis(200), ..patient() };
     for (look, reason) in [
         (Look(Duration::ZERO, Err(NotSent::Withdrawn)), NotSent::Withdrawn),
@@ -441,7 +441,7 @@ async fn what_must_not_leave_any_more_leaves_no_byte_on_the_open_connection() {
         let outcome = upstream.send(&target, call("{}"), timeouts, Some(&look)).await;
         assert!(matches!(outcome, Err(SendError::NotSent(is)) if is == reason), "{outcome:?}");
         drop(upstream);
-        let (mut stream, _) = listener.accept().await.expect("the connection stood");
+        let (mut stream, _) = listener.accept().await.expect("the connection was open");
         let mut sent = Vec::new();
         stream.read_to_end(&mut sent).await.expect("closed in an orderly way");
         assert!(sent.is_empty(), "sent {:?}", String::from_utf8_lossy(&sent));

@@ -1,4 +1,4 @@
-//! What the provider tells that does not fit what was sent: shown to the application, the operator and Prometheus.
+//! Reports of the provider that contradict what was sent: shown to the application, the operator and Prometheus.
 
 use serde_json::Value;
 
@@ -60,7 +60,7 @@ fn flags(event: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_second_transaction_under_one_reference_is_seen_by_everybody() {
+fn a_second_transaction_under_one_reference_is_visible_everywhere() {
     let (provider, application) = (Provider::start(), Provider::start());
     let sidecar = Sidecar::start(&two_accounts(&provider, &application));
     let named = r#"{"code":10000,"message":"m","data":{"transactionId":"T-TWICE00001"}}"#;
@@ -98,11 +98,11 @@ fn a_second_transaction_under_one_reference_is_seen_by_everybody() {
 }
 
 #[test]
-fn a_text_for_another_account_settles_nothing_here() {
+fn a_notification_for_another_account_settles_nothing_here() {
     let (provider, application) = (Provider::start(), Provider::start());
     provider.will(Action::Answer(r#"{"code":21000,"message":"m","data":null}"#.to_owned()));
     let sidecar = Sidecar::start(&two_accounts(&provider, &application));
-    // Both have a payment in doubt under one reference, and nothing in the text tells which one is meant.
+    // Both have a payment in doubt under the same reference, and nothing in the text shows which one is meant.
     for path in ["/shop/payout_create", "/shop-2/payout_create"] {
         let answer = post(sidecar.app, path, &payout_of("BOTH000001"));
         assert_eq!(answer.header("countersign-outcome"), Some("unknown"), "{}", answer.text());

@@ -1,11 +1,11 @@
-//! The faults themselves: a test that relies on one must not pass because it never came.
+//! Tests the faults themselves: a test that relies on a fault must not pass because the fault never occurred.
 
 use std::process::Command;
 
 use crate::support::faults::{Call, EDQUOT, EIO, ENOSPC, Fault, Faults};
 use crate::support::{ConfigBuilder, Sidecar, wait_until};
 
-/// Runs a shell line under `faults`, in a folder of its own.
+/// Runs a shell line under `faults`, in its own folder.
 fn shell(faults: &Faults, folder: &std::path::Path, line: &str) -> std::process::Output {
     let mut command = Command::new("sh");
     command.args(["-c", line]).current_dir(folder);
@@ -14,7 +14,7 @@ fn shell(faults: &Faults, folder: &std::path::Path, line: &str) -> std::process:
 }
 
 #[test]
-fn calls_fail_as_they_are_told_to_and_only_on_the_files_that_are_meant() {
+fn calls_fail_as_requested_and_only_on_the_intended_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let faults = Faults::on("meant");
     let write = |name: &str| {
@@ -25,7 +25,7 @@ fn calls_fail_as_they_are_told_to_and_only_on_the_files_that_are_meant() {
     faults.fail(Call::Sync, Fault::once(EIO));
     assert!(write("other"));
     assert!(!write("meant"));
-    assert!(write("meant"), "once is once");
+    assert!(write("meant"), "the fault occurs only once");
     assert_eq!(faults.served(Call::Sync), 1);
     faults.fail(Call::Write, Fault { skip: 1, is_torn: true, ..Fault::always(ENOSPC) });
     assert!(!write("meant"));
@@ -36,7 +36,7 @@ fn calls_fail_as_they_are_told_to_and_only_on_the_files_that_are_meant() {
 }
 
 #[test]
-fn the_time_of_day_can_be_set_off() {
+fn the_time_of_day_can_be_shifted() {
     let folder = tempfile::tempdir().expect("a folder");
     let faults = Faults::new();
     let now = || {
@@ -52,7 +52,7 @@ fn the_time_of_day_can_be_set_off() {
 }
 
 #[test]
-fn the_program_and_its_commands_meet_them_on_their_store() {
+fn the_program_and_its_commands_have_faults_on_their_store() {
     let faults = Faults::on("countersign.db");
     let config = ConfigBuilder::new("http://127.0.0.1:9");
     let mut sidecar = Sidecar::start_with_faults(&config, &faults);

@@ -15,7 +15,7 @@ const JSON: (&str, &str) = ("Content-Type", "application/json");
 const STATUS: &str = r#"{"mchOrderId":"A1"}"#;
 
 #[test]
-fn the_exchange_goes_on_when_the_caller_hangs_up() {
+fn the_exchange_continues_when_the_caller_hangs_up() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     provider.will(Action::Late(Duration::from_millis(500), ACCEPTED.to_owned()));
@@ -30,7 +30,7 @@ fn the_exchange_goes_on_when_the_caller_hangs_up() {
 }
 
 #[test]
-fn a_stop_lets_the_call_under_way_finish() {
+fn a_stop_lets_the_call_in_progress_finish() {
     let provider = Provider::start();
     let mut sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     provider.will(Action::Late(Duration::from_millis(3000), ACCEPTED.to_owned()));
@@ -63,7 +63,7 @@ fn a_stop_waits_for_calls_whose_caller_is_gone() {
 }
 
 #[test]
-fn a_request_that_is_not_whole_when_the_process_stops_is_not_begun() {
+fn a_request_that_is_incomplete_when_the_process_stops_is_not_begun() {
     let provider = Provider::start();
     let mut sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     let mut caller = connect(sidecar.app);
@@ -137,7 +137,7 @@ fn a_hangup_while_the_sidecar_starts_does_not_end_it() {
     let provider = Provider::start();
     let mut sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     assert!(sidecar.terminate().success());
-    // The start waits for the database, which is held here, for up to five seconds.
+    // The start waits up to five seconds for the database, which is locked here.
     let holder = rusqlite::Connection::open(sidecar.store()).expect("the database");
     holder.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").expect("a lock");
     sidecar.restart_while(move |starting| {
@@ -146,7 +146,7 @@ fn a_hangup_while_the_sidecar_starts_does_not_end_it() {
         drop(holder);
     });
     let unchanged = "countersign_config_reloads_total{result=\"unchanged\"}";
-    wait_until("the reload that was asked for", || sidecar.metric(unchanged) == Some(1.0));
+    wait_until("the requested reload", || sidecar.metric(unchanged) == Some(1.0));
 }
 
 /// Whether the process has a handler for SIGHUP, the first bit of the mask.

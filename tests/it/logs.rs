@@ -1,5 +1,4 @@
-//! What a sidecar writes about itself at its highest level: every line tells which request it is about, and none of them
-//! tells a secret.
+//! The output of a sidecar at its highest log level: every line names its request, and none contains a secret.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -48,7 +47,7 @@ fn payout(reference: &str) -> String {
     )
 }
 
-/// Everything that can happen to a call, a notification and a delivery; returns what callers were told by us.
+/// Everything that can happen to a call, a notification and a delivery; returns our answers to callers.
 fn everything_once(sidecar: &Sidecar, provider: &Provider, application: &Provider) -> Vec<String> {
     let bearer = format!("Bearer {TOKEN}");
     let headers = [JSON, ("Authorization", bearer.as_str())];
@@ -110,7 +109,7 @@ fn no_output_at_the_highest_level_has_a_secret_or_personal_detail() {
     let (provider, application) = (Provider::start(), Provider::start());
     let mut sidecar = Sidecar::start(&config(&provider, &application));
     let canaries = canaries(&sidecar);
-    assert!(canaries.count() > 300, "only {} are looked for", canaries.count());
+    assert!(canaries.count() > 300, "only {} are searched for", canaries.count());
     for told in everything_once(&sidecar, &provider, &application) {
         canaries.assert_absent("an answer of ours", &told);
     }
@@ -141,7 +140,7 @@ fn no_output_at_the_highest_level_has_a_secret_or_personal_detail() {
 #[test]
 fn every_line_within_a_request_has_its_id() {
     let application = Provider::start();
-    // Nobody listens there, which is said far below the request.
+    // There is no listener, which is logged deep inside the request.
     let nowhere = ConfigBuilder::new("http://127.0.0.1:9")
         .section("[account.retry]\nattempts = 1")
         .section(&format!("[account.delivery]\nurl = \"{}/events\"", application.base_url()));
@@ -166,7 +165,7 @@ fn every_line_within_a_request_has_its_id() {
 }
 
 #[test]
-fn a_configuration_with_mistakes_is_refused_without_a_word_of_its_secrets() {
+fn a_configuration_with_mistakes_is_refused_without_showing_its_secrets() {
     let folder = tempfile::tempdir().expect("a folder");
     let key = std::fs::read_to_string(KeyPair::merchant().private()).expect("a key");
     let body: String = key.lines().filter(|line| !line.starts_with('-')).collect();
@@ -196,7 +195,7 @@ fn a_configuration_with_mistakes_is_refused_without_a_word_of_its_secrets() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_up_nobody_and_tells_how_much_it_lost() {
+fn an_unread_log_delays_nothing_and_reports_how_much_it_lost() {
     let provider = Provider::start();
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("app.sock");
@@ -221,7 +220,7 @@ fn a_log_that_nobody_reads_holds_up_nobody_and_tells_how_much_it_lost() {
         let mut text = Vec::new();
         let mut block = [0; 64 * 1024];
         while count(&text, b"HTTP/1.1 404") < 100 || !text.ends_with(b"}") {
-            let read = stream.read(&mut block).expect("an answer, though nobody reads the log");
+            let read = stream.read(&mut block).expect("an answer, although the log is not read");
             assert!(read > 0, "the connection was closed");
             text.extend_from_slice(&block[..read]);
         }

@@ -1,4 +1,4 @@
-//! The one integration-test binary: behaviour seen from outside, each module one part of it.
+//! The one integration-test binary: behaviour seen from outside, one part per module.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -1,4 +1,4 @@
-//! Notifications from the provider: verified, stored, acknowledged; and what the application gets.
+//! Notifications from the provider: verified, stored, acknowledged; and the resulting deliveries to the application.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ const JSON: (&str, &str) = ("Content-Type", "application/json");
 /// `whsec_` and the base64 of 32 bytes.
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-/// A sidecar that takes notifications for `shop` and delivers to `application`.
+/// A sidecar that accepts notifications for `shop` and delivers to `application`.
 fn config(application: &Provider) -> ConfigBuilder {
     ConfigBuilder::new("http://127.0.0.1:9")
         .account("currency = \"THB\"\ntimezone = \"+07:00\"")
@@ -41,11 +41,11 @@ fn assert_acknowledged(answer: &Answer) {
     assert_eq!(
         (answer.status, answer.text().as_str()),
         (200, r#"{"code":10000,"message":"Success"}"#),
-        "the provider knows one acknowledgement only"
+        "the provider accepts only one acknowledgement"
     );
 }
 
-/// The events that `application` was posted, in order.
+/// The events posted to `application`, in order.
 fn events(application: &Provider) -> Vec<Value> {
     let received = application.received();
     received
@@ -76,7 +76,7 @@ fn the_documented_payout_notification_becomes_the_documented_event() {
     assert_eq!(data["amount"], json!({ "minor": 10000, "value": "100.00", "currency": "THB" }));
     assert_eq!(data["provider_reference"], "D1631118424367169536");
     assert_eq!(data["flags"], json!(["unexpected"]), "no such payout was made here");
-    assert_eq!(data["notification"]["param"], param, "the signed text is handed on verbatim");
+    assert_eq!(data["notification"]["param"], param, "the signed text is passed on verbatim");
     let delivery = application.last();
     assert_eq!(delivery.path(), "/payments");
     assert!(
@@ -88,7 +88,7 @@ fn the_documented_payout_notification_becomes_the_documented_event() {
     assert_verifies(&delivery);
 }
 
-/// The published Standard Webhooks library takes the delivery.
+/// The published Standard Webhooks library accepts the delivery.
 #[track_caller]
 fn assert_verifies(delivery: &crate::support::provider::Received) {
     let mut headers = http::HeaderMap::new();
@@ -174,7 +174,7 @@ fn a_forged_notification_is_refused_and_nothing_is_stored() {
         let problem = answer.problem("unauthorized", 401);
         assert_eq!(
             problem["detail"], "the signature does not verify",
-            "case {case}: no reason is given away"
+            "case {case}: the reason is not revealed"
         );
     }
     assert!(sidecar.inbox(&["list", "--json"])["events"].as_array().expect("a list").is_empty());
@@ -183,7 +183,7 @@ fn a_forged_notification_is_refused_and_nothing_is_stored() {
 }
 
 #[test]
-fn what_is_no_notification_is_refused() {
+fn a_body_that_is_not_a_notification_is_refused() {
     let application = Provider::start();
     let sidecar = Sidecar::start(&config(&application));
     for body in [
@@ -205,7 +205,7 @@ fn what_is_no_notification_is_refused() {
 }
 
 #[test]
-fn a_path_below_the_account_and_the_misspelt_member_are_taken() {
+fn a_path_below_the_account_and_the_misspelt_member_are_accepted() {
     let application = Provider::start();
     let sidecar = Sidecar::start(&config(&application));
     let body = Signer::provider().body(&payout("P1", "COMPLETED", "success"));
@@ -237,7 +237,7 @@ fn a_repeated_notification_is_acknowledged_and_delivered_once() {
 }
 
 #[test]
-fn a_repetition_is_logged_under_the_id_of_the_event_that_it_repeats() {
+fn a_duplicate_is_logged_with_the_id_of_the_original_event() {
     let application = Provider::start();
     let sidecar = Sidecar::start(&config(&application));
     let body = Signer::provider().body(&payout("P1", "COMPLETED", "success"));
@@ -254,17 +254,17 @@ fn a_repetition_is_logged_under_the_id_of_the_event_that_it_repeats() {
 }
 
 #[test]
-fn a_param_that_is_not_json_is_acknowledged_and_parked() {
+fn a_param_that_is_not_json_is_acknowledged_and_kept() {
     let application = Provider::start();
     let sidecar = Sidecar::start(&config(&application));
     assert_acknowledged(&notify(&sidecar, &Signer::provider().body("not json")));
     let listed = sidecar.inbox(&["list", "--state", "dead", "--json"]);
     assert_eq!(listed["events"].as_array().map(Vec::len), Some(1), "{listed:#}");
-    assert!(application.received().is_empty(), "nothing understandable, nothing delivered");
+    assert!(application.received().is_empty(), "nothing readable, nothing delivered");
 }
 
 #[test]
-fn an_application_that_asks_for_an_absurd_wait_is_asked_again_within_a_day() {
+fn an_application_that_requests_an_absurd_wait_is_tried_again_within_a_day() {
     for seconds in ["18446744073709551615", "99999999999999999999999"] {
         let application = Provider::start();
         let answer = format!(
@@ -330,7 +330,7 @@ fn events_of_a_reference_wait_for_each_other_and_others_do_not() {
 }
 
 #[test]
-fn an_older_state_after_a_final_one_says_that_it_is_stale() {
+fn an_older_state_after_a_final_one_is_marked_as_stale() {
     let application = Provider::start();
     let sidecar = Sidecar::start(&config(&application));
     for (reference, status) in
@@ -381,14 +381,14 @@ fn an_operator_sees_replays_and_discards_events() {
     assert_eq!(
         sidecar.inbox(&["replay", &id, "--json"])["replayed"],
         1,
-        "also while it is stopped"
+        "even while it is stopped"
     );
     sidecar.restart();
     wait_for_events(&application, 3);
 }
 
 #[test]
-fn what_was_acknowledged_survives_kill_9() {
+fn acknowledged_notifications_survive_kill_9() {
     let application = Provider::start();
     application.will(Action::Status(503, String::new()));
     let mut sidecar = Sidecar::start(&config(&application));
@@ -436,7 +436,7 @@ fn what_was_acknowledged_survives_kill_9() {
     }
 }
 
-/// Posts one after the other and returns what was acknowledged before the connection broke.
+/// Posts one after the other and returns those acknowledged before the connection broke.
 fn send_until_it_dies(notify: SocketAddr, batch: Vec<(String, String)>) -> Vec<String> {
     use std::io::Write;
     let mut acknowledged = Vec::new();
@@ -500,7 +500,7 @@ fn a_sidecar_whose_store_cannot_be_written_is_not_ready_and_acknowledges_nothing
 }
 
 #[test]
-fn only_listed_sources_are_admitted_when_a_list_is_given() {
+fn only_listed_sources_are_accepted_when_there_is_a_list() {
     let application = Provider::start();
     let elsewhere = config(&application).account("notify_from = [\"192.0.2.0/24\"]");
     let sidecar = Sidecar::start(&elsewhere);
@@ -512,7 +512,7 @@ fn only_listed_sources_are_admitted_when_a_list_is_given() {
 }
 
 #[test]
-fn any_of_several_provider_keys_verifies_and_the_one_is_recorded() {
+fn any_of_several_provider_keys_verifies_and_the_matching_one_is_recorded() {
     let application = Provider::start();
     let second = KeyPair::generate(2048);
     let both = config(&application).notified_by(second.public());
@@ -526,10 +526,10 @@ fn any_of_several_provider_keys_verifies_and_the_one_is_recorded() {
 }
 
 #[test]
-fn a_log_that_has_no_room_left_is_copied_into_its_file_and_starts_over() {
+fn a_full_write_ahead_log_is_copied_into_the_database_and_starts_over() {
     const POSTS: usize = 160;
     let application = Provider::start();
-    // Under a load without a quiet moment the log would grow far beyond this.
+    // Under a constant load the log would otherwise grow far beyond this.
     let sidecar = Sidecar::start_with_file_limit(&config(&application), 6 * 1024);
     let (next, filler) = (AtomicUsize::new(0), "x".repeat(8_000));
     std::thread::scope(|scope| {
@@ -543,7 +543,7 @@ fn a_log_that_has_no_room_left_is_copied_into_its_file_and_starts_over() {
                     let param = payout(&format!("FULL{number}"), "COMPLETED", "success")
                         .replace("\"remark\":\"remark\"", &format!("\"remark\":\"{filler}\""));
                     let body = Signer::provider().body(&param);
-                    // As the provider does, after a while.
+                    // The provider repeats it after a while, too.
                     let taken = (0..3).any(|_| notify(&sidecar, &body).status == 200);
                     assert!(taken, "notification {number} is refused again and again");
                 }

@@ -1,10 +1,10 @@
-//! A plain JSON post becomes a signed provider call: what goes over the wire, byte for byte.
+//! A plain JSON post becomes a signed provider call: the bytes on the wire.
 
 use crate::support::http::{self, post};
 use crate::support::openssl::KeyPair;
 use crate::support::{Action, ConfigBuilder, Provider, Sidecar, wait_until};
 
-/// Every operation, its provider path and the least an application must post for it.
+/// Every operation, its provider path and the minimum an application must post for it.
 const OPERATIONS: [(&str, &str, &str); 17] = [
     ("balance", "/open-api/account/balance", r#"{"countryCode":"TH"}"#),
     (
@@ -107,7 +107,7 @@ fn members_reach_the_provider_byte_for_byte() {
 }
 
 #[test]
-fn what_the_application_sent_is_not_added_again() {
+fn members_that_the_application_sent_are_not_added_again() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     let body = r#"{"timestamp":1676017834369,"channelCode":"THAI_DYNAMIC_QR","mchOrderId":"PC880001","amount":1000,"notifyUrl":"https://example.com/","customerName":"Raja","email":"raja@example.com","mobile":"60128888888","remark":"example","expireSeconds":300}"#;
@@ -120,7 +120,7 @@ fn what_the_application_sent_is_not_added_again() {
 }
 
 #[test]
-fn the_timestamp_is_a_number_of_milliseconds_of_now() {
+fn the_timestamp_is_the_current_time_in_milliseconds() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     let now = || {
@@ -136,7 +136,7 @@ fn the_timestamp_is_a_number_of_milliseconds_of_now() {
 }
 
 #[test]
-fn the_configured_notify_url_is_added_where_it_is_missing() {
+fn the_configured_notify_url_is_added_when_it_is_missing() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     post(
@@ -150,7 +150,7 @@ fn the_configured_notify_url_is_added_where_it_is_missing() {
 }
 
 #[test]
-fn a_body_far_over_64_kib_is_signed_whole() {
+fn a_body_far_over_64_kib_is_signed_completely() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     let list = "\"0123456789\",".repeat(20_000);
@@ -181,7 +181,7 @@ fn calls_share_a_connection_to_the_provider() {
 }
 
 #[test]
-fn a_4096_bit_key_and_a_key_in_one_line_sign_too() {
+fn a_4096_bit_key_and_a_one_line_key_sign_too() {
     let provider = Provider::start();
     let key = KeyPair::generate(4096);
     let sidecar = Sidecar::start(&ConfigBuilder::with_key(&provider.base_url(), &key));
@@ -210,7 +210,7 @@ fn unwrapped_answers_carry_the_data_alone_and_the_outcome_in_the_status() {
 }
 
 #[test]
-fn the_metrics_and_the_log_tell_what_happened_and_no_secret() {
+fn the_metrics_and_the_log_show_what_happened_but_no_secret() {
     let provider = Provider::start();
     let config = ConfigBuilder::new(&provider.base_url())
         .section("[account.app]\ntokens = [\"canary-token-0123456789\"]");
@@ -231,7 +231,7 @@ fn the_metrics_and_the_log_tell_what_happened_and_no_secret() {
         assert!(metrics.contains(line), "missing `{line}` in\n{metrics}");
     }
     let id = answer.header("countersign-request-id").expect("an id");
-    // The log is written by a thread of its own.
+    // The log is written by its own thread.
     wait_until("the line about the request", || sidecar.log().join("\n").contains(id));
     let log = sidecar.log().join("\n");
     assert!(log.contains("\"reference\":\"A77\""), "{log}");
@@ -242,7 +242,7 @@ fn the_metrics_and_the_log_tell_what_happened_and_no_secret() {
     assert!(!configuration.contains("canary"), "{configuration}");
 }
 
-/// The signature is one over exactly the `param` text, says openssl.
+/// Openssl verifies the signature over exactly the `param` text.
 #[track_caller]
 fn assert_signed(body: &[u8], key: &KeyPair) {
     let envelope: serde_json::Value = serde_json::from_slice(body).expect("an envelope");

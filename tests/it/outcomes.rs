@@ -1,4 +1,4 @@
-//! What the application is told when the provider misbehaves. A time-out is never called a failure.
+//! The answers to the application when the provider misbehaves. A time-out is never called a failure.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::{Action, ConfigBuilder, Provider, Sidecar};
 const PAYOUT: &str = r#"{"mchOrderId":"A1","amount":100,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}"#;
 const STATUS: &str = r#"{"mchOrderId":"A1"}"#;
 
-/// A reference of its own for each payout: a reference is paid once.
+/// A different reference for each payout: a reference is paid once.
 fn reference(number: usize) -> String {
     format!("REF{number:03}")
 }
@@ -18,8 +18,8 @@ fn payout(number: usize) -> String {
     PAYOUT.replace("\"A1\"", &format!("\"{}\"", reference(number)))
 }
 
-/// Makes a payout for each action, which the provider meets it and every question about it with. All at once, because
-/// what stays in doubt is asked about until the call's time is up.
+/// Makes a payout for each action, which the provider applies to it and to every query about it. All at once, because
+/// a payout in doubt is queried until the call's time is up.
 fn create_each<const N: usize>(
     provider: &Provider,
     sidecar: &Sidecar,
@@ -86,7 +86,7 @@ fn a_lost_answer_to_a_payout_is_an_unknown_outcome_and_is_not_sent_again() {
 }
 
 #[test]
-fn a_lost_answer_to_a_read_may_simply_be_asked_again() {
+fn a_read_whose_answer_was_lost_may_simply_be_repeated() {
     let provider = Provider::start();
     let sidecar = sidecar(&provider);
     for misbehaviour in [
@@ -128,7 +128,7 @@ fn the_code_decides_and_not_the_http_status() {
 }
 
 #[test]
-fn interim_answers_are_skipped_and_close_delimited_ones_read_to_their_end() {
+fn interim_answers_are_skipped_and_close_delimited_ones_are_read_to_their_end() {
     let provider = Provider::start();
     let sidecar = sidecar(&provider);
     let answers: [&[u8]; 2] = [
@@ -143,7 +143,7 @@ fn interim_answers_are_skipped_and_close_delimited_ones_read_to_their_end() {
 }
 
 #[test]
-fn an_answer_without_end_is_cut_off_and_unknown() {
+fn an_endless_answer_is_cut_off_and_unknown() {
     let provider = Provider::start();
     let sidecar = sidecar(&provider);
     let mut flood = b"HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n".to_vec();

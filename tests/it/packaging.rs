@@ -1,5 +1,5 @@
-//! What is shipped around the program: image, compose file, manifests, unit. They are read as their tools read them, and
-//! the configurations in them are checked by the program itself.
+//! The files shipped with the program: image, compose file, manifests, unit. They are read as their tools read them,
+//! and the program itself checks the configurations in them.
 
 use std::io::Write;
 use std::os::unix::net::UnixListener;
@@ -13,16 +13,16 @@ use crate::support::openssl::KeyPair;
 use crate::support::sidecar::command;
 use crate::support::{ConfigBuilder, Provider, Sidecar};
 
-/// The image's user, which every manifest must agree on.
+/// The image's user, which must be the same in every manifest.
 const USER: u64 = 65532;
 
 #[test]
-fn a_sidecar_tells_its_supervisor_that_it_is_ready_and_when_it_is_gone() {
+fn a_supervisor_learns_whether_a_sidecar_is_ready_or_gone() {
     let provider = Provider::start();
     let mut sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("c.toml");
-    // Somebody is editing the rest of the file: that says nothing about the sidecar that runs.
+    // The rest of the file is being edited: that says nothing about the running sidecar.
     let text = format!(
         "[listen]\nadmin = \"{}\"\n[[account]]\nname = 7\nhalf = \"done\"\n",
         sidecar.admin
@@ -39,7 +39,7 @@ fn a_sidecar_tells_its_supervisor_that_it_is_ready_and_when_it_is_gone() {
 }
 
 #[test]
-fn a_sidecar_that_is_not_ready_is_told_apart_from_one_that_is_dead() {
+fn a_sidecar_that_is_not_ready_is_distinguished_from_a_dead_one() {
     let expired = format!(
         "[[account.signing_key]]\nid = \"old\"\nprivate_key = {{ file = {:?} }}\nnot_before = 2090-01-01T00:00:00Z",
         KeyPair::merchant().private()
@@ -54,7 +54,7 @@ fn a_sidecar_that_is_not_ready_is_told_apart_from_one_that_is_dead() {
 }
 
 #[test]
-fn a_sidecar_on_a_unix_socket_is_asked_there() {
+fn a_sidecar_on_a_unix_socket_is_queried_there() {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("admin.sock");
     let file = folder.path().join("c.toml");
@@ -81,7 +81,7 @@ fn a_sidecar_on_a_unix_socket_is_asked_there() {
 }
 
 #[test]
-fn a_listener_that_cannot_be_asked_is_an_error_that_says_what_to_do() {
+fn a_listener_that_cannot_be_queried_is_an_error_that_says_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = format!("{}/tests/data/config", env!("CARGO_MANIFEST_DIR"));
     let tls = format!(
@@ -98,11 +98,11 @@ fn a_listener_that_cannot_be_asked_is_an_error_that_says_what_to_do() {
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains(said_by_it), "{admin}: {said}");
     }
-    assert_eq!(healthcheck(&["--at", "somewhere"]).0, Some(2), "a word that is no address");
+    assert_eq!(healthcheck(&["--at", "somewhere"]).0, Some(2), "a word that is not an address");
 }
 
 #[test]
-fn the_image_is_built_with_the_pinned_toolchain_and_runs_as_nobody_without_a_shell() {
+fn the_image_is_built_with_the_pinned_toolchain_and_runs_unprivileged_without_a_shell() {
     let dockerfile = text("Dockerfile");
     let toolchain: toml::Table = text("rust-toolchain.toml").parse().expect("TOML");
     let version = toolchain["toolchain"]["channel"].as_str().expect("a version");
@@ -120,14 +120,14 @@ fn the_image_is_built_with_the_pinned_toolchain_and_runs_as_nobody_without_a_she
     let health = dockerfile.lines().find(|line| line.starts_with("HEALTHCHECK")).expect("one");
     assert!(health.ends_with("CMD [\"/usr/bin/countersign\", \"healthcheck\"]"), "{health}");
     let last = dockerfile.split("\nFROM ").last().expect("a stage");
-    assert!(!last.contains("\nRUN "), "the last stage has nothing that could run a command");
+    assert!(!last.contains("\nRUN "), "the last stage has no shell to run a command");
 }
 
 #[test]
-fn nothing_but_the_sources_gets_into_the_build() {
+fn only_the_sources_get_into_the_build() {
     let ignored = text(".dockerignore");
     let lines: Vec<&str> = ignored.lines().filter(|line| !line.starts_with('#')).collect();
-    assert_eq!(lines[0], "*", "a list of what may, not of what may not");
+    assert_eq!(lines[0], "*", "an allow-list, not a deny-list");
     let copied: Vec<String> = lines[1..].iter().map(|line| line.replace('!', "")).collect();
     for needed in ["Cargo.toml", "Cargo.lock", "build.rs", "src", "config", "LICENSE"] {
         assert!(copied.iter().any(|it| it == needed), "the Dockerfile copies `{needed}`");
@@ -152,7 +152,7 @@ fn the_compose_file_starts_a_configuration_that_loads() {
             let later = ["./dashboards", "./alerts"].iter().any(|it| source.starts_with(it));
             assert!(
                 later || !source.starts_with('.') || root().join(source).exists(),
-                "{name:?} mounts `{source}`, which is not there"
+                "{name:?} mounts `{source}`, which does not exist"
             );
         }
     }
@@ -169,7 +169,7 @@ fn the_compose_file_starts_a_configuration_that_loads() {
 }
 
 #[test]
-fn the_kubernetes_manifest_is_a_native_sidecar_with_no_rights_and_a_configuration_that_loads() {
+fn the_kubernetes_manifest_is_an_unprivileged_native_sidecar_with_a_valid_configuration() {
     let documents = documents("deploy/kubernetes/countersign.yaml");
     let of_kind = |kind: &str| documents.iter().find(|it| it["kind"] == kind).expect("one");
     let pod = &of_kind("StatefulSet")["spec"]["template"]["spec"];
@@ -189,10 +189,7 @@ fn the_kubernetes_manifest_is_a_native_sidecar_with_no_rights_and_a_configuratio
     assert_eq!(of_pod["fsGroup"], USER);
     assert_eq!(of_pod["seccompProfile"]["type"], "RuntimeDefault");
     for mount in sidecar["volumeMounts"].as_sequence().expect("mounts") {
-        assert!(
-            mount["subPath"].is_null(),
-            "what is mounted by subPath is never updated: {mount:?}"
-        );
+        assert!(mount["subPath"].is_null(), "a subPath mount is never updated: {mount:?}");
     }
     let claim = &of_kind("StatefulSet")["spec"]["volumeClaimTemplates"][0];
     assert_eq!(claim["metadata"]["name"], "store", "the journal outlives the pod");
@@ -223,7 +220,7 @@ fn the_manifests_agree_on_names_and_ports() {
     assert!(names.contains(&&monitor["spec"]["endpoints"][0]["port"]), "{names:?}");
 }
 
-/// The script only puts a head before the rules; this would notice a rule file that it cannot carry over.
+/// The script only adds a head before the rules; this test detects a rule file that it cannot convert.
 #[test]
 fn the_rules_for_the_operator_are_the_alert_rules() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -248,7 +245,7 @@ fn the_rules_for_the_operator_are_the_alert_rules() {
 }
 
 #[test]
-fn the_unit_holds_the_service_tight_and_hands_it_its_secrets() {
+fn the_unit_restricts_the_service_and_passes_its_secrets() {
     let unit = text("deploy/systemd/countersign.service");
     for line in [
         "ExecStartPre=/usr/bin/countersign check",
@@ -270,22 +267,26 @@ fn the_unit_holds_the_service_tight_and_hands_it_its_secrets() {
 
 /// systemd passes the sockets to the unit of the same name; the program finds each by its address.
 #[test]
-fn systemd_can_hold_the_listeners_of_the_unit() {
+fn systemd_can_open_the_listeners_of_the_unit() {
     let sockets = text("deploy/systemd/countersign.socket");
     let listens = sockets.lines().filter_map(|line| line.strip_prefix("ListenStream="));
     let addresses: Vec<std::net::SocketAddr> =
-        listens.map(|it| it.parse().expect("an address that `listen` takes as well")).collect();
+        listens.map(|it| it.parse().expect("an address that `listen` also accepts")).collect();
     let ports: Vec<String> = addresses.iter().map(|it| it.port().to_string()).collect();
     let exposed = text("Dockerfile");
     let exposed = exposed.lines().find_map(|line| line.strip_prefix("EXPOSE ")).expect("ports");
-    assert_eq!(ports.join(" "), exposed, "application, notifications, admin, as everywhere");
+    assert_eq!(
+        ports.join(" "),
+        exposed,
+        "application, notifications, admin, as in all other files"
+    );
     let [app, _, admin] = addresses[..] else { panic!("{addresses:?}") };
-    assert!(app.ip().is_loopback() && admin.ip().is_loopback(), "neither asks for a password");
+    assert!(app.ip().is_loopback() && admin.ip().is_loopback(), "neither requires a password");
     assert!(!sockets.contains("Accept="), "a process for each connection would have no journal");
 }
 
 #[test]
-fn every_file_that_a_document_links_to_is_there() {
+fn every_file_that_a_document_links_to_exists() {
     let mut pages = vec![root().join("README.md"), root().join("CHANGELOG.md")];
     let docs = std::fs::read_dir(root().join("docs")).expect("documents");
     pages.extend(docs.map(|entry| entry.expect("an entry").path()));
@@ -299,7 +300,7 @@ fn every_file_that_a_document_links_to_is_there() {
     }
 }
 
-/// A folder like the one that the Secret becomes.
+/// A folder like the mounted Secret.
 fn secret_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = |from: PathBuf, name: &str| {
@@ -313,7 +314,7 @@ fn secret_folder() -> tempfile::TempDir {
     folder
 }
 
-/// `countersign check` takes the configuration.
+/// `countersign check` accepts the configuration.
 #[track_caller]
 fn assert_loads(folder: &Path, text: &str) {
     let file = folder.join("checked.toml");
@@ -322,7 +323,7 @@ fn assert_loads(folder: &Path, text: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The exit code and everything that was said.
+/// The exit code and all output.
 fn healthcheck(arguments: &[&str]) -> (Option<i32>, String) {
     let output = command(&["healthcheck"]).args(arguments).output().expect("the program runs");
     let said = [output.stdout, output.stderr].concat();

@@ -1,5 +1,5 @@
-//! Money-moving calls under faults, against the sandbox as a process: every reference is paid at most once, and the caller
-//! is told what is true.
+//! Money-moving calls under faults, against the sandbox as a process: every reference is paid at most once, and
+//! callers get the real outcome.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ fn create(app: SocketAddr, reference: &str) -> crate::support::http::Answer {
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_and_the_truth_is_told() {
+fn a_lost_answer_is_queried_and_the_real_outcome_is_reported() {
     let sandbox = SandboxProcess::start();
     let sidecar = Sidecar::start(&config(&sandbox));
     for (number, kind) in
@@ -47,7 +47,7 @@ fn a_lost_answer_is_asked_for_and_the_truth_is_told() {
 }
 
 #[test]
-fn a_code_that_leaves_it_open_is_asked_about_too() {
+fn an_inconclusive_code_is_queried_too() {
     let sandbox = SandboxProcess::start();
     let sidecar = Sidecar::start(&config(&sandbox));
     for code in [21000, 21011, 21007] {
@@ -65,7 +65,7 @@ fn a_code_that_leaves_it_open_is_asked_about_too() {
 }
 
 #[test]
-fn a_call_that_did_not_land_is_sent_again_with_the_same_ids_once_that_is_proved() {
+fn a_call_that_provably_did_not_arrive_is_sent_again_with_the_same_ids() {
     let sandbox = SandboxProcess::start();
     let sidecar = Sidecar::start(&config(&sandbox));
     sandbox.fault(
@@ -89,7 +89,7 @@ fn forty_callers_of_one_reference_make_one_payout() {
     assert!(answers.iter().all(|answer| answer.header("countersign-outcome") == Some("accepted")));
     let bodies: std::collections::BTreeSet<String> =
         answers.iter().map(|answer| answer.text()).collect();
-    assert_eq!(bodies.len(), 1, "everybody gets the same answer, byte for byte");
+    assert_eq!(bodies.len(), 1, "every caller gets the same answer, byte for byte");
     let replayed =
         answers.iter().filter(|answer| answer.header("countersign-replayed") == Some("true"));
     assert_eq!(replayed.count(), 39);
@@ -97,7 +97,7 @@ fn forty_callers_of_one_reference_make_one_payout() {
 }
 
 #[test]
-fn a_reference_stands_for_one_set_of_parameters() {
+fn a_reference_belongs_to_one_set_of_parameters() {
     let sandbox = SandboxProcess::start();
     let sidecar = Sidecar::start(&config(&sandbox));
     assert_eq!(create(sidecar.app, "SAME0001").status, 200);
@@ -182,7 +182,7 @@ fn a_frozen_account_moves_no_money() {
     assert_eq!(
         post(sidecar.app, "/shop/balance", "{\"countryCode\":\"TH\"}").status,
         200,
-        "reads go on"
+        "reads still work"
     );
     sidecar.run_json(&["unfreeze", "shop", "--json"]);
     assert_eq!(create(sidecar.app, "FROZEN001").status, 200);
@@ -190,7 +190,7 @@ fn a_frozen_account_moves_no_money() {
 }
 
 #[test]
-fn a_caller_that_hung_up_before_its_answer_is_told_by_an_event() {
+fn a_caller_that_hung_up_before_its_answer_gets_an_event() {
     let sandbox = SandboxProcess::start();
     let sidecar = Sidecar::start(&config(&sandbox));
     let kind = "late_answer";

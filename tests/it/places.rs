@@ -1,4 +1,5 @@
-//! A payment in doubt, and a configuration that turns to another place: only where it was made can say that it is not there.
+//! A payment in doubt, and a configuration that switches to another place: only the place where it was made can say
+//! that it does not exist.
 
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ fn loses(received: &Received) -> Action {
     }
 }
 
-/// Takes every create, and has none.
+/// Accepts every create, and finds none.
 fn takes(received: &Received) -> Action {
     match is_create(received) {
         true => Action::Answer(ACCEPTED.to_owned()),
@@ -38,8 +39,8 @@ fn creates(provider: &Provider) -> usize {
     provider.received().iter().filter(|received| is_create(received)).count()
 }
 
-/// The questions at `provider`.
-fn questions(provider: &Provider) -> usize {
+/// The queries at `provider`.
+fn queries(provider: &Provider) -> usize {
     provider.received().len() - creates(provider)
 }
 
@@ -84,7 +85,7 @@ fn payment(sidecar: &Sidecar) -> Value {
 }
 
 fn stranded(sidecar: &Sidecar) -> f64 {
-    sidecar.metric("countersign_stranded_payments{account=\"shop\"}").expect("it is shown")
+    sidecar.metric("countersign_stranded_payments{account=\"shop\"}").expect("the metric exists")
 }
 
 fn warnings(sidecar: &Sidecar) -> Vec<Value> {
@@ -95,26 +96,26 @@ fn warnings(sidecar: &Sidecar) -> Vec<Value> {
         .collect()
 }
 
-/// Another place than `x`, which has never heard of the payment: it is asked often and for long, and nothing is sent.
+/// A place other than `x`, which does not have the payment: it is queried often and for long, and nothing is sent.
 #[track_caller]
 fn nothing_is_sent(sidecar: &Sidecar, elsewhere: &Provider, differs: &str) {
-    let (asked, sent) = (questions(elsewhere), creates(elsewhere));
-    wait_until("questions elsewhere", || {
-        questions(elsewhere) >= asked + 3 || creates(elsewhere) > sent
+    let (asked, sent) = (queries(elsewhere), creates(elsewhere));
+    wait_until("queries elsewhere", || {
+        queries(elsewhere) >= asked + 3 || creates(elsewhere) > sent
     });
-    assert_eq!(creates(elsewhere), sent, "nothing of it may leave");
+    assert_eq!(creates(elsewhere), sent, "nothing may be sent");
     let shown = payment(sidecar);
     assert_eq!((&shown["state"], &shown["stranded"]), (&json!("unknown"), &json!(differs)));
     wait_until("the metric", || stranded(sidecar) == 1.0);
     let said = warnings(sidecar);
-    assert_eq!(said.len(), 1, "once, not at every question: {said:#?}");
+    assert_eq!(said.len(), 1, "once, not at every query: {said:#?}");
     assert_eq!((&said[0]["account"], &said[0]["reference"]), (&json!("shop"), &json!(REFERENCE)));
     assert!(said[0]["message"].as_str().is_some_and(|it| it.contains(differs)), "{said:#?}");
     pay(sidecar).problem("in-progress", 409);
 }
 
 #[test]
-fn another_provider_that_has_never_heard_of_a_payment_is_not_sent_it() {
+fn another_provider_that_does_not_have_a_payment_is_not_sent_it() {
     let (x, y) = (Provider::start(), Provider::start());
     let sidecar = in_doubt_at(&x);
     y.will(Action::Choose(takes));
@@ -129,11 +130,11 @@ fn another_provider_that_has_never_heard_of_a_payment_is_not_sent_it() {
     assert_eq!(sidecar.run_json(&["check", "--json"])["stranded"], told);
     let said = reload(&sidecar);
     assert_eq!((&said["result"], &said["stranded"]), (&json!("success"), &told), "{said:#}");
-    // On a slow machine it may have been asked about, and sent again, before.
+    // On a slow machine it may have been queried, and sent again, before.
     let before = creates(&x);
     nothing_is_sent(&sidecar, &y, "base_url");
 
-    // Back again, and it is not there either: now it may be sent, where it was made.
+    // Back at the first place, which does not have it either: now it may be sent again there.
     x.will(Action::Choose(takes));
     sidecar.configure(&at_x);
     assert_eq!(reload(&sidecar)["stranded"], json!([]));
@@ -146,7 +147,7 @@ fn another_provider_that_has_never_heard_of_a_payment_is_not_sent_it() {
 }
 
 #[test]
-fn a_restart_towards_another_provider_sends_nothing_and_the_old_one_has_the_last_word() {
+fn a_restart_with_another_provider_sends_nothing_and_the_old_one_decides() {
     let (x, y) = (Provider::start(), Provider::start());
     let mut sidecar = in_doubt_at(&x);
     y.will(Action::Choose(takes));
@@ -156,7 +157,7 @@ fn a_restart_towards_another_provider_sends_nothing_and_the_old_one_has_the_last
     let checked = sidecar.run_json(&["check", "--json"]);
     assert_eq!(
         checked["stranded"][0]["payments"], 1,
-        "beside a store that nobody uses: {checked:#}"
+        "for a store that no sidecar uses: {checked:#}"
     );
     sidecar.restart();
     let before = creates(&x);
@@ -165,12 +166,12 @@ fn a_restart_towards_another_provider_sends_nothing_and_the_old_one_has_the_last
     sidecar.configure(&at_x);
     x.will(Action::Answer(FOUND.to_owned()));
     sidecar.restart();
-    wait_until("the end", || payment(&sidecar)["status"] == "succeeded");
+    wait_until("the outcome", || payment(&sidecar)["status"] == "succeeded");
     assert_eq!((creates(&x), creates(&y)), (before, 0));
 }
 
 #[test]
-fn another_application_or_profile_is_another_place_too() {
+fn another_application_id_or_profile_is_another_place_too() {
     let profile = config(&Provider::start()).files()[0].1.clone();
     let renamed = profile.replace("name = \"bluepay\"", "name = \"bluepay-2\"");
     let moved = profile.replace("/disbursement/transfer", "/disbursement/transfer2");
@@ -200,7 +201,7 @@ fn another_application_or_profile_is_another_place_too() {
 }
 
 #[test]
-fn a_person_ends_what_is_stranded() {
+fn an_operator_settles_a_stranded_payment() {
     let (x, y) = (Provider::start(), Provider::start());
     let sidecar = in_doubt_at(&x);
     y.will(Action::Choose(takes));
@@ -226,7 +227,7 @@ fn a_person_ends_what_is_stranded() {
 }
 
 #[test]
-fn an_account_that_is_gone_leaves_its_payments_and_a_look_makes_nothing() {
+fn a_removed_account_leaves_its_payments_and_checking_creates_nothing() {
     let x = Provider::start();
     let sidecar = in_doubt_at(&x);
     let text = sidecar.configuration().replace("name = \"shop\"", "name = \"other\"");
@@ -248,7 +249,7 @@ fn an_account_that_is_gone_leaves_its_payments_and_a_look_makes_nothing() {
     let left = json!([{ "account": "shop", "payments": 1, "open": 1 }]);
     assert_eq!(look(&store)["left_behind"], left);
     assert_eq!(look(&unused)["left_behind"], json!([]));
-    assert!(!unused.exists(), "a look makes no store");
+    assert!(!unused.exists(), "a check creates no store");
     sidecar.configure(&text);
     let said = reload(&sidecar);
     assert_eq!(said["left_behind"], left, "{said:#}");

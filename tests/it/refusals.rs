@@ -1,4 +1,4 @@
-//! Everything Countersign itself refuses, seen from the application.
+//! Everything that Countersign itself refuses, seen from the application.
 
 use std::net::TcpListener;
 
@@ -10,7 +10,7 @@ const JSON: (&str, &str) = ("Content-Type", "application/json");
 const STATUS: &str = r#"{"mchOrderId":"A1"}"#;
 
 #[test]
-fn bad_json_is_refused_with_the_place_where_it_is_bad() {
+fn bad_json_is_refused_with_the_position_of_the_error() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     let deep = format!("{{\"mchOrderId\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
@@ -40,11 +40,11 @@ fn bad_json_is_refused_with_the_place_where_it_is_bad() {
             (&"not_sent".into(), &true.into())
         );
     }
-    assert!(provider.received().is_empty(), "nothing that was refused may be sent");
+    assert!(provider.received().is_empty(), "no refused call may be sent");
 }
 
 #[test]
-fn a_reference_that_could_not_be_recognised_again_is_refused_before_anything_is_written() {
+fn a_reference_too_long_to_be_recognised_again_is_refused_before_anything_is_stored() {
     let provider = Provider::start();
     let folder = tempfile::tempdir().expect("a folder");
     let profile = std::fs::read_to_string("config/providers/bluepay.toml").expect("the profile");
@@ -72,7 +72,7 @@ fn a_reference_that_could_not_be_recognised_again_is_refused_before_anything_is_
     for _ in 0..2 {
         assert_eq!(post(sidecar.app, "/shop/payout_create", &body(128)).status, 200);
     }
-    assert_eq!(provider.received().len(), 1, "the longest that is taken is recognised");
+    assert_eq!(provider.received().len(), 1, "the longest accepted one is recognised");
 }
 
 #[test]
@@ -118,11 +118,11 @@ fn parameters_that_break_the_rules_are_all_reported_at_once() {
             post(sidecar.app, "/shop/refund_create", &body).problem("invalid-parameters", 422);
         assert_eq!(problem["errors"][0]["pointer"], "/refundAmount", "{amount}: {problem:#}");
     }
-    assert!(provider.received().is_empty(), "nothing that was refused may be sent");
+    assert!(provider.received().is_empty(), "no refused call may be sent");
 }
 
 #[test]
-fn a_missing_notify_url_is_asked_for_when_none_is_configured() {
+fn a_missing_notify_url_is_reported_when_none_is_configured() {
     let provider = Provider::start();
     let text = ConfigBuilder::new(&provider.base_url());
     let sidecar = Sidecar::start(&text.without_notify_url());
@@ -164,7 +164,7 @@ fn unknown_accounts_operations_and_methods_are_named() {
 }
 
 #[test]
-fn only_plain_json_is_taken() {
+fn only_plain_json_is_accepted() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     let cases: [&[(&str, &str)]; 5] = [

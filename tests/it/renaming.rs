@@ -1,4 +1,4 @@
-//! An account that is renamed keeps its payments: the same call again is answered, whatever the account is called.
+//! A renamed account keeps its payments: the same call again gets the first answer, whatever the account's name.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn creates(provider: &Provider) -> usize {
 }
 
 #[test]
-fn the_same_call_after_a_rename_is_answered_and_not_made_again() {
+fn the_same_call_after_a_rename_is_replayed_and_not_made_again() {
     let provider = Provider::start();
     let mut sidecar = start(&provider);
     let text = sidecar.configuration();
@@ -61,7 +61,7 @@ fn the_same_call_after_a_rename_is_answered_and_not_made_again() {
     is_replayed(&sidecar, "shop", "PAID000001");
     assert_eq!(pay(&sidecar, "shop-th", "PAID000002").status, 200);
 
-    // Also after a restart, and when the old configuration is put back.
+    // Also after a restart, and after restoring the old configuration.
     assert!(sidecar.terminate().success());
     sidecar.restart();
     is_replayed(&sidecar, "shop", "PAID000001");
@@ -77,7 +77,7 @@ fn the_same_call_after_a_rename_is_answered_and_not_made_again() {
 }
 
 #[test]
-fn what_is_in_doubt_frozen_or_told_twice_is_still_the_accounts() {
+fn payments_freezes_and_duplicates_still_belong_to_the_renamed_account() {
     let provider = Provider::start();
     let mut sidecar = start(&provider);
     let text = sidecar.configuration();
@@ -124,7 +124,7 @@ fn what_is_in_doubt_frozen_or_told_twice_is_still_the_accounts() {
 }
 
 #[test]
-fn a_rename_that_nobody_speaks_of_is_said_before_and_after() {
+fn an_undeclared_rename_is_reported_before_and_after() {
     let provider = Provider::start();
     let sidecar = start(&provider);
     let text = sidecar.configuration();
@@ -139,7 +139,7 @@ fn a_rename_that_nobody_speaks_of_is_said_before_and_after() {
     let is_logged =
         || sidecar.log().iter().any(|line| line.contains("is not configured and leaves"));
     wait_until("its line in the log", is_logged);
-    // Said later, it is as good as said at once.
+    // Declaring it later has the same effect as declaring it at once.
     sidecar.configure(&named(&text, "shop-th", "formerly = [\"shop\"]"));
     assert_eq!(reload(&sidecar)["left_behind"], json!([]));
     is_replayed(&sidecar, "shop-th", "PAID000001");

@@ -1,4 +1,4 @@
-//! What becomes of payments in doubt when the process is stopped or killed, and when a person has the last word.
+//! The outcome of payments in doubt when the process is stopped or killed, and when an operator decides.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::sidecar::command;
 use crate::support::{Action, ConfigBuilder, Provider, Sidecar, wait_until};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
-/// What the query says of a payout that is there.
+/// The provider's answer to a query about an existing payout.
 fn found(reference: &str) -> String {
     format!(
         r#"{{"code":10000,"message":"Success","data":{{"mchOrderId":"{reference}","transactionId":"D1","transactionStatus":"COMPLETED"}}}}"#
@@ -39,7 +39,7 @@ fn events(sidecar: &Sidecar, reference: &str) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn a_killed_process_leaves_one_event_behind_however_often_it_is_killed() {
+fn a_process_killed_any_number_of_times_leaves_one_event() {
     let sandbox = SandboxProcess::start();
     let config = ConfigBuilder::towards_sandbox(&sandbox.base_url())
         .section("[account.timeouts]\nconnect = \"2s\"\ntotal = \"2s\"")
@@ -59,20 +59,20 @@ fn a_killed_process_leaves_one_event_behind_however_often_it_is_killed() {
     assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());
     let all = events(&sidecar, "KILLEDX001");
     let same = all.iter().filter(|event| event["status"] == first["status"]);
-    assert_eq!(same.count(), 1, "one event for one thing: {all:#?}");
-    assert_eq!(all[0]["id"], first["id"], "and its id stays");
+    assert_eq!(same.count(), 1, "one event for one payment: {all:#?}");
+    assert_eq!(all[0]["id"], first["id"], "and its id does not change");
 }
 
 #[test]
-fn a_stop_answers_a_caller_in_doubt_and_the_next_start_finds_out() {
+fn a_stop_answers_the_waiting_caller_and_the_next_start_resolves_the_payment() {
     let provider = Provider::start();
     let config =
         ConfigBuilder::new(&provider.base_url()).section("[account.circuit]\nfailures = 0");
     let mut sidecar = Sidecar::start(&config);
     provider.will(Action::Close);
     let mut caller = begin(&sidecar, "STOPPEDX01");
-    // The first question after the create.
-    wait_until("a question", || provider.received().len() >= 2);
+    // The first query after the create.
+    wait_until("a query", || provider.received().len() >= 2);
     provider.will(Action::Late(Duration::from_secs(25), found("STOPPEDX01")));
     sidecar.signal_term();
     let answer = read_answer(&mut caller).expect("an answer");
@@ -88,7 +88,7 @@ fn a_stop_answers_a_caller_in_doubt_and_the_next_start_finds_out() {
 }
 
 #[test]
-fn an_operator_has_the_last_word_on_a_payment_that_nothing_else_resolves() {
+fn an_operator_settles_a_payment_that_nothing_else_resolves() {
     let provider = Provider::start();
     let config = ConfigBuilder::new(&provider.base_url())
         .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"1s\"")
@@ -134,7 +134,7 @@ fn an_operator_has_the_last_word_on_a_payment_that_nothing_else_resolves() {
 }
 
 #[test]
-fn what_a_call_finds_out_itself_is_counted_as_resolved_once() {
+fn an_outcome_found_by_the_call_itself_is_counted_as_resolved_once() {
     let sandbox = SandboxProcess::start();
     let config = ConfigBuilder::towards_sandbox(&sandbox.base_url())
         .section("[account.timeouts]\nconnect = \"2s\"\ntotal = \"2s\"")
@@ -155,7 +155,7 @@ fn what_a_call_finds_out_itself_is_counted_as_resolved_once() {
 }
 
 #[test]
-fn a_notification_that_tells_of_a_payment_in_doubt_counts_as_its_resolution() {
+fn a_notification_about_a_payment_in_doubt_counts_as_its_resolution() {
     let provider = Provider::start();
     let config = ConfigBuilder::new(&provider.base_url())
         .notified_by(KeyPair::provider().public())

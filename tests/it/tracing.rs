@@ -1,4 +1,4 @@
-//! Traces: the application's continued, the provider's side none the wiser, exported to a collector.
+//! Traces: the application's trace is continued, hidden from the provider, and exported to a collector.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 const PAYOUT: &str = r#"{"mchOrderId":"TRACE01","amount":10000,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}"#;
 
-/// A sidecar with an application of its own, exporting to `collector`.
+/// A sidecar with its own application, exporting to `collector`.
 fn config(provider: &Provider, application: &Provider, collector: &Provider) -> ConfigBuilder {
     ConfigBuilder::new(&provider.base_url())
         .account("currency = \"THB\"\ntimezone = \"+07:00\"")
@@ -53,7 +53,7 @@ fn spans(collector: &Provider) -> Vec<Value> {
 #[track_caller]
 fn wait_for(collector: &Provider, name: &str) -> Value {
     wait_until(name, || spans(collector).iter().any(|span| span["name"] == name));
-    spans(collector).into_iter().find(|span| span["name"] == name).expect("it was waited for")
+    spans(collector).into_iter().find(|span| span["name"] == name).expect("the test waited for it")
 }
 
 fn attribute<'s>(span: &'s Value, name: &str) -> &'s Value {
@@ -64,7 +64,7 @@ fn attribute<'s>(span: &'s Value, name: &str) -> &'s Value {
 }
 
 #[test]
-fn a_trace_goes_from_the_application_to_the_notification_and_never_to_the_provider() {
+fn a_trace_covers_application_and_notification_and_never_reaches_the_provider() {
     let (provider, application) = (Provider::start(), Provider::start());
     let collector = Provider::start();
     let sidecar = Sidecar::start(&config(&provider, &application, &collector));
@@ -126,12 +126,12 @@ fn a_trace_goes_from_the_application_to_the_notification_and_never_to_the_provid
 }
 
 #[test]
-fn a_trace_that_the_application_does_not_export_is_not_exported_but_logged() {
+fn a_trace_that_the_application_does_not_export_is_only_logged() {
     let (provider, application) = (Provider::start(), Provider::start());
     let collector = Provider::start();
     let sidecar = Sidecar::start(&config(&provider, &application, &collector));
     assert_eq!(pay(&sidecar, false, PAYOUT), 200);
-    // A trace that begins here comes later, and is exported: then the other one would have been too.
+    // A later trace that begins here is exported: by then the other one would have been exported, too.
     assert_eq!(post(sidecar.app, "/shop/payout_status", r#"{"mchOrderId":"TRACE02"}"#).status, 200);
     let later = wait_for(&collector, "request");
     assert_eq!(attribute(&later, "reference"), "TRACE02");
@@ -146,7 +146,7 @@ fn a_trace_that_the_application_does_not_export_is_not_exported_but_logged() {
 }
 
 #[test]
-fn a_collector_that_is_not_there_is_mentioned_once_and_holds_up_nothing() {
+fn a_missing_collector_is_logged_once_and_delays_nothing() {
     let (provider, application) = (Provider::start(), Provider::start());
     let collector = Provider::start();
     collector.will(Action::Status(503, String::new()));

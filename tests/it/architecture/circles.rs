@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::Source;
 
-/// Modules that reach each other through what they name outside tests. That a folder's `mod.rs` names the files of its
-/// folder is what it is for, and makes no circle.
+/// Modules that reach each other through the names they use outside tests. A folder's `mod.rs` naming the files of
+/// its folder makes no circle: that is its purpose.
 pub fn circles(sources: &[Source]) -> Vec<BTreeSet<String>> {
     let reached = reached(&imports(sources));
     let mut circles = BTreeSet::new();

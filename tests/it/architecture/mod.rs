@@ -1,4 +1,4 @@
-//! The folder list is the architecture: imports point down only, and what has one owner is named by no other.
+//! The folder list is the architecture: imports point down only, and only owners name what they own.
 
 mod circles;
 mod planted;
@@ -11,8 +11,8 @@ use std::path::Path;
 use self::circles::circles;
 use self::source::{Name, Source};
 
-/// Modules by layer, the lowest first. A module may name modules of lower layers; within a layer only where the second
-/// list says so.
+/// Modules by layer, the lowest first. A module may name modules of lower layers; within a layer only where the
+/// second list allows it.
 const LAYERS: [&[&str]; 12] = [
     &["environment", "random", "threads"],
     &["clock", "metrics", "mistake", "outcome", "secret"],
@@ -33,11 +33,11 @@ const SIDEWAYS: [(&str, &str); 3] = [
     // The command line starts the application.
     ("cli", "app"),
     ("main", "cli"),
-    // Spans have the fields that log lines have, and no others.
+    // Spans have the same fields as log lines.
     ("trace", "logging"),
 ];
 
-/// What only its owners may name: a crate, or something of our own. Owners are files or folders below `src/`.
+/// What only its owners may name: a crate, or an item of ours. Owners are files or folders below `src/`.
 const OWNED: [(&str, &[&str]); 18] = [
     ("pingora_core", &["app", "edge"]),
     ("pingora_http", &["app", "edge"]),
@@ -55,13 +55,13 @@ const OWNED: [(&str, &[&str]); 18] = [
     ("schemars", &["config"]),
     ("subtle", &["secret"]),
     ("tikv_jemallocator", &["main"]),
-    // A store that a command made where it stands would be frozen or settled in the sidecar's stead: commands call
-    // `store::open_existing`.
+    // A command must not create a store, because it would freeze or settle that one instead of the sidecar's:
+    // commands call `store::open_existing`.
     ("crate::store::open", &["app", "store"]),
     ("crate::store::open_by", &["app", "store"]),
 ];
 
-/// Files that import each other in a circle. What is dissolved is taken off; three are the most that may ever be.
+/// Files that import each other in a circle. Remove dissolved circles from the list; three is the maximum.
 const CIRCLES: [&[&str]; CIRCLES_MAX] =
     [&["store/sqlite/bury", "store/sqlite/writer"], &["trace/export", "trace/layer", "trace/otlp"]];
 const CIRCLES_MAX: usize = 2;
@@ -76,7 +76,7 @@ fn imports_point_down_only() {
 }
 
 #[test]
-fn what_has_one_owner_is_named_by_no_other() {
+fn an_owned_item_is_named_only_by_its_owners() {
     let sources = sources();
     let wrong: Vec<_> = sources.iter().flat_map(|source| wrong_owners(source, &owned())).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -96,7 +96,7 @@ fn sources() -> Vec<Source> {
     source::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
 }
 
-/// What has owners: the list above, and what `clippy.toml` keeps in one file for a reason that names it.
+/// The items with owners: the list above, and those that `clippy.toml` keeps in one file for a reason that names it.
 fn owned() -> Vec<(String, Vec<String>)> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "kebab-case")]
@@ -133,7 +133,7 @@ impl Name {
         self.path[0] == "crate"
     }
 
-    /// One word alone is no crate: it may be a variable.
+    /// A single word is not a crate: it may be a variable.
     fn starts_with(&self, path: &str) -> bool {
         self.path.len() > 1
             && path
@@ -143,7 +143,7 @@ impl Name {
     }
 }
 
-/// What a file names of modules that do not stand below its own.
+/// The names in a file of modules outside its own and not below it.
 fn wrong_layers(source: &Source) -> Vec<String> {
     // The list of the modules.
     let Some(module) = source.module.first() else { return Vec::new() };
@@ -153,7 +153,7 @@ fn wrong_layers(source: &Source) -> Vec<String> {
         .flat_map(|(layer, modules)| modules.iter().map(move |module| (*module, layer)))
         .collect();
     let Some(own) = layers.get(module.as_str()) else {
-        return vec![format!("`{module}` stands in no layer: add it to LAYERS")];
+        return vec![format!("`{module}` is in no layer: add it to LAYERS")];
     };
     let is_wrong = |name: &&Name| {
         let Some(used) = name.path.get(1).filter(|_| name.is_ours()) else { return false };
@@ -165,10 +165,10 @@ fn wrong_layers(source: &Source) -> Vec<String> {
     wrong.map(|name| format!("{}: `{module}` must not use `{name}`", source.file)).collect()
 }
 
-/// What a file names outside tests although others own it.
+/// The names in a file, outside tests, that others own.
 fn wrong_owners(source: &Source, owned: &[(String, Vec<String>)]) -> Vec<String> {
     let mut wrong = Vec::new();
-    // The list of the modules, and what of them tests outside may use.
+    // The list of the modules, and the items that external tests may use.
     if source.module.is_empty() {
         return wrong;
     }

@@ -1,4 +1,5 @@
-//! The guard is tried: what it must see is planted in a text and given to the functions that judge `src/`.
+//! Tests the guard: violations that it must detect are planted in a text and given to the functions that check
+//! `src/`.
 
 use super::source::{Source, source};
 use super::{owned, wrong_circles, wrong_layers, wrong_owners};
@@ -24,7 +25,7 @@ const UPWARD: [&str; 16] = [
 ];
 
 #[test]
-fn each_way_of_naming_a_higher_layer_is_seen() {
+fn each_way_of_naming_a_higher_layer_is_detected() {
     for text in UPWARD {
         let wrong = wrong_layers(&source("outbound/mod.rs", text));
         assert!(!wrong.is_empty(), "not seen: {text}");
@@ -38,7 +39,7 @@ fn each_way_of_naming_a_higher_layer_is_seen() {
     assert!(!wrong_layers(&source("main.rs", "fn main() { countersign::app::run() }")).is_empty());
 }
 
-/// What has another owner, in each way that differs.
+/// Names with another owner, in each different form.
 const OTHERS: [&str; 23] = [
     "use pingora_core::server::Server;",
     "use pingora_http::ResponseHeader;",
@@ -66,7 +67,7 @@ const OTHERS: [&str; 23] = [
 ];
 
 #[test]
-fn what_has_another_owner_is_seen() {
+fn a_name_with_another_owner_is_detected() {
     let owned = owned();
     for text in OTHERS {
         let wrong = wrong_owners(&source("outbound/mod.rs", text), &owned);
@@ -80,7 +81,7 @@ fn what_has_another_owner_is_seen() {
 }
 
 #[test]
-fn a_circle_is_seen_and_so_is_one_that_is_gone() {
+fn a_new_circle_and_a_dissolved_one_are_detected() {
     let circle = |through: &str| -> Vec<Source> {
         vec![
             source("one/mod.rs", "mod a; mod b; mod c; pub use a::A;"),

@@ -1,4 +1,4 @@
-//! Reads a source file as the compiler does and lists every path it names: in imports and their groups, in expressions,
+//! Reads a source file like the compiler and lists every path it names: in imports and their groups, in expressions,
 //! types, macros and the text of attributes, to the end of the file.
 
 use std::collections::BTreeMap;
@@ -8,14 +8,14 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::Visit;
 use syn::{Attribute, ImplItem, Item, ItemMod, ItemUse, Macro, Meta, UseTree, Visibility};
 
-/// A file of `src/` and what it names.
+/// A file of `src/` and the names in it.
 pub struct Source {
     /// Below `src/`, such as `store/mod.rs`.
     pub file: String,
     /// Its module, such as `["store"]`; nothing for `lib.rs`.
     pub module: Vec<String>,
     pub names: Vec<Name>,
-    /// The modules that it declares under `#[cfg(test)]` and that stand in other files.
+    /// The modules that it declares under `#[cfg(test)]` and that are in other files.
     pub test_modules: Vec<Vec<String>>,
 }
 
@@ -28,7 +28,7 @@ pub struct Name {
     pub is_test: bool,
 }
 
-/// Every file below `folder`, those of tests marked as such.
+/// Every file below `folder`, with test files marked as such.
 pub fn read(folder: &Path) -> Vec<Source> {
     let mut sources = Vec::new();
     collect(folder, folder, &mut sources);
@@ -36,7 +36,7 @@ pub fn read(folder: &Path) -> Vec<Source> {
     sources
 }
 
-/// The one file of that name and text.
+/// A source with that file name and text.
 pub fn source(file: &str, text: &str) -> Source {
     let module = module_of(file);
     let parsed = syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}"));
@@ -81,12 +81,12 @@ fn module_of(file: &str) -> Vec<String> {
     module
 }
 
-/// What short names stand for in a module: imports and modules it declares.
+/// The meaning of short names in a module: imports and modules it declares.
 type Scope = BTreeMap<String, Vec<String>>;
 
 struct Reader {
     module: Vec<String>,
-    /// Of this module, and before it of those around it.
+    /// The scopes of the enclosing modules and, last, of this one.
     scopes: Vec<Scope>,
     is_test: bool,
     names: Vec<Name>,
@@ -94,7 +94,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads what is in a module with the short names it has.
+    /// Reads the contents of a module with its short names.
     fn enter(&mut self, items: &[Item], read: impl FnOnce(&mut Self)) {
         let mut imports = Imports::default();
         items.iter().for_each(|item| imports.visit_item(item));
@@ -148,7 +148,7 @@ impl Reader {
         self.names.push(name);
     }
 
-    /// A macro's arguments are no syntax yet, so paths are picked out of its tokens.
+    /// A macro's arguments have no syntax tree yet, so paths are picked from its tokens.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;
@@ -190,7 +190,7 @@ impl Reader {
         }
     }
 
-    /// Reads an item that may be one of tests only.
+    /// Reads an item that may be for tests only.
     fn within(&mut self, attributes: &[Attribute], read: impl FnOnce(&mut Self)) {
         let before = self.is_test;
         self.is_test |= attributes.iter().any(is_for_tests);
@@ -250,7 +250,7 @@ impl<'a> Visit<'a> for Reader {
         }
     }
 
-    /// `pub(in …)` says who may look in, not what is used.
+    /// `pub(in …)` says who may access an item, not what is used.
     fn visit_visibility(&mut self, _: &'a Visibility) {}
 }
 
@@ -271,7 +271,7 @@ impl<'a> Visit<'a> for Imports {
     }
 }
 
-/// What each branch of an import is called from here on, and its path.
+/// The local name and the path of each branch of an import.
 fn paths_of(tree: &UseTree, before: &[String]) -> Vec<(String, Vec<String>)> {
     let with = |ident: &syn::Ident| [before, &[ident.to_string()]].concat();
     match tree {

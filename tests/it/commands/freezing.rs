@@ -1,5 +1,5 @@
-//! Freezes reach the sidecar that runs, or say that they do not; and nothing that is wrong elsewhere in the configuration keeps a
-//! command from its store.
+//! A freeze affects the running sidecar, or the command says that it does not; and mistakes elsewhere in the
+//! configuration do not keep a command from its store.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -44,7 +44,7 @@ fn reload(sidecar: &Sidecar) {
 }
 
 #[test]
-fn a_freeze_that_stops_nothing_that_runs_says_so_and_the_other_name_is_taken() {
+fn a_freeze_without_effect_says_so_and_the_other_name_works() {
     let provider = Provider::start();
     let sidecar = start(&provider);
     let text = sidecar.configuration();
@@ -55,7 +55,7 @@ fn a_freeze_that_stops_nothing_that_runs_says_so_and_the_other_name_is_taken() {
     assert_eq!(told["store"]["sidecar_accounts"], json!(["shop"]), "{told:#}");
     let said = ran(&sidecar, &["freeze", "q", "--reason", "test"]);
     said.complained(1, "no running sidecar has this account");
-    said.complained(1, "those that running sidecars have: `shop`; store ");
+    said.complained(1, "expected one of the accounts of running sidecars: `shop`; store ");
     ran(&sidecar, &["freeze", "shpo", "--reason", "test"])
         .complained(2, "no account `shpo`, expected one of q, shop");
     for arguments in [&["payments", "list"][..], &["inbox", "replay"]] {
@@ -68,12 +68,9 @@ fn a_freeze_that_stops_nothing_that_runs_says_so_and_the_other_name_is_taken() {
     assert_eq!((code, &told["sidecar_has_account"]), (0, &json!(true)), "{told:#}");
     pay(&sidecar, "shop", "FROZEN0001").problem("frozen", 503);
     let lifted = ran(&sidecar, &["unfreeze", "q"]).done();
-    assert!(
-        lifted.contains("none that has this account: running sidecars have `shop`"),
-        "{lifted}"
-    );
+    assert!(lifted.contains("but not with this account: running sidecars have `shop`"), "{lifted}");
 
-    // Once it is reloaded, it is the other way round: only its payments are left of the first name.
+    // After a reload it is the other way round: only payments remain under the first name.
     reload(&sidecar);
     let (code, told) = freeze(&sidecar, "q");
     assert_eq!((code, &told["sidecar_has_account"]), (0, &json!(true)), "{told:#}");
@@ -84,7 +81,7 @@ fn a_freeze_that_stops_nothing_that_runs_says_so_and_the_other_name_is_taken() {
 }
 
 #[test]
-fn an_account_that_is_about_to_be_renamed_or_was_is_frozen_under_either_name() {
+fn an_account_is_frozen_under_either_name_before_and_after_a_rename() {
     let provider = Provider::start();
     let sidecar = start(&provider);
     let text = sidecar.configuration();
@@ -108,7 +105,7 @@ fn an_account_that_is_about_to_be_renamed_or_was_is_frozen_under_either_name() {
 }
 
 #[test]
-fn nothing_else_of_the_configuration_has_to_be_right() {
+fn mistakes_elsewhere_in_the_configuration_do_not_matter() {
     let provider = Provider::start();
     let sidecar = start(&provider);
     let text = sidecar.configuration();
@@ -127,7 +124,7 @@ fn nothing_else_of_the_configuration_has_to_be_right() {
             "unknown keys everywhere",
             format!("x = 1\n[store]\nurl = \"sqlite:data/countersign.db\"\nx = 1\n{text}"),
         ),
-        ("the account is gone", format!("{listen_only}{second}")),
+        ("the account was removed", format!("{listen_only}{second}")),
         ("no account is left", listen_only.to_owned()),
         ("another account has no name", format!("{text}[[account]]\nname = 3\n")),
     ] {
@@ -145,7 +142,7 @@ fn nothing_else_of_the_configuration_has_to_be_right() {
         }
     }
 
-    // What the command itself needs is told as before.
+    // Mistakes in the parts that the command needs are still reported.
     for (text, words) in [
         (format!("{text}\nx = \n"), "not TOML"),
         (format!("[stroe]\nurl = \"sqlite:x.db\"\n{text}"), "did you mean `store`?"),
@@ -159,7 +156,7 @@ fn nothing_else_of_the_configuration_has_to_be_right() {
 }
 
 #[test]
-fn a_payment_that_is_settled_by_hand_is_told_of_whatever_is_wrong_in_the_configuration() {
+fn a_payment_settled_by_hand_gets_its_event_despite_mistakes_in_the_configuration() {
     let provider = Provider::start();
     let sidecar = start(&provider);
     let text = sidecar.configuration();
@@ -175,13 +172,13 @@ fn a_payment_that_is_settled_by_hand_is_told_of_whatever_is_wrong_in_the_configu
     for reference in ["BYHAND0001", "BYHAND0002"] {
         pay(&sidecar, "shop", reference).problem("outcome-unknown", 504);
     }
-    // Of another account: this one's event is made at once.
+    // A mistake in another account: this one's event is created at once.
     sidecar.configure(&format!("{text}[[account]]\nname = \"other\"\n"));
     let settled = settle("BYHAND0001");
     assert_eq!(settled.code, 0, "{settled:#?}");
     assert_eq!(events("BYHAND0001")[0]["type"], "countersign.payout.failed");
 
-    // Of its own: the running sidecar makes it.
+    // A mistake in its own account: the running sidecar creates the event.
     sidecar.configure(&text.replace("\"app-4711\"", "{ env = \"COUNTERSIGN_TEST_NOT_SET\" }"));
     let listed = ran(&sidecar, &["payments", "list", "--json"]);
     assert!(listed.stderr.contains("`COUNTERSIGN_TEST_NOT_SET` is not set"), "{listed:#?}");
@@ -194,12 +191,12 @@ fn a_payment_that_is_settled_by_hand_is_told_of_whatever_is_wrong_in_the_configu
 }
 
 #[test]
-fn of_a_sidecar_that_does_not_say_its_accounts_it_is_not_known() {
+fn the_accounts_of_a_sidecar_that_does_not_report_them_are_unknown() {
     let provider = Provider::start();
     let mut sidecar = start(&provider);
     assert!(sidecar.terminate().success());
     let store = fs::metadata(sidecar.store()).expect("a store");
-    // As an earlier version writes it.
+    // In the format of an earlier version.
     let path = sidecar.store().with_file_name("countersign.db-holder-0000000000000001");
     fs::write(&path, format!("sidecar {} {}\n", store.dev(), store.ino())).expect("written");
     let held = File::open(&path).expect("opened");

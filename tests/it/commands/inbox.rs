@@ -1,4 +1,4 @@
-//! `inbox` on the store of a sidecar that does not run, and where there is none.
+//! `inbox` on the store of a stopped sidecar, and without a store.
 
 use std::path::PathBuf;
 
@@ -65,7 +65,7 @@ impl Place {
 }
 
 #[test]
-fn a_store_that_is_not_there_is_an_error_and_is_not_made() {
+fn a_missing_store_is_an_error_and_is_not_created() {
     let place = Place::new();
     for arguments in [
         &["list"][..],
@@ -75,11 +75,11 @@ fn a_store_that_is_not_there_is_an_error_and_is_not_made() {
     ] {
         place.inbox(arguments).complained(1, "does not exist, expected the store of a sidecar");
     }
-    assert!(!place.store().exists(), "an empty store would hide that it is the wrong place");
+    assert!(!place.store().exists(), "an empty store would hide the wrong path");
 }
 
 #[tokio::test]
-async fn the_configuration_may_be_named_behind_the_action_as_well() {
+async fn the_configuration_may_also_be_given_after_the_action() {
     let place = Place::new();
     place.receive("ORDER1").await;
     let file = place.file();
@@ -90,7 +90,7 @@ async fn the_configuration_may_be_named_behind_the_action_as_well() {
 }
 
 #[tokio::test]
-async fn what_a_stranger_wrote_reaches_the_terminal_escaped_and_json_as_it_is() {
+async fn text_from_a_stranger_is_escaped_on_the_terminal_but_not_in_json() {
     let place = Place::new();
     let id = place.receive("red\u{1b}[31m\nforged line").await;
     for arguments in [&["list"][..], &["show", id.as_str()]] {
@@ -103,7 +103,7 @@ async fn what_a_stranger_wrote_reaches_the_terminal_escaped_and_json_as_it_is() 
 }
 
 #[test]
-fn a_number_of_events_that_is_no_page_is_wrong_usage() {
+fn an_invalid_page_size_is_wrong_usage() {
     for limit in ["0", "1001", "x"] {
         Place::new().inbox(&["list", "--limit", limit]).complained(2, "'--limit <N>'");
     }

@@ -22,7 +22,7 @@ fn member<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("`{name}` should be text: {value:#}"))
 }
 
-/// `param` as a provider signs and posts it, by openssl.
+/// `param` signed and posted as a provider would, by openssl.
 fn notification(key: &str, param: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("param");
@@ -56,7 +56,7 @@ fn openssl_verifies_what_sign_signs() {
 }
 
 #[test]
-fn an_operation_is_signed_as_the_sidecar_signs_it() {
+fn an_operation_is_signed_in_the_same_way_as_by_the_sidecar() {
     let provider = Provider::start();
     let config = ConfigBuilder::new(&provider.base_url());
     let sidecar = Sidecar::start(&config);
@@ -83,10 +83,10 @@ fn an_operation_is_signed_as_the_sidecar_signs_it() {
     let ran = run(&[&at[..], &["--operation", "payout_create"]].concat());
     assert_eq!(ran.code, 0, "{ran:#?}");
     assert_eq!(ran.stdout.lines().count(), 1, "the envelope alone: {}", ran.stdout);
-    assert!(ran.stderr.contains("/open-api/disbursement/transfer"), "and where it goes");
+    assert!(ran.stderr.contains("/open-api/disbursement/transfer"), "and its destination");
 }
 
-/// `param` with the digits of its timestamp masked; it must be of today.
+/// `param` with the digits of its timestamp masked; the timestamp must be current.
 fn without_timestamp(param: &str) -> String {
     let timestamp = json(param)["timestamp"].as_i64().expect("a number").to_string();
     assert_eq!(timestamp.len(), 13, "milliseconds: {timestamp}");
@@ -134,11 +134,11 @@ fn an_account_verifies_its_own_requests() {
     assert_eq!(member(&verdict, "key"), "signing_key.demo");
     let explained = run_with(&["explain", "--account", "demo"], &envelope).done();
     assert!(explained.starts_with("the signature verifies\n"), "{explained}");
-    assert!(explained.contains("\n{\"a\":1}\n"), "the signed text stands there: {explained}");
+    assert!(explained.contains("\n{\"a\":1}\n"), "the signed text is shown: {explained}");
 }
 
 #[test]
-fn an_account_verifies_the_provider_s_notifications() {
+fn an_account_verifies_the_providers_notifications() {
     let param = r#"{"eventName":"disbursement.success", "mchOrderId":"A"}"#;
     let good = notification("config/demo/provider.pem", param);
     let verdict = run_with(&["verify", "--account", "demo", "--json"], &good).json();

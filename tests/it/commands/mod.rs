@@ -1,4 +1,4 @@
-//! Every command as its user meets it: the real program, its streams and its exit codes.
+//! Every command as its user sees it: the real program, its streams and its exit codes.
 
 mod freezing;
 mod inbox;
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::support::sidecar::command;
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 struct Ran {
     /// 101 is a panic.
@@ -40,7 +40,7 @@ fn finish(command: &mut Command, input: &str) -> Ran {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    // A command that does not read its input may be gone already, which is its right.
+    // A command that does not read its input may have ended already, which is fine.
     let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
     let output = child.wait_with_output().expect("the program ends");
     Ran {
@@ -51,11 +51,11 @@ fn finish(command: &mut Command, input: &str) -> Ran {
 }
 
 impl Ran {
-    /// Asserts that all went well and nothing was complained about.
+    /// Asserts success without any output on standard error.
     #[track_caller]
     fn done(self) -> String {
         assert_eq!(self.code, 0, "{self:#?}");
-        assert_eq!(self.stderr, "", "a command that did its work complains about nothing");
+        assert_eq!(self.stderr, "", "a successful command prints no complaints");
         self.stdout
     }
 
@@ -65,12 +65,13 @@ impl Ran {
         json(&self.done())
     }
 
-    /// Asserts that it failed with exactly this code and said `words` on standard error, and printed nothing.
+    /// Asserts that it failed with exactly this code and printed `words` on standard error, and nothing on standard
+    /// output.
     #[track_caller]
     fn complained(&self, code: i32, words: &str) {
         assert_eq!(self.code, code, "{self:#?}");
         assert!(self.stderr.starts_with("error: "), "{self:#?}");
-        assert!(self.stderr.contains(words), "`{words}` should be said: {self:#?}");
+        assert!(self.stderr.contains(words), "`{words}` should be printed: {self:#?}");
         assert_eq!(self.stdout, "", "standard output is for data");
     }
 }
@@ -96,7 +97,7 @@ const PRINTING: [&[&str]; 11] = [
 ];
 
 #[test]
-fn a_reader_who_leaves_early_is_no_failure() {
+fn a_reader_that_leaves_early_is_not_a_failure() {
     for arguments in PRINTING {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
@@ -113,12 +114,12 @@ fn a_reader_who_leaves_early_is_no_failure() {
 }
 
 #[test]
-fn a_check_that_fails_fails_though_nobody_reads_it() {
+fn a_failing_check_fails_even_if_its_output_is_not_read() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let mut check = command(&["check", "--config", "no/such/file.toml"]);
     let status = check.stdout(writer).status().expect("the program runs");
-    assert_eq!(status.code(), Some(1), "the exit code is the answer when the text is not read");
+    assert_eq!(status.code(), Some(1), "the exit code is the result when the text is not read");
 }
 
 #[test]
@@ -150,12 +151,12 @@ fn every_command_explains_itself() {
         assert!(list.contains(&format!("\n  {}", words[0])), "`{}` is not listed", words[0]);
         let help = run(&[words, &["--help"]].concat()).done();
         let usage = format!("Usage: countersign {}", words.join(" "));
-        assert!(help.contains(&usage), "`{usage}` should stand in:\n{help}");
+        assert!(help.contains(&usage), "`{usage}` should be in:\n{help}");
     }
 }
 
 #[test]
-fn wrong_usage_is_told_apart_from_failure() {
+fn wrong_usage_is_distinguished_from_failure() {
     for (arguments, words) in [
         (&["frobnicate"][..], "frobnicate"),
         (&["check", "--frobnicate"], "--frobnicate"),

@@ -1,4 +1,4 @@
-//! Commands that look at files and print what they make of them: `check`, `keys`, `openapi`, `schema`, `version`.
+//! Commands that read files and print the result: `check`, `keys`, `openapi`, `schema`, `version`.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -41,7 +41,7 @@ fn check_passes_every_shipped_configuration() {
 }
 
 #[test]
-fn what_the_main_configuration_shows_in_comments_are_settings_that_exist() {
+fn the_commented_out_settings_of_the_main_configuration_exist() {
     let text = std::fs::read_to_string("config/countersign.toml").expect("text");
     let is_setting = |line: &str| {
         let name = line.split(" =").next().unwrap_or_default().trim_end();
@@ -62,7 +62,7 @@ fn what_the_main_configuration_shows_in_comments_are_settings_that_exist() {
     let ran = run(&["check", "--json", "--config", file.to_str().expect("a plain name")]);
     let report = json(&ran.stdout);
     let mistakes = report["mistakes"].as_array().expect("a list");
-    assert!(!mistakes.is_empty(), "the files it names are yours to make");
+    assert!(!mistakes.is_empty(), "the user creates the files that it names");
     for mistake in mistakes {
         let problem = mistake["problem"].as_str().expect("text");
         assert!(problem.contains("does not exist"), "only files may be missing: {mistake}");
@@ -85,7 +85,7 @@ fn check_lists_all_mistakes_with_their_paths() {
         "account.shop.signing_key",
     ];
     let ran = run(&["check", "--config", path]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "the list is what was asked for");
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "the list is the requested output");
     assert!(ran.stdout.contains(": 5 mistakes\n"), "{}", ran.stdout);
     for place in expected {
         assert!(ran.stdout.contains(&format!("\n  {place}: ")), "{place}:\n{}", ran.stdout);
@@ -100,7 +100,7 @@ fn check_lists_all_mistakes_with_their_paths() {
 }
 
 #[test]
-fn the_configuration_may_be_named_by_the_environment() {
+fn the_environment_may_name_the_configuration() {
     let mut check = command(&["check"]);
     let text = finish(check.env("COUNTERSIGN_CONFIG", "config/examples/full.toml"), "").done();
     assert!(text.starts_with("config/examples/full.toml: no mistakes"), "{text}");
@@ -123,7 +123,7 @@ fn check_reads_certificates_towards_the_provider() {
     };
     check(&ca).done();
     let ran = check(&key);
-    assert_eq!(ran.code, 1, "a key is no certificate authority");
+    assert_eq!(ran.code, 1, "a key is not a certificate authority");
     assert!(ran.stdout.contains("account.shop.tls"), "{}", ran.stdout);
 }
 
@@ -202,7 +202,7 @@ fn references_resolve(root: &Value, value: &Value) {
 }
 
 #[test]
-fn a_new_key_pair_is_written_once_and_says_what_to_do_with_it() {
+fn a_new_key_pair_is_written_once_with_the_next_steps() {
     let folder = tempfile::tempdir().expect("a folder");
     let prefix = folder.path().join("keys/shop");
     let generate = ["keys", "generate", "--bits", "2048", "--out"];
@@ -212,10 +212,10 @@ fn a_new_key_pair_is_written_once_and_says_what_to_do_with_it() {
     for words in
         [format!("give the line in {}", public.display()), "[[account.signing_key]]".into()]
     {
-        assert!(text.contains(&words), "`{words}` should be said:\n{text}");
+        assert!(text.contains(&words), "`{words}` should be printed:\n{text}");
     }
     let mode = std::fs::metadata(&private).expect("written").permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "the private half is its owner's alone");
+    assert_eq!(mode & 0o777, 0o600, "only the owner can read the private half");
     openssl::run(&["pkey", "-check", "-noout", "-in"], &[&private]);
 
     let before = std::fs::read(&private).expect("the private half");
@@ -232,7 +232,7 @@ fn a_new_key_pair_is_written_once_and_says_what_to_do_with_it() {
 }
 
 #[test]
-fn a_printed_key_pair_is_one_that_openssl_takes() {
+fn openssl_accepts_a_printed_key_pair() {
     let report = run(&["keys", "generate", "--bits", "2048", "--json"]).json();
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("key.pem");
@@ -241,7 +241,7 @@ fn a_printed_key_pair_is_one_that_openssl_takes() {
 }
 
 #[test]
-fn what_is_no_key_is_named() {
+fn a_file_that_is_not_a_key_is_named() {
     run(&["keys", "show", "no/such.pem"]).complained(1, "key file `no/such.pem`: No such file");
     run(&["keys", "show", "README.md"]).complained(1, "key file `README.md`: ");
     let pair = KeyPair::merchant();

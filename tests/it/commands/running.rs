@@ -1,4 +1,4 @@
-//! Commands that bring something up: `demo`, `sandbox`, and `run` where it refuses to start.
+//! Commands that start something: `demo`, `sandbox`, and `run` when it refuses to start.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -41,7 +41,7 @@ impl Drop for Sandbox {
 }
 
 #[test]
-fn the_sandbox_takes_what_sign_prints_and_ends_on_sigterm() {
+fn the_sandbox_accepts_the_output_of_sign_and_ends_on_sigterm() {
     let mut sandbox = Sandbox::start();
     assert_eq!(get(sandbox.address, "/_sandbox").status, 200);
     let parameters = r#"{"mchOrderId":"A1","amount":50020,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}"#;
@@ -68,7 +68,7 @@ fn the_sandbox_takes_what_sign_prints_and_ends_on_sigterm() {
 fn the_demo_tells_its_story_and_ends() {
     let text = run(&["demo", "--once"]).done();
     for words in ["POST /shop-th/payout_create", "countersign-demo-app", "accepted"] {
-        assert!(text.contains(words), "`{words}` should be told:\n{text}");
+        assert!(text.contains(words), "`{words}` should be shown:\n{text}");
     }
     assert!(!text.contains('\x1b'), "no colours away from a terminal");
 }
@@ -90,7 +90,7 @@ fn the_demo_tells_its_story_as_json() {
 }
 
 #[test]
-fn what_cannot_start_says_why() {
+fn a_command_that_cannot_start_says_why() {
     run(&["run", "--config", "no/such.toml"]).complained(1, "no/such.toml");
     run(&["sandbox", "--config", "no/such.toml"]).complained(1, "no/such.toml");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -1,4 +1,4 @@
-//! Which store a command works on: the sidecar's, wherever it is called from, and never one of its own making.
+//! Which store a command works on: the sidecar's, from any working directory, and never one that it created itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ fn payout(sidecar: &Sidecar, reference: &str) -> crate::support::http::Answer {
 }
 
 #[test]
-fn no_command_makes_a_store() {
+fn no_command_creates_a_store() {
     let (elsewhere, config) = (folder(), folder());
     let file = config.path().join("countersign.toml");
     let text = ConfigBuilder::new("http://127.0.0.1:9").text();
@@ -55,8 +55,12 @@ fn no_command_makes_a_store() {
         ran.complained(1, "does not exist, expected the store of a sidecar");
         ran.complained(1, expected.to_str().expect("a plain name"));
     }
-    assert_eq!(entries(elsewhere.path()), [] as [PathBuf; 0], "nothing is made where they stand");
-    assert_eq!(entries(config.path()), [file], "nor where the store would be");
+    assert_eq!(
+        entries(elsewhere.path()),
+        [] as [PathBuf; 0],
+        "nothing is created in the working directory"
+    );
+    assert_eq!(entries(config.path()), [file], "nor at the store's path");
 }
 
 #[test]
@@ -73,7 +77,7 @@ fn a_freeze_from_another_folder_reaches_the_running_sidecar() {
     assert_eq!(told["store"]["path"], store.to_str().expect("a plain name"));
     assert_eq!(
         told["store"]["sidecar_running"], true,
-        "it is seen before its first payment: {told}"
+        "it is recognised before its first payment: {told}"
     );
     payout(&sidecar, "FROZEN001").problem("frozen", 503);
     assert_eq!(provider.received().len(), 0, "nothing left");
@@ -91,14 +95,14 @@ fn a_freeze_from_another_folder_reaches_the_running_sidecar() {
     assert_eq!(entries(elsewhere.path()), [] as [PathBuf; 0]);
 }
 
-/// A sidecar that was started with the working directory as the start of its paths goes on with what it wrote.
+/// A sidecar that used paths relative to the working directory continues with its existing files.
 #[test]
-fn a_store_of_the_working_directory_is_found_again_and_never_exchanged() {
+fn a_store_in_the_working_directory_is_found_again_and_never_replaced() {
     let provider = Provider::start();
     let root = folder();
     let text = ConfigBuilder::new(&provider.base_url()).text();
     let url = "store.url = \"sqlite:data/countersign.db\"\n";
-    // As an earlier version left it: the store beside the working directory, the configuration below it.
+    // The layout of an earlier version: the store in the working directory, the configuration below it.
     let mut first = Sidecar::start_text(&format!("{url}{text}"));
     assert_eq!(payout(&first, "ORDER00001").status, 200);
     assert_eq!(provider.received().len(), 1);
@@ -129,7 +133,7 @@ fn a_store_of_the_working_directory_is_found_again_and_never_exchanged() {
     let listed = super::json(&ran.stdout);
     assert_eq!(listed["payments"][0]["reference"], "ORDER00001", "{listed:#}");
 
-    // A second store, at the new place: one of the two has forgotten payments.
+    // A second store, at the new place: one of the two lacks payments.
     fs::create_dir(root.path().join("etc/data")).expect("made");
     fs::copy(old.join("countersign.db"), root.path().join("etc/data/countersign.db"))
         .expect("copied");
@@ -139,7 +143,7 @@ fn a_store_of_the_working_directory_is_found_again_and_never_exchanged() {
     }
     let report = super::json(&run_in(root.path(), &file, &["check", "--json"]).stdout);
     assert_eq!(report["mistakes"][0]["path"], "store.url", "{report:#}");
-    // Seen from elsewhere there is one.
+    // From another working directory there is only one.
     let elsewhere = folder();
     let listed = run_in(elsewhere.path(), &file, &["payments", "list", "--json"]).json();
     let path = listed["store"]["path"].as_str().expect("a path").to_owned();
@@ -164,7 +168,7 @@ fn files_are_read_from_the_folder_of_the_configuration() {
     assert!(!report.to_string().contains("working directory"), "{report:#}");
     assert_eq!(report["audit"], config.path().join("audit.log").to_str().expect("a plain name"));
 
-    // Only where they were found before: each is warned about once, with how to write it.
+    // Only at the old place: each causes one warning, with the path to write instead.
     fs::rename(config.path().join("keys"), elsewhere.path().join("keys")).expect("moved");
     let report = run_in(elsewhere.path(), &file, &["check", "--json"]).json();
     let warnings = report["warnings"].to_string();

@@ -1,9 +1,9 @@
-//! The provider's clock: shown, followed where that is asked for, and a refused timestamp.
+//! The provider's clock: shown, followed if configured, and a refused timestamp.
 
 use super::*;
 use crate::support::Sidecar;
 
-/// What the provider's clock says in these tests: far from any real one, near enough to be believed.
+/// The provider's clock in these tests: far from any real one, near enough to be believed.
 fn ahead(seconds: i64) -> jiff::Timestamp {
     let ahead = jiff::SignedDuration::from_secs(seconds);
     jiff::Timestamp::now().checked_add(ahead).expect("a time")
@@ -30,7 +30,7 @@ fn stated_ahead(request: &Received) -> i64 {
 }
 
 #[test]
-fn the_clock_skew_is_shown_and_without_correction_not_followed() {
+fn the_clock_skew_is_shown_but_not_followed_without_correction() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&config(&provider));
     provider.will(dated(ACCEPTED));
@@ -42,7 +42,7 @@ fn the_clock_skew_is_shown_and_without_correction_not_followed() {
 }
 
 #[test]
-fn a_stale_timestamp_is_signed_anew_once_and_with_the_providers_time() {
+fn a_stale_timestamp_is_signed_again_once_with_the_providers_time() {
     let provider = Provider::start();
     let account = config(&provider)
         .account("correct_clock = true")
@@ -56,7 +56,7 @@ fn a_stale_timestamp_is_signed_anew_once_and_with_the_providers_time() {
     assert_eq!(outcome(&answer), "accepted", "{}", answer.text());
     assert_eq!(answer.header("countersign-attempts"), Some("2"));
     let answer = create(sidecar.app, "STALE002");
-    assert_eq!(answer.header("countersign-attempts"), Some("1"), "the time is known now");
+    assert_eq!(answer.header("countersign-attempts"), Some("1"), "the skew is known now");
 }
 
 #[test]
@@ -69,5 +69,5 @@ fn a_timestamp_that_stays_stale_is_not_repeated_for_ever() {
         assert_eq!(outcome(&call), "rejected", "{}", call.text());
         assert_eq!(call.header("countersign-attempts"), Some("2"), "{}", call.text());
     }
-    assert_eq!(provider.received().len(), 4, "once more each");
+    assert_eq!(provider.received().len(), 4, "one repetition each");
 }

@@ -1,4 +1,4 @@
-//! Calls over a rate: refused, or waiting in order; and the provider's own word.
+//! Calls over a rate: refused, or waiting in order; and a provider that closes an account.
 
 use std::thread;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::support::Sidecar;
 
 #[test]
-fn with_reject_a_call_over_the_rate_is_refused_and_told_about_the_limits() {
+fn with_reject_a_call_over_the_rate_is_refused_and_informed_about_the_limits() {
     let provider = Provider::start();
     let limits = "[account.limits]\nrate = \"50/h\"\nburst = 2\non_excess = \"reject\"\n\
                   [account.limits.operation.payout_create]\nrate = \"1/h\"";
@@ -27,14 +27,14 @@ fn with_reject_a_call_over_the_rate_is_refused_and_told_about_the_limits() {
     let refused = query(sidecar.app);
     refused.problem("rate-limited", 429);
     assert!(refused.header("ratelimit").is_some_and(|limit| limit.starts_with("\"account\"")));
-    assert_eq!(provider.received().len(), 2, "nothing of what was refused is sent");
+    assert_eq!(provider.received().len(), 2, "no refused call is sent");
     let series = "countersign_rate_limited_total{account=\"shop\",limit=";
     assert_eq!(metric(sidecar.admin, &format!("{series}\"operation\"}}")), Some(1.0));
     assert_eq!(metric(sidecar.admin, &format!("{series}\"account\"}}")), Some(1.0));
 }
 
 #[test]
-fn with_wait_a_call_waits_for_its_turn_but_not_longer_than_it_may() {
+fn with_wait_a_call_waits_for_its_turn_but_not_longer_than_allowed() {
     let provider = Provider::start();
     let limits = "[account.limits]\nrate = \"20/s\"\nburst = 1\non_excess = \"wait\"\nmax_wait = \"9s\"\n\
                   [account.limits.operation.payout_status]\nrate = \"1/h\"";
@@ -49,7 +49,7 @@ fn with_wait_a_call_waits_for_its_turn_but_not_longer_than_it_may() {
     assert_eq!(query(app).status, 200);
     let refused = query(app);
     refused.problem("rate-limited", 429);
-    assert!(retry_after(&refused) > 9, "it is sure to wait too long, and is told so at once");
+    assert!(retry_after(&refused) > 9, "it is sure to wait too long, and is refused at once");
 }
 
 /// Answers the first request with 429, and everything after it with success.
@@ -62,9 +62,9 @@ fn throttle_first(provider: &Provider, seconds: u64, body: &str) {
 }
 
 #[test]
-fn the_providers_own_word_closes_the_account_for_as_long_as_it_says() {
+fn the_provider_closes_the_account_for_as_long_as_it_says() {
     let throttled = r#"{"code":21020,"message":"too many","data":null}"#;
-    // With its envelope nothing happened; a bare 429 may come from anything on the way, so the payout is in doubt.
+    // With its envelope nothing happened; a bare 429 may come from any intermediary, so the payout is in doubt.
     for (body, told) in [(throttled, "rejected"), ("slow down", "unknown")] {
         let provider = Provider::start();
         let settings = "[account.limits]\non_excess = \"reject\"";
@@ -82,11 +82,11 @@ fn the_providers_own_word_closes_the_account_for_as_long_as_it_says() {
     }
 }
 
-/// 2^64 - 1 seconds, more digits than fit, and a little beyond what is believed.
+/// 2^64 - 1 seconds, more digits than fit, and a little more than is believed.
 const ABSURD: [&str; 3] = ["18446744073709551615", "99999999999999999999999", "1000000"];
 
 #[test]
-fn a_wait_that_no_clock_can_count_to_harms_no_call() {
+fn an_absurdly_long_wait_harms_no_call() {
     let throttled = r#"{"code":21020,"message":"too many","data":null}"#;
     for seconds in ABSURD {
         for (status, body, told) in [
@@ -107,7 +107,7 @@ fn a_wait_that_no_clock_can_count_to_harms_no_call() {
             let answer = create(sidecar.app, "ABSURD01");
             assert_eq!(outcome(&answer), told, "{seconds} {status}: {}", answer.text());
             assert_ne!(answer.status, 500, "{}", answer.text());
-            // The same call again is answered at once: what is refused may be made again, what is in doubt is not.
+            // The same call again is answered at once: a refused one may be made again, one in doubt is not.
             provider.will(Action::Answer(ACCEPTED.to_owned()));
             let again = create(sidecar.app, "ABSURD01");
             let (code, expected) =
@@ -115,7 +115,10 @@ fn a_wait_that_no_clock_can_count_to_harms_no_call() {
             again.problem(code, expected);
             let refused = create(sidecar.app, "ABSURD02");
             refused.problem("rate-limited", 429);
-            assert!((800..=900).contains(&retry_after(&refused)), "a quarter of an hour at most");
+            assert!(
+                (800..=900).contains(&retry_after(&refused)),
+                "no more than a quarter of an hour"
+            );
             let panics = sidecar.log().iter().filter(|line| line.contains("panic")).count();
             assert_eq!(panics, 0, "{:#?}", sidecar.log());
         }
@@ -123,7 +126,7 @@ fn a_wait_that_no_clock_can_count_to_harms_no_call() {
 }
 
 #[test]
-fn waiters_hold_off_while_the_provider_says_so_and_queries_and_refunds_go_first() {
+fn waiting_calls_respect_the_providers_pause_and_queries_and_refunds_go_first() {
     let provider = Provider::start();
     let settings = "[account.limits]\nrate = \"20/s\"\nburst = 20\nmax_wait = \"15s\"\n\
                     [account.retry]\nattempts = 1\nresolve_for = \"0s\"";
@@ -141,7 +144,7 @@ fn waiters_hold_off_while_the_provider_says_so_and_queries_and_refunds_go_first(
     callers.push(thread::spawn(move || post(app, "/shop/refund_create", refund)));
     callers.extend((0..3).map(|_| thread::spawn(move || query(app))));
     wait_for_metric(admin, in_flight, 8.0);
-    assert_eq!(provider.received().len(), 1, "everybody holds off");
+    assert_eq!(provider.received().len(), 1, "every call waits");
     for caller in callers {
         let answer = caller.join().expect("an answer");
         assert_eq!(outcome(&answer), "accepted", "{}", answer.text());
@@ -149,5 +152,5 @@ fn waiters_hold_off_while_the_provider_says_so_and_queries_and_refunds_go_first(
     let received = provider.received();
     let order: Vec<bool> = received[1..].iter().map(is_create).collect();
     let expected = [false, false, false, false, true, true, true, true];
-    assert_eq!(order, expected, "what finds out or gives back goes before what is new");
+    assert_eq!(order, expected, "queries and refunds go before new calls");
 }

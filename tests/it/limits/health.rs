@@ -1,4 +1,4 @@
-//! Circuits: a provider that fails is left alone, asked now and then, and queries go on.
+//! Circuits: a provider that fails is left alone, tested now and then, and queries continue.
 
 use super::*;
 use crate::support::Sidecar;
@@ -11,7 +11,7 @@ fn with_circuit(provider: &Provider, open_for: &str) -> ConfigBuilder {
         .section(&format!("[account.circuit]\nfailures = 3\nopen_for = \"{open_for}\""))
 }
 
-/// Creates are lost, and nobody knows of them.
+/// Creates are lost, and the provider has none of them.
 fn lost(request: &Received) -> Action {
     match is_create(request) {
         true => Action::Close,
@@ -20,7 +20,7 @@ fn lost(request: &Received) -> Action {
 }
 
 #[test]
-fn refusals_are_business_and_open_no_circuit() {
+fn refusals_open_no_circuit() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&with_circuit(&provider, "1h"));
     provider.will(code(21014));
@@ -32,7 +32,7 @@ fn refusals_are_business_and_open_no_circuit() {
 }
 
 #[test]
-fn an_open_circuit_of_the_creates_refuses_them_and_lets_queries_through() {
+fn an_open_circuit_for_creates_refuses_them_and_lets_queries_through() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&with_circuit(&provider, "1h"));
     provider.will(Action::Choose(|request| match is_create(request) {
@@ -53,12 +53,12 @@ fn an_open_circuit_of_the_creates_refuses_them_and_lets_queries_through() {
     let after = provider.received().iter().filter(|request| is_create(request)).count();
     assert_eq!(after, creates, "nothing was sent");
     assert_eq!(metric(sidecar.admin, CREATE_CIRCUIT), Some(2.0));
-    assert_eq!(query(sidecar.app).status, 200, "queries find out what became of the lost ones");
+    assert_eq!(query(sidecar.app).status, 200, "queries find out the outcome of the lost ones");
     assert_eq!(metric(sidecar.admin, QUERY_CIRCUIT), Some(0.0));
 }
 
 #[test]
-fn after_its_pause_one_call_tries_and_closes_the_circuit() {
+fn after_its_pause_one_call_tests_and_closes_the_circuit() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&with_circuit(&provider, "1s"));
     provider.will(Action::Choose(lost));
@@ -67,16 +67,16 @@ fn after_its_pause_one_call_tries_and_closes_the_circuit() {
     }
     assert_eq!(metric(sidecar.admin, CREATE_CIRCUIT), Some(2.0));
     let probe = || create(sidecar.app, "TRYAGAIN");
-    wait_until("a failed try", || outcome(&probe()) == "unknown");
+    wait_until("a failed test", || outcome(&probe()) == "unknown");
     assert_eq!(metric(sidecar.admin, CREATE_CIRCUIT), Some(2.0), "it opened again");
     provider.will(Action::Answer(ACCEPTED.to_owned()));
-    wait_until("a try that goes well", || outcome(&create(sidecar.app, "TRYWELL1")) == "accepted");
+    wait_until("a successful test", || outcome(&create(sidecar.app, "TRYWELL1")) == "accepted");
     assert_eq!(metric(sidecar.admin, CREATE_CIRCUIT), Some(0.0));
     assert_eq!(outcome(&create(sidecar.app, "TRYWELL2")), "accepted");
 }
 
 #[test]
-fn what_the_circuit_refuses_takes_nothing_from_the_rate() {
+fn calls_that_the_circuit_refuses_use_none_of_the_rate() {
     let provider = Provider::start();
     let limits = "[account.limits]\non_excess = \"reject\"\n\
                   [account.limits.operation.payout_create]\nrate = \"4/h\"";
@@ -97,7 +97,7 @@ fn what_the_circuit_refuses_takes_nothing_from_the_rate() {
 }
 
 #[test]
-fn a_try_that_the_rate_refuses_makes_room_for_the_next() {
+fn a_test_that_the_rate_refuses_makes_room_for_the_next() {
     let provider = Provider::start();
     let limits = "[account.limits]\non_excess = \"reject\"\n\
                   [account.limits.operation.payout_create]\nrate = \"3/h\"";
@@ -106,7 +106,7 @@ fn a_try_that_the_rate_refuses_makes_room_for_the_next() {
     for number in 0..3 {
         create(sidecar.app, &format!("LEAK{number:04}"));
     }
-    wait_until("the circuit lets a call try", || create(sidecar.app, "LEAKNEXT").status == 429);
+    wait_until("the circuit lets a call through", || create(sidecar.app, "LEAKNEXT").status == 429);
     let next = create(sidecar.app, "LEAKNEXT");
     next.problem("rate-limited", 429);
 }

@@ -1,5 +1,5 @@
-//! What bounds the calls towards a provider, seen from outside: rates, the provider's own word, circuits, money, and how
-//! often a call is made again.
+//! The limits on calls to a provider, seen from outside: rates, pauses requested by the provider, circuits, money,
+//! and how often a call is repeated.
 
 mod clock;
 mod excess;
@@ -19,7 +19,7 @@ fn config(provider: &Provider) -> ConfigBuilder {
     ConfigBuilder::new(&provider.base_url()).account("currency = \"THB\"")
 }
 
-/// Calls are made once, and what is lost is given up soon by its caller.
+/// Calls are made once, and callers give up lost ones soon.
 fn impatient(provider: &Provider) -> ConfigBuilder {
     config(provider)
         .section("[account.timeouts]\nconnect = \"1s\"\ntotal = \"1s\"")

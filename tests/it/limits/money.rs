@@ -9,7 +9,7 @@ fn with_budget(provider: &Provider) -> ConfigBuilder {
 }
 
 #[test]
-fn money_that_left_before_a_restart_counts_and_money_that_did_not_leave_does_not() {
+fn money_sent_before_a_restart_counts_and_money_not_sent_does_not() {
     let provider = Provider::start();
     let mut sidecar = Sidecar::start(&with_budget(&provider));
     provider.will(code(21014));
@@ -25,14 +25,14 @@ fn money_that_left_before_a_restart_counts_and_money_that_did_not_leave_does_not
     assert_eq!(problem["outcome"], "not_sent", "{problem:#}");
     assert!((3_000..=3_720).contains(&retry_after(&refused)), "{}", refused.text());
     assert_eq!(query(sidecar.app).status, 200, "queries move no money");
-    assert_eq!(outcome(&create(sidecar.app, "PAID0001")), "accepted", "nothing is moved again");
+    assert_eq!(outcome(&create(sidecar.app, "PAID0001")), "accepted", "no money is moved again");
     let small = payout("SMALL001").replace("10000", "5000");
     let answer = post(sidecar.app, "/shop/payout_create", &small);
     assert_eq!(outcome(&answer), "accepted", "50.00 were left: {}", answer.text());
 }
 
 #[test]
-fn an_answer_that_is_repeated_spends_nothing() {
+fn a_repeated_answer_spends_nothing() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&with_budget(&provider));
     for _ in 0..4 {
@@ -45,7 +45,7 @@ fn an_answer_that_is_repeated_spends_nothing() {
 }
 
 #[test]
-fn a_budget_that_a_reload_sets_counts_what_left_before_the_process_began() {
+fn a_budget_set_by_a_reload_counts_money_sent_before_the_process_began() {
     let provider = Provider::start();
     let without = impatient(&provider).text();
     let with = with_budget(&provider).text().replace("250.00", "150.00");

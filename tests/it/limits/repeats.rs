@@ -1,10 +1,10 @@
-//! What pays for making calls again.
+//! The budget for repeating calls.
 
 use super::*;
 use crate::support::Sidecar;
 
 #[test]
-fn repeats_of_creates_are_not_paid_for_by_queries() {
+fn queries_do_not_pay_for_repeats_of_creates() {
     let provider = Provider::start();
     let retry = "[account.retry]\nattempts = 2\nresolve_for = \"1s\"";
     let sidecar = Sidecar::start(&config(&provider).section(retry));

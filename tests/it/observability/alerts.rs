@@ -1,4 +1,4 @@
-//! The alert rules as files: promtool's opinion, their own tests, and a runbook for each.
+//! The alert rules as files: promtool's verdict, their own tests, and a runbook for each.
 
 use regex::Regex;
 
@@ -36,14 +36,14 @@ fn tests() -> Vec<String> {
 }
 
 #[test]
-fn the_rules_are_what_promtool_takes() {
+fn promtool_accepts_the_rules() {
     let output =
         tool("promtool").args(["check", "rules"]).arg(project(RULES)).output().expect("promtool");
     assert!(output.status.success(), "{}", said(&output));
 }
 
 #[test]
-fn the_prometheus_of_the_compose_file_is_configured_as_promtool_wants_it() {
+fn promtool_accepts_the_prometheus_configuration_of_the_compose_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = |name: &str| folder.path().join(name);
     std::fs::create_dir(place("rules")).expect("a folder");
@@ -62,20 +62,20 @@ fn every_rule_passes_its_tests() {
 }
 
 #[test]
-fn every_alert_is_tested_for_speaking_and_for_keeping_silent() {
+fn every_alert_is_tested_for_firing_and_for_staying_silent() {
     let tests: String =
         tests().iter().map(|file| std::fs::read_to_string(file).expect("a file")).collect();
     for Alert { name, .. } in alerts() {
         let speaks =
             Regex::new(&format!(r"alertname: {name}\n +eval_time: \w+\n +exp_alerts:\n +- "));
-        assert!(speaks.expect("a pattern").is_match(&tests), "no test hears `{name}`");
+        assert!(speaks.expect("a pattern").is_match(&tests), "no test has `{name}` firing");
         let silent = Regex::new(&format!(r"alertname: {name}, eval_time: \w+, exp_alerts: \[\]"));
-        assert!(silent.expect("a pattern").is_match(&tests), "no test keeps `{name}` silent");
+        assert!(silent.expect("a pattern").is_match(&tests), "no test has `{name}` silent");
     }
 }
 
 #[test]
-fn every_alert_says_how_bad_it_is_and_what_to_do() {
+fn every_alert_has_a_severity_and_says_what_to_do() {
     let runbooks = read("docs/runbooks.md");
     for Alert { name, text } in alerts() {
         let is_rated =
@@ -95,6 +95,9 @@ fn every_alert_says_how_bad_it_is_and_what_to_do() {
     }
     for heading in runbooks.lines().filter_map(|line| line.strip_prefix("## Countersign")) {
         let name = format!("Countersign{heading}");
-        assert!(alerts().iter().any(|alert| alert.name == name), "`{name}` is no alert any more");
+        assert!(
+            alerts().iter().any(|alert| alert.name == name),
+            "`{name}` is not an alert any more"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The dashboards as files: the rules of Grafana's dashboard linter, and what it does not look at.
+//! The dashboards as files: the rules of Grafana's dashboard linter, and what it does not check.
 //!
 //! The rules are those of github.com/grafana/dashboard-linter for Prometheus, by their names there; that a query is valid
 //! PromQL is left to a real Prometheus.
@@ -12,15 +12,15 @@ use super::{read, selectors};
 
 const FILES: [&str; 3] = ["money.json", "provider.json", "sidecar.json"];
 
-/// Units that the dashboards may use, of those that Grafana knows.
+/// Units that the dashboards may use, among those that Grafana has.
 const UNITS: [&str; 8] =
     ["short", "s", "reqps", "cps", "percentunit", "bytes", "bool_yes_no", "dateTimeAsIso"];
 
 /// One query of a panel or a variable.
 pub struct Query {
-    /// Where it stands.
+    /// Where it is.
     pub place: String,
-    /// What is asked of Prometheus, variables filled in.
+    /// The query for Prometheus, with variables filled in.
     pub expr: String,
 }
 
@@ -30,7 +30,7 @@ impl Query {
     }
 }
 
-/// Every query, with everything selected and short spans of time.
+/// Every query, with everything selected and short time ranges.
 pub fn queries() -> Vec<Query> {
     boards()
         .iter()
@@ -46,7 +46,7 @@ fn filled((place, expr): (String, String)) -> Query {
         .replace("\"$job\"", "\".+\"")
         .replace("\"$instance\"", "\".+\"")
         .replace("\"$account\"", "\".+\"");
-    assert!(!expr.contains('$'), "{place}: a variable that nobody fills in: {expr}");
+    assert!(!expr.contains('$'), "{place}: a variable that is not filled in: {expr}");
     Query { place, expr }
 }
 
@@ -65,7 +65,7 @@ fn boards() -> Vec<Board> {
 }
 
 impl Board {
-    /// Panels that show something.
+    /// Panels that show data.
     fn panels(&self) -> Vec<&Value> {
         let panels = self.json["panels"].as_array().expect("panels").iter();
         panels.filter(|panel| panel["type"] != "row").collect()
@@ -81,7 +81,7 @@ impl Board {
         found.unwrap_or_else(|| panic!("{}: no variable `{name}`", self.file))
     }
 
-    /// The queries of the variables, as Prometheus can be asked them.
+    /// The queries of the variables, in a form that Prometheus accepts.
     fn variables(&self) -> Vec<(String, String)> {
         let list = self.json["templating"]["list"].as_array().expect("variables").iter();
         let pattern = Regex::new(r"^label_values\((.+), (\w+)\)$").expect("a pattern");
@@ -147,7 +147,7 @@ fn every_panel_has_title_description_unit_queries_and_the_chosen_data_source() {
                 assert_eq!(*source, templated, "panel-datasource-rule: {place}");
             }
             let ids: BTreeSet<_> = targets.iter().map(|it| it["refId"].to_string()).collect();
-            assert_eq!(ids.len(), targets.len(), "{place}: two queries of one name");
+            assert_eq!(ids.len(), targets.len(), "{place}: two queries with one name");
         }
     }
 }
@@ -176,7 +176,7 @@ fn every_query_is_about_the_chosen_job_and_instance() {
 }
 
 #[test]
-fn counters_are_asked_for_their_rate_over_the_interval_that_grafana_chooses() {
+fn counters_are_queried_as_a_rate_over_the_interval_that_grafana_chooses() {
     let counter = Regex::new(r"(\w+)\((\w+_(?:total|bucket|sum|count))\{[^}]*\}(\[[^\]]+\])?")
         .expect("a pattern");
     let any = Regex::new(r"\w+_(?:total|bucket|sum|count)\{").expect("a pattern");
@@ -191,7 +191,7 @@ fn counters_are_asked_for_their_rate_over_the_interval_that_grafana_chooses() {
             let (function, range) = (&parts[1], parts.get(3).map(|range| range.as_str()));
             let is_fine = match function {
                 "rate" => range == Some("[$__rate_interval]"),
-                // Over all that is shown, a sum is what is asked for.
+                // Over the whole visible range, the query is for a sum.
                 "increase" => matches!(range, Some("[$__rate_interval]" | "[$__range]")),
                 _ => false,
             };
@@ -201,7 +201,7 @@ fn counters_are_asked_for_their_rate_over_the_interval_that_grafana_chooses() {
 }
 
 #[test]
-fn dashboards_are_files_and_files_are_what_is_edited() {
+fn dashboards_are_edited_only_as_files() {
     let mut seen = BTreeMap::new();
     for board in boards() {
         let json = &board.json;
@@ -212,12 +212,12 @@ fn dashboards_are_files_and_files_are_what_is_edited() {
         assert_eq!(json["tags"][0], "countersign", "links go by tag");
         assert_eq!(json["links"][0]["tags"], json!(["countersign"]), "{}", board.file);
         assert!(json["schemaVersion"].as_u64().is_some_and(|version| version >= 39));
-        assert!(seen.insert(uid, json["title"].clone()).is_none(), "two dashboards of one uid");
+        assert!(seen.insert(uid, json["title"].clone()).is_none(), "two dashboards with one uid");
     }
 }
 
 #[test]
-fn panels_stand_in_the_grid_and_not_on_each_other() {
+fn panels_fit_the_grid_and_do_not_overlap() {
     for board in boards() {
         let panels = board.json["panels"].as_array().expect("panels");
         let mut taken = BTreeMap::new();
@@ -230,7 +230,7 @@ fn panels_stand_in_the_grid_and_not_on_each_other() {
             for x in at("x")..at("x") + at("w") {
                 for y in at("y")..at("y") + at("h") {
                     let before = taken.insert((x, y), place.clone());
-                    assert_eq!(before, None, "{place} stands on another panel");
+                    assert_eq!(before, None, "{place} overlaps another panel");
                 }
             }
         }
@@ -238,12 +238,12 @@ fn panels_stand_in_the_grid_and_not_on_each_other() {
 }
 
 #[test]
-fn every_metric_of_countersign_has_a_place_on_a_dashboard() {
+fn every_metric_of_countersign_is_on_a_dashboard() {
     let help = Regex::new(r#""(countersign_[a-z_]+)""#).expect("a pattern");
     let shown: String = FILES.iter().map(|file| read(&format!("dashboards/{file}"))).collect();
     let mut names = 0;
     for found in help.captures_iter(&read("src/metrics/families.rs")) {
-        assert!(shown.contains(&found[1]), "`{}` is shown nowhere", &found[1]);
+        assert!(shown.contains(&found[1]), "`{}` is not shown anywhere", &found[1]);
         names += 1;
     }
     assert!(names >= 22, "the names were not found: {names}");

@@ -1,4 +1,4 @@
-//! What `/metrics` prints.
+//! The output of `/metrics`.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -10,7 +10,8 @@ use crate::support::{Action, ConfigBuilder, Provider, Sidecar};
 
 const PAYOUT: &str = r#"{"mchOrderId":"A1","amount":100,"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}"#;
 
-/// Every name that users may rely on, but for the clock's, which comes with the first answer that carries a date.
+/// Every name that users may rely on, except for the clock's, which appears with the first answer that carries a
+/// date.
 const NAMES: [&str; 25] = [
     "countersign_build_info",
     "countersign_requests_total",
@@ -60,7 +61,7 @@ fn value(text: &str, series: &str) -> f64 {
 }
 
 #[test]
-fn every_metric_is_there_before_anything_has_happened() {
+fn every_metric_exists_before_anything_has_happened() {
     let provider = Provider::start();
     let text = sidecar(&provider).metrics();
     for name in NAMES {
@@ -74,7 +75,7 @@ fn every_metric_is_there_before_anything_has_happened() {
 }
 
 #[test]
-fn promtool_finds_nothing_to_criticise() {
+fn promtool_finds_no_problems() {
     let provider = Provider::start();
     let sidecar = sidecar(&provider);
     post(sidecar.app, "/shop/payout_create", PAYOUT);
@@ -109,7 +110,7 @@ fn every_phase_of_a_payout_is_timed() {
 }
 
 #[test]
-fn nothing_that_comes_from_outside_becomes_a_label() {
+fn no_input_from_outside_becomes_a_label() {
     let provider = Provider::start();
     let sidecar = sidecar(&provider);
     let mischief = |word: &str| {
@@ -129,6 +130,6 @@ fn nothing_that_comes_from_outside_becomes_a_label() {
     }
     let text = sidecar.metrics();
     let new: Vec<_> = series(&text).difference(&before).cloned().collect();
-    assert!(new.is_empty(), "strangers can fill the memory of whoever scrapes this: {new:#?}");
+    assert!(new.is_empty(), "strangers can fill the memory of the scraping server: {new:#?}");
     assert!(!text.contains("stranger"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! `/livez` and `/readyz`, as an orchestrator asks them.
+//! `/livez` and `/readyz`, as an orchestrator queries them.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::support::http::get;
 use crate::support::openssl::KeyPair;
 use crate::support::{ConfigBuilder, Provider, Sidecar, wait_until};
 
-/// Where nobody listens.
+/// An address without a listener.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 fn readiness(sidecar: &Sidecar) -> (u16, Value) {
@@ -15,16 +15,16 @@ fn readiness(sidecar: &Sidecar) -> (u16, Value) {
 }
 
 #[test]
-fn a_provider_that_is_down_takes_nobody_out_of_service() {
+fn a_provider_that_is_down_does_not_make_the_sidecar_unready() {
     let sidecar = Sidecar::start(&ConfigBuilder::new(NOWHERE));
     let (status, body) = readiness(&sidecar);
     assert_eq!((status, &body["ready"]), (200, &true.into()), "{body:#}");
     let hash = get(sidecar.admin, "/config").json()["hash"].clone();
-    assert_eq!(body["configuration"], hash, "it says which configuration is in place");
+    assert_eq!(body["configuration"], hash, "it reports the current configuration");
 }
 
 #[test]
-fn one_account_without_a_key_is_named_and_the_process_goes_on_living() {
+fn an_account_without_a_key_is_named_and_the_process_stays_alive() {
     let provider = Provider::start();
     let ended = format!(
         "[[account.signing_key]]\nid = \"k0\"\nprivate_key = {{ file = {:?} }}\nnot_after = 2020-01-01T00:00:00Z",
@@ -46,23 +46,23 @@ fn one_account_without_a_key_is_named_and_the_process_goes_on_living() {
         assert_eq!(body["accounts"]["other"]["ready"], true, "{body:#}");
         assert_eq!(body["accounts"]["other"]["signing_key"], "k1", "{body:#}");
     }
-    assert_eq!(get(sidecar.admin, "/livez").status, 200, "a restart would mend nothing");
+    assert_eq!(get(sidecar.admin, "/livez").status, 200, "a restart would not help");
 }
 
 #[test]
-fn a_store_that_cannot_be_written_is_said_with_its_reason() {
+fn a_store_that_cannot_be_written_is_reported_with_the_reason() {
     let provider = Provider::start();
     let sidecar = Sidecar::start(&ConfigBuilder::new(&provider.base_url()));
     assert_eq!(readiness(&sidecar).0, 200);
-    // Somebody holds the database for longer than anybody waits.
+    // Another process locks the database for longer than the sidecar waits.
     let holder = rusqlite::Connection::open(sidecar.store()).expect("the database");
     holder.execute_batch("BEGIN IMMEDIATE").expect("a lock");
-    wait_until("the store's trouble shows", || readiness(&sidecar).0 == 503);
+    wait_until("the store's problem is reported", || readiness(&sidecar).0 == 503);
     let (_, body) = readiness(&sidecar);
     assert_eq!(body["store"]["ready"], false, "{body:#}");
     assert!(body["store"]["reason"].as_str().is_some_and(|why| !why.is_empty()), "{body:#}");
     assert_eq!(body["accounts"]["shop"]["ready"], true, "the keys are fine: {body:#}");
     assert_eq!(get(sidecar.admin, "/livez").status, 200);
     holder.execute_batch("ROLLBACK").expect("released");
-    wait_until("the store is well again", || readiness(&sidecar).0 == 200);
+    wait_until("the store is ready again", || readiness(&sidecar).0 == 200);
 }

@@ -1,5 +1,5 @@
-//! What an operator sees: metrics held against promtool, alert rules against their tests, dashboards against the rules of
-//! Grafana's linter, and all of them against a real Prometheus that scrapes a sidecar under traffic.
+//! The operator's view: metrics checked by promtool, alert rules by their tests, dashboards by the rules of Grafana's
+//! linter, and all of them by a real Prometheus that scrapes a sidecar under traffic.
 
 mod alerts;
 mod dashboards;
@@ -29,7 +29,7 @@ fn tool(name: &str) -> Command {
     Command::new(name)
 }
 
-/// What a program printed, both ways.
+/// The output of a program, both streams.
 fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     text(&output.stdout) + &text(&output.stderr)

@@ -55,7 +55,7 @@ impl Prometheus {
         }
     }
 
-    /// Every rule, as `/api/v1/rules` tells it.
+    /// Every rule, as returned by `/api/v1/rules`.
     pub fn rules(&self) -> Vec<Value> {
         let answer = self.get("/api/v1/rules");
         let groups = answer["data"]["groups"].as_array().expect("groups").clone();
@@ -81,7 +81,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// Reads the log until it names the port, and goes on reading so that Prometheus never waits for it.
+/// Reads the log until it names the port, and continues reading so that Prometheus never blocks on it.
 fn listening(child: &mut Child) -> SocketAddr {
     let started = Instant::now();
     let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();

@@ -1,4 +1,5 @@
-//! Every query of every dashboard and every alert rule, asked of a real Prometheus that scrapes a sidecar under traffic.
+//! Runs every query of every dashboard and every alert rule on a real Prometheus that scrapes a sidecar under
+//! traffic.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +8,11 @@ use super::prometheus::Prometheus;
 use super::selectors;
 use super::story::World;
 
-/// Rates need two scrapes, the inbox is looked at every five seconds, and asking about a lost call takes its time: ten to
-/// forty seconds in all, on a machine with nothing else to do.
+/// Rates need two scrapes, the inbox is checked every five seconds, and querying a lost call takes time: ten to forty
+/// seconds in all, on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// What the story tells, so that a query with data is not one over nothing but zeros.
+/// The events of the story, so that a query with data is not a query over nothing but zeros.
 const HAPPENED: [(&str, &str); 12] = [
     (
         "accepted",
@@ -51,8 +52,8 @@ fn every_panel_shows_something_and_every_rule_can_be_evaluated() {
     let started = Instant::now();
     for chapter in 0.. {
         world.goes_on(chapter);
-        // Left for the last, so that the story's own calls are not refused.
-        world.somebody_is_too_fast();
+        // Done last, so that the story's own calls are not refused.
+        world.a_caller_is_too_fast();
         missing.retain(|query| !has_data(&prometheus, query));
         if missing.is_empty() {
             break;
@@ -60,7 +61,7 @@ fn every_panel_shows_something_and_every_rule_can_be_evaluated() {
         let without: Vec<String> =
             missing.iter().map(|query| format!("{}: {}", query.place, query.expr)).collect();
         assert!(started.elapsed() < PATIENCE, "no data for {without:#?}");
-        // The rate's bucket fills up again, and Prometheus looks again.
+        // The rate's bucket fills up again, and Prometheus scrapes again.
         std::thread::sleep(Duration::from_millis(1100));
     }
     for rule in prometheus.rules() {
@@ -75,14 +76,14 @@ fn every_panel_shows_something_and_every_rule_can_be_evaluated() {
     }
 }
 
-/// What a rule looks at must be there, whether the rule speaks or not.
+/// The series that a rule reads must exist, whether the rule fires or not.
 fn selections(rule: &serde_json::Value) -> Vec<Query> {
     let name = rule["name"].as_str().expect("a name");
     let expr = rule["query"].as_str().expect("an expression");
     selectors(expr).iter().map(|selector| Query::new(name, selector)).collect()
 }
 
-/// Whether there is a number among the results: a division of nothing by nothing is none.
+/// Whether there is a number among the results: zero divided by zero is none.
 fn has_data(prometheus: &Prometheus, query: &Query) -> bool {
     let results = prometheus
         .query(&query.expr)

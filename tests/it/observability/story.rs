@@ -1,4 +1,4 @@
-//! A sidecar between the sandbox and an application, and a day in its life: everything that a dashboard has a line for.
+//! A sidecar between the sandbox and an application, and a day in its life: everything that a dashboard shows.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::{Action, ConfigBuilder, Provider, Sidecar, wait_until};
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-/// Beyond `rate` in the configuration below.
+/// More than `rate` in the configuration below.
 const TOO_MANY: usize = 60;
 
 /// The parts, all running.
@@ -24,7 +24,7 @@ impl World {
         let (sandbox, application) = (SandboxProcess::start(), Provider::start());
         let root = env!("CARGO_MANIFEST_DIR");
         let config = ConfigBuilder::towards_sandbox(&sandbox.base_url())
-            // Goes to the signing key, which stands last.
+            // Belongs to the signing key, which is last.
             .section("not_after = 2999-01-01T00:00:00Z")
             .notified_by(format!("{root}/config/demo/provider.pub"))
             .section(&format!(
@@ -40,7 +40,7 @@ impl World {
         world
     }
 
-    /// One of everything. Told again and again, so that every rate has a slope.
+    /// One of everything. Repeated, so that every rate has a slope.
     pub fn goes_on(&self, chapter: usize) {
         self.sandbox.clear_faults();
         let reference = |kind: &str| format!("{kind}{chapter:06}");
@@ -49,7 +49,7 @@ impl World {
         assert_outcome(&self.pay(&reference("POOR")), "rejected");
         self.fault("payout_create", "close_after_commit", &json!({}));
         self.post("payout_status", &json!({ "mchOrderId": reference("FINE") }));
-        // Every question inside the call is lost too; and it stays pending, so that no notification tells.
+        // Every query inside the call is lost too; and it stays pending, so that no notification reports it.
         self.fault("payout_status", "garbage", &json!({ "count": 20 }));
         assert_outcome(&self.pay_remarking(&reference("LOST"), "sandbox:pending"), "unknown");
         self.sandbox.clear_faults();
@@ -59,7 +59,7 @@ impl World {
         assert_eq!(refused.status, 401);
     }
 
-    /// The application refuses one event for good.
+    /// The application refuses one event permanently.
     pub fn an_event_dies(&self) {
         self.application.will(Action::Status(410, String::new()));
         assert_outcome(&self.pay("UNWANTED"), "accepted");
@@ -71,7 +71,7 @@ impl World {
     }
 
     /// Calls without a pause, until the rate refuses some.
-    pub fn somebody_is_too_fast(&self) {
+    pub fn a_caller_is_too_fast(&self) {
         let answers = (0..TOO_MANY).map(|_| self.post("balance", &json!({})).status);
         assert!(answers.filter(|status| *status == 429).count() > 0, "no call was too many");
     }

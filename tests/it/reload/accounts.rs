@@ -1,4 +1,4 @@
-//! Accounts and keys that come and go while calls are under way.
+//! Accounts and keys that are added and removed while calls are in progress.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +10,9 @@ use crate::support::{Action, ConfigBuilder, Provider, wait_until, wait_until_wit
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
-/// Requests under way at once.
+/// Requests in progress at once.
 const CALLS: usize = 1000;
-/// As many as the signing queue takes at once on the smallest machine.
+/// As many as the signing queue accepts at once on the smallest machine.
 const AT_ONCE: usize = 100;
 
 #[test]
@@ -46,19 +46,19 @@ fn a_reload_during_a_thousand_calls_fails_none_of_them() {
     assert_eq!((answer.status, &answer.json()["result"]), (200, &"success".into()));
     let metrics = sidecar.metrics();
     let in_flight = format!("countersign_requests_in_flight{{account=\"shop\"}} {CALLS}\n");
-    assert!(metrics.contains(&in_flight), "all of them are still under way");
+    assert!(metrics.contains(&in_flight), "all of them are still in progress");
     released.store(true, Ordering::SeqCst);
     for caller in &mut callers {
         let answer = read_answer(caller).expect("an answer");
         assert_eq!(answer.header("countersign-outcome"), Some("accepted"), "{}", answer.text());
     }
-    assert!(signs(&sidecar, &provider, &new), "the new key signs what comes afterwards");
+    assert!(signs(&sidecar, &provider, &new), "the new key signs later calls");
     let first = provider.received().remove(0);
     assert!(is_signed_by(&first, &old));
 }
 
 #[test]
-fn a_removed_account_finishes_its_calls_and_takes_no_new_ones() {
+fn a_removed_account_finishes_its_calls_and_accepts_no_new_ones() {
     let provider = Provider::start();
     let config = ConfigBuilder::new(&provider.base_url());
     let sidecar = start(&text(UNASKED_OFF, &config));
@@ -86,7 +86,7 @@ fn a_removed_account_finishes_its_calls_and_takes_no_new_ones() {
 }
 
 #[test]
-fn the_next_key_is_there_before_it_signs_and_the_last_one_goes_with_its_series() {
+fn the_next_key_is_shown_before_it_signs_and_the_old_one_is_removed_with_its_series() {
     let provider = Provider::start();
     let (old, new) = (KeyPair::generate(2048), KeyPair::generate(2048));
     let key = |id: &str, key: &KeyPair, dates: &str| {
@@ -109,7 +109,7 @@ fn the_next_key_is_there_before_it_signs_and_the_last_one_goes_with_its_series()
         ))
     };
     assert!(used("old") > Some(0.0), "{:?}", used("old"));
-    assert_eq!(used("new"), Some(0.0), "it is shown, and was never used");
+    assert_eq!(used("new"), Some(0.0), "it is shown, but was never used");
 
     sidecar.configure(&with(key("new", &new, "") + &key("old", &old, "")));
     assert_eq!(reload(&sidecar).status, 200);

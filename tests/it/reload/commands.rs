@@ -1,4 +1,4 @@
-//! The commands beside a running sidecar: what a configuration would change, and the state of the keys.
+//! Commands that use a running sidecar: what a configuration would change, and the state of the keys.
 
 use std::fs;
 
@@ -38,7 +38,7 @@ fn diff(sidecar: &Sidecar, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_difference_is_shown_before_it_is_put_in_place_and_no_secret_with_it() {
+fn a_difference_is_shown_without_secrets_before_it_is_applied() {
     let provider = Provider::start();
     let key = KeyPair::generate(2048);
     let sidecar = start(&provider, &key);
@@ -76,11 +76,11 @@ fn a_difference_is_shown_before_it_is_put_in_place_and_no_secret_with_it() {
     assert_eq!(report["accounts_changed"], json!(["shop"]), "{report:#}");
     assert_eq!(reload(&sidecar).status, 200);
     let (_, said) = diff(&sidecar, &["--against", &admin]);
-    assert!(said.contains("nothing changes"), "it is in place now: {said}");
+    assert!(said.contains("nothing changes"), "it is applied now: {said}");
 }
 
 #[test]
-fn what_would_be_refused_is_told_by_the_exit_code() {
+fn the_exit_code_shows_what_would_be_refused() {
     let provider = Provider::start();
     let sidecar = start(&provider, &KeyPair::generate(2048));
     let admin = sidecar.admin.to_string();
@@ -99,7 +99,7 @@ fn what_would_be_refused_is_told_by_the_exit_code() {
 }
 
 #[test]
-fn a_replaced_key_shows_in_the_difference_and_secrets_are_not_guessed_at() {
+fn a_replaced_key_is_part_of_the_difference_and_secrets_cannot_be_guessed() {
     let provider = Provider::start();
     let sidecar = start(&provider, &KeyPair::generate(2048));
     fs::copy(KeyPair::provider().private(), sidecar.file("key")).expect("copied");
@@ -123,7 +123,7 @@ fn the_keys_are_listed_with_their_state_and_last_use() {
              not_before = 2099-01-01T00:00:00Z\n[account.app]"
         ),
     );
-    // Callers need a token here, which `call` has none of.
+    // Callers need a token here, and `call` has none.
     sidecar.configure(&config.replace("tokens = [{ file = \"token\" }]", ""));
     assert_eq!(reload(&sidecar).status, 200);
     call(&sidecar);
@@ -148,7 +148,7 @@ fn the_keys_are_listed_with_their_state_and_last_use() {
         .current_dir(sidecar.file(""))
         .output()
         .expect("the program runs");
-    assert_eq!(refused.status.code(), Some(2), "an address that is none is wrong usage");
+    assert_eq!(refused.status.code(), Some(2), "an invalid address is wrong usage");
     let keys = list()["accounts"][0]["signing_keys"].clone();
     assert!(keys[0]["last_used"].is_null(), "the key in the file was never used: {keys:#}");
     assert_eq!(keys[1]["state"], "ended");

@@ -1,4 +1,4 @@
-//! Reloading for good: what is put in place of something else goes away.
+//! Reloading many times: whatever is replaced is freed.
 
 use std::fs;
 
@@ -6,12 +6,12 @@ use super::{call, reload, text};
 use crate::support::openssl::KeyPair;
 use crate::support::{ConfigBuilder, Provider, Sidecar};
 
-/// How many reloads are made; as many as the environment says when it does.
+/// The number of reloads; the environment may change it.
 const RELOADS: usize = 300;
 const RELOADS_VARIABLE: &str = "COUNTERSIGN_TEST_RELOADS";
-/// Reloads after which everything that grows once has grown.
+/// The number of reloads after which one-time growth is over.
 const WARM_UP: usize = 100;
-/// What the allocator may keep more or less, in KiB.
+/// By how much the allocator's memory may vary, in KiB.
 const RESIDENT_NOISE_KIB: u64 = 8 * 1024;
 
 #[test]
@@ -21,7 +21,7 @@ fn many_reloads_grow_neither_memory_nor_open_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let accounts = |number: usize| {
         let key = &keys[number % 2];
-        // Names that come back, so that what is kept by name stays bounded.
+        // Names that recur, so that data kept by name stays bounded.
         let extra = format!(
             "\n[[account]]\nname = \"extra-{}\"\nprovider = \"bluepay\"\napp_id = \"e{}\"\n\
              base_url = \"http://127.0.0.1:9/{}\"\n\
@@ -31,7 +31,7 @@ fn many_reloads_grow_neither_memory_nor_open_files() {
             number % 5,
             KeyPair::provider().private()
         );
-        // A watcher that follows the files, and polls that do not hurry.
+        // A watcher that follows the files, and rare polls.
         text("[reload]\npoll = \"1h\"\n", &ConfigBuilder::with_key(&provider.base_url(), key))
             + &extra
     };

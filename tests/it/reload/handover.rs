@@ -1,4 +1,4 @@
-//! One program takes the place of another at a socket that outlives both, as systemd holds it.
+//! One process replaces another at a socket that outlives both, as systemd holds it.
 
 use std::net::TcpListener;
 
@@ -6,7 +6,7 @@ use super::mounted::Load;
 use crate::support::{ConfigBuilder, Provider, Sidecar};
 
 #[test]
-fn nobody_is_refused_while_one_program_takes_the_place_of_another() {
+fn no_caller_is_refused_while_one_process_replaces_another() {
     let provider = Provider::start();
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = socket.local_addr().expect("its address");

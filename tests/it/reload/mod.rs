@@ -1,5 +1,5 @@
-//! A configuration that changes while the sidecar runs, over the real process: what is taken over, what is refused, and
-//! that nobody notices either.
+//! A configuration that changes while the sidecar runs, with the real process: what is applied, what is refused, and
+//! that callers notice neither.
 
 mod accounts;
 mod commands;
@@ -17,10 +17,10 @@ use crate::support::{ConfigBuilder, Provider, Sidecar};
 /// A query, which may be made any number of times.
 const STATUS: &str = r#"{"mchOrderId":"A1"}"#;
 
-/// Without watches and polls: only what a test asks for happens.
+/// Without watches and polls: only explicit reloads happen.
 const UNASKED_OFF: &str = "[reload]\nwatch = false\npoll = \"off\"\n";
 
-/// A configuration with settings of its own for reloading, which stand before everything else.
+/// A configuration with its own settings for reloading, which come before everything else.
 fn text(reload: &str, config: &ConfigBuilder) -> String {
     format!("{reload}{}", config.text())
 }
@@ -47,7 +47,7 @@ fn is_signed_by(received: &Received, key: &KeyPair) -> bool {
     key.verifies("sha256", param.as_bytes(), &sign)
 }
 
-/// Makes a call and says whether `key` signed it.
+/// Makes a call and returns whether `key` signed it.
 #[track_caller]
 fn signs(sidecar: &Sidecar, provider: &Provider, key: &KeyPair) -> bool {
     call(sidecar);

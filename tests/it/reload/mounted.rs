@@ -1,4 +1,4 @@
-//! A mounted folder that is exchanged under load, as Kubernetes does it.
+//! A mounted folder that is replaced under load, as Kubernetes does it.
 
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::support::http::{self, post};
 use crate::support::openssl::KeyPair;
 use crate::support::{ConfigBuilder, Mount, Provider, Sidecar, wait_until_within};
 
-/// By when a change has to be in place, in seconds.
+/// The deadline for a change to be applied, in seconds.
 const IN_PLACE: usize = 15;
 
 /// Callers that never stop.
@@ -56,7 +56,7 @@ impl Load {
 }
 
 #[test]
-fn a_mount_that_is_exchanged_six_times_under_load_fails_no_call() {
+fn a_mount_that_is_replaced_six_times_under_load_fails_no_call() {
     let provider = Provider::start();
     let (first, second) = (KeyPair::generate(2048), KeyPair::generate(2048));
     let key = |pair: &KeyPair| std::fs::read(pair.private()).expect("a key");
@@ -97,7 +97,7 @@ fn a_mount_that_is_exchanged_six_times_under_load_fails_no_call() {
         assert_eq!(last_was_successful(&sidecar), result == "success", "{what}");
         assert_eq!(hash == self::hash(&sidecar), result == "failure", "{what}");
         let ready = http::get(sidecar.admin, "/readyz");
-        assert_eq!(ready.status, 200, "{what}: what was in place still works");
+        assert_eq!(ready.status, 200, "{what}: the previous configuration still works");
         assert_eq!(ready.json()["reload"]["up_to_date"], result == "success", "{what}");
         load.go_on();
     }

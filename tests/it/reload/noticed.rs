@@ -1,4 +1,4 @@
-//! By which ways a change is noticed, and what is said about one that is refused.
+//! The ways in which a change is noticed, and the messages about a refused one.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ fn start_with(reload: &str, provider: &Provider, key: &KeyPair) -> crate::suppor
 }
 
 #[test]
-fn writes_renames_and_folders_made_anew_are_noticed_by_watching_alone() {
+fn writes_renames_and_recreated_folders_are_noticed_by_watching_alone() {
     let provider = Provider::start();
     let keys = [(); 3].map(|()| KeyPair::generate(2048));
     let sidecar = start_with(WATCH_ONLY, &provider, &keys[0]);
@@ -45,7 +45,7 @@ fn writes_renames_and_folders_made_anew_are_noticed_by_watching_alone() {
     let failures = reloads(&sidecar, "failure");
     fs::remove_dir_all(sidecar.file("keys")).expect("removed");
     wait_until("a failure", || reloads(&sidecar, "failure") > failures);
-    assert!(signs(&sidecar, &provider, &keys[2]), "what was in place stays");
+    assert!(signs(&sidecar, &provider, &keys[2]), "the previous key stays in use");
     fs::create_dir(sidecar.file("keys")).expect("made");
     fs::copy(keys[0].private(), &file).expect("copied");
     wait_until("the key in the new folder", || signs(&sidecar, &provider, &keys[0]));
@@ -55,7 +55,7 @@ fn writes_renames_and_folders_made_anew_are_noticed_by_watching_alone() {
 }
 
 #[test]
-fn a_poll_alone_notices_too_and_counts_nothing_while_nothing_changes() {
+fn a_poll_alone_notices_changes_and_counts_nothing_otherwise() {
     let provider = Provider::start();
     let keys = [(); 2].map(|()| KeyPair::generate(2048));
     let sidecar = start_with(POLL_ONLY, &provider, &keys[0]);
@@ -75,7 +75,7 @@ fn a_hangup_reloads_and_says_so_in_the_log() {
     sidecar.signal(Signal::HUP);
     wait_until("an unchanged reload", || reloads(&sidecar, "unchanged") == 1);
     fs::copy(keys[1].private(), sidecar.file("keys/key")).expect("written in place");
-    assert!(signs(&sidecar, &provider, &keys[0]), "nothing was asked to look");
+    assert!(signs(&sidecar, &provider, &keys[0]), "no reload was requested");
     sidecar.signal(Signal::HUP);
     wait_until("the other key", || signs(&sidecar, &provider, &keys[1]));
     let logged = |text: &str| sidecar.log().join("\n").contains(text);
@@ -84,7 +84,7 @@ fn a_hangup_reloads_and_says_so_in_the_log() {
 }
 
 #[test]
-fn a_request_reloads_and_answers_what_came_of_it() {
+fn a_request_reloads_and_answers_with_the_result() {
     let provider = Provider::start();
     let sidecar = start(&text(UNASKED_OFF, &ConfigBuilder::new(&provider.base_url())));
     assert_eq!(reload(&sidecar).json()["result"], "unchanged");
@@ -123,7 +123,7 @@ fn a_request_reloads_and_answers_what_came_of_it() {
 }
 
 #[test]
-fn what_needs_a_restart_is_named_and_nothing_of_it_is_taken_over() {
+fn changes_that_need_a_restart_are_named_and_nothing_is_applied() {
     let provider = Provider::start();
     let config = ConfigBuilder::new(&provider.base_url());
     let sidecar = start(&text(UNASKED_OFF, &config));
@@ -145,7 +145,7 @@ fn what_needs_a_restart_is_named_and_nothing_of_it_is_taken_over() {
 }
 
 #[test]
-fn a_key_is_not_taken_without_the_configuration_that_names_its_fingerprint() {
+fn a_key_is_not_used_without_the_configuration_that_names_its_fingerprint() {
     let provider = Provider::start();
     let keys = [(); 2].map(|()| KeyPair::generate(2048));
     let fingerprint = |key: &KeyPair| {

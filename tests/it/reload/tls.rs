@@ -1,4 +1,4 @@
-//! Certificates: those that listeners present, and those that the provider is held against.
+//! Certificates: those that listeners present, and the roots that the provider is checked against.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ fn presented(address: SocketAddr) -> String {
 }
 
 #[test]
-fn a_listener_presents_its_new_certificate_and_never_half_of_a_pair() {
+fn a_listener_presents_its_new_certificate_and_never_a_mismatched_pair() {
     let provider = Provider::start();
     let authority = Authority::new();
     let (one, two) = (authority.issue("one"), authority.issue("two"));
@@ -49,7 +49,7 @@ fn a_listener_presents_its_new_certificate_and_never_half_of_a_pair() {
 }
 
 #[test]
-fn the_provider_is_held_against_the_new_roots_at_once() {
+fn the_provider_is_checked_against_the_new_roots_at_once() {
     let provider = TlsProvider::start();
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("ca.pem"), provider.authority.ca_pem()).expect("written");
@@ -57,21 +57,25 @@ fn the_provider_is_held_against_the_new_roots_at_once() {
         .account("tls = { ca = { file = \"ca.pem\" } }");
     fs::write(folder.path().join("countersign.toml"), text(UNASKED_OFF, &config)).expect("written");
     let sidecar = Sidecar::start_in(folder);
-    // What the listener on the other side answers is not what a provider would say; that it was reached is enough.
+    // The listener on the other side does not answer like a provider; it is enough that it was reached.
     let code = || {
         let answer = post(sidecar.app, "/shop/payout_status", STATUS);
         answer.json()["code"].as_str().map(str::to_owned)
     };
-    assert_ne!(code().as_deref(), Some("provider-unreachable"), "the roots fit");
+    assert_ne!(code().as_deref(), Some("provider-unreachable"), "the roots match");
     fs::write(sidecar.file("ca.pem"), Authority::new().ca_pem()).expect("written");
     assert_eq!(reload(&sidecar).status, 200);
-    assert_eq!(code().as_deref(), Some("provider-unreachable"), "a kept connection would be used");
+    assert_eq!(
+        code().as_deref(),
+        Some("provider-unreachable"),
+        "the kept connection must not be used"
+    );
     fs::write(sidecar.file("ca.pem"), provider.authority.ca_pem()).expect("written");
     assert_eq!(reload(&sidecar).status, 200);
     assert_ne!(code().as_deref(), Some("provider-unreachable"));
 }
 
-/// A TLS listener that answers anything, in a runtime of its own.
+/// A TLS listener that answers anything, in its own runtime.
 struct TlsProvider {
     authority: Authority,
     address: SocketAddr,

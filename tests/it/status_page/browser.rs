@@ -1,4 +1,4 @@
-//! A real browser without a window: Chromium, told to resolve no name, with its time running ahead while it waits.
+//! A real headless browser: Chromium, set to resolve no name, with virtual time that runs ahead while it waits.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// What the browser made of the page.
+/// The browser's result for the page.
 pub struct Visit {
-    /// The page as it was in the end, as markup.
+    /// The final page, as markup.
     pub dom: String,
-    /// What a reader sees of it: markup taken out, one blank between words. Still escaped as in markup.
+    /// The visible text: markup removed, one blank between words. Still escaped as in markup.
     pub text: String,
-    /// Whatever was written to the console.
+    /// Everything written to the console.
     pub complaints: Vec<String>,
-    /// Addresses that the page asked and that are not its own.
+    /// Addresses that the page requested and that are not its own.
     pub strangers: Vec<String>,
 }
 
-/// Opens the page at `address` and looks at it some refreshes later.
+/// Opens the page at `address` and reads it some refreshes later.
 pub fn visit(address: SocketAddr) -> Visit {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("net.json");
@@ -47,7 +47,7 @@ pub fn screenshot(address: SocketAddr) -> Vec<u8> {
 }
 
 fn chromium(folder: &Path, address: SocketAddr, arguments: &[&str]) -> Output {
-    // `timeout` ends one that hangs. Without a sandbox, because tests also run as root; it opens our own page only.
+    // `timeout` ends a browser that hangs. Without a sandbox, because tests also run as root; it opens our own page only.
     Command::new("timeout")
         .args([
             "--kill-after=5",
@@ -69,7 +69,7 @@ fn chromium(folder: &Path, address: SocketAddr, arguments: &[&str]) -> Output {
         .expect("`timeout` and `chromium` run: ./dev test installs them")
 }
 
-/// Every request that the browser's network log ascribes to the page.
+/// Every request that the browser's network log attributes to the page.
 fn strangers(log: &Path, address: SocketAddr) -> Vec<String> {
     let text = std::fs::read_to_string(log).expect("the network log");
     let log: Value = serde_json::from_str(&text).expect("JSON");

@@ -17,8 +17,8 @@ use stand_in::StandIn;
 
 const REFUSED: &str = r#"{"code":21014,"message":"Insufficient balance","data":null}"#;
 
-/// A sidecar that has seen of everything: two payouts accepted, one rejected, one unknown, one never sent; a notification
-/// that the application refused for good, and a forged one.
+/// A sidecar that has seen everything: two payouts accepted, one rejected, one unknown, one never sent; a
+/// notification that the application refused permanently, and a forged one.
 struct Scene {
     sidecar: Sidecar,
     _provider: Provider,
@@ -109,14 +109,17 @@ fn the_figures_are_those_of_the_metrics() {
     assert_eq!(status["store"], json!({ "ready": true, "reason": null }));
     assert!(status["started_at"].is_number() && status["build"]["version"].is_string());
     for secret in ["REF0000004", "N1", "0812345678", "app-4711"] {
-        assert!(!status.to_string().contains(secret), "`{secret}` is nothing for a page on a wall");
+        assert!(
+            !status.to_string().contains(secret),
+            "`{secret}` does not belong on a public screen"
+        );
     }
     scene.sidecar.run_json(&["freeze", "shop", "--reason", "looking into it", "--json"]);
     assert_eq!(scene.status()["accounts"][0]["frozen"]["reason"], "looking into it");
 }
 
 #[test]
-fn nobody_may_frame_the_page_or_put_something_into_it() {
+fn the_page_cannot_be_framed_or_injected_into() {
     let sidecar = Sidecar::start(&ConfigBuilder::new("http://127.0.0.1:9"));
     let page = get(sidecar.admin, "/");
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
@@ -156,7 +159,7 @@ fn head(sidecar: &Sidecar, path: &str) -> String {
 }
 
 #[test]
-fn a_browser_shows_what_happened_and_asks_nobody_else() {
+fn a_browser_shows_what_happened_and_contacts_no_other_host() {
     let scene = Scene::set();
     let visit = visit(scene.sidecar.admin);
     assert_eq!(visit.complaints, Vec::<String>::new(), "the browser's console");
@@ -194,7 +197,7 @@ fn a_name_or_a_reason_never_becomes_markup() {
     put_everywhere(&mut status, hostile);
     let stand_in = StandIn::of(&scene.sidecar, move |_| Some(status.to_string()));
     let visit = visit(stand_in.address);
-    assert_eq!(visit.complaints, Vec::<String>::new(), "nothing was even tried");
+    assert_eq!(visit.complaints, Vec::<String>::new(), "nothing was even attempted");
     assert!(
         visit.text.contains("&lt;img src=x onerror=alert(1)&gt;&lt;/style&gt;"),
         "{}",
@@ -210,11 +213,11 @@ fn the_page_says_when_the_sidecar_stops_answering() {
     let stand_in = StandIn::of(&scene.sidecar, move |asked| (asked < 2).then(|| status.clone()));
     let visit = visit(stand_in.address);
     assert!(visit.text.contains("No answer from the sidecar since"), "{}", visit.text);
-    assert!(visit.dom.contains("<body class=\"silent\">"), "what is old is shown as old");
-    assert!(visit.text.contains("Accepted 2"), "what was known stays: {}", visit.text);
+    assert!(visit.dom.contains("<body class=\"silent\">"), "old figures are marked as old");
+    assert!(visit.text.contains("Accepted 2"), "the known figures remain: {}", visit.text);
 }
 
-/// Puts `text` in place of every word that comes from the configuration or an operator.
+/// Replaces every word that comes from the configuration or an operator with `text`.
 fn put_everywhere(value: &mut Value, text: &str) {
     match value {
         Value::String(word) => text.clone_into(word),

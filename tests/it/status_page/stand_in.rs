@@ -1,4 +1,4 @@
-//! Serves the sidecar's page with figures of a test's choice.
+//! Serves the sidecar's page with figures chosen by the test.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,7 +12,8 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// Serves the page of `sidecar`. `status` is given how often it was asked before, and answers nothing to hang up.
+    /// Serves the page of `sidecar`. `status` receives the number of earlier requests, and returns nothing to hang
+    /// up.
     pub fn of(
         sidecar: &Sidecar,
         status: impl Fn(usize) -> Option<String> + Send + 'static,
@@ -51,6 +52,6 @@ fn answer(stream: &mut TcpStream, answer: &Answer) {
     }
     text.push_str(&format!("Content-Length: {}\r\n\r\n", answer.body.len()));
     let bytes = [text.as_bytes(), &answer.body].concat();
-    // A browser that goes away in the middle is no concern of ours.
+    // A browser that disconnects in the middle does not matter here.
     let _ = stream.write_all(&bytes);
 }

@@ -1,4 +1,4 @@
-//! What must never be seen in a log or on a page, in any spelling: keys, tokens, secrets and what stands in bodies.
+//! Texts that must never appear in a log or on a page, in any spelling: keys, tokens, secrets and contents of bodies.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::openssl::KeyPair;
 
-/// What tests post about people, and what nobody but the provider may learn from us.
+/// Personal details in the tests' bodies, which only the provider may learn from us.
 const PERSONAL: &[&str] = &["0812345678", "60128888888", "raja@example.com", "r@example.com"];
 
-/// The shortest part of a key that is looked for: shorter ones would be found by chance.
+/// The shortest part of a key that is searched for: shorter ones would be found by chance.
 const PIECE_BYTES: usize = 24;
 
-/// Things to look for.
+/// Texts to search for.
 pub struct Canaries(Vec<String>);
 
 impl Canaries {
@@ -30,13 +30,13 @@ impl Canaries {
             found.add_secret(secret.trim());
         }
         for line in configuration.lines().filter(|line| is_secret(line)) {
-            // Every second part of a line split at its quotes stands between them.
+            // Every second part of a line split at its quotes is between them.
             line.split('"').skip(1).step_by(2).for_each(|secret| found.add_secret(secret));
         }
         found
     }
 
-    /// A token or a shared secret, in the spellings that it could be printed in.
+    /// A token or a shared secret, in every spelling in which it could be printed.
     pub fn add_secret(&mut self, secret: &str) {
         let bytes = secret.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
         for bytes in [Some(secret.as_bytes().to_vec()), bytes].into_iter().flatten() {
@@ -50,7 +50,7 @@ impl Canaries {
         let pem = std::fs::read_to_string(path).expect("a key");
         let lines: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
         let der = STANDARD.decode(lines.concat()).expect("PEM");
-        // Beyond what the public key has too: the version and the modulus.
+        // After the parts that the public key has too: the version and the modulus.
         for piece in der[300..].chunks_exact(PIECE_BYTES) {
             self.add_bytes(piece);
         }
@@ -68,7 +68,7 @@ impl Canaries {
         self.0.push(URL_SAFE_NO_PAD.encode(&bytes[..whole]));
     }
 
-    /// Fails when `text`, which is that of `place`, has any of them.
+    /// Fails when `text`, found at `place`, contains any of them.
     #[track_caller]
     pub fn assert_absent(&self, place: &str, text: &str) {
         for canary in self.0.iter().filter(|canary| !canary.is_empty()) {
@@ -76,7 +76,7 @@ impl Canaries {
         }
     }
 
-    /// How many there are, so that a test can tell that it looks for something.
+    /// The number of texts, so that a test can check that it searches for something.
     pub fn count(&self) -> usize {
         self.0.len()
     }

@@ -1,4 +1,4 @@
-//! Configuration texts for tests, with ports of the kernel's choice.
+//! Configuration texts for tests, with ports chosen by the kernel.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -89,14 +89,13 @@ impl ConfigBuilder {
         self
     }
 
-    /// Adds whole sections below the account, as in `[account.limits]`.
+    /// Adds whole sections below the account, such as `[account.limits]`.
     pub fn section(mut self, lines: &str) -> Self {
         writeln!(self.sections, "{lines}").expect("a string");
         self
     }
 
-    /// Listens for the provider too, and believes whom this public key verifies. More keys are added by more calls:
-    /// `p1`, `p2` and so on.
+    /// Listens for the provider too, and trusts this public key. Further calls add more keys: `p1`, `p2` and so on.
     pub fn notified_by(mut self, public_key: impl AsRef<Path>) -> Self {
         const SIDE: &str = "notify = \"127.0.0.1:0\"\n";
         if !self.listen.contains(SIDE) {
@@ -119,13 +118,13 @@ impl ConfigBuilder {
         self
     }
 
-    /// Replaces every section below the account, the signing key included, by `lines`.
+    /// Replaces every section below the account, including the signing key, by `lines`.
     pub fn only_signing_key(mut self, lines: &str) -> Self {
         self.sections = format!("{lines}\n");
         self
     }
 
-    /// Files that stand beside the configuration.
+    /// Files beside the configuration.
     pub fn files(&self) -> &[(&'static str, String)] {
         &self.files
     }

@@ -1,4 +1,5 @@
-//! A disk that fails and a clock that is wrong, for a real process: `faults.c` between it and the C library.
+//! A disk that fails and a clock that is wrong, for a real process: `faults.c` is loaded between it and the C
+//! library.
 //!
 //! Everything can be changed while the process runs. Several processes can share one set of faults.
 
@@ -29,7 +30,7 @@ pub const EIO: i32 = 5;
 pub const ENOSPC: i32 = 28;
 pub const EDQUOT: i32 = 122;
 
-/// What fails.
+/// The failing system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     /// `fsync` and `fdatasync`.
@@ -44,20 +45,20 @@ impl Call {
     pub const ALL: [Self; 3] = [Self::Sync, Self::Write, Self::Truncate];
 }
 
-/// How calls fail. As made by [`Fault::always`] each does.
+/// How calls fail. With [`Fault::always`] every call fails.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
-    /// As in [`EIO`].
+    /// The error number, such as [`EIO`].
     pub errno: i32,
-    /// So many succeed before.
+    /// This many calls succeed first.
     pub skip: u32,
-    /// So many fail; `None` for all.
+    /// This many calls fail; `None` for all.
     pub times: Option<u32>,
-    /// Of those, one in so many, by chance.
+    /// Of those, one in this many, by chance.
     pub one_in: u32,
-    /// A write that fails has written its first half.
+    /// A failing write has written its first half.
     pub is_torn: bool,
-    /// With the first that fails the disk is dead: everything fails, until [`Faults::heal`].
+    /// After the first failure the disk is dead: every call fails, until [`Faults::heal`].
     pub is_fatal: bool,
 }
 
@@ -79,7 +80,7 @@ impl Fault {
 pub struct Faults {
     control: File,
     path: PathBuf,
-    /// Removed when this is dropped; `None` where it is another process's.
+    /// Removed when this is dropped; `None` when it belongs to another process.
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -93,14 +94,14 @@ impl Faults {
         Self { control, path, _folder: Some(folder) }
     }
 
-    /// Those that this very process was started with, if it was.
+    /// The faults that this process was started with, if any.
     pub fn of_this_process() -> Option<Self> {
         let path = PathBuf::from(std::env::var_os(CONTROL)?);
         let control = File::options().read(true).write(true).open(&path);
         Some(Self { control: control.expect("a control file"), path, _folder: None })
     }
 
-    /// The same, for files with this text in their path only.
+    /// The same, only for files with this text in their path.
     pub fn on(path: &str) -> Self {
         let faults = Self::new();
         assert!(path.len() < PATH_BYTES, "a short text");
@@ -108,7 +109,7 @@ impl Faults {
         faults
     }
 
-    /// Makes `command` start a process without any faults, where this one has some.
+    /// Makes `command` start a process without any faults, even if this one has some.
     pub fn keep_from(command: &mut Command) {
         command.env_remove("LD_PRELOAD").env_remove(CONTROL);
     }
@@ -128,7 +129,7 @@ impl Faults {
         self.put(at + 12, &fault.one_in.to_ne_bytes());
         self.put(at + 16, &u32::from(fault.is_torn).to_ne_bytes());
         self.put(at + 20, &u32::from(fault.is_fatal).to_ne_bytes());
-        // Last: from here on it counts.
+        // Last: from here on it takes effect.
         self.put_i32(at, fault.errno);
     }
 
@@ -139,19 +140,19 @@ impl Faults {
         }
     }
 
-    /// How many calls failed so far.
+    /// How many calls have failed so far.
     pub fn served(&self, call: Call) -> u32 {
         let mut bytes = [0; 4];
         self.control.read_exact_at(&mut bytes, rule(call) + 24).expect("readable");
         u32::from_ne_bytes(bytes)
     }
 
-    /// Which calls chance picks follows from this.
+    /// The seed for the calls that fail by chance.
     pub fn seed(&self, seed: u64) {
         self.put(RANDOM, &seed.to_ne_bytes());
     }
 
-    /// Sets the time of day off by this much; it goes on from there.
+    /// Shifts the time of day by this much; it continues from there.
     pub fn set_clock_off_by(&self, milliseconds: i64) {
         self.put(CLOCK, &milliseconds.to_ne_bytes());
     }
@@ -187,7 +188,7 @@ fn library() -> &'static Path {
             compiler.args(["-std=gnu11", "-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-o"]);
             let done = compiler.arg(&built).arg(&source).status().expect("a C compiler `cc`");
             assert!(done.success(), "the shim compiles");
-            // Whoever else builds it at the same time puts the same there.
+            // Another process that builds it at the same time writes the same file.
             std::fs::rename(&built, &library).expect("moved");
         }
         library

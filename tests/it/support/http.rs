@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Longer than any time-out a test configures; a test that waits this long has failed.
+/// Longer than any configured time-out; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One answer.
@@ -16,7 +16,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The value of the header field of that name, in lower case.
+    /// The value of the header field with that name, which must be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -48,7 +48,7 @@ impl Answer {
     }
 }
 
-/// Posts a JSON body on a connection of its own.
+/// Posts a JSON body on its own connection.
 pub fn post(address: SocketAddr, path: &str, body: &str) -> Answer {
     post_with(address, path, &[("Content-Type", "application/json")], body.as_bytes())
 }
@@ -101,7 +101,7 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Posts JSON where it may be that nobody is there any more, and leaves the answer to be read within `patience`.
+/// Posts JSON to an address that may have no listener any more, and leaves the answer to be read within `patience`.
 pub fn try_post(
     address: SocketAddr,
     path: &str,
@@ -115,13 +115,13 @@ pub fn try_post(
     Some(stream)
 }
 
-/// Ends a connection without good order, as a crash would.
+/// Ends a connection abruptly, as a crash would.
 pub fn reset(stream: &TcpStream) {
     let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
     let _ = stream.shutdown(Shutdown::Both);
 }
 
-/// Reads one answer; `None` when the connection ends before it is whole. Interim answers (1xx) are skipped.
+/// Reads one answer; `None` when the connection ends before it is complete. Interim answers (1xx) are skipped.
 pub fn read_answer(stream: &mut impl Read) -> Option<Answer> {
     loop {
         let head = read_head(stream)?;
@@ -142,7 +142,7 @@ pub fn read_answer(stream: &mut impl Read) -> Option<Answer> {
     }
 }
 
-/// Reads up to and without the empty line that ends a head.
+/// Reads up to, but without, the empty line that ends a head.
 pub fn read_head(stream: &mut impl Read) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];

@@ -1,4 +1,4 @@
-//! What the tests drive and what stands around it: the real program as a process, a scripted provider that shares no
+//! The program under test and its surroundings: the real program as a process, a scripted provider that shares no
 //! code with it, and a raw HTTP client.
 
 pub mod canaries;
@@ -20,20 +20,20 @@ pub use mount::Mount;
 pub use provider::{Action, Provider};
 pub use sidecar::Sidecar;
 
-/// The application's text of a payout that the provider's documentation would accept; `amount` in minor units.
+/// The application's JSON for a payout that is valid by the provider's documentation; `amount` in minor units.
 pub fn payout(reference: &str, amount: u64) -> String {
     format!(
         r#"{{"mchOrderId":"{reference}","amount":{amount},"payMethodCode":"PROMPTPAY","promptpayAccountType":"MSISDN","accountNo":"0812345678"}}"#
     )
 }
 
-/// Looks every few milliseconds until `done`, a minute long.
+/// Checks every few milliseconds until `done`, for up to a minute.
 #[track_caller]
 pub fn wait_until(what: &str, done: impl FnMut() -> bool) {
     wait_until_within(60, what, done);
 }
 
-/// The same for what takes longer.
+/// The same for slower conditions.
 #[track_caller]
 pub fn wait_until_within(seconds: usize, what: &str, mut done: impl FnMut() -> bool) {
     for _ in 0..seconds * 100 {

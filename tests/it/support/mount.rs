@@ -1,5 +1,5 @@
-//! A folder as Kubernetes mounts a Secret or ConfigMap: the files are links through `..data`, which is a link itself and
-//! is exchanged by renaming another one over it.
+//! A folder mounted by Kubernetes for a Secret or ConfigMap: the files are links through `..data`, which is a link
+//! itself and is replaced by renaming another one over it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -22,7 +22,7 @@ impl Mount {
         mount
     }
 
-    /// Exchanges all files at once, and removes the old ones.
+    /// Replaces all files at once, and removes the old ones.
     pub fn swap(&mut self, files: &[(&str, Vec<u8>)]) {
         let old = self.folder();
         self.version += 1;
@@ -33,7 +33,7 @@ impl Mount {
         }
         let link = self.path.join("..data_tmp");
         symlink(new.file_name().expect("a name"), &link).expect("a link");
-        fs::rename(&link, self.path.join("..data")).expect("the links are exchanged");
+        fs::rename(&link, self.path.join("..data")).expect("the links are replaced");
         if self.version > 1 {
             fs::remove_dir_all(old).expect("the old files are removed");
         }

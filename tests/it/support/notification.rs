@@ -10,18 +10,18 @@ use serde_json::json;
 
 use super::openssl::KeyPair;
 
-/// Signs like the provider does, with a key of the test's choice.
+/// Signs like the provider, with a key chosen by the test.
 pub struct Signer {
     private: PathBuf,
 }
 
 impl Signer {
-    /// The key that accounts are told to trust.
+    /// The key that accounts trust.
     pub fn provider() -> Self {
         Self::with(KeyPair::provider())
     }
 
-    /// A key that nobody was told to trust as the provider's.
+    /// A key that no account trusts as the provider's.
     pub fn merchant() -> Self {
         Self::with(KeyPair::merchant())
     }

@@ -1,4 +1,4 @@
-//! The second opinion: keys and verifications by the `openssl` command.
+//! An independent implementation: keys and verification by the `openssl` command.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -47,7 +47,8 @@ impl KeyPair {
         self.folder.path().join("public.pem")
     }
 
-    /// Whether openssl takes `signature` (base64) for one over exactly `message`, RSA PKCS#1 v1.5 with `hash`.
+    /// Whether openssl accepts `signature` (base64) as a signature over exactly `message`, RSA PKCS#1 v1.5 with
+    /// `hash`.
     pub fn verifies(&self, hash: &str, message: &[u8], signature: &str) -> bool {
         let signature = STANDARD.decode(signature).expect("standard base64 with padding");
         let folder = tempfile::tempdir().expect("a folder");
@@ -66,7 +67,7 @@ impl KeyPair {
     }
 }
 
-/// Runs openssl and panics with what it said when it fails.
+/// Runs openssl and panics with its output when it fails.
 pub fn run(arguments: &[&str], paths: &[&Path]) {
     let output =
         Command::new("openssl").args(arguments).args(paths).output().expect("openssl runs");

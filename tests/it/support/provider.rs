@@ -1,5 +1,5 @@
-//! A scripted provider: records the very bytes it is sent and does what the test says. It shares no code with the
-//! program: what it expects is what the provider's documentation says.
+//! A scripted provider: records the exact bytes it receives and acts as the test requests. It shares no code with the
+//! program: its expectations come from the provider's documentation.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -25,9 +25,9 @@ pub enum Action {
     Close,
     /// Wait this long, then answer 200 with the body.
     Late(Duration, String),
-    /// Whatever this says to the request.
+    /// The action that this function returns for the request.
     Choose(fn(&Received) -> Action),
-    /// Meets a request with the action whose text stands in its body.
+    /// The action whose text is in the request's body.
     ByText(Vec<(String, Action)>),
     /// Wait until this is true, then answer with [`ACCEPTED`].
     Held(Arc<AtomicBool>),
@@ -38,12 +38,12 @@ pub enum Action {
 pub struct Received {
     pub head: String,
     pub body: Vec<u8>,
-    /// Which connection brought it, counted from 0.
+    /// The connection that brought it, counted from 0.
     pub connection: usize,
 }
 
 impl Received {
-    /// The rest of the request that begins with `head`; `None` when the connection ends before it is whole.
+    /// The rest of the request that begins with `head`; `None` when the connection ends before it is complete.
     pub fn read(head: String, stream: &mut impl Read) -> Option<Self> {
         let mut request = Self { head, body: Vec::new(), connection: 0 };
         let length = request.header("content-length").expect("a Content-Length");
@@ -74,7 +74,7 @@ impl Received {
     }
 }
 
-/// A provider on a port of the kernel's choice; its threads end with the test process.
+/// A provider on a port chosen by the kernel; its threads end with the test process.
 pub struct Provider {
     pub address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
@@ -83,7 +83,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Answers everything with [`ACCEPTED`] until told otherwise.
+    /// Answers everything with [`ACCEPTED`] until configured otherwise.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let provider = Self {
@@ -112,7 +112,7 @@ impl Provider {
         format!("http://{}", self.address)
     }
 
-    /// From now on does this with every request.
+    /// From now on applies this to every request.
     pub fn will(&self, action: Action) {
         *self.action.lock().expect("no panic while held") = action;
     }

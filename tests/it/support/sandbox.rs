@@ -1,4 +1,4 @@
-//! The sandbox provider as a process of its own, asked and told over HTTP.
+//! The sandbox provider as a separate process, controlled over HTTP.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -41,7 +41,7 @@ impl SandboxProcess {
         Self { child, address }
     }
 
-    /// Where it answers the provider's calls and the tests' wishes.
+    /// The address for the provider's calls and the tests' requests.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -60,13 +60,13 @@ impl SandboxProcess {
         request(self.address, "DELETE", "/_sandbox/faults", &[], b"");
     }
 
-    /// Everything it believes happened.
+    /// Everything that happened at the sandbox.
     pub fn transactions(&self) -> Vec<Value> {
         let listed = get(self.address, "/_sandbox/transactions").json();
         listed.as_array().expect("a list").clone()
     }
 
-    /// How many payouts there are under a reference.
+    /// The number of payouts under a reference.
     pub fn payouts(&self, reference: &str) -> usize {
         let all = self.transactions();
         all.iter().filter(|transaction| transaction["reference"] == reference).count()

@@ -1,4 +1,4 @@
-//! The real program, as a process of its own.
+//! The real program, as a separate process.
 
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -23,10 +23,10 @@ pub struct Sidecar {
     /// Removed when the sidecar is dropped.
     folder: tempfile::TempDir,
     log: Arc<Mutex<Vec<String>>>,
-    /// Where applications post, when that is TCP.
+    /// Where applications post, if that is TCP.
     pub app: SocketAddr,
     pub admin: SocketAddr,
-    /// Where the provider posts, when that is listened for.
+    /// Where the provider posts, if there is such a listener.
     pub notify: SocketAddr,
 }
 
@@ -40,7 +40,7 @@ impl Sidecar {
         Self::start_by(text, &[], |_| {})
     }
 
-    /// Starts it so that no file of its own can grow over `kib` KiB, as on a full disk.
+    /// Starts it so that none of its files can grow over `kib` KiB, as on a full disk.
     pub fn start_with_file_limit(config: &ConfigBuilder, kib: u64) -> Self {
         Self::start_by(&config.text(), config.files(), |command| {
             let bytes = kib * 1024;
@@ -72,7 +72,7 @@ impl Sidecar {
         Self::start_in_by(folder, prepare)
     }
 
-    /// Starts it with a listening socket that somebody else holds too, as systemd passes them.
+    /// Starts it with a listening socket that is also open elsewhere, as systemd passes them.
     pub fn start_with_socket(config: &ConfigBuilder, socket: &std::net::TcpListener) -> Self {
         Self::start_by(&config.text(), config.files(), pass(socket))
     }
@@ -84,7 +84,7 @@ impl Sidecar {
         self.learn_addresses();
     }
 
-    /// Starts it in a folder that holds its configuration already.
+    /// Starts it in a folder that already contains its configuration.
     pub fn start_in(folder: tempfile::TempDir) -> Self {
         Self::start_in_by(folder, |_| {})
     }
@@ -108,7 +108,7 @@ impl Sidecar {
         self.restart_while(|_| {});
     }
 
-    /// The same, with something done to it while it starts.
+    /// The same, running `meanwhile` while it starts.
     pub fn restart_while(&mut self, meanwhile: impl FnOnce(&Self)) {
         self.log = Arc::new(Mutex::new(Vec::new()));
         self.child = spawn(self.folder.path(), &self.log, |_| {});
@@ -123,13 +123,13 @@ impl Sidecar {
         self.learn_addresses();
     }
 
-    /// Ends it without a chance to do anything.
+    /// Kills it at once.
     pub fn kill(&mut self) {
         self.child.kill().expect("the process is there");
         self.child.wait().expect("a child");
     }
 
-    /// Runs `countersign inbox` beside it and returns what it prints; `--json` is among the arguments.
+    /// Runs `countersign inbox` beside it and returns its output; `--json` is among the arguments.
     #[track_caller]
     pub fn inbox(&self, arguments: &[&str]) -> serde_json::Value {
         self.run_json(&[&["inbox"], arguments].concat())
@@ -159,7 +159,7 @@ impl Sidecar {
         self.folder.path().join(name)
     }
 
-    /// Writes its configuration anew, in place.
+    /// Rewrites its configuration, in place.
     pub fn configure(&self, text: &str) {
         std::fs::write(self.file(FILE), text).expect("a configuration file");
     }
@@ -183,12 +183,12 @@ impl Sidecar {
         self.wait_until_ready();
     }
 
-    /// What it was started with, as text.
+    /// The text of its configuration.
     pub fn configuration(&self) -> String {
         std::fs::read_to_string(self.folder.path().join(FILE)).unwrap_or_default()
     }
 
-    /// Where it runs: its store and its files.
+    /// Its working directory, with its store and its files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -203,7 +203,7 @@ impl Sidecar {
         super::http::metric(self.admin, series)
     }
 
-    /// Runs another command on its configuration, whatever it prints and however it ends.
+    /// Runs another command on its configuration, whatever the result.
     pub fn run(&self, arguments: &[&str]) -> std::process::Output {
         command(arguments).current_dir(self.folder.path()).output().expect("the program runs")
     }
@@ -245,7 +245,7 @@ impl Sidecar {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             let ended = self.child.try_wait().expect("a child");
-            // Whoever reads its log shares it until the end of the log.
+            // The thread that reads its log shares it until the end of the log.
             if let Some(status) = ended.filter(|_| Arc::strong_count(&self.log) == 1) {
                 return status;
             }
@@ -287,12 +287,12 @@ impl Sidecar {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        panic!("{what} did not come within {PATIENCE:?}: {:#?}", self.log());
+        panic!("{what} did not happen within {PATIENCE:?}: {:#?}", self.log());
     }
 }
 
 impl Drop for Sidecar {
-    /// Ends it, and fails the test when it logged at its highest level what must not be logged.
+    /// Ends it, and fails the test when it logged anything that must not be logged even at its highest level.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -302,7 +302,7 @@ impl Drop for Sidecar {
     }
 }
 
-/// Leaves `socket` open in the process and says where it is.
+/// Keeps `socket` open in the process and passes its number.
 fn pass(socket: &std::net::TcpListener) -> impl FnOnce(&mut Command) {
     use std::os::fd::{AsFd, AsRawFd};
     let socket = socket.try_clone().expect("a second handle");

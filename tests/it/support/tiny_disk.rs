@@ -1,4 +1,4 @@
-//! A small disk that can be filled up: a tmpfs of its own.
+//! A small disk that can be filled up: a separate tmpfs.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,12 +10,12 @@ pub struct TinyDisk {
     folder: tempfile::TempDir,
 }
 
-/// Room for the database and a log that is full.
+/// Room for the database and a full log.
 const SIZE: &str = "size=64m,mode=0700";
 const BALLAST: &str = "ballast";
 
 impl TinyDisk {
-    /// `None` where this user may not mount anything.
+    /// `None` if this user may not mount anything.
     pub fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let done = Command::new("mount")
@@ -30,7 +30,7 @@ impl TinyDisk {
         self.folder.path()
     }
 
-    /// Not a byte more can be written.
+    /// Leaves no room for a single byte.
     pub fn fill(&self) {
         let mut ballast = File::create(self.path().join(BALLAST)).expect("a file");
         while ballast.write_all(&[0; 4096]).is_ok() {}

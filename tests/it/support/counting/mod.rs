@@ -1,6 +1,6 @@
-//! A provider that executes what it is sent, and counts: a create that arrives whole and well signed is an execution, and
-//! two with the same ids are two. It recognises a duplicate only where it is told to. What it answers, and when, is up to
-//! the test; its books say what it did, whatever it answered. Plain HTTP and TLS on one port.
+//! A provider that executes its requests, and counts: a complete and correctly signed create is an execution, and two
+//! with the same ids are two. It recognises a duplicate only when configured to. The test decides what it answers,
+//! and when; its books record what it did, whatever it answered. Plain HTTP and TLS on one port.
 
 mod notices;
 mod plan;
@@ -24,7 +24,7 @@ use notices::{deliver, notice};
 pub use plan::{Create, Creates, Did, Entry, Fate, Notice, Question, Questions, Reply};
 use serve::connection;
 
-/// A provider on a port of the kernel's choice; its threads end with the test process.
+/// A provider on a port chosen by the kernel; its threads end with the test process.
 pub struct Counting {
     pub address: SocketAddr,
     authority: Authority,
@@ -35,7 +35,7 @@ struct Inner {
     books: Mutex<Vec<Entry>>,
     creates: Mutex<Creates>,
     questions: Mutex<Questions>,
-    /// Where notifications go.
+    /// The destination of notifications.
     notify: Mutex<Option<SocketAddr>>,
     key: Vec<u8>,
     tls: Arc<ServerConfig>,
@@ -47,12 +47,12 @@ struct Inner {
     is_released: AtomicBool,
     greeted: AtomicUsize,
     recognises: AtomicBool,
-    /// One of so many connections is reset before anything is read; 0 for none.
+    /// One in this many connections is reset before anything is read; 0 for none.
     deaf: AtomicU64,
 }
 
 impl Counting {
-    /// Answers everything with what is true and notifies of nothing.
+    /// Gives every request the real answer and sends no notifications.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
@@ -92,7 +92,7 @@ impl Counting {
         format!("https://localhost:{}", self.address.port())
     }
 
-    /// The roots to hold [`Counting::tls_url`] against.
+    /// The roots for checking [`Counting::tls_url`].
     pub fn ca_pem(&self) -> String {
         String::from_utf8(self.authority.ca_pem()).expect("PEM")
     }
@@ -125,7 +125,7 @@ impl Counting {
         self.inner.is_released.store(true, Ordering::SeqCst);
     }
 
-    /// Handshakes that have begun and are not answered now.
+    /// Handshakes that have begun and are still unanswered.
     pub fn held(&self) -> usize {
         self.inner.held.load(Ordering::SeqCst)
     }
@@ -140,7 +140,7 @@ impl Counting {
         self.inner.deaf.store(many, Ordering::SeqCst);
     }
 
-    /// Everything it did so far.
+    /// Everything it has done so far.
     pub fn books(&self) -> Vec<Entry> {
         lock(&self.inner.books).clone()
     }
@@ -151,7 +151,7 @@ impl Counting {
         books
     }
 
-    /// How often it was asked, at this place, about what came of `reference`.
+    /// How often it was queried, at this place, about `reference`.
     pub fn asked(&self, place: &str, reference: &str) -> usize {
         let books = self.books();
         let is_one = |it: &&Entry| {

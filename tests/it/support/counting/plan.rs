@@ -1,16 +1,16 @@
-//! What a test decides, and what the books say.
+//! The decisions of a test, and the contents of the books.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// What becomes of one create.
+/// The fate of one create.
 #[derive(Clone, Debug, Default)]
 pub struct Fate {
     /// It is refused with this code, and not executed.
     pub refused: Option<i64>,
-    /// Something in front of the provider makes the call twice.
+    /// An intermediary in front of the provider makes the call twice.
     pub repeated: bool,
     pub reply: Reply,
     pub notice: Notice,
@@ -19,17 +19,17 @@ pub struct Fate {
 /// What is sent back.
 #[derive(Clone, Debug, Default)]
 pub enum Reply {
-    /// What is true.
+    /// The real answer.
     #[default]
     Usual,
-    /// What is true, so much later.
+    /// The real answer, after this delay.
     Late(Duration),
-    /// Nothing: the connection ends in good order, or is reset.
+    /// Nothing: the connection is closed in an orderly way, or reset.
     Close,
     Reset,
-    /// Half of what is true.
+    /// Half of the real answer.
     HalfWay,
-    /// An HTTP answer as it stands: status, further header fields with their line ends, body.
+    /// This HTTP answer: status, further header fields with their line ends, body.
     Http(u16, &'static str, String),
     /// The envelope with this code and no data.
     Code(i64),
@@ -55,20 +55,20 @@ pub enum Notice {
 #[derive(Clone, Debug)]
 pub struct Create {
     pub reference: String,
-    /// Which create under this reference it is, from 0.
+    /// The number of this create under its reference, from 0.
     pub number: usize,
 }
 
-/// A question as the plan sees it.
+/// A status query as the plan sees it.
 #[derive(Clone, Debug)]
 pub struct Question {
     pub place: String,
     pub reference: String,
-    /// How long ago the first execution under the reference was, if there was one at this place.
+    /// The age of the first execution under the reference, if there was one at this place.
     pub age: Option<Duration>,
 }
 
-/// What a question gets: what is true or the reply; `Usual` is the truth.
+/// The answer to a query: the real one or this reply; `Usual` is the real one.
 pub type Creates = Arc<dyn Fn(&Create) -> Fate + Send + Sync>;
 pub type Questions = Arc<dyn Fn(&Question) -> Reply + Send + Sync>;
 
@@ -76,25 +76,25 @@ pub type Questions = Arc<dyn Fn(&Question) -> Reply + Send + Sync>;
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub at: Instant,
-    /// The path in front of the provider's own: one process is several places.
+    /// The path in front of the provider's own: one process plays several places.
     pub place: String,
     pub reference: String,
     pub amount: u64,
     pub what: Did,
-    /// The request as it came, or the text that was signed.
+    /// The request as received, or the text that was signed.
     pub bytes: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Did {
-    /// `own` when it made the call a second time by itself.
+    /// `own` when the provider repeated the call by itself.
     Executed {
         transaction: String,
         own: bool,
     },
     Refused(i64),
     Recognised,
-    /// What arrived was not signed by the merchant.
+    /// The received text was not signed by the merchant.
     Unsigned,
     Asked {
         found: bool,

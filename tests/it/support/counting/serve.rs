@@ -18,7 +18,7 @@ use super::{Create, Did, Entry, Inner, Notice, Question, Reply, lock};
 use crate::support::http::{read_head, reset};
 use crate::support::provider::Received;
 
-/// The code of success, of "not found", of "duplicate".
+/// The codes of success, "not found" and "duplicate".
 const SUCCESS: i64 = 10000;
 const NOT_FOUND: i64 = 21006;
 const DUPLICATE: i64 = 21007;
@@ -54,7 +54,7 @@ fn wait_if_held(inner: &Inner) {
     }
 }
 
-/// Answers the first part of a handshake; the client has all it needs then to send its request.
+/// Answers the first part of a handshake; then the client can send its request.
 fn greet(inner: &Inner, mut stream: TcpStream) -> Option<StreamOwned<ServerConnection, TcpStream>> {
     let mut tls = ServerConnection::new(inner.tls.clone()).ok()?;
     while !tls.wants_write() {
@@ -122,10 +122,10 @@ fn open(request: &Received, key: &[u8]) -> Option<(Value, bool)> {
     Some((serde_json::from_str(param).ok()?, is_signed))
 }
 
-/// Executes it, unless its fate is another, and says what is true and what is answered.
+/// Executes it, unless its fate is different, and returns the real answer and the planned one.
 fn create(inner: &Arc<Inner>, note: &dyn Fn(Did) -> Entry) -> (String, Reply) {
     let plan = lock(&inner.creates).clone();
-    // Held until it is in the books: two at the same time are two.
+    // Locked until it is in the books: two at the same time count as two.
     let mut books = lock(&inner.books);
     let reference = note(Did::Unsigned).reference;
     let arrived = |entry: &&Entry| {
