@@ -1,5 +1,5 @@
-//! Who does something, and in which request: known where a request is authorised, needed where a commit is
-//! observed, in the same task.
+//! Who acts, and in which request: known where a request is authorised, needed where a commit is observed, in the same
+//! task.
 
 use std::fmt;
 
@@ -9,16 +9,16 @@ tokio::task_local! {
     static ACTING: (Actor, RequestId);
 }
 
-/// Who does something.
+/// Who acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// The sidecar itself: status queries, deleting old rows, starting.
     Sidecar,
     /// The provider, by a notification.
     Provider,
-    /// A caller on `listen.app` of an account that asks for no credentials.
+    /// A caller on `listen.app` of an account that requires no credentials.
     App,
-    /// A caller with the account's token of that place in the list, counted from 0.
+    /// A caller with the account's token at this index, counted from 0.
     AppToken(usize),
     /// A caller on a unix socket with that user id.
     AppUid(u32),
@@ -42,12 +42,12 @@ impl fmt::Display for Actor {
     }
 }
 
-/// Does `work` in the name of `actor`, who asked for it in the request `request_id`.
+/// Does `work` on behalf of `actor`, in the request `request_id`.
 pub async fn acting<T>(actor: Actor, request_id: RequestId, work: impl Future<Output = T>) -> T {
     ACTING.scope((actor, request_id), work).await
 }
 
-/// Who acts here and in which request, if it was said.
+/// Who acts here and in which request, if that was set.
 pub(super) fn current() -> Option<(Actor, RequestId)> {
     ACTING.try_with(Clone::clone).ok()
 }

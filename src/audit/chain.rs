@@ -1,7 +1,7 @@
-//! Lines that hold each other: written, read, and checked. Pure; no files here.
+//! Chained lines: written, read, and checked. Pure functions; no files here.
 //!
-//! A line is one JSON object. It begins with its number (`seq`) and the hash of the line before (`prev`) and ends with its
-//! own hash: SHA-256 of the line's bytes without that last member. What is checked is the bytes as they stand, so no two
+//! A line is one JSON object. It begins with its number (`seq`) and the hash of the line before (`prev`) and ends with
+//! its own hash: SHA-256 of the line's bytes without that last member. The check covers the bytes as stored, so no two
 //! programs have to agree on how JSON is printed.
 
 use serde::{Deserialize, Serialize};
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::entry::Entry;
 use crate::sign::Hash;
 
-/// Before the first line there is nothing to hold on to.
+/// The hash before the first line.
 pub const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// How far a chain got: the number and hash of its last line.
+/// The position in a chain: the number and hash of its last line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// 0 before the first line.
@@ -21,13 +21,13 @@ pub struct Head {
 }
 
 impl Head {
-    /// Of a chain without a line.
+    /// The head of a chain without a line.
     pub fn start() -> Self {
         Self { seq: 0, hash: NOTHING.to_owned() }
     }
 }
 
-/// The line for `entry` after `head`, its end included, and the head it makes.
+/// The line for `entry` after `head`, including its line end, and the new head.
 pub(super) fn extend(head: &Head, entry: &Entry) -> (String, Head) {
     #[derive(Serialize)]
     struct Line<'a> {
@@ -55,7 +55,7 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
     Hash::Sha256.digest_hex(bytes)
 }
 
-/// What a whole line says of itself.
+/// What a complete line says about itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Link {
     pub seq: u64,
@@ -63,11 +63,12 @@ pub(super) struct Link {
     pub hash: String,
     /// The hash of the torn line before it, if this line marks one.
     pub torn: Option<String>,
-    /// It says that lines were taken away before it.
+    /// Whether it says that lines before it were removed.
     pub marks_truncation: bool,
 }
 
-/// Reads a line, its end left out. `None` when it is no line of an audit log, or not the one that was written.
+/// Reads a line without its line end. `None` when it is not a line of an audit log, or was changed after it was
+/// written.
 pub(super) fn read(line: &[u8]) -> Option<Link> {
     #[derive(Deserialize)]
     struct Known {
@@ -97,19 +98,19 @@ pub(super) fn read(line: &[u8]) -> Option<Link> {
 /// What checking a file found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// Lines that hold.
+    /// Valid lines.
     pub lines: u64,
-    /// Lines that a crash cut short, each of them marked by the one after it.
+    /// Lines that a crash cut short, each marked by the line after it.
     pub torn: u64,
-    /// The head before the first line: that of the file before, when the log was rotated.
+    /// The head before the first line: that of the previous file, when the log was rotated.
     pub began_after: Head,
     /// The head after the last line.
     pub head: Head,
-    /// An incomplete line at the end that nothing follows yet.
+    /// Whether there is an incomplete line at the end, with no line after it yet.
     pub ends_torn: bool,
 }
 
-/// The first place that does not hold.
+/// The first invalid line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct Broken {
@@ -118,8 +119,8 @@ pub struct Broken {
     pub problem: String,
 }
 
-/// Checks one file's bytes. `after` is the head of the file before, where there is one to compare it with; a file that
-/// begins with another number than 1 is otherwise taken for the next of a rotated log. `visit` gets every line's hash.
+/// Checks one file's bytes. `after` is the head of the previous file, if there is one to compare with; otherwise a file
+/// whose first number is not 1 is taken as the continuation of a rotated log. `visit` gets every line's hash.
 pub fn verify(
     bytes: &[u8],
     after: Option<&Head>,
@@ -136,14 +137,14 @@ pub fn verify(
         let broken = |problem: String| Broken { line: number, problem };
         let Some(link) = read(whole) else {
             if torn.is_some() {
-                return Err(broken("was changed: its hash is not that of what it says".into()));
+                return Err(broken("was changed: its hash does not match its content".into()));
             }
             torn = Some((number, sha256(whole)));
             continue;
         };
         if let Some((torn_number, hash)) = torn.take() {
             if link.torn.as_deref() != Some(hash.as_str()) {
-                let problem = "was changed: its hash is not that of what it says";
+                let problem = "was changed: its hash does not match its content";
                 return Err(Broken { line: torn_number, problem: problem.into() });
             }
             torn_count += 1;
@@ -159,10 +160,10 @@ pub fn verify(
             return Err(broken(gap(expected, &link)));
         }
         if link.seq == 0 || (link.seq == 1 && link.prev != NOTHING) {
-            return Err(broken("is numbered as no first line can be".into()));
+            return Err(broken("has a number that no first line can have".into()));
         }
         if link.marks_truncation {
-            return Err(broken("says that lines before it were taken away".into()));
+            return Err(broken("says that lines before it were removed".into()));
         }
         visit(&link.hash);
         let began_after = verified.map_or(started, |verified| verified.began_after);
@@ -171,15 +172,15 @@ pub fn verify(
         verified = Some(Verified { lines, torn: torn_count, began_after, head, ends_torn });
     }
     if let Some((number, _)) = torn {
-        let problem = "was changed: its hash is not that of what it says".into();
+        let problem = "was changed: its hash does not match its content".into();
         return Err(Broken { line: number, problem });
     }
     verified
         .or_else(|| empty(after, ends_torn))
-        .ok_or(Broken { line: last_number.max(1), problem: "is no line of an audit log".into() })
+        .ok_or(Broken { line: last_number.max(1), problem: "is not a line of an audit log".into() })
 }
 
-/// A file without a whole line is as far as the one before it.
+/// A file without a complete line has the head of the previous file.
 fn empty(after: Option<&Head>, ends_torn: bool) -> Option<Verified> {
     let head = after.cloned().unwrap_or_else(Head::start);
     Some(Verified { lines: 0, torn: 0, began_after: head.clone(), head, ends_torn })
@@ -194,7 +195,7 @@ fn gap(expected: &Head, link: &Link) -> String {
             )
         }
         _ if found < wanted => {
-            format!("has the number {found}, expected {wanted}: it was moved, or stands here twice")
+            format!("has the number {found}, expected {wanted}: it was moved or repeated")
         }
         _ => "does not follow the line before it: one of the two was replaced".to_owned(),
     }
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_line_with_a_new_hash_of_its_own_is_noticed_by_the_next() {
+    fn a_changed_line_with_a_new_hash_is_noticed_at_the_next_line() {
         let mut lines = lines(5);
         let open = lines[2].split(HASH_MEMBER).next().expect("a hash").replace("2}", "9}");
         let changed = open.replace("\"count\":2", "\"count\":9");
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_line_holds_only_when_the_next_one_names_its_hash() {
+    fn a_torn_line_is_valid_only_when_the_next_one_names_its_hash() {
         let whole = lines(2);
         let torn = "{\"seq\":3,\"prev\":\"ab";
         let head = check(&whole).expect("whole").head;
@@ -299,17 +300,17 @@ mod tests {
             assert!(verify(bad.as_bytes(), None, |_| {}).is_err(), "{bad}");
         }
         let open = format!("{before}{torn}");
-        assert!(verify(open.as_bytes(), None, |_| {}).expect("so far whole").ends_torn);
+        assert!(verify(open.as_bytes(), None, |_| {}).expect("valid so far").ends_torn);
     }
 
     #[test]
-    fn an_untouched_log_holds_and_every_hash_can_be_looked_for() {
+    fn an_untouched_log_is_valid_and_every_hash_can_be_found() {
         let mut hashes = Vec::new();
         let text = lines(4).concat();
         let verified = verify(text.as_bytes(), None, |hash| hashes.push(hash.to_owned()));
         let verified = verified.expect("untouched");
         assert_eq!((verified.lines, verified.torn, verified.ends_torn), (4, 0, false));
         assert_eq!((hashes.len(), hashes.last()), (4, Some(&verified.head.hash)));
-        assert_eq!(verify(b"", None, |_| {}).expect("nothing is no lie").lines, 0);
+        assert_eq!(verify(b"", None, |_| {}).expect("an empty log is valid").lines, 0);
     }
 }

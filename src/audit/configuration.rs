@@ -1,4 +1,4 @@
-//! Starts, reloads and keys: what of the configuration decides who can move money.
+//! Starts, reloads and keys: the parts of the configuration that decide who can move money.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ pub fn started(audit: &Audit, snapshot: &Snapshot) {
     changes(audit, &BTreeSet::new(), &keys(snapshot), Actor::Sidecar);
 }
 
-/// The configuration was read again: `new` is in use in place of `old`, or was refused for having `Err` mistakes.
+/// The configuration was read again: `new` replaces `old`, or was refused because of `Err` mistakes.
 pub fn reloaded(audit: &Audit, old: &Snapshot, new: Result<&Snapshot, usize>, actor: Actor) {
     let mut entry = Entry::new(Action::Reloaded, actor);
     match new {
@@ -34,7 +34,7 @@ pub fn reloaded(audit: &Audit, old: &Snapshot, new: Result<&Snapshot, usize>, ac
     }
 }
 
-/// Account, key and what it is used for.
+/// Account, key and its use.
 type Keys<'s> = BTreeSet<(&'s str, &'s str, KeyUse)>;
 
 fn keys(snapshot: &Snapshot) -> Keys<'_> {

@@ -1,4 +1,5 @@
-//! One line's worth: what happened, to what, by whom. The list of members is closed; none of them can hold a secret.
+//! The content of one line: what happened, to what, by whom. The list of members is closed; none of them can contain a
+//! secret.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,7 +16,7 @@ pub enum Action {
     /// A sidecar began to run.
     #[strum(serialize = "sidecar.started")]
     Started,
-    /// A call that moves money was written down; nothing was sent yet.
+    /// A call that moves money was recorded; nothing was sent yet.
     #[strum(serialize = "payment.begun")]
     PaymentBegun,
     /// An attempt is about to leave.
@@ -24,22 +25,22 @@ pub enum Action {
     /// Whether it happened is not known.
     #[strum(serialize = "payment.unknown")]
     PaymentUnknown,
-    /// It is known how it ended.
+    /// Its outcome is known.
     #[strum(serialize = "payment.settled")]
     PaymentSettled,
-    /// A notification of it came from the provider.
+    /// A notification about it came from the provider.
     #[strum(serialize = "payment.notified")]
     PaymentNotified,
     /// Payments of a process that died were taken over as unknown.
     #[strum(serialize = "payments.recovered")]
     PaymentsRecovered,
-    /// Nothing of an account moves money until it is unfrozen.
+    /// The account moves no money until it is unfrozen.
     #[strum(serialize = "account.frozen")]
     Frozen,
-    /// It may again.
+    /// The account may move money again.
     #[strum(serialize = "account.unfrozen")]
     Unfrozen,
-    /// Events are to be delivered once more.
+    /// Events are to be delivered again.
     #[strum(serialize = "inbox.replayed")]
     Replayed,
     /// Events are not to be delivered.
@@ -57,7 +58,7 @@ pub enum Action {
     /// A line was cut short by a crash or a full disk; it stays in the file, and this names its hash.
     #[strum(serialize = "audit.torn")]
     Torn,
-    /// The end of the file is not where it was: lines were taken away.
+    /// The file is shorter than it was: lines were removed.
     #[strum(serialize = "audit.truncated")]
     Truncated,
     /// This many entries could not be written and are lost.
@@ -65,7 +66,7 @@ pub enum Action {
     Lost,
 }
 
-/// What is written about it. Members in the order of a line; what does not apply is left out.
+/// What is recorded about it. Members in the order of a line; those that do not apply are left out.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Entry {
     pub time: Option<Timestamp>,
@@ -81,7 +82,7 @@ pub struct Entry {
     pub amount_minor: Option<i64>,
     pub currency: Option<String>,
     pub outcome: Option<String>,
-    /// What the provider says became of it, in the words of the events.
+    /// Its status according to the provider, in the words of the events.
     pub status: Option<String>,
     /// The provider's code.
     pub code: Option<i64>,
@@ -95,16 +96,16 @@ pub struct Entry {
     pub key: Option<String>,
     /// `sign` or `verify`.
     pub key_use: Option<&'static str>,
-    /// True when the store's disk failed: it may or may not be so, also after a restart.
+    /// True when the store's disk failed: it may or may not be recorded, also after a restart.
     pub uncertain: Option<bool>,
     /// The configuration's hash.
     pub configuration: Option<String>,
-    /// The hash of what a torn line has.
+    /// The hash of a torn line's bytes.
     pub torn: Option<String>,
 }
 
 impl Entry {
-    /// Nothing but what and who.
+    /// An entry with only what and who.
     pub fn new(action: Action, actor: Actor) -> Self {
         Self { action: action.into(), actor: actor.to_string(), ..Self::default() }
     }

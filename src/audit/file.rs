@@ -1,8 +1,8 @@
-//! The file, shared by every process that adds to it, and the file beside it that remembers how far it got.
+//! The file, shared by every process that adds to it, and the file beside it that stores the position of its end.
 //!
-//! A process that adds holds a lock on `….head`; that file stays where it is when the log is rotated, so the chain goes on into
-//! the next file, and a log that lost its end is noticed. The log itself is opened by its path whenever another file
-//! stands there, so `logrotate` may rename it at any time.
+//! A process that adds holds a lock on `….head`; that file stays when the log is rotated, so the chain continues into
+//! the next file, and a log that lost its end is noticed. The log itself is opened by its path again whenever the file
+//! there has changed, so `logrotate` may rename it at any time.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -14,10 +14,10 @@ use super::chain::{self, Head};
 use super::entry::{Action, Entry};
 use crate::clock::Clock;
 
-/// Only the user that runs us reads and writes either file.
+/// Only the user of this process may read and write either file.
 const MODE: u32 = 0o600;
 
-/// The longest line that is looked for at the end of a file, in bytes. Ours have some hundred; a reason may be long.
+/// The longest line that is searched for at the end of a file, in bytes. Ours have a few hundred; a reason may be long.
 const LINE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// An open audit log.
@@ -25,13 +25,13 @@ pub(super) struct AuditFile {
     path: PathBuf,
     head: File,
     log: File,
-    /// How long the log is and how far the chain got, as this process left them.
+    /// The length of the log and the position in the chain, as this process left them.
     left: Option<(u64, Head)>,
     clock: Clock,
 }
 
 impl AuditFile {
-    /// Opens the file at `path` and the one beside it, or makes them.
+    /// Opens the file at `path` and the one beside it, or creates them.
     pub fn open(path: &Path, clock: Clock) -> io::Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)?;
@@ -40,7 +40,7 @@ impl AuditFile {
         Ok(Self { path: path.to_owned(), head, log: open(path)?, left: None, clock })
     }
 
-    /// Adds `entries`: all of them, or none and an error. What another process added before is taken into account.
+    /// Adds `entries`: all of them, or none and an error. Continues after lines that another process has added.
     pub fn append(&mut self, entries: &[Entry]) -> io::Result<()> {
         self.head.lock()?;
         let appended = self.append_locked(entries);
@@ -48,7 +48,7 @@ impl AuditFile {
         appended
     }
 
-    /// Makes sure that what was added is on disk.
+    /// Makes sure that the added lines are on disk.
     pub fn sync(&self) -> io::Result<()> {
         self.log.sync_data()?;
         self.head.sync_data()
@@ -65,7 +65,7 @@ impl AuditFile {
         }
         self.log.seek(SeekFrom::End(0))?;
         if let Err(error) = self.log.write_all(text.as_bytes()) {
-            // So that a disk that is full now and then leaves no torn lines. Should this fail too, the next writer finds one.
+            // So that a disk that is sometimes full leaves no torn lines. If this fails too, the next writer finds one.
             let _ = self.log.set_len(length);
             return Err(error);
         }
@@ -74,7 +74,7 @@ impl AuditFile {
         Ok(())
     }
 
-    /// Opens the file anew when another one stands in its place, or none.
+    /// Opens the file again when another one is in its place, or none.
     fn follow_rotation(&mut self) -> io::Result<()> {
         let ours = self.log.metadata()?;
         let is_there = match std::fs::metadata(&self.path) {
@@ -90,8 +90,8 @@ impl AuditFile {
         Ok(())
     }
 
-    /// Where the chain goes on, and what has to be written before anything else: the end of a torn line and its mark, or
-    /// the mark of an end that is gone.
+    /// Where the chain continues, and what has to be written first: the end of a torn line and its mark, or the mark of
+    /// a missing end.
     fn resume(&mut self, length: u64) -> io::Result<(Head, String)> {
         let remembered = self.remembered()?;
         if let Some((left_at, head)) = &self.left
@@ -105,7 +105,7 @@ impl AuditFile {
             // A crash between the two files: the log is ahead.
             (Some(remembered), Some(last)) if last.seq > remembered.seq => (last, String::new()),
             (Some(remembered), Some(last)) if last == remembered => (last, String::new()),
-            // A file that was rotated away took the lines with it.
+            // The lines are in the file that was rotated away.
             (Some(remembered), None) if length == 0 => (remembered, String::new()),
             (Some(remembered), _) => {
                 let mark = Entry::new(Action::Truncated, Actor::Sidecar).at(self.clock.now());
@@ -120,14 +120,14 @@ impl AuditFile {
             mark.count = Some(end.torn.len() as u64);
             mark.torn = Some(chain::sha256(&end.torn));
             let (line, next) = chain::extend(&head, &mark);
-            // The mark stands right behind what it is about.
+            // The mark comes directly after the line it is about.
             text = format!("\n{line}{text}");
             head = next;
         }
         Ok((head, text))
     }
 
-    /// The last whole line of the log that is one, and what stands behind it.
+    /// The last complete and valid line of the log, and the bytes after it.
     fn end(&mut self, length: u64) -> io::Result<End> {
         let from = length.saturating_sub(LINE_BYTES_MAX);
         let mut bytes = vec![0; usize::try_from(length - from).unwrap_or(0)];
@@ -147,14 +147,15 @@ impl AuditFile {
         head_in(&mut self.head)
     }
 
-    /// A number has at most 20 digits, so a fixed width makes this one write in place.
+    /// A number has at most 20 digits, so with a fixed width this is one write in place.
     fn remember(&mut self, head: &Head) -> io::Result<()> {
         let text = serde_json::to_string(head).unwrap_or_default();
         self.head.write_all_at(format!("{text:<120}\n").as_bytes(), 0)
     }
 }
 
-/// What the log at `path` has, and how far it got by the file beside it, where there is one. Nobody adds meanwhile.
+/// The content of the log at `path`, and the position in the file beside it, if there is one. No process adds lines
+/// meanwhile.
 pub(super) fn read_whole(path: &Path) -> io::Result<(Vec<u8>, Option<Head>)> {
     let Ok(mut head) = File::open(beside(path)) else { return Ok((std::fs::read(path)?, None)) };
     head.lock_shared()?;
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_may_read_it() {
+    fn no_other_user_may_read_it() {
         let world = World::new();
         world.add(1);
         for name in ["audit.log", "audit.log.head"] {
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renamed_log_goes_on_in_a_new_file_also_in_a_process_that_had_it_open() {
+    fn a_renamed_log_continues_in_a_new_file_even_in_a_process_that_had_it_open() {
         let world = World::new();
         let mut open = world.open();
         open.append(&[entry(), entry()]).expect("written");

@@ -6,7 +6,7 @@ use super::entry::Entry;
 use super::writer::Writer;
 use crate::clock::Clock;
 
-/// The audit log of this process. Clones share one thread; without a file nothing is kept.
+/// The audit log of this process. Clones share one thread; without a file nothing is recorded.
 #[derive(Clone)]
 pub struct Audit {
     pub(super) writer: Option<Arc<Writer>>,
@@ -14,7 +14,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Queues `entry`, as something that happened now.
+    /// Queues `entry` with the current time.
     pub fn record(&self, entry: Entry) {
         if let Some(writer) = &self.writer {
             writer.put(entry.at(self.clock.now()));

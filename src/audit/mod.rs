@@ -1,8 +1,9 @@
-//! The audit log: a file of its own that says who moved money, when, what came of it, and who changed what.
+//! The audit log: a separate file that says who moved money, when, with what result, and who changed what.
 //!
-//! Every line carries the hash of the one before, so that what is changed, removed or put elsewhere later is noticed (see
-//! [`chain`]). The journal is the truth about payments and this a second record of it: a call does not wait for it, and
-//! does not fail when it cannot be written. Ids, names, amounts and closed words go in; nothing else of a body.
+//! Every line carries the hash of the one before, so that a line that is changed, removed or moved later is noticed
+//! (see [`chain`]). The journal is the authoritative record of payments, and this is a second one: a call does not wait
+//! for it, and does not fail when it cannot be written. It contains ids, names, amounts and words from closed sets, and
+//! nothing else from a body.
 
 mod actor;
 pub mod chain;
@@ -19,7 +20,7 @@ pub use actor::{Actor, acting};
 pub use configuration::{reloaded, started};
 pub use log::Audit;
 
-/// Reads an audit log with the head that is kept beside it, if it is.
+/// Reads an audit log with the head that is stored beside it, if there is one.
 ///
 /// # Errors
 /// When the file cannot be read.

@@ -1,4 +1,4 @@
-//! Writes down what a store commits: everything that moves money or is done by an operator, in whatever process.
+//! Records what a store commits: everything that moves money or is done by an operator, in any process.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::clock::Clock;
 use crate::config;
 use crate::store::{Change, EventId, Observer, Selection, Store, Subject};
 
-/// Ids that one entry names; of more, the number is written.
+/// The most ids that one entry names; beyond that it gives their number.
 const IDS_NAMED_MAX: usize = 20;
 
 impl Audit {
-    /// Opens what the configuration names and lets it observe `store`. What is done outside a request that says who does it
-    /// is done by `otherwise`.
+    /// Opens the configured file and lets it observe `store`. Actions outside a request with a known actor are
+    /// attributed to `otherwise`.
     ///
     /// # Errors
     /// When the file cannot be opened, or is not an audit log.
@@ -35,7 +35,7 @@ impl Audit {
     }
 }
 
-/// Writes to `audit`. What is done outside a request that says who does it is done by `otherwise`.
+/// Writes to `audit`. Actions outside a request with a known actor are attributed to `otherwise`.
 struct Witness {
     audit: Audit,
     otherwise: Actor,
@@ -100,7 +100,7 @@ fn about(entry: Entry, payment: Subject<'_>) -> Entry {
     }
 }
 
-/// What an operator asked for.
+/// What an operator requested.
 fn words(selection: &Selection) -> String {
     match selection {
         Selection::Ids(ids) => {

@@ -1,7 +1,7 @@
-//! The thread that writes: a bounded queue, so that nobody waits for the disk.
+//! The thread that writes: a bounded queue, so that no call waits for the disk.
 //!
-//! What cannot be written is tried again until the queue is full; what finds it full is lost, counted, and reported by a line
-//! of its own as soon as lines can be written.
+//! Entries that cannot be written are tried again until the queue is full; further entries are lost, counted, and
+//! reported by a separate line as soon as lines can be written.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use super::file::AuditFile;
 use crate::clock::{Clock, instant};
 use crate::threads;
 
-/// Entries that may wait, some 300 bytes each: minutes of a busy sidecar.
+/// Entries that may wait, about 300 bytes each: minutes of a busy sidecar.
 const ENTRIES_WAITING_MAX: usize = 16 * 1024;
 
-/// Entries that are written at once.
+/// Entries that are written in one batch.
 const BATCH_MAX: usize = 256;
 
-/// How soon what was written is made durable.
+/// How soon written entries are made durable.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// Before an entry that could not be written is tried again.
+/// The pause before an entry that could not be written is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the end of the process waits for the disk.
@@ -37,7 +37,7 @@ enum Message {
     Close(mpsc::Sender<bool>),
 }
 
-/// The thread's end that others see.
+/// The thread's handle for the rest of the program.
 pub(super) struct Writer {
     waiting: SyncSender<Message>,
     lost: Arc<AtomicU64>,
@@ -69,7 +69,7 @@ impl Writer {
         }
     }
 
-    /// Whether everything that was queued is on disk. Waits for it, a bounded time.
+    /// Waits a bounded time until everything that was queued is on disk, and returns whether it is.
     pub fn close(&self) -> bool {
         let (done, closed) = mpsc::channel();
         let asked = self.waiting.try_send(Message::Close(done)).is_ok();
@@ -117,7 +117,7 @@ impl Writing {
         }
     }
 
-    /// Writes what there is; it stays where it is when that fails.
+    /// Writes the waiting entries; they keep waiting when that fails.
     fn write(&mut self, entries: &mut Vec<Entry>) {
         if entries.is_empty() {
             return;
@@ -140,7 +140,7 @@ impl Writing {
         self.tell(written);
     }
 
-    /// Makes durable what was written longer than `after` ago.
+    /// Makes entries durable that were written longer than `after` ago.
     fn sync(&mut self, after: Duration) {
         if self.is_dirty && self.synced.elapsed() >= after {
             let synced = self.file.sync();
@@ -154,7 +154,7 @@ impl Writing {
         let file = self.path.display();
         match done {
             Err(error) if !self.is_failing => {
-                tracing::error!(%file, %error, "the audit log cannot be written; payments go on");
+                tracing::error!(%file, %error, "the audit log cannot be written; payments continue");
                 self.is_failing = true;
             }
             Ok(()) if self.is_failing => {
@@ -166,7 +166,7 @@ impl Writing {
     }
 }
 
-/// Takes what waits, a batch at most. A wish to close ends it: what came before is in `entries`.
+/// Takes up to a batch of waiting entries. A request to close ends it: earlier entries are in `entries`.
 fn gather(
     first: Message,
     waiting: &Receiver<Message>,

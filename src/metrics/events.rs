@@ -1,18 +1,18 @@
-//! What the provider posts and how it was answered; what waits in the inbox, and how handing it to the application goes.
+//! The provider's notifications and how they were answered; the inbox, and the deliveries to the application.
 
 use super::labels::{OTHER_EVENT, UNVERIFIED, VERIFIED};
 use super::{AnnouncedAccount, Metrics};
 
-/// What is not delivered of one account.
+/// Undelivered events of one account.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct InboxFigures {
-    /// Events of which no attempt has failed.
+    /// Events without a failed attempt.
     pub pending: u64,
     /// Events that wait for another attempt.
     pub retrying: u64,
     /// Dead letters.
     pub dead: u64,
-    /// Since the oldest pending or retrying event was received; 0 when there is none.
+    /// Time since the oldest pending or retrying event was received; 0 when there is none.
     pub oldest_age_seconds: f64,
 }
 
@@ -41,7 +41,7 @@ impl Metrics {
         self.all.notification_duration.with_label_values(&[account]).observe(seconds);
     }
 
-    /// Shows what is not delivered of an account.
+    /// Shows an account's undelivered events.
     pub fn set_inbox(&self, account: &str, figures: InboxFigures) {
         let InboxFigures { pending, retrying, dead, oldest_age_seconds } = figures;
         for (state, events) in [("pending", pending), ("retrying", retrying), ("dead", dead)] {

@@ -9,7 +9,7 @@ use prometheus::{
 
 use super::{buckets, labels};
 
-/// Makes [`Families`] of rows: field, kind, name, help text and labels; `buckets` for histograms. With `zeros`, every
+/// Makes [`Families`] from rows: field, kind, name, help text and labels; `buckets` for histograms. With `zeros`, every
 /// account has its series from the start, one for each of these values of the label after `account`.
 macro_rules! families {
     ($(
@@ -33,7 +33,7 @@ macro_rules! families {
                 }
             }
 
-            /// Makes the series of `account` exist whose other labels are known beforehand.
+            /// Creates the series of `account` whose other labels are known in advance.
             pub fn announce(&self, account: &str) {
                 $($(announce(&self.$field, account, &$zeros);)?)*
             }
@@ -64,7 +64,7 @@ families! {
     requests: IntCounterVec, "countersign_requests_total",
         "Application requests answered, by outcome and by the provider's or the problem's code",
         ["account", "operation", "outcome", "code"];
-    /// From the whole request to the finished answer.
+    /// From the complete request to the finished answer.
     request_duration: HistogramVec, "countersign_request_duration_seconds",
         "Time from a whole application request to its finished answer",
         ["account", "operation"], buckets DURATION;
@@ -73,18 +73,18 @@ families! {
     in_flight: IntGaugeVec, "countersign_requests_in_flight",
         "Application requests under way", ["account"], zeros [];
     attempts: IntCounterVec, "countersign_upstream_attempts_total",
-        "Attempts made towards the provider, questions about lost answers included",
+        "Attempts made towards the provider, including status queries for lost answers",
         ["account", "operation", "result"];
 
-    /// Calls refused by a rate, by the provider's own word, or by the money per hour. Calls that waited and passed are not
-    /// counted.
+    /// Calls refused by a rate, at the provider's own request, or by the money per hour. Calls that waited and then
+    /// passed are not counted.
     rate_limited: IntCounterVec, "countersign_rate_limited_total",
         "Calls refused by a limit", ["account", "limit"], zeros labels::LIMITS;
-    /// An open circuit whose time is over stays 2 until a call tries it.
+    /// An open circuit stays 2 after its time is over, until a call tries it.
     circuit_state: IntGaugeVec, "countersign_circuit_state",
         "State of a circuit: 0 closed, 1 half-open, 2 open", ["account", "class"],
         zeros labels::CLASSES;
-    /// Missing until first measured, as 0 would say that the clocks agree.
+    /// Missing until the first measurement, because 0 would mean that the clocks agree.
     clock_skew: GaugeVec, "countersign_clock_skew_seconds",
         "How far the provider's clock is ahead of ours", ["account"];
 
@@ -93,19 +93,19 @@ families! {
     unknown_oldest_age: GaugeVec, "countersign_unknown_oldest_age_seconds",
         "Age of the oldest unknown outcome, 0 when there is none", ["account"], zeros [];
     stranded: IntGaugeVec, "countersign_stranded_payments",
-        "Unknown outcomes that only the place they were made at, or a person, can resolve",
+        "Unknown outcomes that only the place where they were made, or a person, can resolve",
         ["account"], zeros [];
     resolved: IntCounterVec, "countersign_resolved_total",
         "Unknown outcomes that became known in the background, by what they turned out to be",
         ["account", "final"], zeros labels::FINAL;
     conflicts: IntCounterVec, "countersign_payment_conflicts_total",
-        "Notifications and answers that do not fit the payment they tell of, by what speaks against them",
+        "Notifications and answers that do not match the payment they are about, by kind of contradiction",
         ["account", "conflict"], zeros labels::CONFLICTS;
 
     /// `event` is one of the profile's event names, or `other`.
     notifications: IntCounterVec, "countersign_notifications_total",
         "Notifications answered, by event and result", ["account", "event", "result"];
-    /// From the whole notification to the finished answer.
+    /// From the complete notification to the finished answer.
     notification_duration: HistogramVec, "countersign_notification_duration_seconds",
         "Time from a whole notification to its finished answer", ["account"],
         buckets NOTIFICATION, zeros [];
@@ -117,7 +117,7 @@ families! {
         ["account"], zeros [];
     deliveries: IntCounterVec, "countersign_deliveries_total",
         "Attempts to deliver an event", ["account", "result"], zeros labels::DELIVERIES;
-    /// From received to delivered, replays left out.
+    /// From received to delivered, without replays.
     delivery_lag: HistogramVec, "countersign_delivery_lag_seconds",
         "Time from receiving a notification to its delivery", ["account"], buckets LAG, zeros [];
 
@@ -125,7 +125,7 @@ families! {
     key_info: IntGaugeVec, "countersign_signing_key_info",
         "Always 1; one for every loaded key, the provider's included",
         ["account", "key_id", "use"];
-    /// Only for signing keys with an end.
+    /// Only for signing keys with an end date.
     key_not_after: GaugeVec, "countersign_key_not_after_timestamp_seconds",
         "When a signing key stops being valid, Unix time; missing for keys without an end",
         ["account", "key_id"];
@@ -135,7 +135,7 @@ families! {
     /// A poll that finds nothing new is not counted.
     reloads: IntCounterVec, "countersign_config_reloads_total",
         "Reloads of the configuration", ["result"];
-    /// 1 also when nothing had changed.
+    /// Also 1 when nothing had changed.
     reload_successful: IntGaugeVec, "countersign_config_last_reload_successful",
         "1 when the configuration as it stands in its files is in place, else 0", [];
     reload_success_timestamp: GaugeVec, "countersign_config_last_reload_success_timestamp_seconds",
@@ -163,7 +163,7 @@ fn announce<B: MetricVecBuilder>(family: &MetricVec<B>, account: &str, values: &
     }
 }
 
-/// Drops the series whose labels `is_its` recognises. What still counts in one afterwards makes it appear again.
+/// Drops the series whose labels `is_its` recognises. If something still counts in one afterwards, it appears again.
 pub(super) fn forget<B: MetricVecBuilder>(
     family: &MetricVec<B>,
     is_its: impl Fn(&Labels<'_>) -> bool,

@@ -5,29 +5,29 @@ use super::families::{Labels, forget};
 use super::labels::SIGN;
 
 impl Metrics {
-    /// Makes the series of a key exist that is used to `usage`: `sign` or `verify`.
+    /// Creates the series of a key that is used to `usage`: `sign` or `verify`.
     pub fn announce_key(&self, account: &str, key_id: &str, usage: impl Into<&'static str>) {
         self.all.key_info.with_label_values(&[account, key_id, usage.into()]).set(1);
         self.all.key_last_used.with_label_values(&[account, key_id]);
     }
 
-    /// Shows when a signing key ends, in Unix seconds; `None` where it has no end.
+    /// Shows when a signing key ends, in Unix seconds; `None` if it has no end.
     pub fn set_key_end(&self, account: &str, key_id: &str, not_after: Option<i64>) {
         let labels = [account, key_id];
         match not_after {
             Some(end) => self.all.key_not_after.with_label_values(&labels).set(end as f64),
-            // It may have had an end before a reload; that it never had one is no error.
+            // It may have had an end before a reload; it is not an error if it never had one.
             None => drop(self.all.key_not_after.remove_label_values(&labels)),
         }
     }
 
-    /// When a key was last used by this process, in Unix seconds; `None` when it was not.
+    /// When a key was last used by this process, in Unix seconds; `None` if never.
     pub fn last_used(&self, account: &str, key_id: &str) -> Option<f64> {
         let at = self.all.key_last_used.with_label_values(&[account, key_id]).get();
         (at > 0.0).then_some(at)
     }
 
-    /// Notes when a key was used, in Unix time.
+    /// Records when a key was used, in Unix time.
     pub fn key_used(&self, account: &str, key_id: &str, unix_seconds: i64) {
         self.all.key_last_used.with_label_values(&[account, key_id]).set(unix_seconds as f64);
     }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_only_verifies_goes_without_the_one_that_signs() {
+    fn a_verifying_key_is_removed_without_the_signing_key_of_that_id() {
         let metrics = Metrics::new("0", "0");
         metrics.announce_key("shop", "k", "sign");
         metrics.set_key_end("shop", "k", Some(1));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_whose_end_was_taken_out_has_none_any_more() {
+    fn a_key_whose_end_was_removed_has_none_any_more() {
         let metrics = Metrics::new("0", "0");
         metrics.announce_key("shop", "k", "sign");
         metrics.set_key_end("shop", "k", Some(1));

@@ -1,5 +1,6 @@
-//! The values of labels from closed sets, so that their series exist from the start: an increase is not seen in a series
-//! that begins with it. The words are those of the modules that count; each has a test that they stand here.
+//! The values of labels from closed sets, so that their series exist from the start: Prometheus does not see an
+//! increase in a series that begins with it. The words are those of the modules that count; each of those has a test
+//! that its words are listed here.
 
 /// The parts of the time a request spends inside.
 pub const PHASES: [&str; 4] = ["wait", "journal", "sign", "upstream"];
@@ -16,7 +17,7 @@ pub const CLASSES: [&str; 2] = ["create", "query"];
 /// What an unknown outcome can turn out to be.
 pub const FINAL: [&str; 3] = ["accepted", "rejected", "not_sent"];
 
-/// What can speak against what the provider says of a payment, in the words of events' flags.
+/// The contradictions to a payment in what the provider says, in the words of events' flags.
 pub const CONFLICTS: [&str; 6] = [
     "amount-mismatch",
     "amount-unreadable",
@@ -26,7 +27,7 @@ pub const CONFLICTS: [&str; 6] = [
     "earlier-call",
 ];
 
-/// How a notification was answered once it was verified: no other answer knows the event's name.
+/// How a verified notification was answered: for other answers the event's name is not known.
 pub const VERIFIED: [&str; 3] = ["accepted", "duplicate", "unavailable"];
 
 /// How a notification that could not be verified was answered.
@@ -44,9 +45,9 @@ pub const RELOADS: [&str; 3] = ["success", "unchanged", "failure"];
 /// What a key is used for.
 pub const SIGN: &str = "sign";
 
-/// The label of requests that named no account or operation; the path they asked for is never a label.
+/// The label of requests that named no account or operation; the requested path is never a label.
 pub const NOBODY: &str = "-";
 
-/// The label of an event that the profile does not list, and of what could not be verified: what a stranger sends is never
-/// a label.
+/// The label of an event that the profile does not list, and of notifications that could not be verified: what a
+/// stranger sends is never a label.
 pub const OTHER_EVENT: &str = "other";

@@ -1,4 +1,4 @@
-//! Every metric of the program: one table of families, label values from closed sets, a registry of its own.
+//! Every metric of the program: one table of families, label values from closed sets, its own registry.
 //!
 //! Labels are configured account names, operations of the profile and closed sets; never ids, paths or error text. The words
 //! of a set belong to the module that counts; [`labels`] lists those whose series exist from the start.
@@ -25,13 +25,13 @@ pub use labels::{NOBODY, OTHER_EVENT};
 
 use families::Families;
 
-/// The program's metrics. What can be counted is a method, in the file named for what it is about.
+/// The program's metrics. Each thing that can be counted has a method, in the file named after its subject.
 pub struct Metrics {
     registry: Registry,
     all: Families,
 }
 
-/// An account whose series are to exist from the start, so that a first event is a step and not a new series.
+/// An account whose series should exist from the start, so that a first event is a step and not a new series.
 pub struct AnnouncedAccount<'a> {
     /// The account's name.
     pub name: &'a str,
@@ -39,7 +39,7 @@ pub struct AnnouncedAccount<'a> {
     pub operations: Vec<&'a str>,
     /// The event names of its profile.
     pub events: Vec<&'a str>,
-    /// The provider's answer codes for what it accepted.
+    /// The provider's answer codes for accepted calls.
     pub accepted: Vec<String>,
 }
 
@@ -64,14 +64,14 @@ impl Metrics {
         Arc::new(metrics)
     }
 
-    /// Makes an account's series exist, so that rates and absences can be told apart.
+    /// Creates an account's series, so that zero and missing can be distinguished.
     pub fn announce_account(&self, account: &AnnouncedAccount<'_>) {
         self.all.announce(account.name);
         self.announce_operations(account);
         self.announce_events(account);
     }
 
-    /// Drops every series of `account`. What still counts for it afterwards makes its series appear again.
+    /// Drops every series of `account`. If something still counts for it afterwards, its series appear again.
     pub fn forget_account(&self, account: &str) {
         self.all.forget_account(account);
     }

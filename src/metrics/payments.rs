@@ -1,4 +1,4 @@
-//! Money-moving calls of which it is not known whether they happened, and what became of them.
+//! Money-moving calls of which it is not known whether they happened, and their outcomes.
 
 use super::Metrics;
 use super::labels::CONFLICTS;
@@ -17,14 +17,14 @@ impl Metrics {
         self.all.stranded.with_label_values(&[account]).set(count);
     }
 
-    /// Counts those of `flags` (words of events' flags) that speak against what the provider says of a payment.
+    /// Counts those of `flags` (words of events' flags) that are contradictions.
     pub fn count_conflicts(&self, account: &str, flags: impl Iterator<Item = &'static str>) {
         for flag in flags.filter(|flag| CONFLICTS.contains(flag)) {
             self.all.conflicts.with_label_values(&[account, flag]).inc();
         }
     }
 
-    /// Counts an unknown outcome that was found to be `outcome`, in the words of outcomes.
+    /// Counts an unknown outcome that turned out to be `outcome`, in the words of outcomes.
     pub fn count_resolved(&self, account: &str, outcome: &str) {
         self.all.resolved.with_label_values(&[account, outcome]).inc();
     }

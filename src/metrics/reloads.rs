@@ -1,10 +1,10 @@
-//! How reloading the configuration goes. What is loaded at the start is no reload, but counts as the first success: an
-//! alert on "never loaded" must not fire in a process that runs.
+//! Reloads of the configuration. Loading it at the start is not a reload, but counts as the first success: an alert on
+//! "never loaded" must not fire in a running process.
 
 use super::Metrics;
 
 impl Metrics {
-    /// Notes that the configuration was read when the process started; Unix time in seconds.
+    /// Records that the configuration was read when the process started; Unix time in seconds.
     pub fn config_loaded_at_start(&self, now_unix_seconds: f64) {
         self.all.reload_successful.with_label_values::<&str>(&[]).set(1);
         self.all.reload_success_timestamp.with_label_values::<&str>(&[]).set(now_unix_seconds);
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn files_put_back_as_they_were_end_the_alarm() {
+    fn restoring_the_files_ends_the_alarm() {
         let metrics = Metrics::new("0", "0");
         metrics.count_reload("failure", false, 100.0);
         metrics.count_reload("unchanged", true, 200.0);

@@ -1,13 +1,13 @@
-//! Application requests: how they ended, how long they and their parts took, the attempts they led to and the limits they
-//! met.
+//! Application requests: how they ended, how long they and their parts took, their attempts, and the limits that
+//! refused them.
 
 use prometheus::{Gauge, IntCounter, IntGauge};
 
 use super::labels::{ATTEMPTS, NOBODY};
 use super::{AnnouncedAccount, Metrics};
 
-/// Outcomes and codes that alerts are about. Every operation has their series from the start: an increase is not seen in a
-/// series that begins with it. The hundreds of other codes an operation might meet come when they are met.
+/// Outcomes and codes that alerts use. Every operation has their series from the start: Prometheus does not see an
+/// increase in a series that begins with it. The hundreds of other possible codes get a series when they occur.
 const EXPECTED: [(&str, &str); 9] = [
     ("rejected", "other"),
     ("unknown", "outcome-unknown"),
@@ -21,7 +21,7 @@ const EXPECTED: [(&str, &str); 9] = [
 ];
 
 impl Metrics {
-    /// Requests that name no account; a scan of the listener shows here.
+    /// Requests that name no account; a scan of the listener is visible here.
     pub(super) fn announce_strangers(&self) {
         self.all.request_duration.with_label_values(&[NOBODY, NOBODY]);
         for code in ["not-found", "bad-request"] {
@@ -81,7 +81,7 @@ impl Metrics {
         self.all.circuit_state.with_label_values(&[account, class.into()])
     }
 
-    /// The provider's clock less ours. Asking makes the series exist.
+    /// The provider's clock minus ours. This call creates the series.
     pub fn clock_skew(&self, account: &str) -> Gauge {
         self.all.clock_skew.with_label_values(&[account])
     }

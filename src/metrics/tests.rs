@@ -15,7 +15,7 @@ fn shop() -> AnnouncedAccount<'static> {
 }
 
 #[test]
-fn what_an_alert_is_about_is_a_step_and_not_a_new_series() {
+fn every_increase_that_an_alert_uses_is_a_step_and_not_a_new_series() {
     let metrics = Metrics::new("0", "0");
     metrics.announce_account(&shop());
     let text = text(&metrics);

@@ -51,7 +51,7 @@ pub struct Absence {
 }
 
 impl Absence {
-    /// With one more "not found" to a question put at `queried_at_ms`. A question from before `since_ms` says nothing: the
+    /// Adds a "not found" answer to a query sent at `queried_at_ms`. A query from before `since_ms` proves nothing: the
     /// create may have left after it.
     pub(super) fn with(self, queried_at_ms: i64, since_ms: i64, rules: &Rules) -> Self {
         let too_close = self.answers > 0

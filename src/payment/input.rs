@@ -24,7 +24,7 @@ pub enum Input {
     Abandoned { rules: Rules },
     /// A person found out its outcome, and enters it.
     ByHand(Ruling),
-    /// The provider was asked, at `queried_at_ms`, what became of it.
+    /// The provider was queried for its outcome at `queried_at_ms`.
     Queried { queried_at_ms: i64, finding: Finding, rules: Rules },
     /// A verified notification reported its status.
     Notified { status: Option<EventStatus> },

@@ -11,17 +11,17 @@ use crate::json::{Member, parse_object};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CodeMeaning {
-    /// The provider took it.
+    /// The provider accepted it.
     Accepted,
     /// The provider refused; nothing happened.
     Refused,
-    /// Refused because of its timestamp; nothing happened, a fresh signature may pass.
+    /// Refused because of its timestamp; nothing happened, a fresh signature may be accepted.
     StaleTimestamp,
-    /// Refused because of too many requests; nothing happened, later it may pass.
+    /// Refused because of too many requests; nothing happened, a later call may be accepted.
     Throttled,
-    /// The thing asked about does not exist. For a query after a lost create: a sign, not proof, that it did not land.
+    /// The queried thing does not exist. For a query after a lost create: a sign, not proof, that it did not arrive.
     NotFound,
-    /// An earlier attempt with the same ids landed.
+    /// An earlier attempt with the same ids arrived.
     Landed,
     /// It may or may not have happened.
     InDoubt,
@@ -47,7 +47,7 @@ pub struct Code {
     pub note: Option<String>,
 }
 
-/// Where the answer's parts stand in its JSON object.
+/// The names of the answer's members in its JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerShape {
@@ -80,7 +80,7 @@ pub(super) fn read(shape: &AnswerShape, codes: &CodeTable, body: &[u8]) -> Optio
     Some(ProviderAnswer { code, meaning: codes.meaning(code), data })
 }
 
-/// The code in plain digits, bare or as a string: sisters print both.
+/// The code in plain digits, as a number or a string: sister platforms print both.
 fn number(member: &Member<'_>) -> Option<i64> {
     let text = member.text().unwrap_or(Cow::Borrowed(member.raw));
     let digits = text.strip_prefix('-').unwrap_or(&text);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_envelope_is_not_understood() {
+    fn an_answer_that_is_not_the_envelope_is_not_understood() {
         for body in [
             "",
             "<html>502 Bad Gateway</html>",
@@ -122,7 +122,7 @@ mod tests {
             r#"{"code":21001,"code":10000}"#,
             r#"{"code":10000,"data":{"amount":1,"amount":2}}"#,
         ] {
-            assert_eq!(answer(body), None, "`{body}` should not pass for an answer");
+            assert_eq!(answer(body), None, "`{body}` should not be taken for an answer");
         }
     }
 

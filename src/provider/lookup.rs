@@ -1,4 +1,4 @@
-//! Asking what became of a call whose answer was lost: which query to make, and what its answer proves.
+//! The status query for a call whose answer was lost: which query to make, and what its answer proves.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use crate::json::{Member, Object, escape, parse_object};
 /// What a query said about a lost call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookedUp {
-    /// It landed. `data` is the exact text of what the provider knows of it.
+    /// It arrived. `data` is the exact text of what the provider knows about it.
     Found { data: String },
-    /// The provider knows no such call. Said once, soon after the call, that is no proof: it may not know it yet.
+    /// The provider has no such call. One such answer, soon after the call, is not proof: it may not have it yet.
     NotFound,
     /// The answer proves nothing either way.
     Unclear { why: &'static str },
 }
 
 impl Operation {
-    /// The parameters of the query for what became of a call with `parameters`, as the application would post them.
-    /// `None` when the profile knows no query, or the call lacks a member that the query needs.
+    /// The parameters of the query for the outcome of a call with `parameters`, as the application would post them.
+    /// `None` when the profile has no query, or the call lacks a member that the query needs.
     pub fn lookup(&self, parameters: &Object<'_>) -> Option<String> {
         let resolution = self.resolved_by.as_ref()?;
         let mut text = String::from("{");
@@ -49,7 +49,7 @@ impl Provider {
         answer: &ProviderAnswer,
     ) -> LookedUp {
         let Some(resolution) = &operation.resolved_by else {
-            return LookedUp::Unclear { why: "the profile knows no query for it" };
+            return LookedUp::Unclear { why: "the profile has no query for it" };
         };
         let data = answer.data.as_deref().unwrap_or("null");
         match answer.meaning {
@@ -80,7 +80,7 @@ impl Provider {
 
 const OF_ANOTHER: &str = "the query was answered about another call";
 
-/// One object, which must say that it is of this call.
+/// One object, which must show that it belongs to this call.
 fn found_as(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> LookedUp {
     match parse_object(data.as_bytes()) {
         Ok(object) if repeats(&object, resolution.echo(), parameters) => {
@@ -91,8 +91,8 @@ fn found_as(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> Loo
     }
 }
 
-/// A list, in which the call is found by the members that identify it. It is complete for what was asked by only if each of
-/// its items says what it is of.
+/// A list, in which the call is found by the members that identify it. "Not found" counts only if each of its items
+/// shows which call it belongs to.
 fn found_among(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> LookedUp {
     let Ok(items) = serde_json::from_str::<Vec<Box<RawValue>>>(data) else {
         return LookedUp::Unclear { why: "the query's answer holds no list" };
@@ -100,12 +100,12 @@ fn found_among(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> 
     let mut ours = None;
     for item in &items {
         let Ok(object) = parse_object(item.get().as_bytes()) else {
-            return LookedUp::Unclear { why: "the list holds something that is no object" };
+            return LookedUp::Unclear { why: "the list holds something that is not an object" };
         };
         let identified =
             resolution.matching.keys().all(|name| object.member(name).is_some_and(is_id));
         if !identified || !repeats(&object, resolution.echo(), parameters) {
-            return LookedUp::Unclear { why: "the list holds something of which it is not known" };
+            return LookedUp::Unclear { why: "the list holds an item whose call is not known" };
         }
         if repeats(&object, &resolution.matching, parameters) && ours.replace(item.get()).is_some()
         {
@@ -126,7 +126,7 @@ fn repeats(object: &Object<'_>, pairs: &BTreeMap<String, String>, parameters: &O
     })
 }
 
-/// Whether an answer that knows no such call says that it is about another one.
+/// Whether an answer without such a call says that it is about another one.
 fn is_of_another(data: &str, resolution: &Resolution, parameters: &Object<'_>) -> bool {
     let Ok(object) = parse_object(data.as_bytes()) else { return false };
     resolution.echo().iter().any(|(name, taken)| {
@@ -144,7 +144,7 @@ fn is_id(member: &Member<'_>) -> bool {
     }
 }
 
-/// Numbers are compared as they are written: a parser would round large ones to the same.
+/// Numbers are compared as written: a parser would round different large ones to the same value.
 fn is_same(found: &Member<'_>, sent: &Member<'_>) -> bool {
     is_id(found)
         && match (found.text(), sent.text()) {
@@ -186,7 +186,7 @@ mod tests {
             query("refund_create", REFUND).as_deref(),
             Some(r#"{"originalTransactionId":"C1"}"#)
         );
-        assert_eq!(query("payout_create", b"{}"), None, "there is nothing to ask by");
+        assert_eq!(query("payout_create", b"{}"), None, "the query's members are missing");
         assert_eq!(query("payment_void", b"{}"), None, "no query is known");
     }
 
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_object_of_the_call_proves_that_it_landed() {
+    fn only_an_object_of_the_call_proves_that_it_arrived() {
         let found = r#"{"code":10000,"message":"Success","data":{"mchOrderId":"\u00411"}}"#;
         assert!(matches!(looked_up("payout_create", PAYOUT, found), LookedUp::Found { .. }));
         for data in [
@@ -239,7 +239,7 @@ mod tests {
         };
         assert!(numbers("12345678901234567890123"));
         assert!(!numbers("12345678901234567890124"));
-        assert!(!numbers(r#""12345678901234567890123""#), "a text is no number");
+        assert!(!numbers(r#""12345678901234567890123""#), "a text is not a number");
     }
 
     const OTHER: &str =
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_which_one_item_is_not_known_says_nothing() {
+    fn a_list_with_an_item_of_an_unknown_call_proves_nothing() {
         for item in [
             r#"{"originalTransactionId":"C1","refundStatus":"COMPLETE"}"#,
             r#"{"mchRefundOrderId":null,"originalTransactionId":"C1"}"#,

@@ -18,18 +18,18 @@ pub struct Member {
     pub length: Option<(u32, u32)>,
     /// A regular expression that a string must match.
     pub pattern: Option<String>,
-    /// The same in words, for messages.
+    /// The same in words, used in messages.
     pub pattern_means: Option<String>,
     /// The only values allowed; empty when any is.
     #[serde(default)]
     pub values: Vec<String>,
     pub minimum: Option<i64>,
     pub maximum: Option<i64>,
-    /// What Countersign adds when the application left the member out.
+    /// What Countersign adds when the application leaves the member out.
     pub fill: Option<Fill>,
     /// What the number counts, as in `satang` or `ms`.
     pub unit: Option<String>,
-    /// Always there in a compiled profile: the operation's mark where the row has none.
+    /// Always present in a compiled profile: the operation's mark if the row has none.
     pub confirmed: Option<bool>,
     /// Address of the page, where it is not the operation's.
     pub source: Option<String>,
@@ -42,7 +42,7 @@ impl Member {
         self.confirmed.unwrap_or(true)
     }
 
-    /// Whether an explicit `null` passes: many applications write one for a member they do not use.
+    /// Whether an explicit `null` is accepted: many applications write one for a member they do not use.
     pub(super) fn may_be_null(&self) -> bool {
         !self.required
     }
@@ -87,7 +87,7 @@ pub enum Fill {
     NotifyUrl,
 }
 
-/// What there is to fill members with.
+/// The values that members can be filled with.
 #[derive(Clone, Copy, Debug)]
 pub struct FillContext<'a> {
     /// The time of the attempt, in milliseconds since the Unix epoch.

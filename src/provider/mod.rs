@@ -1,7 +1,7 @@
 //! Providers as data: a profile file compiled once into immutable values.
 //!
-//! Everything that differs between providers stands in the profile (operations, members, codes, events, signing recipe). Code
-//! knows no provider by name; the built-in profile is compiled in with `include_str!`.
+//! Everything that differs between providers is in the profile (operations, members, codes, events, signing recipe). No
+//! code depends on a provider's name; the built-in profile is compiled in with `include_str!`.
 
 mod codes;
 mod compile;

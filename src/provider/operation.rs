@@ -1,5 +1,5 @@
 //! One call of the provider's API, as its profile describes it: what it is called, what goes into it, what Countersign
-//! adds, and how a lost one is looked up. It holds no request and does no I/O.
+//! adds, and how a lost one is looked up. It contains no request and does no I/O.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -25,12 +25,12 @@ pub struct Operation {
     /// Whether it moves money (payout, refund, void, debit).
     #[serde(default)]
     pub money_moving: bool,
-    /// Whether it gives a payer's money back (refund, void): it goes before what starts something new.
+    /// Whether it gives a payer's money back (refund, void): it has priority over calls that start something new.
     #[serde(default)]
     pub gives_back: bool,
     /// The member that carries the merchant's own order id.
     pub reference: Option<String>,
-    /// The query that says what became of a lost call of this operation.
+    /// The query for the outcome of a lost call of this operation.
     pub resolved_by: Option<Resolution>,
     /// The name of the event rule by which a query's answer about a call is read.
     pub event: Option<String>,
@@ -41,7 +41,7 @@ pub struct Operation {
     pub source: String,
     /// What an operator should know, in particular when no page gives the path.
     pub note: Option<String>,
-    /// At least one of these members is required; empty when there is no such rule.
+    /// At least one of these members is required; empty if there is no such rule.
     #[serde(default)]
     pub requires_one_of: Vec<String>,
     pub members: Vec<Member>,
@@ -52,7 +52,7 @@ pub struct Operation {
     pub(super) validator: Arc<Validator>,
 }
 
-/// The validator of an operation whose schema is yet to be made takes anything.
+/// The validator of an operation without a schema yet accepts anything.
 fn anything() -> Arc<Validator> {
     static ANYTHING: LazyLock<Arc<Validator>> = LazyLock::new(|| {
         Arc::new(schema::validator(&Value::Bool(true)).expect("`true` is a schema"))
@@ -60,7 +60,7 @@ fn anything() -> Arc<Validator> {
     Arc::clone(&ANYTHING)
 }
 
-/// What an operation does to the provider's state, and so what may be repeated.
+/// What an operation does to the provider's state, and so whether it may be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -76,9 +76,9 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum CallClass {
-    /// What changes something: creates and cancellations.
+    /// Calls that change something: creates and cancellations.
     Create,
-    /// What only reads.
+    /// Calls that only read.
     Query,
 }
 
@@ -97,7 +97,7 @@ impl CallClass {
 #[serde(deny_unknown_fields)]
 pub struct Resolution {
     pub operation: String,
-    /// Member of the query = member of the lost call it is taken from.
+    /// Member of the query = member of the lost call that gives its value.
     pub members: BTreeMap<String, String>,
     echo: Option<BTreeMap<String, String>>,
     /// Where the answer is a list: member of an item = member of the lost call it must equal. Empty otherwise.
@@ -114,8 +114,8 @@ pub struct OperationOverride {
 }
 
 impl Operation {
-    /// What Countersign adds to `parameters` for one attempt: names and JSON texts. Never a member that stands there
-    /// already, whatever its value. Cheap enough to do anew for every attempt.
+    /// What Countersign adds to `parameters` for one attempt: names and JSON texts. Never a member that is already
+    /// present, whatever its value. Cheap enough to repeat for every attempt.
     pub fn additions(&self, parameters: &Object<'_>, ctx: &FillContext<'_>) -> Vec<(&str, String)> {
         self.members
             .iter()
@@ -127,7 +127,7 @@ impl Operation {
             .collect()
     }
 
-    /// The merchant's own order id in `parameters`, escapes undone.
+    /// The merchant's own order id in `parameters`, unescaped.
     pub fn reference<'a>(&self, parameters: &'a Object<'_>) -> Option<&'a str> {
         parameters.value().get(self.reference.as_deref()?)?.as_str()
     }
@@ -142,7 +142,7 @@ impl Operation {
         !matches!(self.kind, Kind::Create)
     }
 
-    /// Makes schema and validator anew from the members. The error says why they make none.
+    /// Rebuilds schema and validator from the members. The error says why that is not possible.
     pub(super) fn compile_schema(&mut self) -> Result<(), String> {
         self.schema =
             schema::schema(&self.title, self.note.as_deref(), &self.members, &self.requires_one_of);
@@ -174,14 +174,14 @@ impl Operation {
 }
 
 impl Resolution {
-    /// Member of what is found = member of the lost call it must equal: of the answer's object, or of every item of a list.
-    /// What lacks one of them, or has another value there, is of something else. What is asked by, unless the profile says
-    /// otherwise.
+    /// Member of the answer's object, or of every item of its list = member of the lost call it must equal. An object
+    /// that lacks one of them, or has another value, belongs to another call. By default the members of the query.
     pub fn echo(&self) -> &BTreeMap<String, String> {
         self.echo.as_ref().unwrap_or(&self.members)
     }
 
-    /// Whether what is found is compared with the member `reference` of the call: nothing else makes it ours.
+    /// Whether the answer is compared with the member `reference` of the call: nothing else proves that it belongs to
+    /// the call.
     pub(super) fn names(&self, reference: Option<&str>) -> bool {
         let proofs = if self.matching.is_empty() { self.echo() } else { &self.matching };
         proofs.values().any(|taken| Some(taken.as_str()) == reference)

@@ -23,12 +23,12 @@ pub struct Provider {
     pub lost: Lost,
 }
 
-/// When a call that cannot be found counts as one that did not land.
+/// When a call that is not found counts as one that did not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// How long after the last attempt.
+    /// The time since the last attempt.
     pub grace: Duration,
-    /// How many queries must have said so.
+    /// How many queries must have said "not found".
     pub not_found_needed: u32,
 }
 
@@ -56,8 +56,8 @@ impl Provider {
         codes::read(&self.answer, &self.codes, body)
     }
 
-    /// How many minor units of `currency` the provider means by `text`, a whole number in plain digits; `None` when that is
-    /// none, or the currency's decimals are needed and not known.
+    /// How many minor units of `currency` the provider means by `text`, a whole number in plain digits; `None` when it
+    /// is not such a number, or when the currency's decimals are needed but not known.
     pub fn minor_units(&self, text: &str, currency: Option<&str>) -> Option<i64> {
         Amount::read(text, self.events.amount_unit, currency).ok().map(|amount| amount.minor)
     }

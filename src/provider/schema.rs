@@ -1,7 +1,7 @@
 //! The JSON Schema (2020-12) of an operation's parameters as the application posts them, made from the profile's rows.
 //!
-//! It says what may be left out and what values look like; how a number is written (`100` against `100.0`) no schema
-//! can say, see `refusal`. Members it does not know pass: the profile is not the last word on the provider.
+//! It says what may be left out and what values look like. A schema cannot say how a number is written (`100` or
+//! `100.0`), see `refusal`. Unknown members are accepted, because the profile may not be complete.
 
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Map, Value, json};
@@ -148,7 +148,7 @@ fn conditions(members: &[Member]) -> Vec<Value> {
         .collect()
 }
 
-/// That each of `names` stands there and is not null.
+/// Requires each of `names` to be present and not null.
 fn present(names: &[&str]) -> Value {
     let properties: Map<String, Value> = names
         .iter()

@@ -59,8 +59,8 @@ impl Egress {
         verdict
     }
 
-    /// Leave to make an attempt: of the circuit first, so that what it refuses takes nothing from the rate. Where the rate
-    /// refuses, the circuit's permit is dropped, and the next call may try.
+    /// Permission to make an attempt: from the circuit first, so that a call it refuses uses none of the rate. If the
+    /// rate refuses, the circuit's permit is dropped, and the next call may try.
     async fn admit(&self, call: &PreparedCall<'_>) -> Result<CircuitPermit, WhyNotSent> {
         let circuit = call.limits.circuit(call.class());
         let permit = circuit.enter(instant()).map_err(WhyNotSent::CircuitOpen)?;

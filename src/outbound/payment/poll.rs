@@ -59,8 +59,8 @@ pub(super) async fn poll(
     latest
 }
 
-/// Waits for `pause`, or for the payment to be settled by another process, a notification or an operator. A change alone is no reason to query: the queries
-/// themselves are changes.
+/// Waits for `pause`, or for the payment to be settled by another process, a notification or an operator. A change alone
+/// is no reason to query: the queries themselves are changes.
 async fn settled_meanwhile(payment: &Journalled<'_>, pause: Duration) -> Option<PaymentView> {
     let mut changes = payment.store.payment_changes(payment.id);
     let pause = tokio::time::sleep(pause);

@@ -1,4 +1,4 @@
-//! Checks what a profile says about notifications and finishes it: addresses in place of short names.
+//! Checks what a profile says about notifications and completes it: addresses in place of short names.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::provider::event::{
     Acknowledgement, EventKind, EventMembers, EventRule, EventStatus, EventTable, WithoutName,
 };
 
-/// Checks `table` and finishes its rules.
+/// Checks `table` and completes its rules.
 pub fn check(table: &mut EventTable, sources: &Sources, mistakes: &mut Mistakes) {
     acknowledgement(&table.acknowledge, mistakes);
     if let Err(problem) = table.name_member.check() {
@@ -26,7 +26,7 @@ pub fn check(table: &mut EventTable, sources: &Sources, mistakes: &mut Mistakes)
     }
 }
 
-/// Checks that the acknowledgement can be sent and is one.
+/// Checks that the acknowledgement can be sent and acknowledges.
 fn acknowledgement(given: &Acknowledgement, mistakes: &mut Mistakes) {
     let path = "notification.acknowledge";
     if !(200..300).contains(&given.status) {
@@ -40,7 +40,7 @@ fn acknowledgement(given: &Acknowledgement, mistakes: &mut Mistakes) {
     }
 }
 
-/// That an event name means one thing only.
+/// Checks that an event name has one meaning only.
 fn event_names(rows: &[EventRule], mistakes: &mut Mistakes) {
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     for row in rows {
@@ -64,7 +64,7 @@ fn prefixes(rows: &[EventRule], mistakes: &mut Mistakes) {
             mistakes.add(path.as_str(), "is empty and would take every event");
         } else if row.kind.only_status().is_none() {
             let problem = format!(
-                "a name that is not listed does not say what became of a {}, expected `names` only",
+                "a name that is not listed does not say the outcome of a {}, expected `names` only",
                 row.kind
             );
             mistakes.add(path.as_str(), problem);
@@ -106,7 +106,7 @@ fn finish(row: &mut EventRule, sources: &Sources, mistakes: &mut Mistakes) {
     sources.resolve(&mut row.source, &path, mistakes);
 }
 
-/// The status words: each for a status the kind has, and a member to find them in.
+/// Checks the status words: each for a status that the kind has, and a member to find them in.
 fn words(row: &EventRule, path: &str, mistakes: &mut Mistakes) {
     let path = format!("{path}.statuses");
     let has_several = row.kind.only_status().is_none();

@@ -1,4 +1,5 @@
-//! Mirrors a profile file, unknown keys refused. Rows are read as what they become; the other files here check them.
+//! Mirrors a profile file and refuses unknown keys. Rows are read into their final types; the other files here check
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -40,13 +41,13 @@ pub struct SigningFile {
     pub notification: VerifyRecipe,
 }
 
-/// When a call that cannot be found counts as one that did not land.
+/// When a call that is not found counts as one that did not arrive.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LostFile {
     /// Seconds from the last attempt.
     pub grace_seconds: u32,
-    /// Queries that must have said so.
+    /// Queries that must have said "not found".
     pub not_found_needed: u32,
     pub confirmed: bool,
     pub note: Option<String>,

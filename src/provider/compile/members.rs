@@ -1,12 +1,12 @@
-//! Checks the members of one operation and finishes them.
+//! Checks the members of one operation and completes them.
 
 use regex::Regex;
 
 use super::mistakes::{Mistakes, Sources};
 use crate::provider::member::{Fill, Member, MemberType};
 
-/// Finishes the members of the operation whose key path is `operation_path`; where they do not say whether they are
-/// confirmed, they are as the operation is.
+/// Completes the members of the operation whose key path is `operation_path`; a member that does not say whether it is
+/// confirmed gets the operation's mark.
 pub fn finish(
     rows: &mut [Member],
     confirmed: bool,
@@ -89,11 +89,11 @@ fn type_bound_keys(row: &Member) -> [(&'static str, bool, bool); 6] {
     ]
 }
 
-/// Drops a pattern that does not compile: one broken pattern should not hide other mistakes behind a broken schema.
+/// Drops a pattern that does not compile, so that a broken schema does not hide other mistakes.
 fn pattern(row: &mut Member, path: &str, mistakes: &mut Mistakes) {
     let Some(regex) = &row.pattern else { return };
     if let Err(error) = Regex::new(regex) {
-        // The last line of the error is the reason; those before it draw the place.
+        // The last line of the error is the reason; the lines before it show the place.
         let text = error.to_string();
         let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
         let problem = format!("`{regex}` is not a regular expression: {reason}");
@@ -102,12 +102,12 @@ fn pattern(row: &mut Member, path: &str, mistakes: &mut Mistakes) {
     }
 }
 
-/// The longest reference, in characters: 512 bytes at most. A longer one would not be recognised, neither in a call that is
-/// repeated nor in a notification; documented ones have at most 32.
+/// The longest reference, in characters: no more than 512 bytes. A longer one would not be recognised in a repeated
+/// call or in a notification; documented ones have at most 32.
 pub const REFERENCE_CHARACTERS_MAX: u32 = 128;
 
-/// Makes sure that `member` can carry a reference: a text that is never too long to be recognised again. One without a
-/// limit gets it. The error is a key of the member and what is wrong with it.
+/// Makes sure that `member` can carry a reference: a text that is never too long to be recognised again. A text without
+/// a limit gets one. The error is a key of the member and what is wrong with it.
 pub fn bound_as_reference(member: &mut Member) -> Result<(), (&'static str, String)> {
     if member.member_type != MemberType::String {
         let problem = "is not that of a text, but the member is the reference, expected `string`";

@@ -42,7 +42,7 @@ impl Mistakes {
     }
 }
 
-/// What is wrong with a name that stands in key paths and in events.
+/// What is wrong with a name that is used in key paths and in events.
 pub fn malformed(name: &str) -> Option<String> {
     let is_name = name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
@@ -53,7 +53,7 @@ pub fn malformed(name: &str) -> Option<String> {
     })
 }
 
-/// The end of a mistake about a name that is none of `names`.
+/// The end of a message about a name that is not one of `names`.
 pub fn expected_one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
     format!("expected one of {}", names.collect::<Vec<_>>().join(", "))
 }
@@ -71,7 +71,7 @@ impl Sources {
         Self(pages)
     }
 
-    /// Puts the address in the place of its short name.
+    /// Replaces a short name with its address.
     pub fn resolve(&self, source: &mut String, path: &str, mistakes: &mut Mistakes) {
         if let Some(address) = self.0.get(source) {
             source.clone_from(address);

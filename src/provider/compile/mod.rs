@@ -1,6 +1,6 @@
 //! Turns a profile file into a [`Provider`], or into the list of everything wrong with it.
 //!
-//! Building goes on after a mistake, so that one run reports them all; what was built is thrown away then.
+//! Building continues after a mistake, so that one run reports all of them; the result is then discarded.
 
 mod events;
 mod file;
@@ -105,7 +105,8 @@ fn provider(file: ProfileFile, mistakes: &mut Mistakes) -> Provider {
     }
 }
 
-/// A call may still be on its way when a query does not find it: without a wait and an answer it would be made twice.
+/// A call may still be on its way when a query does not find it: with no wait, or with no answer required, it would be
+/// made twice.
 fn lost(file: &LostFile, mistakes: &mut Mistakes) {
     if file.grace_seconds == 0 {
         mistakes.add("lost.grace_seconds", "found 0, expected at least 1 second");
@@ -145,7 +146,7 @@ fn code_table(
     CodeTable { codes }
 }
 
-/// That both recipes can be carried out: an impossible one is no reason to panic at the first message.
+/// Checks that both recipes can be executed: an impossible one must not panic at the first message.
 fn recipes(signing: &SigningFile, mistakes: &mut Mistakes) {
     let checked =
         [("request", signing.request.check()), ("notification", signing.notification.check())];
@@ -156,14 +157,14 @@ fn recipes(signing: &SigningFile, mistakes: &mut Mistakes) {
     }
 }
 
-/// That the events by which queries' answers are read exist.
+/// Checks that the events used to read queries' answers exist.
 fn event_references(operations: &[Arc<Operation>], events: &EventTable, mistakes: &mut Mistakes) {
     let names = || events.rules.iter().map(|rule| rule.name.as_str());
     for operation in operations {
         let Some(event) = &operation.event else { continue };
         if !names().any(|name| name == event) {
             let choices = expected_one_of(names());
-            let problem = format!("`{event}` is no event of this profile, {choices}");
+            let problem = format!("`{event}` is not an event of this profile, {choices}");
             mistakes.add(format!("operation.{}.event", operation.name), problem);
         }
     }

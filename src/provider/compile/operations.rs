@@ -1,4 +1,4 @@
-//! Checks the operations of a profile and finishes them: addresses in place of short names, schemas from members.
+//! Checks the operations of a profile and completes them: addresses in place of short names, schemas from members.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub fn compile(
     rows.into_iter().map(Arc::new).collect()
 }
 
-/// That names and paths are well formed and that a request can mean one operation only.
+/// Checks that names and paths are well formed and that a request can mean one operation only.
 pub fn names_and_paths(rows: &[impl Borrow<Operation>], mistakes: &mut Mistakes) {
     let rows = || rows.iter().map(Borrow::<Operation>::borrow);
     mistakes.names("operation", "operations", rows().map(|row| row.name.as_str()), malformed);
@@ -99,14 +99,14 @@ fn finish(row: &mut Operation, sources: &Sources, mistakes: &mut Mistakes) {
     compile_schema(row, &path, mistakes);
 }
 
-/// Makes schema and validator anew from the rows.
+/// Rebuilds schema and validator from the rows.
 pub fn compile_schema(row: &mut Operation, path: &str, mistakes: &mut Mistakes) {
     if let Err(error) = row.compile_schema() {
         mistakes.add(path, format!("its members make no valid schema: {error}"));
     }
 }
 
-/// That the query and the members a resolution names exist.
+/// Checks that the query and the members named in a resolution exist.
 fn resolution(operation: &Operation, all: &[Operation], mistakes: &mut Mistakes) {
     let Some(resolution) = &operation.resolved_by else { return };
     let path = format!("operation.{}.resolved_by", operation.name);
@@ -128,14 +128,15 @@ fn resolution(operation: &Operation, all: &[Operation], mistakes: &mut Mistakes)
     }
     for (key, pairs) in [("echo", resolution.echo()), ("match", &resolution.matching)] {
         for (found, taken) in pairs {
-            // What is asked by was looked at above.
+            // The members of the query were checked above.
             if resolution.members.get(found) != Some(taken) {
                 known(key, taken, operation);
             }
         }
     }
     if resolution.members.is_empty() {
-        mistakes.add(format!("{path}.members"), "is empty, expected at least one member to ask by");
+        mistakes
+            .add(format!("{path}.members"), "is empty, expected at least one member to query by");
     }
     let reference = operation.reference.as_deref();
     if operation.money_moving && reference.is_some() && !resolution.names(reference) {
@@ -146,7 +147,7 @@ fn resolution(operation: &Operation, all: &[Operation], mistakes: &mut Mistakes)
     }
 }
 
-/// That `name` is none of `members`.
+/// Says that `name` is not one of `members`.
 pub fn not_a_member(name: &str, members: &[Member]) -> String {
     match members.is_empty() {
         true => format!("`{name}` is not a member of the operation, which has none"),

@@ -48,8 +48,8 @@ fn change(operation: &mut Operation, changes: &OperationOverride, mistakes: &mut
     operations::compile_schema(operation, &key, mistakes);
 }
 
-/// Makes sure that `reference` is a string member. An operation whose documentation was not found may have members the
-/// profile does not know, so there the operator may name one, and it becomes required.
+/// Makes sure that `reference` is a string member. An operation whose documentation was not found may have members that
+/// the profile does not list, so the operator may name one of them, and it becomes required.
 fn usable(operation: &mut Operation, reference: &str) -> Result<(), String> {
     let member = operation.members.iter_mut().find(|member| member.name == reference);
     match member {

@@ -12,7 +12,7 @@ fn mistakes(text: &str) -> Vec<String> {
     }
 }
 
-/// A profile with nothing wrong but what is in `operations` and `codes`.
+/// A profile whose only mistakes are in `operations` and `codes`.
 fn profile(codes: &str, operations: &str) -> String {
     format!(
         r#"
@@ -221,7 +221,7 @@ members = []
 }
 
 #[test]
-fn the_operations_stand_in_the_order_of_the_documentation() {
+fn the_operations_are_in_the_order_of_the_documentation() {
     let provider = bluepay();
     let names: Vec<&str> = provider.operations.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(
@@ -249,7 +249,7 @@ fn the_operations_stand_in_the_order_of_the_documentation() {
 }
 
 #[test]
-fn a_call_is_never_taken_for_lost_without_time_and_answers() {
+fn a_call_never_counts_as_lost_without_a_wait_and_an_answer() {
     let text = include_str!("../../../config/providers/bluepay.toml");
     for (key, value) in [("grace_seconds", 60), ("not_found_needed", 2)] {
         let with = |other: u32| {
@@ -262,7 +262,7 @@ fn a_call_is_never_taken_for_lost_without_time_and_answers() {
 }
 
 #[test]
-fn money_moves_in_four_operations_and_each_lost_one_can_be_looked_up_but_a_void() {
+fn money_moves_in_four_operations_and_a_lost_one_can_be_looked_up_except_a_void() {
     let provider = bluepay();
     let moving: Vec<&str> = provider
         .operations
@@ -282,7 +282,7 @@ fn money_moves_in_four_operations_and_each_lost_one_can_be_looked_up_but_a_void(
 }
 
 #[test]
-fn what_the_provider_s_own_pages_do_not_show_is_not_called_confirmed() {
+fn only_rows_on_the_provider_s_own_pages_are_confirmed() {
     for operation in &bluepay().operations {
         let own = operation.source.starts_with("https://docs.bluepay.asia/");
         let confirmed = own && operation.name != "payment_void";
@@ -298,7 +298,7 @@ fn what_the_provider_s_own_pages_do_not_show_is_not_called_confirmed() {
 }
 
 #[test]
-fn an_operation_is_found_by_name_and_by_path_and_by_nothing_else() {
+fn an_operation_is_found_only_by_name_and_by_path() {
     let provider = bluepay();
     for operation in &provider.operations {
         for rest in [operation.name.as_str(), &operation.path[1..]] {

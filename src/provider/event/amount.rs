@@ -1,4 +1,4 @@
-//! Money in events: whole minor units, and the same as a decimal text. Integers only, never a float.
+//! Money in events: whole minor units, and the same amount as a decimal text. Integers only, never a float.
 
 use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub struct Amount {
     pub currency: Option<String>,
 }
 
-/// What a provider's whole numbers count.
+/// The unit that a provider's whole numbers count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AmountUnit {
@@ -61,7 +61,7 @@ fn whole(text: &str) -> Result<i64, &'static str> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("is not a whole number in plain digits");
     }
-    // Plain digits fail to parse only by being too many.
+    // Plain digits fail to parse only when there are too many.
     text.parse().map_err(|_| TOO_LARGE)
 }
 
@@ -70,14 +70,14 @@ fn decimals(currency: &str) -> Option<u32> {
     Currency::from_code(currency)?.exponent().map(u32::from)
 }
 
-/// `minor` units with the point put in before the last `decimals` digits.
+/// `minor` units with the decimal point before the last `decimals` digits.
 fn decimal(minor: i64, decimals: u32) -> String {
     let width = usize::try_from(decimals).unwrap_or(usize::MAX);
     if width == 0 {
         return minor.to_string();
     }
     let sign = if minor < 0 { "-" } else { "" };
-    // At least one digit stands before the point.
+    // At least one digit is before the point.
     let digits = format!("{:0>1$}", minor.unsigned_abs(), width.saturating_add(1));
     let (main, fraction) = digits.split_at(digits.len() - width);
     format!("{sign}{main}.{fraction}")
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_whole_number_in_plain_digits_is_no_amount() {
+    fn only_a_whole_number_in_plain_digits_is_an_amount() {
         for text in
             ["", "-", "+1", " 1", "1 ", "1.0", "1e4", "1_000", "1,000", "٣", "NaN", "0x10", "--1"]
         {
@@ -142,12 +142,12 @@ mod tests {
         assert_eq!((rupiah.minor, rupiah.value.as_deref()), (1_000_000, Some("10000.00")));
         let yen = read("10000", Some("JPY")).expect("an amount");
         assert_eq!((yen.minor, yen.value.as_deref()), (10_000, Some("10000")));
-        assert!(read("10000", None).is_err(), "nobody knows how many minor units that is");
+        assert!(read("10000", None).is_err(), "without a currency its minor units are not known");
         assert_eq!(read("92233720368547759", Some("IDR")), Err("is larger than any amount"));
     }
 
     #[test]
-    fn what_is_sent_counts_in_the_unit_of_what_is_told() {
+    fn sent_amounts_count_in_the_unit_of_reported_ones() {
         let mut provider = Provider::builtin("bluepay").expect("built in");
         assert_eq!(provider.minor_units("10000", Some("IDR")), Some(10_000));
         provider.events.amount_unit = AmountUnit::Main;
@@ -157,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_point_changes_no_digit(minor in any::<i64>()) {
+        fn the_decimal_point_changes_no_digit(minor in any::<i64>()) {
             for currency in ["JPY", "THB", "KWD", "CLF"] {
                 let value = value(minor, currency).expect("a currency with decimals");
                 prop_assert_eq!(value.replace('.', "").parse::<i64>(), Ok(minor));

@@ -11,7 +11,7 @@ struct CloudEvent<'a> {
     id: &'a str,
     source: String,
     r#type: String,
-    /// CloudEvents knows no empty subject.
+    /// CloudEvents does not allow an empty subject.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<&'a str>,
     time: EventTime,

@@ -1,4 +1,4 @@
-//! The words of our events: what they are about, what became of it, and what an application should beware of.
+//! The words of our events: their subject, its status, and warnings for the application.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, IntoStaticStr};
@@ -25,11 +25,11 @@ pub enum EventKind {
     Debit,
     /// The provider settled with the merchant.
     Settlement,
-    /// A support case at the provider moved on.
+    /// The provider answered a support case.
     Ticket,
 }
 
-/// What became of it. [`EventKind::statuses`] are those that a kind has.
+/// Its status. [`EventKind::statuses`] are those that a kind has.
 #[derive(
     Clone,
     Copy,
@@ -53,9 +53,9 @@ pub enum EventStatus {
     Active,
     /// It did not happen; final.
     Failed,
-    /// Somebody called it off; final.
+    /// It was cancelled; final.
     Cancelled,
-    /// It may still go either way.
+    /// It may still succeed or fail.
     Pending,
     /// The only status of settlements.
     Reported,
@@ -64,7 +64,7 @@ pub enum EventStatus {
 }
 
 impl EventStatus {
-    /// Whether nothing else can become of it.
+    /// Whether it cannot change any more.
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Pending)
     }
@@ -75,12 +75,12 @@ impl EventStatus {
     }
 }
 
-/// What an application should beware of in an event.
+/// A warning to the application in an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Flag {
-    /// The event's name says something else than its status member, which decided.
+    /// The event's name differs from its status member, which decided.
     StatusMismatch,
     /// An older state that arrived after a final one.
     Stale,
@@ -88,22 +88,22 @@ pub enum Flag {
     AmountMismatch,
     /// The amount cannot be read.
     AmountUnreadable,
-    /// The provider reported another transaction under this reference before: it may have been made twice.
+    /// The provider reported another transaction under this reference earlier: it may have been made twice.
     ConflictingReference,
     /// It is about a payment of another account, or may be.
     OtherAccount,
-    /// What was said not to have happened did, or the provider says so.
+    /// It happened after it was reported as not happened, or the provider says so.
     Contradicted,
-    /// Going by its time, it is about an earlier call under this reference.
+    /// According to its time, it is about an earlier call under this reference.
     EarlierCall,
-    /// Found by asking the provider, not by a notification.
+    /// Found by a status query, not reported by a notification.
     Synthesised,
     /// The journal has no such reference.
     Unexpected,
 }
 
 impl Flag {
-    /// What speaks against a notification or an answer being about a payment as it was sent. Each is counted.
+    /// A contradiction between a notification or an answer and the payment as it was sent. Each is counted.
     pub const CONFLICTS: [Self; 6] = [
         Self::AmountMismatch,
         Self::AmountUnreadable,
@@ -132,7 +132,7 @@ impl EventKind {
         }
     }
 
-    /// The status of every event of this kind, where there is but one.
+    /// The status of every event of this kind, if there is only one.
     pub fn only_status(self) -> Option<EventStatus> {
         match self.statuses() {
             [only] => Some(*only),

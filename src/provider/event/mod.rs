@@ -1,7 +1,7 @@
 //! Notifications turned into events: the vocabulary applications see, and the profile's rules that map to it.
 //!
-//! Text in, values out: a verified `param` and its circumstances become a [`Normalised`] event. Nothing here verifies,
-//! stores or delivers. A notification is never refused for what it says: what cannot be read is left out and noted.
+//! Text in, values out: a verified `param` and its context become a [`Normalised`] event. Nothing here verifies, stores
+//! or delivers. A notification is never refused for its content: members that cannot be read are left out and noted.
 
 mod amount;
 mod cloud_event;

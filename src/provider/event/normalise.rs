@@ -1,7 +1,7 @@
-//! One notification made into one event, as the profile's rules say.
+//! Turns one notification into one event, by the profile's rules.
 //!
-//! The status member decides, and the event's name where there is no status member. What neither explains becomes an
-//! unrecognised event: to call a payment succeeded or failed on a word we do not know could lead to a second payment.
+//! The status member decides, or the event's name if there is no status member. If neither is known, it becomes an
+//! unrecognised event: to call a payment succeeded or failed because of an unknown word could lead to a second payment.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use crate::json::{JsonError, Object, parse_object};
 use crate::provider::{Operation, Provider};
 use crate::sign::Hash;
 
-/// The circumstances of a notification.
+/// The context of a notification.
 #[derive(Clone, Copy, Debug)]
 pub struct NormaliseContext<'a> {
     /// The account's name.
@@ -32,7 +32,7 @@ pub struct NormaliseContext<'a> {
     pub id: &'a str,
 }
 
-/// A notification in our own words. Serialised it is the `data` of the event that is delivered: those members and their order
+/// A notification in our own words. Serialised, it is the `data` of the delivered event: its members and their order
 /// are a promise to applications.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Normalised {
@@ -52,10 +52,10 @@ pub struct Normalised {
     #[serde(skip)]
     pub original_reference: Option<String>,
     pub amount: Option<Amount>,
-    /// Of a refund: the fee that is given back.
+    /// For a refund: the fee that is given back.
     pub fee: Option<Amount>,
     pub channel: Option<String>,
-    /// When it happened, as well as is known: completed, created or received.
+    /// When it happened, as far as known: completed, created or received.
     #[serde(skip)]
     pub time: EventTime,
     pub created_at: Option<EventTime>,
@@ -68,10 +68,10 @@ pub struct Normalised {
     /// In the order they were raised; see [`Normalised::raise`].
     pub flags: Vec<Flag>,
     pub notification: NotificationText,
-    /// Where in a trace the payment was made that it is about; set by those who know it.
+    /// The trace context in which its payment was made; set where it is known.
     #[serde(skip)]
     pub traceparent: Option<String>,
-    /// What was missing or odd, for one line in the log. Names of members, no values.
+    /// What was missing or unexpected, for one line in the log. Names of members, no values.
     #[serde(skip)]
     pub notes: Vec<String>,
     #[serde(skip)]
@@ -99,17 +99,17 @@ pub struct NotificationText {
     pub param: String,
 }
 
-/// A text that is not one JSON object, or that two readers could understand differently: a dead letter.
+/// A text that is not one JSON object, or that is ambiguous: a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the notification is not usable JSON: {error}")]
 pub struct Unparsable {
     pub error: JsonError,
-    /// As [`Normalised::dedupe_key`].
+    /// Like [`Normalised::dedupe_key`].
     pub dedupe_key: String,
 }
 
 impl Provider {
-    /// Makes a verified notification's exact text into an event.
+    /// Turns a verified notification's exact text into an event.
     pub fn normalise(
         &self,
         param: &str,
@@ -125,8 +125,9 @@ impl Provider {
         Ok(self.read_event(param, context, &object, reading, event, rule))
     }
 
-    /// Makes what a query said of a lost call of `operation` into an event, flagged as synthesised. `data` is the exact
-    /// text of what the provider knows of the call. `None` when the profile does not say how it reads, or it is no object.
+    /// Turns a query's answer about a lost call of `operation` into an event, flagged as synthesised. `data` is the
+    /// exact text of what the provider knows about the call. `None` when the profile does not say how to read it, or it
+    /// is not an object.
     pub fn synthesise(
         &self,
         operation: &Operation,
@@ -202,7 +203,7 @@ impl Provider {
         }
     }
 
-    /// An event of which only the circumstances are known.
+    /// An event of which only the context is known.
     pub(super) fn blank_event(&self, context: &NormaliseContext<'_>) -> Normalised {
         Normalised {
             id: context.id.to_owned(),
@@ -259,7 +260,7 @@ impl Normalised {
         &self.dedupe_key
     }
 
-    /// What deliveries are kept in order by: the reference, or the provider's where there is none.
+    /// The key by which deliveries are kept in order: the reference, or the provider's if there is none.
     pub fn order_key(&self) -> Option<&str> {
         self.reference.as_deref().or(self.provider_reference.as_deref())
     }
@@ -280,7 +281,7 @@ impl Normalised {
     }
 }
 
-/// What became of it, and whether name and status member agree about that.
+/// The status, and whether name and status member agree on it.
 fn judge(
     rule: &EventRule,
     event: Option<&str>,
@@ -305,7 +306,7 @@ fn judge(
     }
 }
 
-/// The key of the event itself, when the notification has all members that tell it from others.
+/// The key of the event itself, when the notification has all members that distinguish it from others.
 fn key_of_identity(rule: &EventRule, event: Option<&str>, object: &Object<'_>) -> Option<String> {
     if rule.identity.is_empty() {
         return None;
@@ -315,12 +316,12 @@ fn key_of_identity(rule: &EventRule, event: Option<&str>, object: &Object<'_>) -
     for name in &rule.identity {
         parts.push(reading.peek(rule.members.named(name))?.into_owned());
     }
-    // What settles a payment must not be taken for a repetition of what named another one, or another amount.
+    // A notification that settles a payment must not be taken for a repetition of one with another reference or amount.
     for names in [&rule.members.reference, &rule.members.amount] {
         let value = reading.peek(names.as_ref());
         parts.push(value.map(Cow::into_owned).unwrap_or_default());
     }
-    // A JSON list keeps the parts apart, whatever stands in them.
+    // A JSON list keeps the parts apart, whatever they contain.
     let parts = serde_json::Value::from(parts).to_string();
     Some(format!("event:{}", Hash::Sha256.digest_hex(parts.as_bytes())))
 }

@@ -1,6 +1,6 @@
-//! Members of a notification taken out as texts, with a note on each that is missing or odd.
+//! Reads members of a notification as texts, with a note on each that is missing or unexpected.
 //!
-//! Notes go to the log, so they name members and say what is wrong with them, and never hold a value.
+//! Notes go to the log, so they name members and say what is wrong with them, but never contain a value.
 
 use std::borrow::Cow;
 
@@ -18,14 +18,14 @@ pub struct Reading<'o, 'a> {
     notes: Vec<String>,
 }
 
-/// What stands in a member.
+/// The content of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
     /// No member, `null` or an empty text.
     Nothing,
     /// A text, or a number as it was written.
     Text(Cow<'a, str>),
-    /// Something that is neither.
+    /// Neither of them.
     Odd,
 }
 
@@ -47,7 +47,7 @@ impl<'o, 'a> Reading<'o, 'a> {
         self.notes
     }
 
-    /// The text of a member, where it has one.
+    /// The text of a member, if it has one.
     pub fn text(&mut self, names: Option<&MemberNames>) -> Option<String> {
         match self.find(names?) {
             Found::Text(text) => Some(text.into_owned()),
@@ -70,7 +70,7 @@ impl<'o, 'a> Reading<'o, 'a> {
         time
     }
 
-    /// The amount in a member; an error where there is one that cannot be read.
+    /// The amount in a member; an error if there is one that cannot be read.
     pub fn amount(
         &mut self,
         names: Option<&MemberNames>,
@@ -87,7 +87,7 @@ impl<'o, 'a> Reading<'o, 'a> {
         }
     }
 
-    /// The text of a member, nothing noted.
+    /// The text of a member, without a note.
     pub fn peek(&self, names: Option<&MemberNames>) -> Option<Cow<'a, str>> {
         let member = names?.find(self.object).ok()??;
         match content(member) {
@@ -96,7 +96,7 @@ impl<'o, 'a> Reading<'o, 'a> {
         }
     }
 
-    /// What stands in a member.
+    /// The content of a member.
     pub fn find(&mut self, names: &MemberNames) -> Found<'a> {
         let found = match names.find(self.object) {
             Ok(Some(member)) => content(member),
@@ -120,7 +120,7 @@ impl<'o, 'a> Reading<'o, 'a> {
     }
 }
 
-/// The content of a member, or what is odd about it.
+/// The content of a member, or what is wrong with it.
 fn content<'a>(member: &Member<'a>) -> Result<Found<'a>, String> {
     let expected = |found: &str| Err(format!("is {found}, expected a text or a number"));
     match member.raw.as_bytes().first() {

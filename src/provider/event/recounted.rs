@@ -1,13 +1,13 @@
-//! Events of payments whose end stands in no text of the provider's, and what an event about a payment may lack.
+//! Events for payments whose end is in no text from the provider, and members that an event about a payment may lack.
 //!
-//! What the provider says counts; this only fills in what the journal knows and the provider left out.
+//! What the provider says counts; this only fills in what the provider left out and the journal knows.
 
 use super::amount::Amount;
 use super::kind::{EventKind, EventStatus, Flag};
 use super::normalise::{Failure, NormaliseContext, Normalised};
 use crate::provider::{Operation, Provider};
 
-/// What is known of a payment without the provider's text.
+/// What is known about a payment without a text from the provider.
 #[derive(Clone, Debug, Default)]
 pub struct Recount {
     /// The merchant's own order id.
@@ -17,14 +17,14 @@ pub struct Recount {
     pub amount_minor: Option<i64>,
     /// ISO 4217, as sent.
     pub currency: Option<String>,
-    /// What became of it; `None` only where it is not known.
+    /// Its status; `None` only if it is not known.
     pub status: Option<EventStatus>,
     /// Why it failed.
     pub failure: Option<Failure>,
 }
 
 impl Provider {
-    /// The event that `recount` makes, flagged as synthesised. Unrecognised where the profile has no events for the
+    /// The event that `recount` makes, flagged as synthesised. Unrecognised if the profile has no events for the
     /// operation.
     pub fn recount(
         &self,
@@ -41,7 +41,7 @@ impl Provider {
         event
     }
 
-    /// What events about the operation are about.
+    /// The kind of events about the operation.
     pub fn kind_of(&self, operation: &Operation) -> Option<EventKind> {
         self.event_rule(operation).map(|rule| rule.kind)
     }

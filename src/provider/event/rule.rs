@@ -19,9 +19,9 @@ pub struct EventTable {
     /// Tried in this order.
     pub time_formats: Vec<TimeFormat>,
     pub amount_unit: AmountUnit,
-    /// What the provider is answered once its notification is stored.
+    /// The answer to the provider once its notification is stored.
     pub acknowledge: Acknowledgement,
-    /// What is read from events that no rule names.
+    /// The members read from events that no rule names.
     #[serde(default)]
     pub unrecognised: EventMembers,
     /// In the order of the profile.
@@ -29,7 +29,7 @@ pub struct EventTable {
     pub rules: Vec<EventRule>,
 }
 
-/// What the provider wants to hear once a notification is safe.
+/// The answer that the provider expects once a notification is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Acknowledgement {
@@ -46,20 +46,20 @@ pub struct EventRule {
     pub name: String,
     pub title: String,
     pub kind: EventKind,
-    /// The event names, each with what it says became of it.
+    /// The event names, each with the status it stands for.
     pub names: BTreeMap<String, EventStatus>,
-    /// Further event names begin with this.
+    /// The prefix of further event names.
     pub prefix: Option<String>,
-    /// Notifications without an event name that are of this kind all the same.
+    /// How notifications of this kind without an event name are recognised.
     pub without_name: Option<WithoutName>,
     pub members: EventMembers,
-    /// The words of the status member by what they mean. Empty where the event's name is all there is.
+    /// The words of the status member by their meaning. Empty if there is only the event's name.
     #[serde(default)]
     pub statuses: BTreeMap<EventStatus, Vec<String>>,
     /// Members whose absence is worth a line in the log.
     #[serde(default)]
     pub required: Vec<String>,
-    /// Members that, with the event's name, tell the same event from another one. Empty: only the same text is the same.
+    /// Members that, with the event's name, identify the event. Empty: only the same text is the same event.
     #[serde(default)]
     pub identity: Vec<String>,
     /// Whether the provider's own documentation confirms names and members.
@@ -70,7 +70,7 @@ pub struct EventRule {
     pub note: Option<String>,
 }
 
-/// How a notification without an event name is known: by the value of another member.
+/// How a notification without an event name is recognised: by the value of another member.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WithoutName {
@@ -79,7 +79,7 @@ pub struct WithoutName {
     pub values: Vec<String>,
 }
 
-/// Which member holds what.
+/// Which member has which role.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventMembers {
@@ -102,7 +102,7 @@ pub struct EventMembers {
 }
 
 impl EventTable {
-    /// The rule for an event name. A name that is listed goes before prefixes.
+    /// The rule for an event name. A listed name has priority over prefixes.
     pub fn find(&self, event: &str) -> Option<&EventRule> {
         let listed = self.rules.iter().find(|rule| rule.names.contains_key(event));
         listed.or_else(|| {
@@ -119,14 +119,14 @@ impl EventTable {
 }
 
 impl EventRule {
-    /// What an event's name says became of it.
+    /// The status that an event's name stands for.
     pub fn claim(&self, event: Option<&str>) -> Option<EventStatus> {
         let listed = event.and_then(|event| self.names.get(event).copied());
         listed.or_else(|| self.kind.only_status())
     }
 
-    /// What a word of the status member means; capitals make no difference. Where a word means several things, `claimed`
-    /// (what the event's name says) picks among them, else the kind's first is taken.
+    /// What a word of the status member means; case does not matter. If a word has several meanings, `claimed` (what
+    /// the event's name says) chooses between them; otherwise the first one of the kind applies.
     pub fn meaning(&self, word: &str, claimed: Option<EventStatus>) -> Option<EventStatus> {
         let means = |status: &EventStatus| {
             let words = self.statuses.get(status).map_or(&[][..], Vec::as_slice);
@@ -138,7 +138,7 @@ impl EventRule {
 }
 
 impl EventMembers {
-    /// Every role with the member names that play it.
+    /// Every role with its member names.
     pub fn roles(&self) -> impl Iterator<Item = (&'static str, &MemberNames)> {
         [
             ("status", &self.status),

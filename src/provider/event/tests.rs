@@ -1,4 +1,4 @@
-//! What applications get for what the provider's pages print, and for what no page prints.
+//! The events that applications get for the texts on the provider's pages, and for other texts.
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -59,7 +59,7 @@ fn cloud_event(param: &str) -> Value {
     serde_json::from_str(&event(param).to_cloud_event()).expect("JSON")
 }
 
-/// A payout notification with some members changed; `null` takes a member out.
+/// A payout notification with some members changed; `null` removes a member.
 fn payout(changes: Value) -> String {
     let mut param: Value = serde_json::from_str(&published(PAYOUT)).expect("JSON");
     for (name, value) in changes.as_object().expect("members") {
@@ -77,7 +77,7 @@ fn type_and_flags(param: &str) -> (String, Vec<Flag>) {
 }
 
 #[test]
-fn what_is_no_json_object_is_a_dead_letter() {
+fn a_text_that_is_not_a_json_object_is_a_dead_letter() {
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
     for param in [
         "",
@@ -92,7 +92,7 @@ fn what_is_no_json_object_is_a_dead_letter() {
         &deep,
     ] {
         let unparsable = bluepay().normalise(param, &context()).expect_err(param);
-        assert!(unparsable.dedupe_key.starts_with("text:"), "repeats of it are told apart too");
+        assert!(unparsable.dedupe_key.starts_with("text:"), "repeats of it are recognised too");
         assert!(unparsable.to_string().starts_with("the notification is not usable JSON: "));
     }
 }
@@ -108,14 +108,14 @@ fn where_name_and_status_disagree_the_status_decides_and_the_event_says_so() {
         let param = payout(json!({ "eventName": name, "transactionStatus": status }));
         assert_eq!(type_and_flags(&param), (expected.to_owned(), mismatch.clone()), "{param}");
     }
-    // A sister platform's own example has this slip.
+    // A sister platform's own example has this mistake.
     let refund = published("bluepay-refund-notification").replace("COMPLETE", "FAILED");
     assert_eq!(type_and_flags(&refund), ("countersign.refund.failed".to_owned(), mismatch));
     assert_eq!(cloud_event(&refund)["data"]["flags"], json!(["status-mismatch"]));
 }
 
 #[test]
-fn a_word_with_two_meanings_takes_the_one_of_the_event_s_name() {
+fn the_event_s_name_decides_between_two_meanings_of_a_word() {
     let token = |name: &str, status: &str| {
         json!({ "eventName": name, "requestId": "R1", "channelCode": "C", "tokenStatus": status })
             .to_string()
@@ -133,7 +133,7 @@ fn a_word_with_two_meanings_takes_the_one_of_the_event_s_name() {
 }
 
 #[test]
-fn a_missing_status_leaves_the_word_to_the_event_s_name() {
+fn without_a_status_the_event_s_name_decides() {
     let event = event(&payout(json!({ "transactionStatus": null })));
     assert_eq!(event.event_type(), "countersign.payout.succeeded");
     assert_eq!(event.flags, []);
@@ -141,7 +141,7 @@ fn a_missing_status_leaves_the_word_to_the_event_s_name() {
 }
 
 #[test]
-fn a_status_that_nobody_explained_is_not_called_success_or_failure() {
+fn an_unknown_status_is_not_called_success_or_failure() {
     for status in [json!("REVERSED"), json!(7), json!(["COMPLETED"]), json!(true)] {
         let event = event(&payout(json!({ "transactionStatus": status })));
         assert_eq!(event.event_type(), UNRECOGNISED, "{status}");
@@ -152,25 +152,25 @@ fn a_status_that_nobody_explained_is_not_called_success_or_failure() {
 }
 
 #[test]
-fn an_unknown_event_is_kept_and_tells_what_it_can() {
+fn an_unknown_event_is_kept_with_what_can_be_read() {
     for name in ["disbursement.reversed", "Disbursement.success", "loyalty.granted"] {
         let event = event(&payout(json!({ "eventName": name })));
         assert_eq!(event.event_type(), UNRECOGNISED);
         assert_eq!((event.kind, event.status, &event.amount), (None, None, &None));
         assert_eq!(event.reference.as_deref(), Some("TestMchOrderIdD0001"), "it stays in order");
         assert_eq!(event.notification.event.as_deref(), Some(name));
-        assert_eq!(event.event_label(), "other", "foreign words are no metric labels");
+        assert_eq!(event.event_label(), "other", "foreign words are not metric labels");
         assert_eq!(event.notes, ["`eventName` is an event that the profile does not know"]);
     }
     let empty = event("{}");
     assert_eq!(empty.event_type(), UNRECOGNISED);
     assert_eq!(empty.time.to_string(), "2023-11-15T05:13:20+07:00", "the time it was received");
     let text = empty.to_cloud_event();
-    assert!(!text.contains("subject"), "CloudEvents knows no empty subject: {text}");
+    assert!(!text.contains("subject"), "CloudEvents does not allow an empty subject: {text}");
 }
 
 #[test]
-fn a_qr_payment_without_its_name_is_known_by_its_channel() {
+fn a_qr_payment_without_its_name_is_recognised_by_its_channel() {
     let printed = published("bluepay-qr-notification");
     let unnamed = event(&printed);
     assert_eq!(unnamed.event_type(), "countersign.collection.succeeded");
@@ -179,16 +179,16 @@ fn a_qr_payment_without_its_name_is_known_by_its_channel() {
     for (param, what) in [
         (printed.replace("THAI_DYNAMIC_QR", "WECHAT_URL"), "another product's channel"),
         (printed.replace("COMPLETED", "DONE"), "an unknown word"),
-        (printed.replace("transactionStatus", "status"), "no status to go by"),
+        (printed.replace("transactionStatus", "status"), "no status"),
         (printed.replacen('{', r#"{"eventName":"x","#, 1), "an unknown name"),
-        (printed.replacen('{', r#"{"eventName":[],"#, 1), "a name that is no text"),
+        (printed.replacen('{', r#"{"eventName":[],"#, 1), "a name that is not a text"),
     ] {
         assert_eq!(event(&param).event_type(), UNRECOGNISED, "{what} is not explained");
     }
 }
 
 #[test]
-fn a_prefix_takes_names_of_kinds_with_one_status() {
+fn a_prefix_covers_names_of_kinds_with_one_status() {
     let ticket = event(r#"{"eventName":"ticket.status.reopened","ticketId":"T1"}"#);
     assert_eq!(ticket.event_type(), "countersign.ticket.updated");
     assert_eq!(ticket.event_label(), "other");
@@ -196,7 +196,7 @@ fn a_prefix_takes_names_of_kinds_with_one_status() {
 }
 
 #[test]
-fn members_that_are_missing_or_odd_are_noted_and_left_out() {
+fn members_that_are_missing_or_unexpected_are_noted_and_left_out() {
     let event = event(&payout(json!({
         "mchOrderId": { "id": 1 },
         "transactionId": null,
@@ -225,7 +225,7 @@ fn members_that_are_missing_or_odd_are_noted_and_left_out() {
 }
 
 #[test]
-fn an_amount_that_cannot_be_read_is_flagged_and_one_that_is_not_there_is_not() {
+fn an_amount_that_cannot_be_read_is_flagged_and_a_missing_one_is_not() {
     for unreadable in [json!("100.00"), json!(1.5), json!("9".repeat(40)), json!([1]), json!(true)]
     {
         let event = event(&payout(json!({ "amount": unreadable })));
@@ -311,7 +311,7 @@ fn without_an_identity_only_the_same_text_is_the_same_event() {
     assert_ne!(key(&payout(first.clone())), key(&payout(second)), "an id is missing");
     assert_eq!(key(&payout(first.clone())), key(&payout(first)));
     let next_day = SETTLEMENT_V2.replace("07-10", "07-11");
-    assert_ne!(key(SETTLEMENT_V2), key(&next_day), "reports have no ids that could be told apart");
+    assert_ne!(key(SETTLEMENT_V2), key(&next_day), "reports have no ids that identify them");
 }
 
 #[test]
@@ -438,7 +438,7 @@ fn every_documented_example_becomes_a_plain_event() {
     insta::assert_snapshot!(stories.join("\n\n"));
 }
 
-/// What an event holds, a line for each member that is not null.
+/// The members of an event that are not null, one on each line.
 fn story(name: &str, event: &Normalised) -> String {
     let whole: Value = serde_json::from_str(&event.to_cloud_event()).expect("JSON");
     let mut lines = vec![format!("# {name}"), format!("{}", event.event_type())];
@@ -456,7 +456,7 @@ fn story(name: &str, event: &Normalised) -> String {
     lines.join("\n")
 }
 
-/// Any JSON, with names and words of the profile among what stands in it.
+/// Any JSON, in which names and words of the profile may occur.
 fn any_param() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         Just("disbursement.success".to_owned()),
@@ -506,7 +506,7 @@ proptest! {
         prop_assert_eq!(event.dedupe_key(), again.dedupe_key());
         prop_assert!(event.dedupe_key().len() <= 70);
         let known = event.kind.zip(event.status).is_none_or(|(kind, status)| kind.statuses().contains(&status));
-        prop_assert!(known, "{} is no type of the contract", event.event_type());
+        prop_assert!(known, "{} is not a type of the contract", event.event_type());
         if let Some(amount) = &event.amount {
             let value = amount.value.as_deref().expect("the account has a currency");
             prop_assert_eq!(value.replace('.', "").parse(), Ok(amount.minor));

@@ -1,4 +1,4 @@
-//! Times in events: what a provider writes, read into an instant that keeps the zone it was written in.
+//! Times in events: reads a provider's text into an instant that keeps its zone.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A moment, and the distance from UTC to show it in. Printed as RFC 3339.
+/// An instant, and the offset from UTC to show it in. Printed as RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventTime {
     pub timestamp: Timestamp,
@@ -18,10 +18,10 @@ pub struct EventTime {
 /// A way of writing times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum TimeFormat {
-    /// No zone: read in the account's.
+    /// No zone: read in the account's zone.
     #[serde(rename = "yyyy-MM-dd HH:mm:ss")]
     Plain,
-    /// With its own distance from UTC, as in `2024-07-09T15:37:52+08:00`.
+    /// With its own offset from UTC, as in `2024-07-09T15:37:52+08:00`.
     #[serde(rename = "iso8601")]
     Iso8601,
 }
@@ -38,7 +38,7 @@ impl EventTime {
             .filter(Self::is_printable)
     }
 
-    /// RFC 3339 has years of four digits and distances of whole minutes.
+    /// RFC 3339 has years of four digits and offsets of whole minutes.
     fn is_printable(&self) -> bool {
         let year = self.offset.to_datetime(self.timestamp).year();
         year >= 0 && self.offset.seconds() % 60 == 0
@@ -65,7 +65,7 @@ impl Serialize for EventTime {
 }
 
 fn plain(text: &str, zone: Offset) -> Option<EventTime> {
-    // The pattern alone would let pass years of other lengths and several blanks.
+    // The pattern alone would accept years of other lengths and several blanks.
     if text.len() != "yyyy-MM-dd HH:mm:ss".len() {
         return None;
     }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_not_guessed() {
+    fn a_text_that_is_not_a_time_is_not_guessed() {
         for text in [
             "",
             "now",

@@ -1,7 +1,8 @@
 //! Finds everything wrong with an application's parameters and says it in plain words.
 //!
-//! The schema finds which members are wrong; here stands what it cannot see (how numbers are written, what cannot be
-//! filled in) and the wording: what was found and what was expected. Long values are described, never repeated.
+//! The schema finds which members are wrong; this checks what the schema cannot (how numbers are written, what cannot
+//! be filled in) and words the messages: what was found and what was expected. Long values are described, never
+//! repeated.
 
 #[cfg(test)]
 mod tests;
@@ -20,14 +21,14 @@ use crate::json::Object;
 /// One thing wrong with the parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ParameterError {
-    /// JSON pointer to the member, to where it would stand when it is missing.
+    /// JSON pointer to the member, or to its place if it is missing.
     pub pointer: String,
     pub message: String,
 }
 
 impl Operation {
-    /// Checks parsed parameters against the schema, numbers for being plain as written, and that every member
-    /// Countersign is to add can be added.
+    /// Checks parsed parameters against the schema, that numbers are written in plain digits, and that every member
+    /// that Countersign should add can be added.
     ///
     /// # Errors
     /// Everything wrong at once, at most one error for each member, in the order of the profile.
@@ -54,8 +55,7 @@ struct Errors<'a> {
 }
 
 impl Errors<'_> {
-    /// Numbers reach the provider as they are written, so they must be written plainly; and what is to be filled in must be
-    /// there to be filled in.
+    /// Numbers reach the provider as written, so they must be in plain digits; and a value to fill in must exist.
     fn as_written(&mut self, ctx: &FillContext<'_>) {
         for (index, member) in self.operation.members.iter().enumerate() {
             let Some(written) = self.parameters.member(&member.name) else {
@@ -131,7 +131,7 @@ fn pointer_to(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-/// Whether a number is written in digits that every reader takes for the same number.
+/// Whether a number is written in digits that every parser reads as the same number.
 fn written_plainly(member_type: MemberType, raw: &str) -> bool {
     match member_type {
         MemberType::Amount => digits(raw) && raw.parse::<i64>().is_ok(),

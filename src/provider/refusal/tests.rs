@@ -116,7 +116,7 @@ fn conditions_of_other_operations_hold_too() {
 }
 
 #[test]
-fn null_is_a_value_where_one_is_required_and_nothing_elsewhere() {
+fn null_counts_as_a_value_only_where_one_is_required() {
     let body = r#"{"mchOrderId":null,"timestamp":null,"remark":null}"#;
     assert_eq!(pointers("debit_status", body), ["/timestamp", "/mchOrderId"]);
     let body = format!(
@@ -196,13 +196,13 @@ fn each_operation_refuses_what_its_page_does_not_allow() {
 }
 
 #[test]
-fn members_the_profile_does_not_know_pass() {
+fn unknown_members_are_accepted() {
     let body = format!(r#"{{{QR},"amount":1,"x":1.50,"items":[{{"a":null}}],"":0,"a/b~":1}}"#);
     assert_eq!(pointers("qr_create", &body), [""; 0]);
 }
 
 #[test]
-fn every_request_the_provider_publishes_passes() {
+fn every_published_request_is_accepted() {
     const EXAMPLES: &str = include_str!("../../../tests/vectors/bluepay-published-examples.json");
     let nowhere = FillContext { notify_url: None, ..CTX };
     let examples: Vec<Value> = serde_json::from_str(EXAMPLES).expect("a list");
@@ -221,7 +221,7 @@ fn every_request_the_provider_publishes_passes() {
         };
         Some((operation, example["param"].as_str()?))
     });
-    // Two more stand on the pages as text only.
+    // Two more are on the pages as text only.
     let printed = [
         (
             "qr_create",

@@ -1,4 +1,4 @@
-//! The application that is told: it takes most events, and now and then has a bad moment.
+//! The application that receives events: it accepts most of them, and occasionally fails.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::random::Random;
 use crate::support::http::read_head;
 
-/// An event that was taken.
+/// An event that was accepted.
 #[derive(Clone)]
 pub struct Taken {
     pub at: Instant,
@@ -26,12 +26,12 @@ pub struct Application {
 }
 
 impl Application {
-    /// With bad moments as `random` has them.
+    /// With failures as chosen by `random`.
     pub fn start(random: Random) -> Self {
         Self::with(Some(random))
     }
 
-    /// Without a bad moment.
+    /// Without failures.
     pub fn steady() -> Self {
         Self::with(None)
     }
@@ -50,7 +50,7 @@ impl Application {
         application
     }
 
-    /// Everything it took, in order.
+    /// Everything it accepted, in order.
     pub fn taken(&self) -> Vec<Taken> {
         self.taken.lock().expect("no panic while held").clone()
     }
@@ -72,7 +72,7 @@ fn serve(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, random: &Mutex<Option
         }
         let id = field("webhook-id").expect("an id");
         let event = serde_json::from_slice(&body).expect("a CloudEvent");
-        // Taken and not acknowledged at times: the same event comes again.
+        // Sometimes accepted and not acknowledged: the same event comes again.
         taken.lock().expect("no panic while held").push(Taken { at: Instant::now(), id, event });
         let mood = random.lock().expect("no panic while held").as_mut().map(|it| it.below(40));
         let status = match mood {

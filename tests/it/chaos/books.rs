@@ -1,5 +1,5 @@
-//! What the provider, the journal and the application have on their books when everything is over, and whether it agrees
-//! with what callers were told.
+//! What the provider, the journal and the application have recorded when everything is over, and whether it agrees with
+//! what callers were answered.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::thread;
@@ -12,7 +12,8 @@ use super::callers::{Callers, Heard, Manner, Payout, Town};
 use crate::support::Sidecar;
 use crate::support::sandbox::SandboxProcess;
 
-/// How long everything may take to become known once nothing goes wrong any more: a few of the resolver's longest pauses.
+/// How long it may take until every outcome is known once nothing goes wrong any more: a few of the resolver's longest
+/// pauses.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(240);
 
 pub struct Books {
@@ -24,7 +25,7 @@ pub struct Books {
 }
 
 impl Books {
-    /// Waits until nothing is open any more, and reads them.
+    /// Waits until nothing is open any more, and then reads them.
     pub fn settled(
         sandbox: &SandboxProcess,
         sidecar: &Sidecar,
@@ -54,7 +55,7 @@ impl Books {
     fn open(&self) -> Vec<&Value> {
         let events = self.taken.iter().map(|taken| &taken.event);
         let told: HashSet<&str> = events
-            .filter(|event| event["data"]["status"] != "pending" && !tells_of_a_refusal(event))
+            .filter(|event| event["data"]["status"] != "pending" && !reports_a_refusal(event))
             .filter_map(|event| event["data"]["reference"].as_str())
             .collect();
         let rows = self.journal.values().flatten();
@@ -83,14 +84,14 @@ impl Books {
         let synthesised =
             self.taken.iter().filter(|taken| has_flag(&taken.event, "synthesised")).count();
         println!(
-            "chaos: {} paid; journal {rows} rows, {attempts} attempts; callers heard {heard:?}; \
-             {} deliveries, {synthesised} of what was asked for",
+            "chaos: {} paid; journal {rows} rows, {attempts} attempts; callers got {heard:?}; \
+             {} deliveries, {synthesised} synthesised from queries",
             self.provider.len(),
             self.taken.len()
         );
     }
 
-    /// Everything at once, so that one run shows all there is to see.
+    /// Everything at once, so that one run shows every mistake.
     pub fn assert_right(&self, town: &Town, callers: &Callers<'_>) {
         let mut wrong = Vec::new();
         for (number, payout) in town.payouts.iter().enumerate() {
@@ -98,7 +99,7 @@ impl Books {
             if let Err(why) = self.check(payout, &heard) {
                 let rows = self.journal.get(&payout.reference);
                 wrong.push(format!(
-                    "{} ({:?}): {why}\n  heard {}\n  journal {rows:?}",
+                    "{} ({:?}): {why}\n\n  callers got {}\n  journal {rows:?}",
                     payout.reference,
                     payout.manner,
                     summary(&heard)
@@ -108,9 +109,10 @@ impl Books {
         let known =
             |reference: &&String| town.payouts.iter().any(|payout| payout.reference == **reference);
         wrong.extend(
-            self.provider.keys().filter(|reference| !known(reference)).map(|reference| {
-                format!("{reference} is at the provider, and nobody asked for it")
-            }),
+            self.provider
+                .keys()
+                .filter(|reference| !known(reference))
+                .map(|reference| format!("{reference} is at the provider, but was never posted")),
         );
         wrong.extend(self.check_repeats().err());
         assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
@@ -133,11 +135,11 @@ impl Books {
         }
         check_answers(payout, heard, !paid.is_empty())?;
         let (refusals, events): (Vec<_>, Vec<_>) =
-            self.events(&payout.reference).into_iter().partition(|event| tells_of_a_refusal(event));
+            self.events(&payout.reference).into_iter().partition(|event| reports_a_refusal(event));
         let refused = rows.len() - accepted.len();
         let told: HashSet<_> = refusals.iter().map(|event| event["id"].as_str()).collect();
         if told.len() > refused {
-            return Err(format!("refused {refused} times, and told of: {refusals:?}"));
+            return Err(format!("refused {refused} times, but the events are: {refusals:?}"));
         }
         match (paid.first(), accepted.first()) {
             (Some(paid), Some(row)) => {
@@ -145,7 +147,7 @@ impl Books {
                 check_events(payout, &events)
             }
             _ if events.is_empty() => Ok(()),
-            _ => Err(format!("not paid, and told of: {events:?}")),
+            _ => Err(format!("not paid, but the events are: {events:?}")),
         }
     }
 
@@ -170,19 +172,19 @@ impl Books {
     }
 }
 
-/// What was said must be true, unless the caller itself began anew afterwards.
+/// The answer must be correct, unless the caller itself paid again afterwards.
 fn check_answers(payout: &Payout, heard: &Heard, is_paid: bool) -> Result<(), String> {
     let accepted = heard.iter().flatten().any(|outcome| outcome == "accepted");
     if accepted && !is_paid {
-        return Err("a caller was told `accepted`, and it was not paid".to_owned());
+        return Err("a caller got `accepted`, but it was not paid".to_owned());
     }
     let refused = |outcome: &str| matches!(outcome, "rejected" | "not_sent");
     match (payout.manner, heard.last()) {
         (Manner::Patient | Manner::Crowd, _) if !accepted => {
-            Err("a patient caller was never told `accepted`".to_owned())
+            Err("a patient caller never got `accepted`".to_owned())
         }
         (Manner::Once, Some(Some(last))) if refused(last) && is_paid => {
-            Err(format!("its only caller was told `{last}`, and it was paid"))
+            Err(format!("its only caller got `{last}`, but it was paid"))
         }
         _ => Ok(()),
     }
@@ -191,14 +193,14 @@ fn check_answers(payout: &Payout, heard: &Heard, is_paid: bool) -> Result<(), St
 fn check_payment(payout: &Payout, paid: &Value, row: &Value) -> Result<(), String> {
     let amounts = (paid["amount"].as_u64(), row["amount_minor"].as_u64());
     if amounts != (Some(payout.amount), Some(payout.amount)) {
-        return Err(format!("{} was asked for, (paid, journal) {amounts:?}", payout.amount));
+        return Err(format!("{} was posted, (paid, journal) {amounts:?}", payout.amount));
     }
     let expected = if payout.fails { "failed" } else { "succeeded" };
     if row["status"] != expected {
         return Err(format!("it has {expected}, the journal says {}", row["status"]));
     }
     match row["amount_differs"] == true || row["contradicted"] == true {
-        true => Err("the journal says that something is odd".to_owned()),
+        true => Err("the journal reports a contradiction".to_owned()),
         false => Ok(()),
     }
 }
@@ -211,7 +213,7 @@ fn check_events(payout: &Payout, events: &[&Value]) -> Result<(), String> {
         let status = data["status"].as_str().unwrap_or_default();
         let is_pending = status == "pending";
         let is_odd = ["unexpected", "amount-mismatch"].iter().any(|flag| has_flag(event, flag));
-        // The answer to a question has no amount.
+        // The answer to a query has no amount.
         let is_amount = data["amount"]["minor"] == payout.amount
             || (data["amount"].is_null() && has_flag(event, "synthesised"));
         let is_wrong = data["kind"] != "payout"
@@ -219,17 +221,17 @@ fn check_events(payout: &Payout, events: &[&Value]) -> Result<(), String> {
             || (!is_pending && status != expected)
             || (is_pending && is_over && !has_flag(event, "stale"));
         if is_odd || is_wrong {
-            return Err(format!("the application was told {event}"));
+            return Err(format!("the application got {event}"));
         }
         is_over |= !is_pending;
     }
     match is_over {
         true => Ok(()),
-        false => Err("the application was not told how it ended".to_owned()),
+        false => Err("the application got no event for its end".to_owned()),
     }
 }
 
-/// What was heard, each run of the same words once.
+/// The answers, with consecutive equal ones listed once.
 fn summary(heard: &Heard) -> String {
     let words = heard.iter().map(|outcome| outcome.as_deref().unwrap_or("no answer"));
     let runs = words.collect::<Vec<_>>();
@@ -242,8 +244,9 @@ pub fn has_flag(event: &Value, flag: &str) -> bool {
     event["data"]["flags"].as_array().is_some_and(|flags| flags.iter().any(|known| known == flag))
 }
 
-/// Whether an event says that an earlier call under the reference came to nothing, which is no word about the later one.
-fn tells_of_a_refusal(event: &Value) -> bool {
+/// Whether an event says that an earlier call under the reference did not happen, which says nothing about the later
+/// one.
+fn reports_a_refusal(event: &Value) -> bool {
     let data = &event["data"];
     data["status"] == "failed"
         && data["provider_reference"].is_null()

@@ -1,4 +1,4 @@
-//! The applications that pay: patient ones, some that ask once, some that hang up, and crowds with one reference.
+//! The applications that pay: patient ones, some that call once, some that hang up, and crowds with one reference.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use super::ledger::{Ledger, Post};
 use super::random::Random;
 use crate::support::http::{read_answer, try_post};
 
-/// How often a patient caller asks before it gives up: with its pauses some minutes, far longer than any outage here.
+/// How often a patient caller tries before it gives up: with its pauses a few minutes, far longer than any outage here.
 const TRIES: u32 = 1000;
 
 /// Callers of one reference in a crowd.
@@ -19,7 +19,7 @@ const CROWD: usize = 40;
 /// Longer than the sidecar takes for any answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What is to be paid.
+/// A payout to make.
 pub struct Town {
     pub payouts: Vec<Payout>,
 }
@@ -27,28 +27,28 @@ pub struct Town {
 pub struct Payout {
     pub reference: String,
     pub amount: u64,
-    /// It is taken and then fails.
+    /// It is accepted and then fails.
     pub fails: bool,
     pub manner: Manner,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
-    /// Asks again, with the same reference, until it is accepted.
+    /// Calls again, with the same reference, until it is accepted.
     Patient,
     /// Believes the first answer.
     Once,
-    /// Does not wait for the answer, ever.
+    /// Never waits for the answer.
     HangsUp,
-    /// Many at once, who become one patient caller.
+    /// Many at once, which continue as one patient caller.
     Crowd,
-    /// Does not wait for the answer; another one asks while the first call is under way, and believes what it hears.
+    /// Does not wait for the answer; another one calls while the first call is under way, and believes its answer.
     Relieved,
-    /// Asks once, then asks for another amount under the same reference.
+    /// Calls once, then posts another amount under the same reference.
     Reuses,
 }
 
-/// What callers of one reference heard, in the order they heard it: an outcome, or that the connection ended.
+/// The answers to callers of one reference, in their order: an outcome, or `None` where the connection ended.
 pub type Heard = Vec<Option<String>>;
 
 pub struct Callers<'a> {
@@ -59,7 +59,7 @@ pub struct Callers<'a> {
     /// Payouts whose callers are gone.
     pub done: AtomicU64,
     pub ledger: Ledger,
-    /// Nobody begins another payout, and even the patient lose their patience.
+    /// No caller begins another payout, and even patient callers give up.
     pub is_over: AtomicBool,
     /// The longest pause of a worker between two payouts.
     pause: Duration,
@@ -75,7 +75,7 @@ impl Town {
         })
     }
 
-    /// Where few are patient, and none of their payouts fails once it is taken.
+    /// With few patient callers, none of whose payouts fails once it is accepted.
     pub fn rough(payouts: u64, random: &mut Random) -> Self {
         let mut town = Self::of(payouts, random, |random| match random.below(100) {
             0 => Manner::Crowd,
@@ -122,12 +122,12 @@ impl<'a> Callers<'a> {
         Self { pause, ..self }
     }
 
-    /// The sidecars are there now.
+    /// Sets the sidecars' current addresses.
     pub fn now_at(&self, apps: &[SocketAddr]) {
         *self.apps.lock().expect("no panic while held") = apps.to_vec();
     }
 
-    /// Takes one payout after the other until none is left.
+    /// Makes one payout after the other until none is left.
     pub fn work(&self, random: &mut Random) {
         loop {
             let number = self.next.fetch_add(1, Ordering::SeqCst) as usize;
@@ -169,7 +169,7 @@ impl<'a> Callers<'a> {
         self.town.payouts.len()
     }
 
-    /// What was heard about a payout.
+    /// The answers about a payout.
     pub fn heard(&self, number: usize) -> Heard {
         let posts = self.ledger.posts(&self.town.payouts[number].reference);
         posts.into_iter().map(|post| post.outcome).collect()

@@ -1,5 +1,5 @@
-//! A port that stays while what is behind it comes and goes, and that can be shut: connections are then refused, and those
-//! that were open are cut.
+//! A port that stays the same while the process behind it comes and goes, and that can be shut: connections are then
+//! refused, and open ones are cut.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

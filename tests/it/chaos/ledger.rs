@@ -1,4 +1,4 @@
-//! What callers were told, post by post.
+//! The answers to callers, post by post.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::support::http::Answer;
 
-/// One post of a caller. Nothing of an answer where the connection ended first, or the caller hung up.
+/// One post by a caller. It has no answer where the connection ended first, or the caller hung up.
 #[derive(Clone, Debug)]
 pub struct Post {
     pub caller: u64,
@@ -27,7 +27,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Somebody who posts.
+    /// A caller that posts.
     pub fn caller(&self) -> u64 {
         self.callers.fetch_add(1, Ordering::SeqCst)
     }
@@ -51,7 +51,7 @@ impl Ledger {
 }
 
 impl Post {
-    /// What a caller heard who posted at `began`.
+    /// Records the answer to a caller that posted at `began`.
     pub fn ended(caller: u64, amount: u64, began: Instant, answer: Option<&Answer>) -> Self {
         let code = answer.and_then(|answer| {
             let problem: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
@@ -66,15 +66,15 @@ impl Post {
         self.outcome.as_deref() == Some(outcome)
     }
 
-    /// Whether it says that nothing of the payment happened, and does not only speak of this very request: one that was
-    /// turned away at the door says nothing about an earlier one.
+    /// Whether it says that the payment did not happen at all, and not only that this request did nothing: a request
+    /// that was refused at once says nothing about an earlier one.
     pub fn settles_as_refused(&self) -> bool {
         let is_not_sent =
             self.heard("not_sent") && self.code.as_deref() == Some("provider-unreachable");
         self.heard("rejected") || is_not_sent
     }
 
-    /// Whether this caller had to take it that the payment does not happen.
+    /// Whether this caller had to conclude that the payment does not happen.
     pub fn is_refusal(&self) -> bool {
         self.heard("rejected") || self.heard("not_sent")
     }

@@ -1,4 +1,4 @@
-//! What the provider does wrong in a round: its fates of creates, its answers to questions.
+//! What the provider does wrong in a round: how creates end, and the answers to queries.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use super::random::Random;
 use super::storm::Mix;
 use crate::support::counting::{Counting, Create, Fate, Notice, Question, Reply};
 
-/// The longest the provider's query lags, in milliseconds for each second of the grace period: a slow machine has the rest.
+/// The longest lag of the provider's query, in milliseconds for each second of the grace period: the rest allows for a
+/// slow machine.
 const LAG_MS: u64 = 600;
 
 pub fn begin(provider: &Counting, seed: u64, mix: &Mix, random: &mut Random) {

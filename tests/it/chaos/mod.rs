@@ -1,8 +1,8 @@
 //! Thousands of payouts under random faults, closed connections and `kill -9`; at the end the provider's list, the
-//! journal, what callers were told and what was delivered must agree.
+//! journal, the callers' answers and the delivered events must agree.
 //!
-//! `COUNTERSIGN_CHAOS_PAYOUTS` and `COUNTERSIGN_CHAOS_KILLS` make it larger. `COUNTERSIGN_CHAOS_SEED` repeats every random
-//! choice; which of them meets which call depends on the threads.
+//! `COUNTERSIGN_CHAOS_PAYOUTS` and `COUNTERSIGN_CHAOS_KILLS` make it larger. `COUNTERSIGN_CHAOS_SEED` repeats every
+//! random choice; which choice applies to which call depends on the threads.
 
 mod application;
 mod books;
@@ -34,7 +34,7 @@ use weather::{Event, Plan};
 /// Callers at the same time.
 const WORKERS: usize = 24;
 
-/// The longest any run may take before it is given up.
+/// The longest that a run may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(1800);
 
 #[test]
@@ -83,7 +83,7 @@ fn random_faults_and_kills_never_pay_twice_and_lose_nothing() {
     sandbox.clear_faults();
     let books = Books::settled(&sandbox, &sidecar, &application, payouts);
     println!(
-        "chaos: {:.1} payouts a second ({:.1} s, then {:.1} s until everything was known)",
+        "chaos: {:.1} payouts a second ({:.1} s, then {:.1} s until every outcome was known)",
         payouts as f64 / took.as_secs_f64(),
         took.as_secs_f64(),
         (started.elapsed() - took).as_secs_f64()

@@ -1,7 +1,7 @@
-//! The fault bench's random run: payouts through the real program to a provider that executes whatever it is sent, while
-//! a mix of faults that the seed picks goes on, in and around the sidecar. In the end everything must agree: see `verdict`.
+//! The fault bench's random run: payouts through the real program to a provider that executes every create, while a mix
+//! of faults picked by the seed happens in and around the sidecar. In the end everything must agree: see `verdict`.
 //!
-//! `./dev chaos` makes it longer. A run is made of rounds, each with a seed of its own, a fresh store and its own mix.
+//! `./dev chaos` makes it longer. A run consists of rounds, each with its own seed, a fresh store and its own mix.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -21,25 +21,26 @@ use crate::support::tiny_disk::TinyDisk;
 const WORKERS: usize = 24;
 /// The longest pause of a caller between two payouts.
 const CALLER_PAUSE: Duration = Duration::from_millis(1600);
-/// The longest the callers of a round may take, and everything to be known afterwards: several of the resolver's pauses.
+/// The longest time for the callers of a round, and then until every outcome is known: several of the resolver's
+/// pauses.
 const CALLERS_PATIENCE: Duration = Duration::from_secs(120);
 const SETTLE_PATIENCE: Duration = Duration::from_secs(180);
 /// How long one process waits for that.
 const STAY: Duration = Duration::from_secs(20);
 
-/// By how much the clock jumps ahead, in milliseconds: past the grace period, past a claim, past the hold of a call.
+/// By how much the clock jumps ahead, in milliseconds: past the grace period, past a claim, past the lease of a call.
 const CLOCK_JUMPS_MS: [i64; 4] = [1500, 10_000, 300_000, 3_600_000];
 
 /// The end of the other base URL.
 const ELSEWHERE: &str = "/b\"";
 
-/// The rate, how long a call asks, and how soon a notification is expected are up to the round.
+/// The rate, how long a call queries, and how soon a notification is expected are chosen by the round.
 const SECTIONS: &str = "[account.limits]\nin_flight = 128\nmax_wait = \"4s\"\nrate = \"RATE\"\n\
      [account.timeouts]\nconnect = \"1500ms\"\ntotal = \"2s\"\n\
      [account.circuit]\nfailures = 15\nopen_for = \"500ms\"\n\
      [account.retry]\nattempts = 3\nresolve_for = \"RESOLVE_FOR\"\n";
 
-/// What may happen to the processes.
+/// Events that may happen to the processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
     Kill,
@@ -76,21 +77,21 @@ const EVENTS: [Event; 12] = [
     Event::Handshakes,
 ];
 
-/// What a seed makes a round of.
+/// The mix that a seed chooses for a round.
 #[derive(Debug)]
 pub struct Mix {
     line: Line,
     events: Vec<Event>,
     /// The provider recognises duplicates.
     pub recognises: bool,
-    /// Its query answers with another order's data now and then.
+    /// Its query sometimes answers with another order's data.
     pub mistakes_orders: bool,
-    /// It makes a call twice by itself now and then.
+    /// It sometimes makes a call twice by itself.
     pub repeats: bool,
-    /// It asks to come back when time is over.
+    /// Its `Retry-After` is beyond any time-out.
     pub counts_too_far: bool,
     asks_for_notices: bool,
-    /// Callers wait while a payment in doubt is asked about.
+    /// Callers wait while a payment in doubt is queried.
     chases: bool,
     /// Calls wait for the rate.
     waits: bool,
@@ -113,7 +114,7 @@ impl Mix {
         }
     }
 
-    /// Seconds after which "not found" is believed; long where the clock shortens them.
+    /// Seconds after which "not found" is believed; long where jumps of the clock shorten them.
     pub fn grace(&self) -> u32 {
         if self.events.contains(&Event::Clock) { 6 } else { 2 }
     }
@@ -128,7 +129,7 @@ impl Mix {
 }
 
 #[test]
-fn a_provider_that_executes_everything_is_never_sent_what_was_not_asked_for() {
+fn a_provider_that_executes_everything_only_gets_what_was_posted() {
     let seed = number("COUNTERSIGN_CHAOS_SEED", 20_261_128);
     let payouts = number("COUNTERSIGN_CHAOS_PAYOUTS", 240);
     let until = Instant::now() + duration("COUNTERSIGN_CHAOS_FOR");
@@ -146,7 +147,7 @@ fn a_provider_that_executes_everything_is_never_sent_what_was_not_asked_for() {
     assert!(wrong.is_empty(), "rounds with these seeds had violations: {wrong:?}");
 }
 
-/// A duration such as `10m`; none at all where the variable is not set.
+/// A duration such as `10m`; zero where the variable is not set.
 fn duration(name: &str) -> Duration {
     let Ok(text) = std::env::var(name) else { return Duration::ZERO };
     let units = [("s", 1), ("m", 60), ("h", 3600)];
@@ -157,7 +158,7 @@ fn duration(name: &str) -> Duration {
     read.unwrap_or_else(|| panic!("`{name}`: expected a duration such as `10m`, found `{text}`"))
 }
 
-/// One round; what is wrong in the end, with how to run it again.
+/// One round. The error says what is wrong in the end, and how to run it again.
 fn round(seed: u64, payouts: u64) -> Result<(), String> {
     let mut random = Random::new(seed);
     let mix = Mix::of(&mut random);
@@ -167,7 +168,7 @@ fn round(seed: u64, payouts: u64) -> Result<(), String> {
         false => None,
     };
     if mix.events.contains(&Event::FullDisk) && disk.is_none() {
-        println!("chaos: no full disk, which needs leave to mount a tmpfs");
+        println!("chaos: no full disk, which needs permission to mount a tmpfs");
     }
     let mut world = World::rough(random.fork(), disk, mix.line, mix.grace(), &mix.sections());
     misbehaviour::begin(&world.provider, seed, &mix, &mut random);
@@ -207,7 +208,7 @@ fn round(seed: u64, payouts: u64) -> Result<(), String> {
     }
 }
 
-/// Callers go home when this is dropped, also by a panic.
+/// Callers stop when this is dropped, even by a panic.
 struct Over<'a>(&'a Callers<'a>);
 
 impl Drop for Over<'_> {
@@ -264,7 +265,7 @@ fn happen(world: &mut World, callers: &Callers<'_>, event: Event, random: &mut R
             disk_fails(world, random);
             let has_ended = ends_meanwhile(world, random);
             world.faults.heal();
-            world.note("the disk is well");
+            world.note("the disk works again");
             if has_ended {
                 world.restart();
             }
@@ -296,7 +297,7 @@ fn happen(world: &mut World, callers: &Callers<'_>, event: Event, random: &mut R
     callers.now_at(&world.apps());
 }
 
-/// Lets some time pass, and says whether the process ended in it.
+/// Lets some time pass, and returns whether the process ended meanwhile.
 fn ends_meanwhile(world: &mut World, random: &mut Random) -> bool {
     thread::sleep(Duration::from_millis(100) + random.milliseconds(1500));
     match random.below(4) {
@@ -335,9 +336,9 @@ fn calm(world: &mut World) {
     world.reload("as in the beginning", |text| text);
 }
 
-/// Waits until everything is known; what is still open when time is up. What is not known after a while is asked about at
-/// once by a new process, where the old one may pause for a quarter of an hour; and at the other place, where payments were
-/// made at both.
+/// Waits until every outcome is known; returns what is still open when time is up. Outcomes that are unknown after a
+/// while are queried at once by a new process, because the old one may pause for a quarter of an hour; and at the other
+/// place, if payments were made at both.
 fn settle(world: &mut World, moved: bool) -> Option<&'static str> {
     let deadline = Instant::now() + SETTLE_PATIENCE;
     loop {
@@ -362,7 +363,7 @@ fn figures(evidence: &Evidence, took: Duration) -> String {
         *heard.entry(post.outcome.as_deref().unwrap_or("no answer")).or_default() += 1;
     }
     format!(
-        "{executed} executions of {} references in {:.0} s, {:.0} s until all was known; callers heard {heard:?}; {} deliveries",
+        "{executed} executions of {} references in {:.0} s, {:.0} s until all was known; callers got {heard:?}; {} deliveries",
         evidence.posts.len(),
         took.as_secs_f32(),
         (evidence.began.elapsed() - took).as_secs_f32(),

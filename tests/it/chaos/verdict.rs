@@ -1,5 +1,5 @@
-//! What the provider did, what callers were told, what the journal says and what the application got, side by side: where
-//! they do not agree, and the story of it.
+//! What the provider did, what callers were answered, what the journal says and what the application got, side by side:
+//! where they do not agree, and the story behind it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
@@ -12,11 +12,11 @@ use super::books::has_flag;
 use super::ledger::Post;
 use crate::support::counting::{Did, Entry};
 
-/// How long after `freeze` returned a payout may still arrive: what had passed its last look by then is on its way, and
-/// the provider of a slow machine reads it late.
+/// How long after `freeze` returned a payout may still arrive: a payout that had passed its last look by then is on its
+/// way, and on a slow machine the provider reads it late.
 pub const FREEZE_PAUSE: Duration = Duration::from_secs(2);
 
-/// Everything there is to know.
+/// Everything that is known.
 pub struct Evidence {
     pub began: Instant,
     /// By reference.
@@ -44,10 +44,10 @@ pub struct Violation {
     pub why: String,
 }
 
-/// What is known of one reference.
+/// What is known about one reference.
 struct Case<'a> {
     posts: &'a [Post],
-    /// What the provider executed, its own repetitions left out.
+    /// What the provider executed, without its own repetitions.
     executed: Vec<&'a Entry>,
     repeated: Vec<&'a Entry>,
     rows: &'a [Value],
@@ -55,7 +55,7 @@ struct Case<'a> {
 }
 
 impl Evidence {
-    /// Where it does not agree. Complete only once everything has settled.
+    /// The contradictions. Complete only once everything has settled.
     pub fn violations(&self) -> Vec<Violation> {
         let executed = self.books.iter().filter(|entry| entry.is_execution());
         let mut references: BTreeSet<&str> = self.posts.keys().map(String::as_str).collect();
@@ -128,7 +128,7 @@ impl Evidence {
             let heard = post.outcome.as_deref().unwrap_or("nothing");
             let code = post.code.as_deref().unwrap_or("-");
             lines.push((post.began, format!("caller {} posts {}", post.caller, post.amount)));
-            lines.push((post.ended, format!("caller {} hears {heard} ({code})", post.caller)));
+            lines.push((post.ended, format!("caller {} gets {heard} ({code})", post.caller)));
         }
         for entry in self.books.iter().filter(|entry| entry.reference == reference) {
             let (place, amount) = (&entry.place, entry.amount);
@@ -163,19 +163,20 @@ impl Case<'_> {
         }
         let unasked = self.executed.iter().find(|entry| !self.is_called_for(entry));
         wrong.extend(unasked.map(|_| {
-            "it was executed after everybody who asked for it was told that it was not".to_owned()
+            "it was executed after every caller that posted it was answered that it was not"
+                .to_owned()
         }));
         wrong.extend(self.denied());
         wrong.extend(self.unfounded());
         wrong.extend(self.unknown());
         wrong.extend(self.left_waiting());
         if !self.repeated.is_empty() && !self.shows_the_repetition() {
-            wrong.push("the provider made it twice by itself, and nothing says so".to_owned());
+            wrong.push("the provider made it twice by itself, but nothing reports it".to_owned());
         }
         wrong
     }
 
-    /// Whether somebody who asked for this payment before `entry` had not been told that it does not happen.
+    /// Whether a caller that posted this payment before `entry` had not been answered that it does not happen.
     fn is_called_for(&self, entry: &Entry) -> bool {
         let asked = || {
             self.posts.iter().filter(|post| post.amount == entry.amount && post.began <= entry.at)
@@ -191,8 +192,8 @@ impl Case<'_> {
         })
     }
 
-    /// An event later than `since` that says that it came to nothing. Where it was begun anew, events may be about the
-    /// time before, and say nothing here.
+    /// An event later than `since` that says that it did not happen. If the payment was made again, events may be about
+    /// the earlier call, and prove nothing here.
     fn told_as_failed(&self, since: Instant) -> Option<&Taken> {
         let is_failure =
             |taken: &&&Taken| taken.at > since && taken.event["data"]["status"] == "failed";
@@ -200,24 +201,24 @@ impl Case<'_> {
         failure.filter(|_| self.rows.len() < 2)
     }
 
-    /// Somebody was told that nothing happened after it had happened.
+    /// A caller was answered that nothing happened after it had happened.
     fn denied(&self) -> Option<String> {
         let first = self.executed.first()?;
         let denial = self.posts.iter().find(|post| {
-            // Who asked before may be told of an earlier call that was refused, where it was begun anew.
+            // If the payment was made again, earlier callers may get the answer of an earlier call that was refused.
             let is_about_it = post.began > first.at || self.rows.len() < 2;
             let is_late = post.amount == first.amount && post.ended > first.at;
             is_late && is_about_it && post.settles_as_refused()
         });
         if let Some(post) = denial {
             let heard = post.outcome.as_deref().unwrap_or_default();
-            return Some(format!("it was executed, and caller {} was told `{heard}`", post.caller));
+            return Some(format!("it was executed, but caller {} got `{heard}`", post.caller));
         }
-        let why = "it was executed, and the application was told that it failed";
+        let why = "it was executed, but an event says that it failed";
         self.told_as_failed(first.at).map(|_| why.to_owned())
     }
 
-    /// Accepted without an execution: as callers were told, or as the journal says.
+    /// Accepted without an execution: according to callers' answers, or to the journal.
     fn unfounded(&self) -> Option<String> {
         let is_there = |amount: u64, until: Instant| {
             self.executed.iter().any(|entry| entry.amount == amount && entry.at <= until)
@@ -227,17 +228,14 @@ impl Case<'_> {
             .iter()
             .find(|post| post.heard("accepted") && !is_there(post.amount, post.ended));
         if let Some(post) = told {
-            return Some(format!(
-                "caller {} was told `accepted`, and it was not executed",
-                post.caller
-            ));
+            return Some(format!("caller {} got `accepted`, but it was not executed", post.caller));
         }
         let accepted = self.rows.iter().filter(|row| row["state"] == "accepted").count();
-        let why = "the journal says `accepted`, and it was not executed";
+        let why = "the journal says `accepted`, but it was not executed";
         (accepted > 0 && self.executed.is_empty()).then(|| why.to_owned())
     }
 
-    /// It was executed, or somebody was told that it may be, and the journal does not know how it ended.
+    /// It was executed, or a caller was answered that it may have been, and the journal does not know how it ended.
     fn unknown(&self) -> Option<String> {
         let open = |row: &&Value| {
             !matches!(row["state"].as_str(), Some("accepted" | "rejected" | "not_sent"))
@@ -247,10 +245,10 @@ impl Case<'_> {
         }
         let accepted = self.rows.iter().any(|row| row["state"] == "accepted");
         let is_unknown = !self.executed.is_empty() && !accepted;
-        is_unknown.then(|| "it was executed, and the journal does not know it".to_owned())
+        is_unknown.then(|| "it was executed, but the journal does not know it".to_owned())
     }
 
-    /// Somebody was told to wait, and heard nothing more: neither by asking again nor by an event.
+    /// A caller was asked to wait, and learned nothing more: neither from another call nor from an event.
     fn left_waiting(&self) -> Option<String> {
         let waits = self.posts.iter().find(|post| {
             let has_heard = self.posts.iter().any(|later| {
@@ -261,10 +259,10 @@ impl Case<'_> {
             post.heard("unknown") && !has_heard && !is_told
         })?;
         let code = waits.code.as_deref().unwrap_or_default();
-        Some(format!("caller {} was told `{code}`, and there was never an event", waits.caller))
+        Some(format!("caller {} got `{code}`, and there was never an event", waits.caller))
     }
 
-    /// A flag of an event or a mark in the journal, beyond those that tell how an event was found.
+    /// A flag of an event or a mark in the journal, apart from those that say how an event was found.
     fn shows_the_repetition(&self) -> bool {
         let known = ["synthesised", "stale"];
         let is_odd = |taken: &&Taken| {
@@ -277,7 +275,7 @@ impl Case<'_> {
             .filter(|it| !has_flag(&it.event, "synthesised"))
             .filter_map(|it| it.event["data"]["provider_reference"].as_str())
             .collect();
-        // Only what both transactions were told of can be seen at all.
+        // It can be noticed only if both transactions were reported.
         transactions.len() < 2
             || self.events.iter().copied().any(|taken| is_odd(&taken))
             || self.rows.iter().any(|row| row["contradicted"] == true)

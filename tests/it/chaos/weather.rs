@@ -10,13 +10,13 @@ use crate::support::sandbox::SandboxProcess;
 /// Something that happens to the processes.
 #[derive(Clone, Copy)]
 pub enum Event {
-    /// The sidecar is killed this long after now, and is away for so long.
+    /// The sidecar is killed after this time, and is down for this long.
     Kill { after: Duration, down: Duration },
-    /// The provider refuses connections for so long.
+    /// The provider refuses connections for this long.
     Refuse { down: Duration },
 }
 
-/// What happens when so many payouts are done, the next one last.
+/// What happens after this many payouts; the next event is the last element.
 pub struct Plan(Vec<(u64, Event)>);
 
 impl Plan {
@@ -40,7 +40,7 @@ impl Plan {
     }
 }
 
-/// Puts every kind of fault in force.
+/// Activates every kind of fault.
 pub fn begin(sandbox: &SandboxProcess) {
     let creates: [(f64, Value); 22] = [
         (0.03, json!({ "kind": "close_after_commit" })),
@@ -88,7 +88,7 @@ pub fn begin(sandbox: &SandboxProcess) {
     put(sandbox, &notifications, "payout_create");
 }
 
-/// At most one rule hits, the first that matches, so later ones hit a little more seldom than they say.
+/// At most one rule hits, the first that matches, so later ones hit a little less often than they say.
 fn put(sandbox: &SandboxProcess, rules: &[(f64, Value)], operation: &str) {
     for (probability, rule) in rules {
         let mut rule = rule.clone();

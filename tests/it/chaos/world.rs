@@ -1,4 +1,5 @@
-//! The real program between a provider that counts and an application that is told, with what can happen to it.
+//! The real program between a provider that counts and an application that receives events, with everything that can
+//! happen to it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +27,7 @@ const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// Longer than the sidecar takes for any answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long everything may take to become known: a few of the resolver's pauses.
+/// How long it may take until every outcome is known: a few of the resolver's pauses.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -37,15 +38,15 @@ pub struct World {
     pub began: Instant,
     pub provider: Counting,
     pub application: Application,
-    /// Where the provider notifies, whatever port the sidecar has now.
+    /// Where the provider posts notifications, whatever port the sidecar has now.
     pub notify: Gate,
     pub sidecar: Sidecar,
-    /// Those of the store's disk and of the clock, for every process.
+    /// The faults of the store's disk and of the clock, for every process.
     pub faults: Faults,
     clock_ms: i64,
     /// Another one on the same store.
     pub second: Option<Sidecar>,
-    /// What the store stands on, where that is a disk of its own. After the processes, which are on it.
+    /// The store's disk, if it has its own. Declared, and so dropped, after the processes that use it.
     pub disk: Option<TinyDisk>,
     config: ConfigBuilder,
     pub ledger: Arc<Ledger>,
@@ -53,14 +54,14 @@ pub struct World {
     notes: Mutex<Vec<(Instant, String)>>,
 }
 
-/// Where the provider is called.
+/// Where calls reach the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
     Plain,
     Tls,
 }
 
-/// An account towards `provider` that believes "not found" after `grace` seconds, with `sections` of its own.
+/// An account towards `provider` that believes "not found" after `grace` seconds, with its own `sections`.
 pub fn config(
     provider: &Counting,
     application: &Application,
@@ -91,12 +92,12 @@ pub fn config(
 }
 
 impl World {
-    /// A quiet one: the application is steady, the provider notifies of nothing until it is told to.
+    /// A quiet world: the application does not fail, the provider sends no notification until a test says so.
     pub fn start(line: Line, grace: u32, sections: &str) -> Self {
         Self::with(Application::steady(), None, line, grace, sections)
     }
 
-    /// One whose application has bad moments, with its store on `disk`.
+    /// A world whose application sometimes fails, with its store on `disk`.
     pub fn rough(
         random: Random,
         disk: Option<TinyDisk>,
@@ -153,12 +154,12 @@ impl World {
         self.pay_as(self.ledger.caller(), reference)
     }
 
-    /// The same, by a caller who may have posted before.
+    /// The same, by a caller that may have posted before.
     pub fn pay_as(&self, caller: u64, reference: &str) -> Post {
         post(self.sidecar.app, &self.ledger, caller, reference)
     }
 
-    /// Posts a payout and goes on; the thread ends with what its caller heard.
+    /// Posts a payout without waiting; the thread returns the caller's answer.
     pub fn caller(&self, reference: &str) -> thread::JoinHandle<Post> {
         let (app, ledger) = (self.sidecar.app, self.ledger.clone());
         let reference = reference.to_owned();
@@ -262,7 +263,7 @@ impl World {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Takes over the configuration as `change` makes it.
+    /// Adopts the configuration as changed by `change`.
     pub fn reload(&self, what: &str, change: impl FnOnce(String) -> String) {
         self.sidecar.configure(&change(self.config.text()));
         let answer = request(self.sidecar.admin, "POST", "/reload", &[], b"");
@@ -270,7 +271,7 @@ impl World {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
-    /// What is open: payments, deliveries, or notifications of the provider's.
+    /// What is open: payments, deliveries, or the provider's notifications.
     fn open(&self) -> Option<&'static str> {
         let open = |row: &Value| {
             !matches!(row["state"].as_str(), Some("accepted" | "rejected" | "not_sent"))
@@ -284,7 +285,7 @@ impl World {
         (self.provider.notices_open() > 0).then_some("notifications")
     }
 
-    /// Waits a bounded time until nothing is open; what is open when it is over.
+    /// Waits a bounded time until nothing is open; returns what is still open then.
     pub fn settle(&self, within: Duration) -> Option<&'static str> {
         let deadline = Instant::now() + within;
         loop {
@@ -299,7 +300,7 @@ impl World {
         journal(&self.sidecar, 1000)
     }
 
-    /// Everything there is to know, with what `ledger` says of its own callers.
+    /// Everything that is known, with what `ledger` says about its own callers.
     pub fn evidence(&self, ledger: &Ledger) -> Evidence {
         Evidence {
             began: self.began,
@@ -312,7 +313,7 @@ impl World {
         }
     }
 
-    /// Fails unless everything is known in the end and agrees.
+    /// Fails unless every outcome is known in the end and everything agrees.
     #[track_caller]
     pub fn assert_honest(&self) {
         let open = self.settle(SETTLE_PATIENCE);

@@ -1,4 +1,4 @@
-//! Payments in doubt: whoever waits is told, and the place they were made at is not forgotten.
+//! Payments in doubt: waiting callers are answered, and the place where they were made is not forgotten.
 
 use std::time::{Duration, Instant};
 
@@ -13,13 +13,13 @@ fn lost() -> Fate {
 }
 
 #[test]
-fn the_second_caller_is_told_when_the_first_one_is_gone() {
+fn the_second_caller_is_answered_when_the_first_one_is_gone() {
     let sections = "[account.timeouts]\ntotal = \"20s\"\n[account.circuit]\nfailures = 0";
     let world = World::start(Line::Plain, 1, sections);
     world.provider.creates(|_| lost());
     world.provider.questions(|_| Reply::Http(500, "", String::new()));
     let reference = "TWOCALLERS1";
-    world.pay_and_hang_up(reference, "a question", || world.provider.asked("", reference) > 0);
+    world.pay_and_hang_up(reference, "a query", || world.provider.asked("", reference) > 0);
     let second = world.pay(reference);
     assert_eq!(second.code.as_deref(), Some("in-progress"), "{second:?}");
     world.provider.questions(|_| Reply::Usual);
@@ -40,15 +40,15 @@ fn not_found_at_another_place_proves_nothing() {
     let post = world.pay(reference);
     assert!(post.heard("unknown"), "{post:?}");
     world.reload("another base URL", elsewhere);
-    // Whoever believes the other place has sent it again by then.
+    // A sidecar that believes the other place has sent it again by then.
     let patience = Instant::now() + Duration::from_secs(20);
-    wait_until("questions at the other place", || {
+    wait_until("queries at the other place", || {
         let is_asked = world.provider.asked("/b", reference) > 2;
         is_asked || world.provider.executions(reference).len() > 1 || Instant::now() > patience
     });
     world.reload("back again", |text| text);
     world.provider.questions(|_| Reply::Usual);
-    // The next start asks at once.
+    // The next start queries at once.
     world.kill();
     world.restart();
     world.assert_honest();

@@ -1,4 +1,4 @@
-//! A disk that fails while a payout is written down, and a clock that jumps.
+//! A disk that fails while a payout is recorded, and a clock that jumps.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::support::wait_until_within;
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// A payout that was posted while the disk did not take the journal's commits.
+/// A payout that was posted while the journal's commits failed on the disk.
 fn written_in_vain(reference: &str) -> (World, Post) {
     let sections = "[account.timeouts]\ntotal = \"2s\"\n[account.circuit]\nfailures = 0";
     let world = World::start(Line::Plain, 1, sections);
@@ -22,25 +22,25 @@ fn written_in_vain(reference: &str) -> (World, Post) {
     (world, post)
 }
 
-/// Where the caller was told "unknown" nothing may be left of its call, not even an event: it repeats it under the same
-/// reference, as it was told to, and it is made once.
+/// If the caller got "unknown", nothing may be left of its call, not even an event: it repeats the call under the same
+/// reference, as the answer says, and the payout is made once.
 fn ask_again_on_a_healthy_disk(mut world: World, post: &Post, reference: &str) {
     world.faults.heal();
     world.restart();
     world.pay_as(post.caller, reference);
     world.assert_honest();
-    assert_eq!(world.provider.executions(reference).len(), 1, "asked for once more, made once");
+    assert_eq!(world.provider.executions(reference).len(), 1, "posted again, made once");
 }
 
 #[test]
-fn what_was_not_sent_for_a_failed_sync_is_not_sent_after_a_kill() {
+fn a_payout_not_sent_because_of_a_failed_sync_is_not_sent_after_a_kill() {
     let (mut world, post) = written_in_vain("FSYNCKILL01");
     world.kill();
     ask_again_on_a_healthy_disk(world, &post, "FSYNCKILL01");
 }
 
 #[test]
-fn what_was_not_sent_for_a_failed_sync_is_not_sent_after_a_stop() {
+fn a_payout_not_sent_because_of_a_failed_sync_is_not_sent_after_a_stop() {
     let (mut world, post) = written_in_vain("FSYNCTERM01");
     world.terminate();
     ask_again_on_a_healthy_disk(world, &post, "FSYNCTERM01");

@@ -1,5 +1,5 @@
-//! Ways to pay twice, or to say what is not true, that a random run seldom meets: each in a few lines on a world of its
-//! own. `./dev chaos --scenario NAME` runs one.
+//! Ways to pay twice, or to answer wrongly, that a random run rarely meets: each in a few lines, in its own world.
+//! `./dev chaos --scenario NAME` runs one.
 
 mod doubt;
 mod machine;

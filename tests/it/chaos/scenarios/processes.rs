@@ -1,4 +1,4 @@
-//! A freeze, a stopped process and a late word while a call is under way.
+//! A freeze, a stopped process and a late notification while a call is under way.
 
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ fn freeze_holds_for_payouts_that_wait_for_the_rate() {
 }
 
 #[test]
-fn a_notification_holds_back_an_attempt_that_waits() {
+fn a_notification_stops_an_attempt_that_waits() {
     let sections = "[account.limits]\nmax_wait = \"30s\"\n\
          [account.limits.operation.payout_create]\nrate = \"6/m\"\nburst = 1\n\
          [account.timeouts]\ntotal = \"30s\"\n[account.circuit]\nfailures = 0";
@@ -32,7 +32,7 @@ fn a_notification_holds_back_an_attempt_that_waits() {
     world.provider.questions(|_| Reply::Code(21006));
     let reference = "NOTIFIED001";
     let caller = world.caller(reference);
-    wait_until("a question after the grace period", || {
+    wait_until("a query after the grace period", || {
         let (books, executed) = (world.provider.books(), world.provider.executions(reference));
         executed.first().is_some_and(|executed| {
             let late = executed.at + Duration::from_secs(1);
@@ -50,7 +50,7 @@ fn a_notification_holds_back_an_attempt_that_waits() {
     world.assert_honest();
 }
 
-/// Payouts in a handshake at once when the process is stopped. Whether one that is too late leaves is a matter of which of
+/// Payouts in a handshake at once when the process is stopped. Whether one that is too late leaves depends on which of
 /// its wake-ups comes first, so there are many, in several processes.
 const HANDSHAKES: usize = 60;
 const PROCESSES: usize = 3;
@@ -67,7 +67,7 @@ fn stopped_in_the_handshake() -> (World, Vec<JoinHandle<Post>>) {
     (world, callers)
 }
 
-/// The provider's part of the handshakes is there when the process goes on, and all its callers are answered.
+/// The provider's part of the handshakes has arrived when the process continues, and all its callers are answered.
 fn go_on(world: &World, callers: Vec<JoinHandle<Post>>) {
     let before = world.provider.greeted();
     world.provider.release();
@@ -104,7 +104,7 @@ fn nothing_leaves_after_its_deadline_when_the_process_was_stopped_in_the_handsha
 fn a_stopped_process_sends_nothing_that_another_one_has_paid_meanwhile() {
     let overtaken = || {
         let (mut world, callers) = stopped_in_the_handshake();
-        // What makes the second process take the first one for dead, as it does when the hold of a call is over.
+        // Makes the second process consider the first one dead, as it does when the lease of a call is over.
         let folder = world.sidecar.store().with_file_name("");
         for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
             if entry.file_name().to_string_lossy().contains("-holder-") {

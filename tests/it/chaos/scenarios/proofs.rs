@@ -1,31 +1,31 @@
-//! What is not a proof: odd answers to creates and to questions.
+//! Answers that are not a proof: odd ones to creates and to queries.
 
 use serde_json::{Value, json};
 
 use crate::chaos::world::{Line, World};
 use crate::support::counting::{Fate, Reply};
 
-/// Calls are made once, and asked about for a few seconds.
+/// Calls are made once, and queried for a few seconds.
 const SECTIONS: &str = "[account.timeouts]\ntotal = \"3s\"\n\
      [account.retry]\nattempts = 1\nresolve_for = \"3s\"\n[account.circuit]\nfailures = 0";
 
 #[test]
-fn duplicate_and_then_not_found_is_no_refusal() {
+fn duplicate_and_then_not_found_is_not_a_refusal() {
     let mut world = World::start(Line::Plain, 1, SECTIONS);
-    // Something in front of the provider made the call twice, and passed on the second answer.
+    // A proxy in front of the provider made the call twice, and passed on the second answer.
     world.provider.creates(|_| Fate { reply: Reply::Code(21007), ..Fate::default() });
     world.provider.questions(|_| Reply::Code(21006));
     let post = world.pay("DUPLICATE01");
     assert!(post.heard("unknown"), "{post:?}");
     world.provider.questions(|_| Reply::Usual);
-    // The next start asks at once.
+    // The next start queries at once.
     world.kill();
     world.restart();
     world.assert_honest();
 }
 
 #[test]
-fn the_data_of_another_order_is_no_proof() {
+fn the_data_of_another_order_is_not_a_proof() {
     let mut world = World::start(Line::Plain, 1, SECTIONS);
     // The first call is lost before it is executed.
     world.provider.creates(|create| match create.number {
@@ -53,7 +53,7 @@ fn the_data_of_another_order_is_no_proof() {
 }
 
 #[test]
-fn another_amount_under_our_reference_is_not_our_payout() {
+fn a_payout_of_another_amount_under_our_reference_is_not_ours() {
     let world = World::start(Line::Plain, 1, SECTIONS);
     world.provider.creates(|_| Fate { refused: Some(21007), ..Fate::default() });
     world.provider.questions(|question| {
@@ -66,7 +66,7 @@ fn another_amount_under_our_reference_is_not_our_payout() {
 }
 
 #[test]
-fn a_retry_after_beyond_all_time_is_no_end_of_the_call() {
+fn a_retry_after_beyond_every_time_out_does_not_end_the_call() {
     const TOO_FAR: &str = "Retry-After: 18446744073709551615\r\n";
     let throttled = r#"{"code":21020,"message":"later","data":null}"#;
     for (refused, body, expected) in
