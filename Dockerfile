@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# Builds the program in layers that are kept while only the sources change, and puts it alone into an image without shell
-# or package manager. docs/deploy.md says how to run it.
+# Builds the program in layers that are kept while only the sources change, and puts only the program into an image
+# without a shell or a package manager. docs/deploy.md says how to run it.
 #
 #   docker build -t countersign --build-arg COMMIT="$(git rev-parse --short=12 HEAD)" --build-arg BUILD_DATE="$(date -u +%F)" .
 
@@ -8,19 +8,19 @@
 ARG RUST_VERSION=1.95.0
 
 FROM rust:${RUST_VERSION}-slim-bookworm AS build
-# cmake and make build zlib-ng and jemalloc. Their versions are the Debian release's: nothing of them ends up in the image.
+# cmake and make build zlib-ng and jemalloc. Their versions are the Debian release's: they do not end up in the image.
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install -y --no-install-recommends cmake g++ make \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 
-# The dependencies, behind an empty program: built anew only when the lock file changes.
+# The dependencies, with an empty program: rebuilt only when the lock file changes.
 COPY Cargo.toml Cargo.lock build.rs ./
 RUN mkdir src && echo 'fn main() {}' > src/main.rs && : > src/lib.rs \
  && cargo build --release --locked --bin countersign
 
-# The program. What was copied may be older than the empty one that was just built: `touch` says that it is not the same.
+# The program. The copied sources may be older than the empty program that was just built: `touch` marks them as changed.
 COPY src ./src
 COPY config ./config
 ARG COMMIT=unknown
@@ -31,7 +31,7 @@ RUN touch src/main.rs src/lib.rs build.rs \
  && mkdir -p /image/var/lib/countersign /image/etc/countersign
 
 # C library, libgcc and CA bundle of the Debian release that the program was built on, and nothing else. Not a static
-# build: names are looked up by glibc, as everywhere else where the program is tested.
+# build: host names are resolved by glibc, as everywhere else where the program is tested.
 FROM gcr.io/distroless/cc-debian12:nonroot
 ARG COMMIT=unknown
 ARG BUILD_DATE=unknown
@@ -55,7 +55,7 @@ VOLUME ["/var/lib/countersign"]
 USER 65532:65532
 # Applications, notifications, admin.
 EXPOSE 8600 8601 8602
-# An orderly stop: everything under way is finished.
+# An orderly stop: all calls under way are finished.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=15s --retries=3 CMD ["/usr/bin/countersign", "healthcheck"]
 ENTRYPOINT ["/usr/bin/countersign"]
