@@ -29,7 +29,7 @@ use crate::inbound::Inbound;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::outbound::payment::resolver;
-use crate::reload::{Reloader, Stranding, announce, names_of, tell_separate};
+use crate::reload::{Reloader, Stranding, announce, log_separate, names_of};
 use crate::sign::SignPool;
 use crate::store::{self, Store, StoreError};
 use crate::{logging, trace};
@@ -259,7 +259,7 @@ fn know_names(store: &dyn Store, snapshot: &Snapshot) -> Result<(), StoreError> 
     let names = names_of(snapshot);
     // First report what the store holds now: afterwards it holds the names of this configuration.
     let standing = block_on(store.standing(&names))?;
-    tell_separate(&block_on(store.know_accounts(&names))?);
+    log_separate(&block_on(store.know_accounts(&names))?);
     store.tell_accounts(&names);
     Stranding::of(snapshot, standing).log();
     Ok(())

@@ -11,7 +11,7 @@ use crate::config::{Boot, Loaded, Snapshot};
 use crate::edge::tls::CertificateSlot;
 use crate::mistake::Mistake;
 use crate::outbound::Outbound;
-use crate::reload::{Parts, TakeOver, Trigger};
+use crate::reload::{Apply, Parts, Trigger};
 
 /// The certificate of each listener, in the order of [`listeners`].
 pub(super) type Certificates = [Option<Arc<CertificateSlot>>; 3];
@@ -50,7 +50,7 @@ fn prepare(
     spendings: &Arc<Spendings>,
     draining: &Draining,
     loaded: &Loaded,
-) -> Result<TakeOver, Vec<Mistake>> {
+) -> Result<Apply, Vec<Mistake>> {
     check_usable(loaded)?;
     let presented = exchanges(certificates, &loaded.boot);
     // Reloads run one at a time, so this is the snapshot that will be replaced.

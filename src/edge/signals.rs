@@ -57,7 +57,7 @@ pub fn listen(hangups: Hangups, on_hangup: impl Fn() + Send + 'static) -> io::Re
     // Then a file at the size limit fails one write, as a full disk does, instead of ending the process.
     let _over_file_size_limit = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     drop(inside);
-    let (tell, told) = watch::channel(None);
+    let (sender, receiver) = watch::channel(None);
     let wait = async move {
         let stop = loop {
             tokio::select! {
@@ -67,19 +67,19 @@ pub fn listen(hangups: Hangups, on_hangup: impl Fn() + Send + 'static) -> io::Re
                 _ = hangup.recv() => on_hangup(),
             }
         };
-        let _ = tell.send(Some(stop));
+        let _ = sender.send(Some(stop));
     };
     threads::start("signals", move || runtime.block_on(wait))?;
-    Ok(RunArgs { shutdown_signal: Box::new(Told(told)) })
+    Ok(RunArgs { shutdown_signal: Box::new(Stops(receiver)) })
 }
 
-struct Told(watch::Receiver<Option<Stop>>);
+struct Stops(watch::Receiver<Option<Stop>>);
 
 #[async_trait]
-impl ShutdownSignalWatch for Told {
+impl ShutdownSignalWatch for Stops {
     async fn recv(&self) -> ShutdownSignal {
-        let mut told = self.0.clone();
-        let stop = told.wait_for(Option::is_some).await.map(|stop| *stop);
+        let mut stops = self.0.clone();
+        let stop = stops.wait_for(Option::is_some).await.map(|stop| *stop);
         match stop {
             Ok(Some(Stop::AtOnce)) => ShutdownSignal::FastShutdown,
             Ok(Some(Stop::Gracefully) | None) | Err(_) => ShutdownSignal::GracefulTerminate,

@@ -51,13 +51,13 @@ pub struct Parts {
 }
 
 /// Prepares what a configuration needs, or says why that is impossible.
-pub type Prepare = dyn Fn(&Loaded) -> Result<TakeOver, Vec<Mistake>> + Send + Sync;
+pub type Prepare = dyn Fn(&Loaded) -> Result<Apply, Vec<Mistake>> + Send + Sync;
 
 /// Called for every attempt that changed something or was refused.
 pub type Note = dyn Fn(&Snapshot, Result<&Snapshot, usize>, Trigger) + Send + Sync;
 
 /// Puts the prepared parts into use. Called once, right after the snapshot was swapped.
-pub type TakeOver = Box<dyn FnOnce(&Snapshot) + Send>;
+pub type Apply = Box<dyn FnOnce(&Snapshot) + Send>;
 
 /// Performs reloads. One for the process.
 pub struct Reloader {
@@ -145,7 +145,7 @@ impl Reloader {
 
     async fn reload_in_turn(&self, turn: &mut Turn, trigger: Trigger) -> Arc<Report> {
         let result = match self.read(turn, trigger).await {
-            Ok(readied) => self.take_over(turn, readied, trigger).await,
+            Ok(prepared) => self.apply(turn, prepared, trigger).await,
             Err(refused) => Err(refused),
         };
         let (outcome, seen) = result.unwrap_or_else(|Refused { mistakes, seen }| {
@@ -165,7 +165,7 @@ impl Reloader {
     }
 
     /// Everything that takes time or can fail, on a thread that may block.
-    async fn read(&self, turn: &Turn, trigger: Trigger) -> Result<Readied, Refused> {
+    async fn read(&self, turn: &Turn, trigger: Trigger) -> Result<Prepared, Refused> {
         let seen = turn.seen.clone();
         let Some(path) = seen.configuration().map(ToOwned::to_owned) else {
             let problem = "the configuration was not read from a file that can be read again";
@@ -183,10 +183,10 @@ impl Reloader {
         })
     }
 
-    async fn take_over(
+    async fn apply(
         &self,
         turn: &mut Turn,
-        Readied { loaded, take_over }: Readied,
+        Prepared { loaded, apply }: Prepared,
         trigger: Trigger,
     ) -> Result<(Outcome, Seen), Refused> {
         let before = self.live.load();
@@ -200,7 +200,7 @@ impl Reloader {
         }
         self.live.swap(snapshot);
         let after = self.live.load();
-        take_over(&after);
+        apply(&after);
         let (store, names) = (self.store.clone(), names_of(&after));
         let _ = spawn_blocking(move || store.tell_accounts(&names)).await;
         (self.parts.note)(&before, Ok(&after), trigger);
@@ -208,7 +208,7 @@ impl Reloader {
         announce::renew(&self.metrics, &before, &after);
         turn.retired.note(&changes, &before);
         changes.log();
-        self.tell_what_is_left(&changes).await;
+        self.log_what_is_left(&changes).await;
         let stranding = Stranding::of(&after, standing);
         stranding.log();
         Ok((Outcome::Success { changes, warnings, stranding }, seen))
@@ -227,12 +227,12 @@ impl Reloader {
                 format!("their names could not be written to the store: {error}"),
             )
         })?;
-        tell_separate(&separate);
+        log_separate(&separate);
         Ok(())
     }
 
     /// Logs what removed accounts leave in the store: nothing processes it until they are configured again.
-    async fn tell_what_is_left(&self, changes: &Changes) {
+    async fn log_what_is_left(&self, changes: &Changes) {
         if changes.removed.is_empty() {
             return;
         }
@@ -257,7 +257,7 @@ impl Reloader {
 }
 
 /// Logs which accounts begin with payments that once belonged to another.
-pub fn tell_separate(accounts: &[String]) {
+pub fn log_separate(accounts: &[String]) {
     for account in accounts {
         tracing::warn!(
             account,
@@ -268,19 +268,19 @@ pub fn tell_separate(accounts: &[String]) {
 }
 
 /// A configuration that is ready to be applied.
-struct Readied {
+struct Prepared {
     loaded: Loaded,
-    take_over: TakeOver,
+    apply: Apply,
 }
 
-fn ready(mut loaded: Loaded, boot: &Boot, parts: &Parts) -> Result<Readied, Refused> {
+fn ready(mut loaded: Loaded, boot: &Boot, parts: &Parts) -> Result<Prepared, Refused> {
     let restarts = needing_restart(boot, &loaded.boot).into_iter().map(|key| {
         Mistake::new(key, "another value than the running process has, needs a restart")
     });
     let mut mistakes: Vec<Mistake> = restarts.collect();
     loaded.warnings.extend(waiting_for_restart(boot, &loaded.boot));
     match (parts.prepare)(&loaded) {
-        Ok(take_over) if mistakes.is_empty() => return Ok(Readied { loaded, take_over }),
+        Ok(apply) if mistakes.is_empty() => return Ok(Prepared { loaded, apply }),
         Ok(_) => {}
         Err(others) => mistakes.extend(others),
     }

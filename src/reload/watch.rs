@@ -61,7 +61,7 @@ impl Watches {
             match recommended_watcher(move |event| shared.note(event)) {
                 Ok(watcher) => self.watcher = Some(watcher),
                 Err(error) => {
-                    self.complain(&error, Path::new(""));
+                    self.warn(&error, Path::new(""));
                     return false;
                 }
             }
@@ -95,7 +95,7 @@ impl Watches {
                 true
             }
             Err(error) => {
-                self.complain(&error, directory);
+                self.warn(&error, directory);
                 false
             }
         }
@@ -109,7 +109,7 @@ impl Watches {
         }
     }
 
-    fn complain(&mut self, error: &notify::Error, directory: &Path) {
+    fn warn(&mut self, error: &notify::Error, directory: &Path) {
         if !self.has_complained {
             tracing::warn!(
                 %error,

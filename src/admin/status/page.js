@@ -1,5 +1,5 @@
 "use strict";
-// Asks for /status.json every few seconds and writes what changed into the page. Text only, never markup: names and
+// Fetches /status.json every few seconds and writes the changes into the page. Text only, never markup: names and
 // reasons come from people.
 const EVERY_MS = 3000;
 const PATIENCE_MS = 5000;
@@ -27,7 +27,7 @@ let answeredAt = null;
 async function ask() {
   const status = await answer();
   if (!status) return silent(true);
-  // Another version may mean other figures by the same names: take its page.
+  // Another version may mean other figures under the same names: load its page.
   const told = status.build.version + " " + status.build.commit;
   if (build !== null && build !== told) return location.reload();
   build = told;
@@ -36,7 +36,7 @@ async function ask() {
   show(status);
 }
 
-// What the sidecar says; null when it says nothing.
+// The answer of the sidecar; null when there is none.
 async function answer() {
   try {
     const response = await fetch("status.json", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
@@ -90,7 +90,7 @@ function showState(found) {
   level(at("state"), worst);
 }
 
-// What somebody should look at, the worst first.
+// Problems that need attention, the worst first.
 function notes(status, now) {
   const found = [];
   if (!status.store.ready) found.push(["bad", "the store cannot be written"]);
@@ -112,7 +112,7 @@ function showSidecar(status, now) {
   const settings = status.configuration;
   const reloads = Object.entries(settings.reloads).filter((one) => one[1] > 0).map((one) => count(one[1]) + " " + one[0]).join(", ");
   const reload = settings.last_reload_successful === null || (!reloads && settings.last_reload_successful !== 0)
-    ? ["none yet", "as it was started"]
+    ? ["none yet", "as at the start"]
     : [settings.last_reload_successful === 0 ? "failed" : "done", [settings.last_reload_at ? "last good " + moment(settings.last_reload_at) : "", reloads].filter(Boolean).join("; ")];
   const facts = [
     ["Version", status.build.version || "–", status.build.commit || ""],
@@ -246,7 +246,7 @@ function showKeys(accounts, now) {
   table(at("keys"), "Keys and their dates", head, rows);
 }
 
-// A key that ends soon is of concern when no other one goes on.
+// A key that ends soon is a problem when no other key is valid longer.
 function keyState(key, end, now) {
   const [text, grade] = KEY_STATES[key.state] || [key.state, ""];
   const endsSoon = key.not_after && key.state !== "expired" && key.not_after - now < EXPIRES_SOON_S;
@@ -312,7 +312,7 @@ function draw(picture, points, described) {
 
 // --- the page's pieces --------------------------------------------------------------------------------------------
 
-// Changes a text only where it differs, so that nothing flickers and a selection stays.
+// Changes a text only if it differs, so that nothing flickers and a selection stays.
 function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -333,7 +333,7 @@ function fit(parent, length, make) {
   while (parent.children.length < length) parent.append(make());
 }
 
-// A figure that is of interest when it is not 0.
+// A figure that matters when it is not 0.
 function figure(value, grade) {
   return { text: value === undefined || value === null ? "–" : count(value), isNumber: true, isZero: !value, grade: value ? grade : undefined };
 }

@@ -31,8 +31,8 @@ pub(super) struct Application {
 }
 
 impl Application {
-    /// Receives events from now on, until `told_to_stop`.
-    pub fn start(told_to_stop: watch::Receiver<bool>) -> Result<Self, String> {
+    /// Receives events from now on, until `shutdown`.
+    pub fn start(shutdown: watch::Receiver<bool>) -> Result<Self, String> {
         let anywhere = Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
         let listener = Listener { address: anywhere, tls: None };
         let bound = edge::bind("the application", &listener).map_err(|error| error.to_string())?;
@@ -41,7 +41,7 @@ impl Application {
         };
         let receiver = Arc::new(Receiver::default());
         let service = bound.service(receiver.clone(), Serving::default());
-        tokio::spawn(edge::serve(service, told_to_stop, Duration::ZERO));
+        tokio::spawn(edge::serve(service, shutdown, Duration::ZERO));
         Ok(Self { client: PingoraUpstream::default(), sidecar: OnceLock::new(), receiver, address })
     }
 

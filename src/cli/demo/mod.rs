@@ -34,14 +34,14 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 async fn play(args: &Args) -> Result<(), String> {
     let stage = Stage::set_up().await?;
     let mut story = Story::new(args.json);
-    let told = tell(&mut story, &stage).await;
-    story.finish(told.is_ok());
-    if told.is_ok() && !args.once {
+    let played = tell(&mut story, &stage).await;
+    story.finish(played.is_ok());
+    if played.is_ok() && !args.once {
         story.stay_up(&stage);
         let _ = tokio::signal::ctrl_c().await;
     }
     stage.clear().await;
-    told
+    played
 }
 
 async fn tell(story: &mut Story, stage: &Stage) -> Result<(), String> {
@@ -55,7 +55,7 @@ async fn tell(story: &mut Story, stage: &Stage) -> Result<(), String> {
     story.goes_over_the_wire(&sent.path, envelope)?;
     story.answer(
         "answer",
-        "The provider checks the signature, takes the payout and answers",
+        "The provider checks the signature, accepts the payout and answers",
         &answer,
     );
     answer.expect_outcome("accepted")?;
@@ -73,8 +73,8 @@ async fn tell(story: &mut Story, stage: &Stage) -> Result<(), String> {
     let answer = application.post("/shop-th/payout_create", &payout).await?;
     story.answer(
         "answer_lost",
-        "A second payout: the provider takes it, but its answer is lost on the way. Countersign does not send it again; it \
-         asks what became of it",
+        "A second payout: the provider accepts it, but its answer is lost on the way. Countersign does not send it \
+         again; it queries the status",
         &answer,
     );
     answer.expect_outcome("accepted")?;

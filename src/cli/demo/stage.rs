@@ -44,8 +44,8 @@ impl Stage {
         let sandbox = sandbox.start().await;
         let sandbox = sandbox.map_err(|error| format!("the sandbox could not listen: {error}"))?;
         let folder = Folder::create().map_err(|error| format!("a temporary folder: {error}"))?;
-        let (shutdown, told_to_stop) = watch::channel(false);
-        let application = Application::start(told_to_stop.clone())?;
+        let (shutdown, stopping) = watch::channel(false);
+        let application = Application::start(stopping.clone())?;
         let text = configuration(&sandbox.base_url(), &application.url(), &folder);
         let loaded = config::load_text(&text).map_err(in_one_line)?;
         let build = Build { version: VERSION, commit: COMMIT };
@@ -56,7 +56,7 @@ impl Stage {
         let notify = url(sidecar.notify_address())?;
         application.use_sidecar(sidecar.app_address());
         sandbox.set_payout_notify_url(demo::APP_ID, &format!("{notify}/shop-th"))?;
-        let sidecar = tokio::spawn(sidecar.serve(told_to_stop));
+        let sidecar = tokio::spawn(sidecar.serve(stopping));
         Ok(Self { sandbox, application, app, notify, admin, shutdown, sidecar, _folder: folder })
     }
 

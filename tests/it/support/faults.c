@@ -1,6 +1,6 @@
-/* Disk faults and another time of day for one process, by LD_PRELOAD. What to do stands in a file that the process maps
- * when it starts, so that a test can change it while the process runs and looking costs a load. `faults.rs` writes the
- * file; the layout below is the agreement between the two. */
+/* Disk faults and another time of day for one process, by LD_PRELOAD. The process maps a file with the faults
+ * when it starts, so that a test can change them while the process runs and checking costs one load. `faults.rs` writes
+ * the file; both use the layout below. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,19 +17,19 @@
 
 struct rule {
     int32_t error;   /* errno; 0: none fails */
-    int32_t skip;    /* so many pass before the first that fails */
-    int32_t times;   /* so many fail; negative: all */
-    uint32_t one_in; /* of those, one in so many by chance; 0 and 1: each */
-    uint32_t torn;   /* a write that fails has written its first half */
-    uint32_t fatal;  /* with the first that fails everything else does, until the test says otherwise */
-    uint32_t served; /* how many failed so far */
+    int32_t skip;    /* this many pass before the first failure */
+    int32_t times;   /* this many fail; negative: all */
+    uint32_t one_in; /* of those, one in this many, by chance; 0 and 1: each */
+    uint32_t torn;   /* a failing write has written its first half */
+    uint32_t fatal;  /* after the first failure everything fails, until the test changes it */
+    uint32_t served; /* how many have failed so far */
 };
 
 enum kind { SYNC, WRITE, TRUNCATE, KINDS };
 
 struct control {
     int64_t clock_ms; /* added to the time of day */
-    uint64_t random;  /* state of the chance; 0: a fixed one */
+    uint64_t random;  /* state of the random generator; 0: a fixed one */
     struct rule rules[KINDS];
     char path[128]; /* only descriptors whose path contains this text; empty: all files */
 };
@@ -68,7 +68,7 @@ static int is_meant(int fd) {
     return strstr(path, control->path) != NULL;
 }
 
-/* Takes one from a number that is not used up; a negative one never is. */
+/* Decrements a counter that is not used up; a negative one never is. */
 static int take(int32_t *left) {
     int32_t now = __atomic_load_n(left, __ATOMIC_RELAXED);
     while (now > 0)
@@ -76,7 +76,7 @@ static int take(int32_t *left) {
     return now < 0;
 }
 
-/* The errno that a call is to fail with, or 0. */
+/* The errno with which a call must fail, or 0. */
 static int fault(enum kind kind, int fd) {
     if (!control || fd < 0) return 0;
     struct rule *rule = &control->rules[kind];
@@ -139,7 +139,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
 
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) {
     int error = fault(WRITE, fd);
-    /* The position goes in two halves; on a 64-bit system the second one counts for nothing. */
+    /* The position goes in two halves; on a 64-bit system the second one is ignored. */
     return error ? failed(error) : syscall(SYS_pwritev, fd, parts, count, at, 0L);
 }
 
