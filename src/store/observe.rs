@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{Begun, EventId, JournalError, PaymentId, PaymentRow, PaymentView, Selection, Step};
+use super::{
+    Begun, EventId, JournalError, Noticed, PaymentId, PaymentRow, PaymentView, Received, Recovered,
+    Selection, Step,
+};
 use crate::outcome::Outcome;
 use crate::payment::State;
 
@@ -79,6 +82,28 @@ impl Observed {
     pub(super) fn taken(&self, step: &Step, row: &PaymentRow) {
         if let Some(change) = change(step, row) {
             self.committed(change);
+        }
+    }
+
+    /// A call that never left ended, unless there was nothing to settle.
+    pub(super) fn ended(&self, ended: Option<&PaymentView>) {
+        if let Some(view) = ended {
+            self.committed(Change::Settled(&view.row));
+        }
+    }
+
+    /// A notification was received as `event`.
+    pub(super) fn notified(&self, done: &(Received, Noticed), event: &EventId) {
+        if let (Received::Stored, Noticed { row: Some(row), .. }) = done {
+            self.committed(Change::Notified { row, event });
+        }
+    }
+
+    /// Payments of dead processes were taken over.
+    pub(super) fn recovered(&self, recovered: Recovered) {
+        let payments = recovered.unknown + recovered.closed;
+        if payments > 0 {
+            self.committed(Change::Recovered { payments });
         }
     }
 

@@ -7,6 +7,7 @@ mod payments;
 mod standing;
 mod step;
 pub(super) mod steps;
+pub(super) mod take;
 
 use std::collections::BTreeMap;
 

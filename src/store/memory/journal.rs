@@ -12,48 +12,34 @@ use crate::payment::{Final, Place, State as Stage};
 use crate::store::journal::names::{joined, separated};
 use crate::store::journal::resolver_key;
 use crate::store::journal::steps::{
-    self, Changes, Facts, Neighbour, NeighbourPayment, Spent, begun, is_listed, kept_since_ms,
+    self, Changes, Neighbour, NeighbourPayment, Spent, begun, is_listed, kept_since_ms,
 };
+use crate::store::journal::take::{self, Transaction};
 use crate::store::page::{self, PAGE_MAX};
 use crate::store::{
-    AccountNames, Begun, Change, Cursor, Due, Freeze, Journal, JournalError, Leave, NewPayment,
-    Noticed, Notification, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail, PaymentFilter,
-    PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered, Spending, Standing,
-    Step, StoreError, Unsent,
+    AccountNames, Begun, Change, Cursor, Due, Freeze, Journal, JournalError, Leave, NewEvent,
+    NewPayment, Noticed, Notification, NotificationEvent, OpenAt, PaymentCounts, PaymentDetail,
+    PaymentFilter, PaymentId, PaymentListing, PaymentRow, PaymentView, Received, Recovered,
+    Spending, Standing, Step, StoreError, Unsent,
 };
 
 #[async_trait]
 impl Journal for MemoryStore {
     async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError> {
-        let begun = self.run(|work| begin(work, new))??;
+        let begun = self.run(|work| take::begin(work, &new, work.owner))??;
         self.observed.begun(&begun);
         Ok(begun)
     }
 
     async fn begin_sending(&self, new: NewPayment) -> Result<Begun, StoreError> {
-        let begun = self.run(|work| {
-            let at = work.at(new.now_ms);
-            let view = match begin(work, new)? {
-                Begun::Fresh(view) => view,
-                other @ (Begun::Known(_) | Begun::Reused(_) | Begun::Frozen(_)) => {
-                    return Ok(other);
-                }
-            };
-            // A payment that was only written down may be sent.
-            let decided = steps::first_attempt(&view.row, at);
-            let refused = |error: JournalError| StoreError::Refused(error.to_string());
-            finish(work, view, decided.map_err(refused)?).map(Begun::Fresh)
-        })??;
+        let begun = self.run(|work| take::begin_sending(work, &new, work.owner))??;
         self.observed.begun(&begun);
         Ok(begun)
     }
 
     async fn step(&self, id: &PaymentId, step: Step) -> Result<PaymentView, JournalError> {
-        let view = self.run(|work| {
-            let view = found(work, id).ok_or_else(|| JournalError::NoSuchPayment(id.clone()))?;
-            let changes = steps::decide(&step, &view, facts(work, &view.row, &step), work.now_ms)?;
-            Ok::<_, JournalError>(finish(work, view, changes)?)
-        })??;
+        let owner = Some(self.owner.clone());
+        let view = self.run(|work| take::take(work, id, &step, owner))???;
         self.observed.taken(&step, &view.row);
         Ok(view)
     }
@@ -78,23 +64,9 @@ impl Journal for MemoryStore {
         reason: &str,
         now_ms: i64,
     ) -> Result<Option<PaymentView>, JournalError> {
-        let ended = self.run(|work| {
-            let view = match unsent {
-                Unsent::Begun(id) => found(work, id),
-                Unsent::MaybeBegun(new) => match found(work, &new.id) {
-                    Some(view) => Some(view),
-                    None => begin_late(work, new)?,
-                },
-            };
-            let Some(view) = view else { return Ok(None) };
-            match steps::end_unsent(&view.row, reason, work.at(now_ms))? {
-                Some(changes) => Ok::<_, JournalError>(Some(finish(work, view, Some(changes))?)),
-                None => Ok(None),
-            }
-        })??;
-        if let Some(view) = &ended {
-            self.observed.committed(Change::Settled(&view.row));
-        }
+        let ended =
+            self.run(|work| take::end_unsent(work, unsent, reason, work.owner, now_ms))???;
+        self.observed.ended(ended.as_ref());
         Ok(ended)
     }
 
@@ -141,62 +113,29 @@ impl Journal for MemoryStore {
         notice: Notification,
         event: NotificationEvent,
     ) -> Result<(Received, Noticed), StoreError> {
-        let id = notice.event_id.clone();
-        let (received, noticed) = self.run(|work| {
-            let mut noticed = steps::judge(
-                &notice,
-                about(work, &notice, &notice.account),
-                &neighbours(work, &notice),
-            );
-            let received = receive(work, event.complete(&notice, &noticed))?;
-            if received != Received::Stored {
-                return Ok((received, Noticed::default()));
-            }
-            if let Some(row) = &noticed.row {
-                let at = work.at(notice.received_at_ms);
-                let younger = younger(work, row);
-                let changes = steps::notified(row, younger, &notice, &noticed.flags, at);
-                if let Some(mut changes) = changes {
-                    save(work, &mut changes)?;
-                    noticed.row = Some(changes.row);
-                }
-            }
-            Ok::<_, StoreError>((received, noticed))
-        })??;
-        if let (Received::Stored, Some(row)) = (&received, &noticed.row) {
-            self.observed.committed(Change::Notified { row, event: &id });
-        }
-        Ok((received, noticed))
+        let done = self.run(|work| take::receive(work, &notice, &event))??;
+        self.observed.notified(&done, &notice.event_id);
+        Ok(done)
     }
 
     async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {
         let recovered = self.run(|work| {
-            let (mut recovered, at) = (Recovered::default(), work.at(now_ms));
             let is_under_way = |row: &PaymentRow| {
                 matches!(row.payment.state, Stage::Ready | Stage::Sending { .. })
             };
-            for row in work.state.rows(is_under_way) {
-                if !steps::is_abandoned(&row, work.now_ms, |owner| work.state.lives(owner)) {
-                    recovered.under_way += 1;
-                } else if let Some(mut changes) = steps::restart(&row, at, &mut recovered) {
-                    save(work, &mut changes)?;
-                }
-            }
+            let (under_way, living) = (work.state.rows(is_under_way), work.state.living.clone());
+            let recovered = take::recover(work, under_way, |owner| living.contains(owner), now_ms)?;
             let is_waiting = |row: &PaymentRow| {
                 matches!(row.payment.state, Stage::Unknown { .. })
                     && row.next_query_at_ms.is_some_and(|due_ms| due_ms > work.now_ms)
                     && row.owner != work.owner
-                    && !work.state.lives(&row.owner)
+                    && !living.contains(&row.owner)
             };
-            for row in work.state.rows(is_waiting) {
-                save(work, &mut steps::take_over(&row, work.owner, at))?;
-            }
+            let waiting = work.state.rows(is_waiting);
+            take::take_over(work, &waiting, work.owner, now_ms)?;
             Ok::<_, StoreError>(recovered)
         })??;
-        let payments = recovered.unknown + recovered.closed;
-        if payments > 0 {
-            self.observed.committed(Change::Recovered { payments });
-        }
+        self.observed.recovered(recovered);
         Ok(recovered)
     }
 
@@ -214,10 +153,7 @@ impl Journal for MemoryStore {
         operation: &str,
         reference: &str,
     ) -> Result<Option<PaymentView>, StoreError> {
-        self.run(|work| {
-            let latest = under(work, account, operation, reference);
-            steps::standing(latest)
-        })
+        self.run(|work| work.latest(account, operation, reference).map(steps::standing))?
     }
 
     async fn payment(&self, id: &PaymentId) -> Result<Option<PaymentView>, StoreError> {
@@ -385,61 +321,6 @@ fn found(work: &Work<'_>, id: &PaymentId) -> Option<PaymentView> {
     Some(work.state.view(row))
 }
 
-/// What a step knows besides the payment.
-fn facts(work: &Work<'_>, row: &PaymentRow, step: &Step) -> Facts {
-    let is_of_a_sibling = |found: &String| {
-        let its = |other: &PaymentRow| {
-            other.operation == row.operation
-                && other.provider_reference.as_ref() == Some(found)
-                && other.sequence != row.sequence
-        };
-        !work.state.rows_under(&row.account, &row.reference, its).is_empty()
-    };
-    Facts {
-        younger: younger(work, row),
-        is_of_a_sibling: match step {
-            Step::Queried { answer, .. } => {
-                answer.provider_reference().is_some_and(is_of_a_sibling)
-            }
-            _ => false,
-        },
-        freeze: work.state.freeze_of(&row.account),
-        owner: Some(work.owner.to_owned()),
-    }
-}
-
-fn finish(
-    work: &mut Work<'_>,
-    before: PaymentView,
-    changes: Option<Changes>,
-) -> Result<PaymentView, StoreError> {
-    let Some(mut changes) = changes else { return Ok(before) };
-    save(work, &mut changes)?;
-    Ok(changes.into_view(before))
-}
-
-/// Puts everything back, and wakes those who wait for it. Only the event can be refused, and it comes first.
-fn save(work: &mut Work<'_>, changes: &mut Changes) -> Result<(), StoreError> {
-    if let Some(event) = changes.event.take() {
-        let id = event.id.clone();
-        let id = match receive(work, event)? {
-            Received::Stored => id,
-            Received::Duplicate { id, .. } => id,
-        };
-        changes.event_stored(&id);
-    }
-    put(work, &changes.row);
-    work.woken.extend(changes.woken());
-    if let Some(payment) = work.state.payments.get_mut(&changes.row.sequence) {
-        let entries = u32::try_from(payment.history.len()).unwrap_or(u32::MAX);
-        payment.history.extend(changes.entry.clone().filter(|entry| is_listed(entry, entries)));
-        if changes.answer.is_some() {
-            payment.answer.clone_from(&changes.answer);
-        }
-    }
-    changes.siblings.iter_mut().try_for_each(|sibling| save(work, sibling))
-}
-
 /// A row keeps the name it was written under, and nothing of the step that returned it.
 fn put(work: &mut Work<'_>, row: &PaymentRow) {
     if let Some(payment) = work.state.payments.get_mut(&row.sequence) {
@@ -450,58 +331,107 @@ fn put(work: &mut Work<'_>, row: &PaymentRow) {
     }
 }
 
-fn begin(work: &mut Work<'_>, new: NewPayment) -> Result<Begun, StoreError> {
-    let latest = under(work, &new.account, &new.operation, &new.reference);
-    let freeze = work.state.freeze_of(&new.account);
-    match steps::begin(&new, latest, freeze, work.owner, work.now_ms) {
-        Begun::Fresh(view) => insert(work, view).map(Begun::Fresh),
-        other @ (Begun::Known(_) | Begun::Reused(_) | Begun::Frozen(_)) => Ok(other),
-    }
-}
+impl Transaction for Work<'_> {
+    type Error = StoreError;
 
-/// As it was to be begun, where its reference was not used since.
-fn begin_late(work: &mut Work<'_>, new: &NewPayment) -> Result<Option<PaymentView>, StoreError> {
-    let latest = under(work, &new.account, &new.operation, &new.reference);
-    if !steps::may_be_begun_late(new, &latest) {
-        return Ok(None);
+    fn now_ms(&self) -> i64 {
+        self.now_ms
     }
-    match steps::begin(new, latest, None, work.owner, work.now_ms) {
-        Begun::Fresh(view) => insert(work, view).map(Some),
-        Begun::Known(_) | Begun::Reused(_) | Begun::Frozen(_) => Ok(None),
-    }
-}
 
-fn insert(work: &mut Work<'_>, view: PaymentView) -> Result<PaymentView, StoreError> {
-    let (id, history) = (view.row.id.clone(), vec![begun(&view.row)]);
-    let mut payment = Payment { row: view.row, parameters: view.parameters, answer: None, history };
-    if work.state.payment_ids.contains_key(&id) {
-        return Err(StoreError::Refused(format!("there is another payment `{id}`")));
+    fn refused(error: JournalError) -> StoreError {
+        StoreError::Refused(error.to_string())
     }
-    let sequence = work.state.next_number();
-    payment.row.sequence = sequence;
-    let row = work.state.row(&payment);
-    work.state.references.entry(row.reference.clone()).or_default().push(sequence);
-    work.state.payment_ids.insert(id, sequence);
-    work.state.payments.insert(sequence, payment);
-    Ok(work.state.view(row))
-}
 
-/// Every payment under a reference of the account, whatever came of it.
-fn under(work: &Work<'_>, account: &str, operation: &str, reference: &str) -> Vec<PaymentView> {
-    let rows = work.state.rows_under(account, reference, |row| row.operation == operation);
-    rows.into_iter().map(|row| work.state.view(row)).collect()
-}
-
-/// Later calls under the reference of `row` that are not over, where it had come to nothing.
-fn younger(work: &Work<'_>, row: &PaymentRow) -> Vec<PaymentRow> {
-    if !row.payment.frees_its_reference() {
-        return Vec::new();
+    fn view(&self, id: &PaymentId) -> Result<Option<PaymentView>, StoreError> {
+        Ok(found(self, id))
     }
-    work.state.rows_under(&row.account, &row.reference, |other| {
-        other.operation == row.operation
-            && other.generation > row.generation
-            && other.end().is_none()
-    })
+
+    fn latest(
+        &self,
+        account: &str,
+        operation: &str,
+        reference: &str,
+    ) -> Result<Vec<PaymentView>, StoreError> {
+        let rows = self.state.rows_under(account, reference, |row| row.operation == operation);
+        Ok(rows.into_iter().map(|row| self.state.view(row)).collect())
+    }
+
+    fn younger(&self, row: &PaymentRow) -> Result<Vec<PaymentRow>, StoreError> {
+        Ok(self.state.rows_under(&row.account, &row.reference, |other| {
+            other.operation == row.operation
+                && other.generation > row.generation
+                && other.end().is_none()
+        }))
+    }
+
+    fn is_of_a_sibling(&self, row: &PaymentRow, found: &str) -> Result<bool, StoreError> {
+        let its = |other: &PaymentRow| {
+            other.operation == row.operation
+                && other.provider_reference.as_deref() == Some(found)
+                && other.sequence != row.sequence
+        };
+        Ok(!self.state.rows_under(&row.account, &row.reference, its).is_empty())
+    }
+
+    fn freeze_of(&self, account: &str) -> Result<Option<Freeze>, StoreError> {
+        Ok(self.state.freeze_of(account))
+    }
+
+    fn candidates(&self, notice: &Notification) -> Result<Vec<PaymentRow>, StoreError> {
+        Ok(about(self, notice, &notice.account))
+    }
+
+    fn neighbours(&self, notice: &Notification) -> Result<Vec<Neighbour>, StoreError> {
+        let names = notice.neighbours.iter().flat_map(|account| self.state.names_of(account));
+        let found = names.map(|name| {
+            let theirs = about(self, notice, &name).into_iter().rfind(|row| {
+                self.state.payments[&row.sequence].row.account == name
+                    && !row.payment.frees_its_reference()
+                    && row.payment.state != Stage::Ready
+            });
+            let payment =
+                theirs.map(|row| NeighbourPayment { provider_reference: row.provider_reference });
+            let key = (name, notice.dedupe_key.clone());
+            let has_event =
+                self.state.event_keys.contains_key(&key) || self.state.seen.contains_key(&key);
+            Neighbour { payment, has_event }
+        });
+        Ok(found.collect())
+    }
+
+    fn insert(&mut self, view: PaymentView) -> Result<PaymentView, StoreError> {
+        let (id, history) = (view.row.id.clone(), vec![begun(&view.row)]);
+        let mut payment =
+            Payment { row: view.row, parameters: view.parameters, answer: None, history };
+        if self.state.payment_ids.contains_key(&id) {
+            return Err(StoreError::Refused(format!("there is another payment `{id}`")));
+        }
+        let sequence = self.state.next_number();
+        payment.row.sequence = sequence;
+        let row = self.state.row(&payment);
+        self.state.references.entry(row.reference.clone()).or_default().push(sequence);
+        self.state.payment_ids.insert(id, sequence);
+        self.state.payments.insert(sequence, payment);
+        Ok(self.state.view(row))
+    }
+
+    /// Only this can be refused after the payment was found, and it comes first: nothing has to be undone.
+    fn receive(&mut self, event: NewEvent) -> Result<Received, StoreError> {
+        receive(self, event)
+    }
+
+    fn keep(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        put(self, &changes.row);
+        self.woken.extend(changes.woken());
+        if let Some(payment) = self.state.payments.get_mut(&changes.row.sequence) {
+            let entries = u32::try_from(payment.history.len()).unwrap_or(u32::MAX);
+            payment.history.extend(changes.entry.clone().filter(|entry| is_listed(entry, entries)));
+            if changes.answer.is_some() {
+                payment.answer.clone_from(&changes.answer);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Payments of `account` under the merchant's reference, or where the notification has none, the provider's.
@@ -517,26 +447,6 @@ fn about(work: &Work<'_>, notice: &Notification, account: &str) -> Vec<PaymentRo
         }),
         (None, None) => Vec::new(),
     }
-}
-
-/// What stands under the names of accounts that the notification could be meant for too.
-fn neighbours(work: &Work<'_>, notice: &Notification) -> Vec<Neighbour> {
-    let names = notice.neighbours.iter().flat_map(|account| work.state.names_of(account));
-    names
-        .map(|name| {
-            let theirs = about(work, notice, &name).into_iter().rfind(|row| {
-                work.state.payments[&row.sequence].row.account == name
-                    && !row.payment.frees_its_reference()
-                    && row.payment.state != Stage::Ready
-            });
-            let payment =
-                theirs.map(|row| NeighbourPayment { provider_reference: row.provider_reference });
-            let key = (name, notice.dedupe_key.clone());
-            let has_event =
-                work.state.event_keys.contains_key(&key) || work.state.seen.contains_key(&key);
-            Neighbour { payment, has_event }
-        })
-        .collect()
 }
 
 fn matches(work: &Work<'_>, filter: &PaymentFilter, row: &PaymentRow) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::store::inbox::steps::{Neighbour, Nudge, Progress, Stepped};
-use crate::store::journal::steps::{KeptAnswer, Moment};
+use crate::store::journal::steps::KeptAnswer;
 use crate::store::{
     AttemptRecord, EventId, Freeze, HistoryEntry, NewEvent, PaymentId, PaymentRow, PaymentView,
 };
@@ -29,7 +29,7 @@ pub(super) struct State {
     pub freezes: BTreeMap<String, Freeze>,
     /// Every name of an account that has several, with the one in use.
     pub names: BTreeMap<String, String>,
-    living: BTreeSet<String>,
+    pub living: BTreeSet<String>,
     last_number: i64,
 }
 
@@ -71,10 +71,6 @@ impl State {
 
     pub fn end_process(&mut self, owner: &str) {
         self.living.remove(owner);
-    }
-
-    pub fn lives(&self, owner: &str) -> bool {
-        self.living.contains(owner)
     }
 
     /// The name in use of the account that is or was called `name`.
@@ -187,11 +183,6 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Now, which the caller's wall clock calls `date_ms`.
-    pub fn at(&self, date_ms: i64) -> Moment {
-        Moment { time_ms: self.now_ms, date_ms }
-    }
-
     /// A moment of store time as a date.
     pub fn date(&self, time_ms: i64) -> i64 {
         time_ms.saturating_add(self.date_ms.saturating_sub(self.now_ms))

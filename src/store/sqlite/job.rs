@@ -7,7 +7,6 @@ use tokio::sync::oneshot;
 
 use super::time::StoreTime;
 use crate::store::StoreError;
-use crate::store::journal::steps::Moment;
 
 /// What a writing call works with: the open transaction, the time, and a place to say what became due.
 pub(super) struct Work<'a> {
@@ -25,11 +24,6 @@ impl<'a> Work<'a> {
         woken: &'a mut BTreeSet<String>,
     ) -> Self {
         Self { connection, time, now_ms: time.now_ms(), woken }
-    }
-
-    /// Now, which the caller's wall clock calls `date_ms`.
-    pub(super) fn at(&self, date_ms: i64) -> Moment {
-        Moment { time_ms: self.now_ms, date_ms }
     }
 
     /// Once this is committed, those who listen to `key` (an account's deliveries, a payment) are woken.

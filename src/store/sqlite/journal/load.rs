@@ -4,11 +4,11 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::super::names;
 use super::rows::{COLUMNS, by_id, payment_row, view as view_of};
-use crate::store::journal::steps::{Neighbour, NeighbourPayment};
-use crate::store::{Notification, PaymentId, PaymentRow, PaymentView, QueryAnswer};
+use crate::store::journal::steps::NeighbourPayment;
+use crate::store::{Notification, PaymentId, PaymentRow, PaymentView};
 
 /// Generations of one reference that are looked at: far more than anybody begins.
-const GENERATIONS_MAX: i64 = 16;
+pub(super) const GENERATIONS_MAX: i64 = 16;
 
 /// The payment with that id.
 pub(super) fn view(
@@ -58,56 +58,17 @@ pub(super) const LATEST: &str = "
     WHERE account = ?1 AND operation = ?2 AND reference = ?3
     ORDER BY state IN ('rejected', 'not_sent'), generation DESC LIMIT 1";
 
-/// Later calls under the reference of `row` that are not over, where it had come to nothing.
-pub(super) fn younger(
-    connection: &Connection,
-    row: &PaymentRow,
-) -> rusqlite::Result<Vec<PaymentRow>> {
-    if !row.payment.frees_its_reference() {
-        return Ok(Vec::new());
-    }
-    rows_of(connection, &row.account, YOUNGER, |name| {
-        (name, &row.operation, &row.reference, row.generation)
-    })
-}
-
+/// Later calls under a reference that are not over.
 pub(super) const YOUNGER: &str = "
     WHERE account = ?1 AND operation = ?2 AND reference = ?3 AND generation > ?4
         AND state IN ('ready', 'sending', 'unknown')";
 
-/// Whether the transaction that a query found is that of another call under the same reference.
-pub(super) fn is_of_a_sibling(
-    connection: &Connection,
-    row: &PaymentRow,
-    answer: &QueryAnswer,
-) -> rusqlite::Result<bool> {
-    let Some(found) = answer.provider_reference() else { return Ok(false) };
-    let mut statement = connection.prepare_cached(SIBLING)?;
-    for name in names::of(connection, &row.account)? {
-        if statement.exists(params![name, row.operation, row.reference, found, row.sequence])? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
+/// Another call under the reference whose transaction it is.
 pub(super) const SIBLING: &str = "
     SELECT 1 FROM payment WHERE account = ?1 AND operation = ?2 AND reference = ?3
         AND provider_reference = ?4 AND sequence <> ?5";
 
-/// Payments that a notification may be about: those under the merchant's reference, or where it has none, the one that the
-/// provider's names.
-pub(super) fn candidates(
-    connection: &Connection,
-    notice: &Notification,
-) -> rusqlite::Result<Vec<PaymentRow>> {
-    let Some((is_by_reference, key)) = key(notice) else { return Ok(Vec::new()) };
-    let conditions = if is_by_reference { BY_REFERENCE } else { BY_PROVIDER_REFERENCE };
-    rows_of(connection, &notice.account, conditions, |name| {
-        (name, &notice.kind, key, GENERATIONS_MAX)
-    })
-}
-
+/// The latest payments that a notification may be about.
 pub(super) const BY_REFERENCE: &str = "INDEXED BY payment_notice
     WHERE account = ?1 AND kind = ?2 AND reference = ?3 ORDER BY sequence DESC LIMIT ?4";
 
@@ -115,29 +76,14 @@ pub(super) const BY_PROVIDER_REFERENCE: &str = "INDEXED BY payment_provider_refe
     WHERE account = ?1 AND kind = ?2 AND provider_reference = ?3 ORDER BY sequence DESC LIMIT ?4";
 
 /// What a notification's payment is looked up by: the merchant's reference, or where it has none, the provider's.
-fn key(notice: &Notification) -> Option<(bool, &String)> {
+pub(super) fn key(notice: &Notification) -> Option<(bool, &String)> {
     let by_reference = notice.reference.as_ref().map(|reference| (true, reference));
     let by_provider = notice.provider_reference.as_ref().map(|reference| (false, reference));
     by_reference.or(by_provider).filter(|_| notice.is_journalled)
 }
 
-/// What stands under the names of accounts that the notification could be meant for too.
-pub(super) fn neighbours(
-    connection: &Connection,
-    notice: &Notification,
-) -> rusqlite::Result<Vec<Neighbour>> {
-    let mut found = Vec::new();
-    for account in &notice.neighbours {
-        for name in names::of(connection, account)? {
-            let has_event =
-                connection.prepare_cached(STORED)?.exists(params![name, notice.dedupe_key])?;
-            found.push(Neighbour { payment: theirs(connection, notice, &name)?, has_event });
-        }
-    }
-    Ok(found)
-}
-
-fn theirs(
+/// The payment under that one name that the notification could be meant for.
+pub(super) fn theirs(
     connection: &Connection,
     notice: &Notification,
     name: &str,

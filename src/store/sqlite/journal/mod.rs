@@ -8,7 +8,7 @@ mod rows;
 mod save;
 mod spent;
 pub(super) mod standing;
-mod take;
+mod transaction;
 
 #[cfg(test)]
 mod plans;
@@ -24,6 +24,7 @@ use super::job::Work;
 use super::names;
 use crate::store::journal::resolver_key;
 use crate::store::journal::steps;
+use crate::store::journal::take;
 use crate::store::observe::uncertain_change;
 use crate::store::page::PAGE_MAX;
 use crate::store::{
@@ -102,9 +103,7 @@ impl Journal for SqliteStore {
             take::end_unsent(work, &unsent, &reason, owner, now_ms)
         });
         let ended = ended.await??;
-        if let Some(view) = &ended {
-            self.observed.committed(Change::Settled(&view.row));
-        }
+        self.observed.ended(ended.as_ref());
         Ok(ended)
     }
 
@@ -117,7 +116,7 @@ impl Journal for SqliteStore {
     ) -> Result<Vec<PaymentView>, StoreError> {
         let account = account.to_owned();
         self.write_as_owner(move |work, owner| {
-            take::claim(work, owner, &account, due, limit, lease_ms)
+            transaction::claim(work, owner, &account, due, limit, lease_ms)
         })
         .await
     }
@@ -142,12 +141,9 @@ impl Journal for SqliteStore {
         event: NotificationEvent,
     ) -> Result<(Received, Noticed), StoreError> {
         let id = notice.event_id.clone();
-        let (received, noticed) =
-            self.write(move |work| take::receive(work, &notice, &event)).await?;
-        if let (Received::Stored, Some(row)) = (&received, &noticed.row) {
-            self.observed.committed(Change::Notified { row, event: &id });
-        }
-        Ok((received, noticed))
+        let done = self.write(move |work| take::receive(work, &notice, &event)).await?;
+        self.observed.notified(&done, &id);
+        Ok(done)
     }
 
     async fn recover(&self, now_ms: i64) -> Result<Recovered, StoreError> {
@@ -155,8 +151,9 @@ impl Journal for SqliteStore {
         let mut from = Some(i64::MIN);
         while let Some(place) = from {
             let shared = Arc::clone(&self.shared);
-            let (step, next) =
-                self.write(move |work| take::recover(work, &shared.path, place, now_ms)).await?;
+            let (step, next) = self
+                .write(move |work| transaction::recover(work, &shared.path, place, now_ms))
+                .await?;
             total.unknown += step.unknown;
             total.closed += step.closed;
             total.under_way += step.under_way;
@@ -165,13 +162,10 @@ impl Journal for SqliteStore {
         let shared = Arc::clone(&self.shared);
         self.write_as_owner(move |work, owner| {
             work.time.keep(work.connection)?;
-            take::take_over(work, &shared.path, owner, now_ms)
+            transaction::take_over(work, &shared.path, owner, now_ms)
         })
         .await?;
-        let payments = total.unknown + total.closed;
-        if payments > 0 {
-            self.observed.committed(Change::Recovered { payments });
-        }
+        self.observed.recovered(total);
         Ok(total)
     }
 

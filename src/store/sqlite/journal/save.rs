@@ -1,23 +1,14 @@
 //! Writes what a step came to.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use rusqlite::{named_params, params};
 
-use super::super::inbox::receive;
 use super::super::job::Work;
 use super::rows;
 use crate::store::journal::steps::{Changes, KeptAnswer, begun, is_listed};
-use crate::store::{HistoryEntry, NewEvent, PaymentRow, PaymentView, Received};
+use crate::store::{HistoryEntry, PaymentRow, PaymentView};
 
-/// Writes everything, and wakes those who wait for it.
-pub(super) fn save(work: &mut Work<'_>, changes: &mut Changes) -> rusqlite::Result<()> {
-    if let Some(event) = &changes.event {
-        let id = match receive_event(work, event)? {
-            Received::Stored => event.id.clone(),
-            Received::Duplicate { id, .. } => id,
-        };
-        changes.event_stored(&id);
-    }
+/// Writes the row, its entry and its answer, and wakes those who wait for them.
+pub(super) fn keep(work: &mut Work<'_>, changes: &Changes) -> rusqlite::Result<()> {
     save_row(work, &changes.row)?;
     if let Some(entry) = &changes.entry {
         record(work, changes.row.sequence, entry)?;
@@ -28,16 +19,11 @@ pub(super) fn save(work: &mut Work<'_>, changes: &mut Changes) -> rusqlite::Resu
         work.connection.prepare_cached(KEEP_ANSWER)?.execute(values)?;
     }
     changes.woken().for_each(|key| work.wake(&key));
-    changes.siblings.iter_mut().try_for_each(|sibling| save(work, sibling))
+    Ok(())
 }
 
 const KEEP_ANSWER: &str = "
     UPDATE payment_text SET answer_status = ?2, answer = ?3, answer_from = ?4 WHERE sequence = ?1";
-
-/// Stores an event within the transaction of a step.
-pub(super) fn receive_event(work: &mut Work<'_>, event: &NewEvent) -> rusqlite::Result<Received> {
-    receive::receive(work, event, digest(&SHA256, event.param.as_bytes()).as_ref())
-}
 
 /// Writes the row and nothing else.
 pub(super) fn save_row(work: &Work<'_>, row: &PaymentRow) -> rusqlite::Result<()> {
