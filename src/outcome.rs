@@ -1,10 +1,12 @@
 //! The outcome of a call, in the four words that the whole program uses.
 
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 /// What is known about a call once it is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// The provider accepted it.
     Accepted,
@@ -19,11 +21,6 @@ pub enum Outcome {
 impl Outcome {
     /// The word used in headers, problems, metrics and logs.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Rejected => "rejected",
-            Self::NotSent => "not_sent",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 }

@@ -42,7 +42,7 @@ struct Report {
     accounts_removed: Vec<String>,
     /// Accounts in both, with different values.
     accounts_changed: Vec<String>,
-    changes: Vec<Change>,
+    changes: Vec<Difference>,
     /// Keys whose new values need a restart: a reload is refused as a whole.
     needs_restart: Vec<String>,
     /// Values for which the running sidecar does not report whether they are the same.
@@ -52,16 +52,6 @@ struct Report {
     stranding: Stranding,
     /// Why the store could not be read, if it exists.
     store_not_read: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Change {
-    path: String,
-    /// The value before, as it may be shown; null where there was none.
-    before: Option<Value>,
-    /// The value after, as it may be shown; null where there is none. Equal to `before` when only what it refers to
-    /// changed.
-    after: Option<Value>,
 }
 
 /// One side of the comparison.
@@ -164,14 +154,8 @@ impl Report {
             accounts_changed: new_names.iter().filter(is_changed).cloned().collect(),
             needs_restart: restarts.map(|(key, _)| key.to_owned()).collect(),
             not_compared: before.undecided(&after),
-            changes: differences.into_iter().map(Change::from).collect(),
+            changes: differences,
         }
-    }
-}
-
-impl From<Difference> for Change {
-    fn from(Difference { path, before, after }: Difference) -> Self {
-        Self { path, before, after }
     }
 }
 

@@ -92,11 +92,11 @@ enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// It succeeded.
-    Done,
+    Done = 0,
     /// It could not, or the answer is no.
-    Failed,
+    Failed = 1,
     /// Wrong usage.
-    Usage,
+    Usage = 2,
 }
 
 impl Exit {
@@ -108,11 +108,7 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        match exit {
-            Exit::Done => Self::from(0),
-            Exit::Failed => Self::from(1),
-            Exit::Usage => Self::from(2),
-        }
+        Self::from(exit as u8)
     }
 }
 

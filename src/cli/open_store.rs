@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::{self, Loaded, LogFormat, StoreSide};
 use crate::logging;
 use crate::reload::{Stranding, names_of};
-use crate::store::{self, RunningSidecar, Store, StoreError, StoreUrl};
+use crate::store::{self, JournalError, RunningSidecar, Store, StoreError, StoreUrl};
 
 /// A store that a command works on.
 pub(super) struct Opened {
@@ -209,6 +209,12 @@ impl fmt::Display for Used {
 /// The canonical path of the file.
 fn absolute(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+impl From<JournalError> for CommandError {
+    fn from(error: JournalError) -> Self {
+        Self::failed(error.to_string())
+    }
 }
 
 impl From<StoreError> for CommandError {

@@ -1,5 +1,7 @@
 //! What is known about one payment, and which next step that allows.
 
+use strum::{EnumString, IntoStaticStr};
+
 use super::absence::{Absence, Rules};
 use super::attempts::OpenAttempts;
 use super::place::Place;
@@ -52,7 +54,8 @@ pub enum Final {
 }
 
 /// What the provider said about a payment that it is not known to have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Reported {
     /// Nothing, or nothing that could be understood.
     #[default]
@@ -177,19 +180,12 @@ impl State {
 }
 
 impl Reported {
-    const ALL: [Self; 4] = [Self::Nothing, Self::NotNow, Self::Refused, Self::Duplicate];
-
     /// The word used in the database.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::NotNow => "not_now",
-            Self::Refused => "refused",
-            Self::Duplicate => "duplicate",
-        }
+        self.into()
     }
 
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reported| reported.as_str() == word)
+        word.parse().ok()
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with the store, as far as a caller treats it differently.
 
-use std::fmt;
+use strum::IntoStaticStr;
 
 /// Why the store did not do what it was asked. Nothing was changed and nothing will be, except after
 /// [`StoreError::Uncertain`].
@@ -50,53 +50,38 @@ impl StoreError {
 }
 
 /// Why a store is unavailable, whatever database it is. A closed set, so that it can be a metric label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
     /// No room where it keeps its data, or a quota.
+    #[error("disk full")]
     DiskFull,
     /// The disk or the file system failed.
+    #[error("input or output error")]
     Io,
     /// Another process kept it locked for too long.
+    #[error("locked by another process")]
     Locked,
     /// Its data are damaged.
+    #[error("file is damaged")]
     Corrupt,
     /// It can be read only.
+    #[error("file is read-only")]
     ReadOnly,
     /// It was removed or replaced while it was open.
+    #[error("file was removed or replaced while in use")]
     Replaced,
     /// Too many calls are waiting already.
+    #[error("too many calls are waiting")]
     Overloaded,
     /// What answers has died; only a restart helps.
+    #[error("its thread has stopped")]
     Unanswered,
 }
 
 impl Reason {
     /// The word used in logs and metrics.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DiskFull => "disk_full",
-            Self::Io => "io",
-            Self::Locked => "locked",
-            Self::Corrupt => "corrupt",
-            Self::ReadOnly => "read_only",
-            Self::Replaced => "replaced",
-            Self::Overloaded => "overloaded",
-            Self::Unanswered => "unanswered",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::DiskFull => "disk full",
-            Self::Io => "input or output error",
-            Self::Locked => "locked by another process",
-            Self::Corrupt => "file is damaged",
-            Self::ReadOnly => "file is read-only",
-            Self::Replaced => "file was removed or replaced while in use",
-            Self::Overloaded => "too many calls are waiting",
-            Self::Unanswered => "its thread has stopped",
-        })
+        self.into()
     }
 }

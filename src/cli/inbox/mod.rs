@@ -7,6 +7,7 @@ mod print;
 
 use jiff::Timestamp;
 use serde_json::json;
+use strum::VariantArray;
 
 use super::open_store::{Opened, open};
 use super::{CommandError, ConfigFile, Exit};
@@ -190,7 +191,7 @@ fn report(what: &str, tally: Tally, as_json: bool, opened: &Opened) -> Result<Ex
 
 fn state(word: &str) -> Result<EventState, String> {
     EventState::from_word(word).ok_or_else(|| {
-        let words: Vec<&str> = EventState::ALL.iter().map(|state| state.as_str()).collect();
+        let words: Vec<&str> = EventState::VARIANTS.iter().map(|state| state.as_str()).collect();
         format!("expected one of {}", words.join(", "))
     })
 }

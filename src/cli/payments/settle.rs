@@ -10,7 +10,7 @@ use crate::outbound::payment::event;
 use crate::payment::Ruling;
 use crate::store::{
     Closure, JournalError, OutcomeEvent, PaymentFilter, PaymentId, PaymentRow, PaymentView, Step,
-    Store, StoreError,
+    Store,
 };
 
 /// The longest reason, in characters: it is stored in the history and the event.
@@ -49,13 +49,12 @@ impl Settle {
         let store = &opened.store;
         opened.expect_account(self.account.as_deref()).await?;
         // A call that a dead process was sending is in doubt; one that a living process is sending is left alone.
-        store.recover(Clock::System.unix_ms()).await.map_err(|error| failed(&error))?;
+        store.recover(Clock::System.unix_ms()).await?;
         let row = self.find(store.as_ref()).await?;
         let event = event(configured, &row, &self.reason);
         let is_owed = event.is_none() && row.payment.is_in_doubt();
         if is_owed {
-            let promised = store.step(&row.id, Step::PromiseEvent).await;
-            promised.map_err(|error| CommandError::failed(error.to_string()))?;
+            store.step(&row.id, Step::PromiseEvent).await?;
         }
         let closure = Closure::ByHand { ruling: self.ruling, reason: self.reason };
         let now_ms = Clock::System.unix_ms();
@@ -65,7 +64,7 @@ impl Settle {
                 "payment `{}` cannot be settled, only one in doubt can: {why}",
                 row.id
             )),
-            other => CommandError::failed(other.to_string()),
+            other => other.into(),
         })?;
         if is_owed {
             tell(format_args!(
@@ -80,7 +79,7 @@ impl Settle {
     /// The payment by its id, or the only one in doubt under its reference.
     async fn find(&self, store: &dyn Store) -> Result<PaymentRow, CommandError> {
         if let Ok(id) = self.payment.parse::<PaymentId>() {
-            let found = store.payment(&id).await.map_err(|error| failed(&error))?;
+            let found = store.payment(&id).await?;
             return found
                 .map(|view| view.row)
                 .ok_or_else(|| CommandError::failed(format!("no payment `{id}` in the journal")));
@@ -92,7 +91,7 @@ impl Settle {
             ..PaymentFilter::default()
         };
         let listing = store.list_payments(&filter, None, LISTED_MAX).await;
-        let found = listing.map_err(|error| failed(&error))?.payments;
+        let found = listing?.payments;
         let in_doubt: Vec<PaymentRow> =
             found.iter().filter(|row| row.payment.is_in_doubt()).cloned().collect();
         match (found.as_slice(), in_doubt.as_slice()) {
@@ -139,8 +138,4 @@ fn reason(text: &str) -> Result<String, String> {
         0 => Err("expected a reason".to_owned()),
         _ => Err(format!("expected {REASON_CHARS_MAX} characters at most")),
     }
-}
-
-fn failed(error: &StoreError) -> CommandError {
-    CommandError::failed(error.to_string())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::config::read::{join, reference};
@@ -16,12 +17,13 @@ struct Shown {
 }
 
 /// One value that differs between the two sides.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize)]
 pub struct Difference {
     pub path: String,
-    /// The value before, as it may be shown; nothing if there was none.
+    /// The value before, as it may be shown; nothing (null in JSON) if there was none.
     pub before: Option<Value>,
-    /// The value after, as it may be shown; nothing if there is none.
+    /// The value after, as it may be shown; nothing (null in JSON) if there is none. Equal to `before` when only what it
+    /// refers to changed.
     pub after: Option<Value>,
 }
 

@@ -57,14 +57,9 @@ fn relation(key: &KeyReport) -> String {
 /// The text with its control characters made visible: a terminal would execute them, and this text comes from
 /// outside.
 fn visible(text: &str) -> String {
-    text.chars()
-        .flat_map(|character| {
-            let control = character.is_control();
-            control
-                .then(|| character.escape_default())
-                .into_iter()
-                .flatten()
-                .chain((!control).then_some(character))
-        })
-        .collect()
+    let shown = text.chars().map(|character| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    });
+    shown.collect()
 }

@@ -3,16 +3,19 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use strum::VariantArray;
 
 use super::changed::{Changed, distinct};
 use crate::sign::recipe::Encoding;
 
-/// How the signature's text differs from the recipe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// How the signature's text differs from the recipe, likelier explanations first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum SignatureChange {
     /// Not at all.
     AsWritten,
+    /// Base64 where hexadecimal is expected.
+    Base64,
     /// Blanks or line breaks in it, as mail-style base64 has.
     Wrapped,
     /// Base64 without its padding.
@@ -29,29 +32,14 @@ pub enum SignatureChange {
     Hexadecimal,
     /// Base64 of hexadecimal.
     Base64OfHexadecimal,
-    /// Base64 where hexadecimal is expected.
-    Base64,
 }
 
 /// Every decoding of `text` that gives other bytes than the decodings before it.
 pub(super) fn decodings(encoding: Encoding, text: &str) -> Vec<Changed<SignatureChange>> {
-    distinct(SignatureChange::ALL, |change| change.decode(encoding, text))
+    distinct(SignatureChange::VARIANTS.iter().copied(), |change| change.decode(encoding, text))
 }
 
 impl SignatureChange {
-    const ALL: [Self; 10] = [
-        Self::AsWritten,
-        Self::Base64,
-        Self::Wrapped,
-        Self::Unpadded,
-        Self::UrlSafe,
-        Self::PlusLost,
-        Self::PercentEncoded,
-        Self::Base64Twice,
-        Self::Hexadecimal,
-        Self::Base64OfHexadecimal,
-    ];
-
     /// The problem with the signature's text; nothing when there is none.
     pub(super) fn explanation(self, expected: Encoding) -> Option<String> {
         let found = match self {

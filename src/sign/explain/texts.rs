@@ -8,13 +8,15 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{Formatter, Serializer};
+use strum::VariantArray;
 
 use super::changed::{Changed, distinct};
 use crate::json::{self, Object};
 use crate::sign::recipe::{Source, VerifyRecipe};
 
-/// How the signed text differs from the received one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// How the signed text differs from the received one, likelier explanations first: of two changes that make the same text the
+/// first is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum TextChange {
     /// Not at all.
@@ -51,7 +53,7 @@ pub(super) fn texts(
     body: &[u8],
     object: &Object<'_>,
 ) -> Vec<Changed<TextChange>> {
-    distinct(TextChange::ALL, |change| message(recipe, body, object, change))
+    distinct(TextChange::VARIANTS.iter().copied(), |change| message(recipe, body, object, change))
 }
 
 /// The message as the recipe builds it, with every member's text changed in the same way.
@@ -76,23 +78,6 @@ fn message(
 }
 
 impl TextChange {
-    /// Likelier explanations first: of two changes that make the same text the first is reported.
-    const ALL: [Self; 13] = [
-        Self::AsReceived,
-        Self::LineFeedAdded,
-        Self::CrLfAdded,
-        Self::LineEndRemoved,
-        Self::Trimmed,
-        Self::BlanksRemoved,
-        Self::Reprinted,
-        Self::ReprintedEscaped,
-        Self::ReprintedSpaced,
-        Self::Sorted,
-        Self::SortedSpaced,
-        Self::StillEscaped,
-        Self::JsonText,
-    ];
-
     /// The change, in words; nothing when there is none.
     pub(super) fn explanation(self) -> Option<&'static str> {
         Some(match self {

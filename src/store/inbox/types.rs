@@ -1,6 +1,7 @@
 //! An event on its way through the inbox: received, claimed, settled.
 
 use bytes::Bytes;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::store::EventId;
 
@@ -60,7 +61,20 @@ pub enum Received {
 }
 
 /// Where an event stands. `Pending` and `Retrying` are *open*; the others are *closed*.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum EventState {
     /// No attempt has failed yet.
     Pending,
@@ -75,23 +89,14 @@ pub enum EventState {
 }
 
 impl EventState {
-    pub const ALL: [Self; 5] =
-        [Self::Pending, Self::Retrying, Self::Delivered, Self::Dead, Self::Discarded];
-
     /// The word used in the database, in metrics and on the command line.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Retrying => "retrying",
-            Self::Delivered => "delivered",
-            Self::Dead => "dead",
-            Self::Discarded => "discarded",
-        }
+        self.into()
     }
 
     /// The state that is written `word`.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
+        word.parse().ok()
     }
 
     /// Whether delivery still goes on.

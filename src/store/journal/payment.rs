@@ -335,10 +335,7 @@ pub enum JournalError {
 impl JournalError {
     /// As [`StoreError::may_be_written`].
     pub fn may_be_written(&self) -> bool {
-        match self {
-            Self::Store(error) => error.may_be_written(),
-            Self::Forbidden { .. } | Self::Frozen(_) | Self::NoSuchPayment(_) => false,
-        }
+        matches!(self, Self::Store(error) if error.may_be_written())
     }
 }
 

@@ -20,13 +20,8 @@ pub(super) struct Files {
     written: Option<Written>,
 }
 
-/// When a file was last written to, and how long it was then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Written {
-    size: u64,
-    seconds: i64,
-    nanoseconds: i64,
-}
+/// How long a file is, and when it was last written to: seconds and nanoseconds.
+type Written = (u64, i64, i64);
 
 /// What became of the files since the writer last had to do with them.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,7 +65,7 @@ impl Files {
 
     /// Takes what the file itself holds now for right: after the log was copied into it.
     pub(super) fn remember_written(&mut self) {
-        self.written = Written::of(&self.path);
+        self.written = written(&self.path);
     }
 
     /// The log and its index may come and go until the next [`Files::remember`].
@@ -83,7 +78,7 @@ impl Files {
         if FileIdentity::of(&self.path).ok() != Some(self.identity) {
             return Found::Replaced(self.path.clone());
         }
-        let is_file_as_left = Written::of(&self.path) == self.written;
+        let is_file_as_left = written(&self.path) == self.written;
         for (path, identity) in &self.beside {
             if identity.is_some() && FileIdentity::of(path).ok() != *identity {
                 return Found::BesideReplaced { path: path.clone(), is_file_as_left };
@@ -93,13 +88,7 @@ impl Files {
     }
 }
 
-impl Written {
-    fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        Some(Self {
-            size: metadata.len(),
-            seconds: metadata.mtime(),
-            nanoseconds: metadata.mtime_nsec(),
-        })
-    }
+fn written(path: &Path) -> Option<Written> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }

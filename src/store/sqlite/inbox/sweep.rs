@@ -2,6 +2,7 @@
 //! back to the file system. Each function is one small step.
 
 use rusqlite::params;
+use strum::VariantArray;
 
 use super::super::job::Work;
 use crate::store::inbox::steps::STEP;
@@ -26,8 +27,8 @@ pub(super) fn remove_events(
     retention: Retention,
 ) -> rusqlite::Result<Removed> {
     let mut old = Vec::new();
-    for state in EventState::ALL {
-        let Some(before) = retention.oldest_kept_ms(state, work.now_ms) else { continue };
+    for state in EventState::VARIANTS {
+        let Some(before) = retention.oldest_kept_ms(*state, work.now_ms) else { continue };
         let mut statement = work.connection.prepare_cached(OLD)?;
         let found = statement
             .query_map(params![state.as_str(), before, (STEP - old.len()) as i64], |row| {
