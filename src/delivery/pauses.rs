@@ -27,7 +27,7 @@ const PAUSES: [Duration; 11] = [
     Duration::from_secs(60 * 60),
 ];
 
-/// The longest `Retry-After` that is honoured. An application that asks for more gets an attempt a day.
+/// The longest `Retry-After` that is honoured. An application that asks for a longer wait gets one attempt a day.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The earlier attempts at an event.

@@ -21,7 +21,7 @@ use crate::store::{Settled, Settlement, StoreError};
 /// The shortest wait between two looks at the store.
 const WAIT_MIN: Duration = Duration::from_millis(10);
 
-/// How often a worker checks what no signal tells it.
+/// How often a worker checks what no signal announces.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     /// The longest wait between two looks at the store. It may take as long to notice that an account is no longer

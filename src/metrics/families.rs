@@ -137,7 +137,7 @@ families! {
         "Reloads of the configuration", ["result"];
     /// Also 1 when nothing had changed.
     reload_successful: IntGaugeVec, "countersign_config_last_reload_successful",
-        "1 when the configuration as it stands in its files is in place, else 0", [];
+        "1 when the configuration in the files is the one in use, else 0", [];
     reload_success_timestamp: GaugeVec, "countersign_config_last_reload_success_timestamp_seconds",
         "When the configuration was last read without mistakes, Unix time", [];
 }

@@ -1,7 +1,7 @@
 //! Every metric of the program: one table of families, label values from closed sets, its own registry.
 //!
-//! Labels are configured account names, operations of the profile and closed sets; never ids, paths or error text. The words
-//! of a set belong to the module that counts; [`labels`] lists those whose series exist from the start.
+//! Labels are configured account names, operations of the profile and closed sets; never ids, paths or error text. The
+//! words of a set belong to the module that counts; [`labels`] lists those whose series exist from the start.
 
 mod buckets;
 mod events;

@@ -11,7 +11,7 @@ impl Metrics {
     }
 
     /// Counts one reload of the configuration that ended as `result`; Unix time in seconds. With `is_in_place` the
-    /// configuration as it stands in its files is the one in use.
+    /// configuration in the files is the one in use.
     pub fn count_reload(
         &self,
         result: impl Into<&'static str>,

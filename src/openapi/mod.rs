@@ -229,7 +229,7 @@ fn answer(provider: &Provider) -> Value {
                 "description": "Decides the outcome; never the message.",
             },
             &shape.message: { "type": ["string", "null"], "description": "For people." },
-            &shape.data: { "description": "What was asked for; null on refusals." },
+            &shape.data: { "description": "The requested data; null on refusals." },
         },
         "required": [shape.code],
         "x-codes": codes,

@@ -78,7 +78,7 @@ impl Record {
         self.account.clone_from(&account.name);
     }
 
-    /// It asks for this operation.
+    /// It requests this operation.
     pub fn calls(&mut self, operation: &Operation) {
         Span::current().record("operation", operation.name.as_str());
         self.operation.clone_from(&operation.name);

@@ -1,6 +1,6 @@
 //! One attempt: sign, send, classify.
 //!
-//! Every attempt is signed anew, because the timestamp is part of the signed text; the ids stay the same.
+//! Every attempt is signed again, because the timestamp is part of the signed text; the ids stay the same.
 
 use std::sync::Arc;
 

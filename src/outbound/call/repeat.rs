@@ -44,7 +44,7 @@ pub(crate) struct Repeats<'a> {
     /// Attempts to reach the provider, including those that found no connection; a call that could not be signed made
     /// none.
     pub attempts: u32,
-    /// Whether it was signed anew because the provider refused its timestamp. Once is enough: if a fresh timestamp is
+    /// Whether it was signed again because the provider refused its timestamp. Once is enough: if a fresh timestamp is
     /// refused too, one of the clocks is wrong.
     is_resigned: bool,
 }

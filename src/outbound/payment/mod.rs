@@ -1,7 +1,7 @@
 //! The life of a call that moves money: recorded before it leaves, settled when its outcome is known.
 //!
-//! The journal decides what may be sent; a call asks it before every attempt and reports to it afterwards. The caller's
-//! answer and the journal never differ: where nothing can be recorded, nothing is sent.
+//! The journal decides what may be sent; a call consults it before every attempt and reports to it afterwards. The
+//! caller's answer and the journal never differ: where nothing can be recorded, nothing is sent.
 //!
 //! A fresh call goes through `begin`, `make` (in it `attempt` and `poll`, which queries) and `replay::report`; one that
 //! exists already through `begin` and `replay::replay`. The `resolver` does the rest in the background.

@@ -45,7 +45,8 @@ pub(super) async fn query(
         .ok_or("the profile has no query for it")?;
     let text =
         operation.lookup(parameters).ok_or("the call lacks a member that the query needs")?;
-    let question = parse_object(text.as_bytes()).map_err(|_| "the question is not JSON")?;
+    let question =
+        parse_object(text.as_bytes()).map_err(|_| "the query's parameters are not JSON")?;
     let limits = call.limits.clone();
     let call = PreparedCall { account, limits, operation: query, parameters: &question };
     let limit = query_limit(account);
@@ -94,7 +95,7 @@ pub(super) async fn record_query(
     let found = answer.as_ref().ok().and_then(Option::as_ref);
     let reported = found.and_then(|found| call.reported(&found.data, now));
     let answer = answered(call, answer, reported.as_ref());
-    let why = "the provider was asked and does not have it".to_owned();
+    let why = "the provider was queried and does not have it".to_owned();
     // Decided only now that the answer is there: the caller may have left during the query.
     let event = event::unless_heard(heard_until, call, reported, why, now);
     let now_ms = now.as_millisecond();

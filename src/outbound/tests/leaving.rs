@@ -77,7 +77,7 @@ async fn a_refusal_that_is_contradicted_meanwhile_keeps_the_next_call_from_leavi
     let first = world.store.list_payments(&PaymentFilter::default(), None, 10).await;
     let first = first.expect("a read").payments.pop().expect("the first");
     let (mut notice, event) = notified("WAITING001", "D9");
-    // By the clocks of a test both calls began at once; the transaction's id tells them apart.
+    // By the clocks of a test both calls began at once; the transaction's id distinguishes them.
     let conclusion = Conclusion::Answered {
         code: 21014,
         meaning: CodeMeaning::Refused,

@@ -56,7 +56,7 @@ fn check(row: &Member, names: &[String], path: &str, mistakes: &mut Mistakes) {
         }
         if row.required || row.fill.is_some() {
             let problem =
-                "the member is always there, expected neither `required` nor `fill` beside it";
+                "the member is always present, expected neither `required` nor `fill` beside it";
             wrong("required_when", problem);
         }
     }

@@ -101,7 +101,7 @@ impl<'o, 'a> Reading<'o, 'a> {
         let found = match names.find(self.object) {
             Ok(Some(member)) => content(member),
             Ok(None) => Ok(Found::Nothing),
-            Err(Ambiguous { second, .. }) => Err(format!("stands there as `{second}` too")),
+            Err(Ambiguous { second, .. }) => Err(format!("is also present as `{second}`")),
         };
         match found {
             Ok(found) => {

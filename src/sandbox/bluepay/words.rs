@@ -27,7 +27,7 @@ pub fn id_prefix(product: Product) -> &'static str {
 }
 
 /// The documented event name. There is none for a pending transaction: such a notification exists as a fault only, and
-/// its status tells.
+/// its status says what it is.
 pub fn event_of(product: Product, status: Status) -> &'static str {
     let failed = status == Status::Failed;
     match product {

@@ -95,7 +95,7 @@ pub struct Answer {
     pub reply: Reply,
     /// The provider's code in it, for the request log; `None` where the answer has none.
     pub code: Option<Value>,
-    /// The words beside the code.
+    /// The message with the code.
     pub message: Option<String>,
 }
 

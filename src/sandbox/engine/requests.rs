@@ -35,7 +35,7 @@ pub struct SeenRequest {
     pub body: Option<String>,
     /// The sandbox's honest answer code. `None` when the request was not executed.
     pub code: Option<Value>,
-    /// The words beside the code.
+    /// The message with the code.
     pub message: Option<String>,
     /// The fault that hit it.
     pub fault: Option<&'static str>,

@@ -43,14 +43,14 @@ pub const KINDS: &[Kind] = &[
         request(Work::Undone, Instead::Silence(p.milliseconds("delay_ms", HOLD_MS_MAX)?))
     }),
     Kind::new("status_with_body", &["status", "body", "commit"], |p| {
-        let body = p.text("body", r#"{"error":"a fault was asked for"}"#)?;
+        let body = p.text("body", r#"{"error":"a fault was requested"}"#)?;
         request(commit(p, false)?, Instead::Reply(json(status(p, 500)?, body)))
     }),
     Kind::new("status_without_body", &["status", "commit"], |p| {
         request(commit(p, false)?, Instead::Reply(bare(status(p, 502)?)))
     }),
     Kind::new("error_code", &["code", "message", "commit"], |p| {
-        let message = p.text("message", "a fault was asked for")?;
+        let message = p.text("message", "a fault was requested")?;
         let reply = p.dialect.error(p.sandbox, p.given("code"), &message)?;
         request(commit(p, false)?, Instead::Reply(reply))
     }),
