@@ -3,11 +3,12 @@
 //! Whether the provider is reachable does not matter here: an instance that is taken out of service because the
 //! provider is down can no longer report honest outcomes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use tokio::time::timeout;
@@ -47,7 +48,7 @@ impl StoreHealth {
             Ok(said) => said.map_err(|error| error.to_string()),
             Err(_) => Err(format!("the store did not take a write within {PATIENCE:?}")),
         };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((instant(), said.clone()));
+        *self.last.lock() = Some((instant(), said.clone()));
         said
     }
 
@@ -57,7 +58,7 @@ impl StoreHealth {
     }
 
     fn last(&self) -> Option<(Instant, Result<(), String>)> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last.lock().clone()
     }
 }
 

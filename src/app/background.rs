@@ -2,9 +2,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::BackgroundService;
 
@@ -39,7 +39,7 @@ impl InBackground {
 #[async_trait]
 impl BackgroundService for InBackground {
     async fn start(&self, shutdown: ShutdownWatch) {
-        let start = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let start = self.start.lock().take();
         if let Some(start) = start {
             let _counted = self.in_flight.enter();
             start(shutdown).await;

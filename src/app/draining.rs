@@ -1,9 +1,10 @@
 //! How long a stop may have to wait: as long as the slowest operation in progress may take, under the configuration
 //! it began with.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::clock::later;
@@ -21,13 +22,13 @@ impl Draining {
     /// `before` was replaced at `now`: calls that began under it may go on for as long as it allows.
     pub fn replaced(&self, before: &Snapshot, now: Instant) {
         let end = later(now, drain_max(before));
-        let mut over_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut over_at = self.0.lock();
         *over_at = (*over_at).max(Some(end));
     }
 
     /// The longest time that a stop beginning at `now`, with `snapshot` in use, waits.
     pub fn max(&self, snapshot: &Snapshot, now: Instant) -> Duration {
-        let over_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let over_at = *self.0.lock();
         let earlier = over_at.map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
         drain_max(snapshot).max(earlier)
     }

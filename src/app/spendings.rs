@@ -3,10 +3,10 @@
 //! All of it is read once, whether an account has a budget or not: a reload may set one, or bring back an account
 //! that was not configured when the process started. The budgets themselves record what this process spends.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::executor::block_on;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::clock::instant;
@@ -38,7 +38,7 @@ impl Spendings {
     /// Counts, once, what the accounts of `snapshot` spent.
     pub fn count(&self, limiters: &Limiters, snapshot: &Snapshot) {
         let now = instant();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         let is_configured = |spending: &mut Spending| snapshot.account(&spending.account).is_some();
         for spending in waiting.extract_if(.., is_configured) {
             let Some(account) = snapshot.account(&spending.account) else { continue };

@@ -5,7 +5,9 @@
 //! twice.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::store::{EventId, Lease};
 
@@ -21,7 +23,7 @@ pub(super) struct Hold {
 impl Held {
     /// Holds the event of `lease`. `None` when it is already held: then the existing hold gets the lease.
     pub fn hold(&self, lease: Lease) -> Option<Hold> {
-        match self.leases_by_event().insert(lease.id.clone(), lease.clone()) {
+        match self.0.lock().insert(lease.id.clone(), lease.clone()) {
             Some(_older) => None,
             None => Some(Hold { held: self.clone(), first: lease }),
         }
@@ -29,25 +31,20 @@ impl Held {
 
     /// The newest lease of every event that is held.
     pub fn leases(&self) -> Vec<Lease> {
-        self.leases_by_event().values().cloned().collect()
-    }
-
-    fn leases_by_event(&self) -> MutexGuard<'_, HashMap<EventId, Lease>> {
-        // Nothing panics while holding the lock, and the map would still be consistent.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().values().cloned().collect()
     }
 }
 
 impl Hold {
     /// The lease to settle with.
     pub fn lease(&self) -> Lease {
-        let newest = self.held.leases_by_event().get(&self.first.id).cloned();
+        let newest = self.held.0.lock().get(&self.first.id).cloned();
         newest.unwrap_or_else(|| self.first.clone())
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.held.leases_by_event().remove(&self.first.id);
+        self.held.0.lock().remove(&self.first.id);
     }
 }

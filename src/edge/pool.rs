@@ -6,9 +6,9 @@
 
 use crate::clock::{instant, later};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use pingora_core::protocols::Stream;
 use tokio::runtime::{Handle, Id};
 use tokio::time::Instant;
@@ -48,7 +48,7 @@ impl Pool {
     pub(super) fn take(&self, fingerprint: &str) -> Option<Stream> {
         let runtime = Handle::current().id();
         loop {
-            let mut idle = self.shelves().idle.get_mut(&runtime)?.get_mut(fingerprint)?.pop()?;
+            let mut idle = self.0.lock().idle.get_mut(&runtime)?.get_mut(fingerprint)?.pop()?;
             if idle.until > instant() && is_quiet(&mut idle.stream) {
                 return Some(idle.stream);
             }
@@ -63,7 +63,7 @@ impl Pool {
             None => IDLE_MAX,
         };
         let now = instant();
-        let mut shelves = self.shelves();
+        let mut shelves = self.0.lock();
         shelves.sweep(now);
         let targets = shelves.idle.entry(Handle::current().id()).or_default();
         if !targets.contains_key(fingerprint) {
@@ -73,10 +73,6 @@ impl Pool {
         if shelf.len() < IDLE_PER_TARGET_MAX {
             shelf.push(Idle { stream, until: later(now, patience) });
         }
-    }
-
-    fn shelves(&self) -> MutexGuard<'_, Shelves> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use pingora_rustls::load_native_certs;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -93,7 +94,7 @@ impl ClientConfigs {
         target: &Target,
     ) -> Result<Option<Arc<ClientConfig>>, TlsMaterialError> {
         let Some(material) = &target.tls else { return Ok(None) };
-        let mut configs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut configs = self.0.lock();
         if let Some(config) = configs.get(&target.fingerprint) {
             return Ok(Some(Arc::clone(config)));
         }

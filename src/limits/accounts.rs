@@ -1,8 +1,9 @@
 //! The limits of every account by name: the state that outlives a call, a snapshot and a reload.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use tokio::time::Instant;
 
 use super::budget::RetryBudget;
@@ -121,12 +122,12 @@ impl Limiters {
 
     /// The limits of `account`, created if there are none.
     pub fn of(&self, account: &Account) -> Arc<AccountLimits> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read();
         if let Some(limits) = known.accounts.get(&account.name) {
             return limits.clone();
         }
         drop(known);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write();
         let Known { accounts, gone } = &mut *known;
         let made = || {
             let now = instant();
@@ -140,7 +141,7 @@ impl Limiters {
     /// of removed accounts are dropped. Spent money counts for its hour in any case. Call this after every swap of
     /// the snapshot; calls in progress end with the limits they began with.
     pub fn configure(&self, snapshot: &Snapshot, now: Instant) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write();
         known.gone.retain(|_, (_, since)| now.duration_since(*since) < COUNTS_FOR);
         for (name, limits) in std::mem::take(&mut known.accounts) {
             match snapshot.accounts.get(&name) {
@@ -274,7 +275,7 @@ mod tests {
         snapshot.accounts.clear();
         limiters.configure(&snapshot, instant());
         let known = |limiters: &Limiters| {
-            let known = limiters.known.read().expect("a lock");
+            let known = limiters.known.read();
             (known.accounts.len(), known.gone.len())
         };
         assert_eq!(known(&limiters), (0, 1), "its money is remembered for as long as it counts");

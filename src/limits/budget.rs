@@ -1,7 +1,7 @@
 //! The retry budget of one account and class of calls: successful calls of that class pay for repeats, so that an
 //! outage is not answered with a multiple of the usual calls.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 /// What one repeat costs; in the same unit as the other constants, hundredths of a repeat.
 const COST: u32 = 100;
@@ -24,14 +24,14 @@ impl RetryBudget {
 
     /// An attempt brought an answer that says how the call ended, even a refusal.
     pub fn earn(&self) {
-        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut saved = self.saved.lock();
         *saved = saved.saturating_add(EARNED).min(SAVED_MAX);
     }
 
     /// Pays for one repeat; `false` when the savings are too small, and the call should not be repeated.
     #[must_use]
     pub fn spend(&self) -> bool {
-        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut saved = self.saved.lock();
         let rest = saved.checked_sub(COST);
         *saved = rest.unwrap_or(*saved);
         rest.is_some()

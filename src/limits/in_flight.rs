@@ -1,9 +1,10 @@
 //! How many calls of one account are in progress.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
+use parking_lot::RwLock;
 use prometheus::IntGauge;
 
 use crate::metrics::Metrics;
@@ -41,16 +42,16 @@ impl InFlight {
 
     /// Forgets an account that is no longer configured. Calls still in progress are not affected.
     pub fn forget(&self, account: &str) {
-        self.accounts.write().unwrap_or_else(PoisonError::into_inner).remove(account);
+        self.accounts.write().remove(account);
     }
 
     fn count_of(&self, account: &str) -> Arc<Count> {
-        let known = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.accounts.read();
         if let Some(count) = known.get(account) {
             return count.clone();
         }
         drop(known);
-        let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+        let mut accounts = self.accounts.write();
         let count = accounts.entry(account.to_owned()).or_insert_with(|| {
             let gauge = self.metrics.requests_in_flight(account);
             Arc::new(Count { now: AtomicUsize::new(0), gauge })

@@ -5,9 +5,10 @@
 //! reported by the journal through [`MoneyBudget::record`]. Without a configured budget everything fits.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::kind::LimitKind;
@@ -73,7 +74,7 @@ impl MoneyBudget {
 
     /// Reserves `minor` units of the account's currency for a call that is about to be made.
     pub fn reserve(&self, minor: u64, now: Instant) -> Result<Reserved, MoneyRefused> {
-        let mut spent = self.spent();
+        let mut spent = self.spent.lock();
         let step = spent.advance(now);
         if let Some(limit) = &self.per_hour
             && let Some(wait) = spent.wait(minor, limit.minor, now)
@@ -90,7 +91,7 @@ impl MoneyBudget {
     /// # Errors
     /// When it does not fit now; it then still counts as before.
     pub fn renew(&self, reserved: Reserved, now: Instant) -> Result<Reserved, MoneyRefused> {
-        let mut spent = self.spent();
+        let mut spent = self.spent.lock();
         let step = spent.advance(now);
         let counted = spent.subtract(reserved);
         let wait = self.per_hour.as_ref();
@@ -111,18 +112,18 @@ impl MoneyBudget {
         ago: Duration,
         now: Instant,
     ) -> Result<Reserved, MoneyRefused> {
-        let step = self.spent().advance(now).saturating_sub(ago.as_secs() / STEP.as_secs());
+        let step = self.spent.lock().advance(now).saturating_sub(ago.as_secs() / STEP.as_secs());
         self.renew(Reserved { minor, step }, now)
     }
 
     /// Gives back the money reserved for a call that provably did not happen. Never for an unknown outcome.
     pub fn give_back(&self, reserved: Reserved) {
-        let _ = self.spent().subtract(reserved);
+        let _ = self.spent.lock().subtract(reserved);
     }
 
     /// Counts money that was moved `ago`, whether it fits or not: from the journal after a restart.
     pub fn record(&self, minor: u64, ago: Duration, now: Instant) {
-        let mut spent = self.spent();
+        let mut spent = self.spent.lock();
         let current = spent.advance(now);
         let back = ago.as_secs() / STEP.as_secs();
         if back <= STEPS {
@@ -133,7 +134,7 @@ impl MoneyBudget {
     /// Also counts what was spent under `other`: the budget of the same account under another name.
     pub(super) fn count_also(&self, other: &Self, now: Instant) {
         let (current, steps) = {
-            let mut spent = other.spent();
+            let mut spent = other.spent.lock();
             (spent.advance(now), spent.steps.clone())
         };
         for (step, minor) in steps {
@@ -145,10 +146,6 @@ impl MoneyBudget {
     fn refused(&self, retry_after: Duration) -> MoneyRefused {
         self.metrics.rate_limited(&self.account, LimitKind::Money).inc();
         MoneyRefused { retry_after }
-    }
-
-    fn spent(&self) -> MutexGuard<'_, Spent> {
-        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -340,7 +337,7 @@ mod tests {
                 let sum: u64 = within.map(|(_, minor)| minor).sum();
                 prop_assert!(sum <= 1000, "{sum} within an hour");
             }
-            prop_assert!(budget.spent().steps.len() <= 61, "memory should be bounded");
+            prop_assert!(budget.spent.lock().steps.len() <= 61, "memory should be bounded");
         }
     }
 }

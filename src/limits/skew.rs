@@ -5,10 +5,11 @@
 //! timestamps by it is for machines whose clock cannot be set, and is bounded.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 
 use crate::metrics::Metrics;
 
@@ -45,7 +46,7 @@ impl ClockSkew {
     /// both by our clock. A text that is not a date, or an absurd date, changes nothing.
     pub fn observe(&self, date: &str, sent: Timestamp, received: Timestamp) {
         let Some(sample) = sample(date, sent, received) else { return };
-        let mut samples = self.samples();
+        let mut samples = self.samples.lock();
         if samples.len() == SAMPLES {
             samples.pop_front();
         }
@@ -57,14 +58,14 @@ impl ClockSkew {
 
     /// The provider refused a timestamp: only the newest answer counts from now on.
     pub fn believe_newest(&self) {
-        let mut samples = self.samples();
+        let mut samples = self.samples.lock();
         let older = samples.len().saturating_sub(1);
         samples.drain(..older);
     }
 
     /// How many milliseconds the provider's clock is ahead of ours, if it was measured.
     pub fn ahead_ms(&self) -> Option<i64> {
-        median(&self.samples())
+        median(&self.samples.lock())
     }
 
     /// The time to state in a call: `now` by the provider's clock. It is `now` itself without measurements or when
@@ -73,10 +74,6 @@ impl ClockSkew {
         let ahead = self.ahead_ms().filter(|skew| skew.abs() > RESOLUTION_MS).unwrap_or_default();
         let bounded = ahead.clamp(-CORRECTION_MS_MAX, CORRECTION_MS_MAX);
         now.checked_add(SignedDuration::from_millis(bounded)).unwrap_or(now)
-    }
-
-    fn samples(&self) -> MutexGuard<'_, VecDeque<i64>> {
-        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

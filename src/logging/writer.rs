@@ -3,8 +3,9 @@
 //! Lines that find the queue full are dropped and counted; their number is logged as soon as lines are read again.
 
 use std::io::{self, BufWriter, Stderr, Write};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
+use parking_lot::Mutex;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 use super::lines;
@@ -27,13 +28,13 @@ pub(super) fn start() -> NonBlocking {
         .thread_name("log")
         .finish(sink);
     let _ = DROPPED.set(writer.error_counter());
-    *WRITING.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    *WRITING.lock() = Some(guard);
     writer
 }
 
 /// Writes what waits, for up to a second. Lines logged afterwards are lost: call it last.
 pub fn finish() {
-    drop(WRITING.lock().unwrap_or_else(PoisonError::into_inner).take());
+    drop(WRITING.lock().take());
 }
 
 /// Standard error, flushed when the queue is empty.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher, recommended_watcher};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::place::Places;
@@ -68,7 +69,7 @@ impl Watches {
         }
         let wanted: Vec<PathBuf> = places.directories().map(Path::to_owned).collect();
         let Watched { gone, .. } = std::mem::replace(
-            &mut *self.shared.watched(),
+            &mut *self.shared.watched.lock(),
             Watched { places, ..Default::default() },
         );
         let left = self.watched.keys().filter(|it| gone.contains(*it) || !wanted.contains(it));
@@ -145,7 +146,7 @@ impl Shared {
             EventKind::Access(_) => return false,
             _ => {}
         }
-        let mut watched = self.watched();
+        let mut watched = self.watched.lock();
         let Watched { places, gone } = &mut *watched;
         if event.kind.is_remove() {
             let watched = |path: &&PathBuf| places.directories().any(|it| it == path.as_path());
@@ -154,9 +155,5 @@ impl Shared {
         event.need_rescan()
             || event.paths.is_empty()
             || event.paths.iter().any(|path| places.concerns(path))
-    }
-
-    fn watched(&self) -> MutexGuard<'_, Watched> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,8 +2,8 @@
 //! payment moved on.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// Keys that are kept before the first look for those that have no listener any more.
@@ -16,7 +16,7 @@ pub(super) struct Wake(Mutex<HashMap<String, watch::Sender<u64>>>);
 impl Wake {
     /// A receiver that changes whenever `key` is woken.
     pub(super) fn listen(&self, key: &str) -> watch::Receiver<u64> {
-        let mut senders = self.senders();
+        let mut senders = self.0.lock();
         match senders.get(key) {
             Some(sender) => sender.subscribe(),
             None => {
@@ -35,19 +35,14 @@ impl Wake {
         if keys.is_empty() {
             return;
         }
-        let senders = self.senders();
+        let senders = self.0.lock();
         for sender in keys.iter().filter_map(|key| senders.get(key)) {
             bump(sender);
         }
     }
 
     pub(super) fn wake_all(&self) {
-        self.senders().values().for_each(bump);
-    }
-
-    fn senders(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<u64>>> {
-        // Nothing panics while holding the lock, and the map would still be whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().values().for_each(bump);
     }
 }
 

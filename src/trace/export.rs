@@ -4,12 +4,13 @@
 //! logged once, and once more when it is reachable again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
+use std::sync::{Arc, mpsc as blocking};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout_at};
 use tracing::instrument::WithSubscriber;
@@ -69,7 +70,7 @@ static QUEUE: Mutex<Option<Queue>> = Mutex::new(None);
 
 /// Exports what waits, for up to two seconds. Called at the end of the process.
 pub fn finish() {
-    let queue = QUEUE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let queue = QUEUE.lock().take();
     let Some(queue) = queue else { return };
     let (done, ended) = blocking::channel();
     if queue.waiting.try_send(Message::Finish(done)).is_ok() {
@@ -85,7 +86,7 @@ pub(super) fn start(settings: Tracing, upstream: Arc<dyn Upstream>) -> std::io::
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let exporter = Exporter { settings, upstream, dropped, is_failing: false };
     threads::start("trace-export", move || runtime.block_on(exporter.run(waiting)))?;
-    *QUEUE.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.clone());
+    *QUEUE.lock() = Some(queue.clone());
     Ok(queue)
 }
 

@@ -2,13 +2,14 @@
 //! signatures.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -160,7 +161,7 @@ struct Receiver(Mutex<Vec<Delivered>>);
 
 impl Receiver {
     fn about(&self, reference: &str) -> Option<Delivered> {
-        let events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = self.0.lock();
         events.iter().find(|delivered| delivered.event["subject"] == reference).cloned()
     }
 }
@@ -178,7 +179,7 @@ impl Handler for Receiver {
         let event = serde_json::from_str(&body).unwrap_or_default();
         let delivered =
             Delivered { signature: signature.unwrap_or_default().to_owned(), body, event };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(delivered);
+        self.0.lock().push(delivered);
         Reply::new(StatusCode::NO_CONTENT, "text/plain", Bytes::new())
     }
 

@@ -1,12 +1,13 @@
 //! What the tests drive.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -83,7 +84,6 @@ impl Upstream for Application {
         let say = self
             .script
             .lock()
-            .expect("no panic while held")
             .get_mut(&id)
             .and_then(VecDeque::pop_front)
             .unwrap_or(Say::Status(200));
@@ -207,7 +207,7 @@ impl World {
         self.received += 1;
         let id = EventId::generate(self.now_ms()).expect("randomness");
         let script = script.iter().cloned().collect();
-        self.application.script.lock().expect("no panic while held").insert(id.to_string(), script);
+        self.application.script.lock().insert(id.to_string(), script);
         let stored = self.inbox.receive(NewEvent {
             id: id.clone(),
             account: account.to_owned(),

@@ -8,9 +8,10 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::clock::instant;
@@ -64,7 +65,7 @@ impl Circuit {
 
     /// Lets an attempt through, or says when to try again.
     pub fn enter(self: &Arc<Self>, now: Instant) -> Result<CircuitPermit, CircuitOpen> {
-        let mut machine = self.machine();
+        let mut machine = self.machine.lock();
         let entered = machine.enter(now);
         self.show_state(&machine);
         drop(machine);
@@ -76,7 +77,7 @@ impl Circuit {
 
     /// Whether calls are let through.
     pub fn state(&self) -> CircuitState {
-        self.machine().state()
+        self.machine.lock().state()
     }
 
     /// Whether this was made for these limits.
@@ -86,11 +87,11 @@ impl Circuit {
 
     /// Sets the metric to this state, because another circuit with the same name may have been made and dropped.
     pub(super) fn show(&self) {
-        self.show_state(&self.machine());
+        self.show_state(&self.machine.lock());
     }
 
     fn settle(&self, permit: Permit, sample: Sample, now: Instant) {
-        let mut machine = self.machine();
+        let mut machine = self.machine.lock();
         machine.settle(permit, sample, now);
         self.show_state(&machine);
     }
@@ -102,17 +103,13 @@ impl Circuit {
             CircuitState::Open => 2,
         });
     }
-
-    fn machine(&self) -> MutexGuard<'_, Machine> {
-        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl CircuitPermit {
     /// Renews the permission after waiting for something else; a new one, or none, if the circuit changed meanwhile.
     /// Calls that waited while it opened must not all be sent.
     pub fn still_good(self, now: Instant) -> Result<Self, CircuitOpen> {
-        let is_current = self.circuit.machine().is_current(self.permit);
+        let is_current = self.circuit.machine.lock().is_current(self.permit);
         match is_current {
             true => Ok(self),
             false => self.circuit.enter(now),

@@ -9,9 +9,10 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::clock::instant;
@@ -55,7 +56,7 @@ impl RateLimiter {
     /// Admits one call of `operation` now or after waiting for its turn, for up to `max_wait`. Dropping the future
     /// leaves the line.
     pub async fn admit(&self, urgency: Urgency, operation: &str) -> Result<(), RateRefused> {
-        let arrival = self.queue().arrive(urgency, operation, instant());
+        let arrival = self.queue.lock().arrive(urgency, operation, instant());
         let ticket = match arrival {
             Arrival::Admitted => return Ok(()),
             Arrival::Refused(refused) => return Err(self.count(refused)),
@@ -63,7 +64,7 @@ impl RateLimiter {
         };
         let waiting = Waiting { limiter: self, ticket };
         loop {
-            let turn = self.queue().ask(&waiting.ticket, instant());
+            let turn = self.queue.lock().ask(&waiting.ticket, instant());
             match turn {
                 Turn::Admitted => return Ok(()),
                 Turn::Refused(refused) => return Err(self.count(refused)),
@@ -80,7 +81,7 @@ impl RateLimiter {
     /// Admits nothing for `pause`, because the provider reported too many calls; for a second if it did not say for
     /// how long, and never for more than 15 minutes. Afterwards calls pass at the rate, without a burst.
     pub fn close_for(&self, pause: Option<Duration>, now: Instant) {
-        self.queue().close_for(pause, now);
+        self.queue.lock().close_for(pause, now);
     }
 
     /// Whether this was made for these limits.
@@ -91,7 +92,7 @@ impl RateLimiter {
 
     /// Stays closed for as long as `earlier` does: a changed configuration does not change the provider's decision.
     pub(super) fn stay_closed_like(&self, earlier: &Self, now: Instant) {
-        let until = earlier.queue().closed_until(now);
+        let until = earlier.queue.lock().closed_until(now);
         if let Some(until) = until {
             self.close_for(Some(until.duration_since(now)), now);
         }
@@ -100,10 +101,6 @@ impl RateLimiter {
     fn count(&self, refused: RateRefused) -> RateRefused {
         self.metrics.rate_limited(&self.account, refused.limit).inc();
         refused
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,6 +112,6 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.limiter.queue().leave(&self.ticket);
+        self.limiter.queue.lock().leave(&self.ticket);
     }
 }

@@ -225,9 +225,9 @@ async fn a_caller_that_disconnects_leaves_the_line() {
             Box::pin(limiter.admit(Urgency::Last, "a"));
         let polled = poll_once(waiting.as_mut()).await;
         assert!(polled.is_none(), "there should be nothing to take");
-        assert_eq!(limiter.queue().last.len(), 1);
+        assert_eq!(limiter.queue.lock().last.len(), 1);
     }
-    assert!(limiter.queue().last.is_empty(), "its place should be free again");
+    assert!(limiter.queue.lock().last.is_empty(), "its place should be free again");
 }
 
 /// Polls `future` once; `None` when it is not done.

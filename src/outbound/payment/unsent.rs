@@ -6,7 +6,8 @@
 //! is left; the payments in it are queried, and end in an event too.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::store::{JournalError, Store, StoreError, Unsent};
 
@@ -23,7 +24,7 @@ pub(crate) struct UnsentCalls(Mutex<VecDeque<Unsent>>);
 impl UnsentCalls {
     /// Its end is recorded as soon as the store can be written.
     pub fn add(&self, unsent: Unsent) {
-        let mut list = self.lock();
+        let mut list = self.0.lock();
         match list.len() < UNSENT_MAX {
             true => list.push_back(unsent),
             false => tracing::error!(
@@ -36,7 +37,7 @@ impl UnsentCalls {
     pub async fn record(&self, store: &dyn Store, now_ms: i64) {
         loop {
             // Removed from the list only when it is written.
-            let Some(unsent) = self.lock().front().cloned() else { return };
+            let Some(unsent) = self.0.lock().front().cloned() else { return };
             match store.end_unsent(&unsent, WHY, now_ms).await {
                 Ok(None) => {}
                 Ok(Some(view)) => {
@@ -60,12 +61,7 @@ impl UnsentCalls {
                 // Trying again would change nothing.
                 Err(error) => tracing::error!("no event can say that a call was not sent: {error}"),
             }
-            self.lock().pop_front();
+            self.0.lock().pop_front();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Unsent>> {
-        // Nothing panics while holding it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

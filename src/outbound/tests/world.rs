@@ -1,8 +1,8 @@
 //! One process with its own journal, and a provider that does what a test says.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use jiff::tz::Offset;
+use parking_lot::Mutex;
 use prometheus::proto::Metric;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -58,11 +59,11 @@ pub struct Script {
 
 impl Script {
     pub fn creates(&self, acts: impl IntoIterator<Item = Act>) {
-        self.creates.lock().expect("no panic while held").extend(acts);
+        self.creates.lock().extend(acts);
     }
 
     pub fn queries(&self, acts: impl IntoIterator<Item = Act>) {
-        self.queries.lock().expect("no panic while held").extend(acts);
+        self.queries.lock().extend(acts);
     }
 
     pub fn created(&self) -> usize {
@@ -79,7 +80,7 @@ impl Script {
             false => (&self.creates, &self.created),
         };
         count.fetch_add(1, Ordering::SeqCst);
-        let mut acts = acts.lock().expect("no panic while held");
+        let mut acts = acts.lock();
         match acts.len() {
             0 => panic!("the test does not say what to do with `{path}`"),
             1 => acts[0].clone(),

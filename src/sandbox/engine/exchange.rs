@@ -20,7 +20,6 @@ use super::faults::request::{self, Next, Work};
 use super::http::head::Head;
 use super::http::reply::problem;
 use super::http::{Connection, ReadError};
-use super::lock::locked;
 use super::requests::SeenRequest;
 use super::shared::Shared;
 use crate::provider::Operation;
@@ -64,7 +63,7 @@ async fn one(connection: &mut Connection, head: &Head, shared: &Shared) -> Resul
         if head.method == method { Ok(operation) } else { Err(wrong_method(method)) }
     });
     let hit = match called {
-        Ok(operation) => locked(&shared.faults).choose(&operation.name),
+        Ok(operation) => shared.faults.lock().choose(&operation.name),
         Err(_) => None,
     };
     seen.fault = hit.as_ref().map(|hit| hit.kind);
@@ -86,7 +85,7 @@ async fn one(connection: &mut Connection, head: &Head, shared: &Shared) -> Resul
         (Ok(_), _) => shared.dialect.accepted(sandbox),
         (Err(refusal), _) => refusal,
     };
-    locked(&shared.seen).push(seen);
+    shared.seen.lock().push(seen);
     body?;
     let reply = dated(reply, shared);
     Ok(match hit {

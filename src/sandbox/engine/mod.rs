@@ -11,7 +11,6 @@ mod exchange;
 mod faults;
 pub mod http;
 pub mod keys;
-mod lock;
 pub mod notify;
 mod random;
 pub mod requests;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::http::client::{Message, post};
-use super::lock::locked;
 use super::notify::outbox::{Posting, target};
 use super::shared::Shared;
 use crate::clock::instant;
@@ -27,11 +26,13 @@ pub async fn run(shared: Arc<Shared>) {
     loop {
         let settles_in = shared.settle();
         let room = ATTEMPTS_MAX - attempts.len().min(ATTEMPTS_MAX);
-        let due = locked(&notifications.outbox).take_due(instant(), room);
+        let due = notifications.outbox.lock().take_due(instant(), room);
         for posting in due {
             attempts.spawn(attempt(shared.clone(), posting));
         }
-        let posts_in = locked(&notifications.outbox)
+        let posts_in = notifications
+            .outbox
+            .lock()
             .next_due()
             .filter(|_| attempts.len() < ATTEMPTS_MAX)
             .map(|at| at.saturating_duration_since(instant()));
@@ -53,12 +54,12 @@ async fn attempt(shared: Arc<Shared>, posting: Posting) {
     };
     let (target, message) = match ready {
         Ok(ready) => ready,
-        Err(note) => return locked(outbox).refuse(number, note, instant()),
+        Err(note) => return outbox.lock().refuse(number, note, instant()),
     };
     let result = post(&target, &message, sandbox.notify.timeout).await;
     let acknowledges = |answered: &_| shared.dialect.acknowledges(answered);
     let now = (instant(), sandbox.clock.unix_ms());
-    locked(outbox).attempted(number, result, acknowledges, &sandbox.notify.repeat, now);
+    outbox.lock().attempted(number, result, acknowledges, &sandbox.notify.repeat, now);
 }
 
 /// The posted message: made for the first attempt, the same for all others.
@@ -70,6 +71,6 @@ async fn sealed(shared: &Arc<Shared>, posting: Posting) -> Result<Message, Strin
     let seal = move || signing.notifications.seal(&posting);
     // Signing takes milliseconds, making a key seconds: other connections continue meanwhile.
     let message = tokio::task::spawn_blocking(seal).await.map_err(|error| error.to_string())??;
-    locked(&shared.notifications.outbox).sealed(number, message.clone());
+    shared.notifications.outbox.lock().sealed(number, message.clone());
     Ok(message)
 }

@@ -3,15 +3,14 @@
 //! Where several locks are held at once they are taken in the order state, faults, notifications.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::dialect::Dialect;
 use super::faults::{Faults, rule};
 use super::keys::ProviderKey;
-use super::lock::locked;
 use super::notify::Notifications;
 use super::notify::requested::Requested;
 use super::notify::row::Notification;
@@ -67,12 +66,12 @@ impl Shared {
     /// The notifications that were or are to be posted, oldest first.
     pub fn notifications(&self) -> Vec<Notification> {
         self.settle();
-        locked(&self.notifications.outbox).list()
+        self.notifications.outbox.lock().list()
     }
 
     /// The last requests to the provider's paths, oldest first.
     pub fn requests(&self) -> Vec<SeenRequest> {
-        locked(&self.seen).list()
+        self.seen.lock().list()
     }
 
     /// Posts a requested notification, written as for `POST /_sandbox/notifications`.
@@ -105,35 +104,35 @@ impl Shared {
         if rolls && !self.notifications.keys.can_roll() {
             return Err("there is no second provider key to change to".into());
         }
-        locked(&self.faults).add(rules)
+        self.faults.lock().add(rules)
     }
 
     /// The active rules with their hits.
     pub fn faults(&self) -> Vec<Value> {
-        locked(&self.faults).list()
+        self.faults.lock().list()
     }
 
     /// Removes every fault rule.
     pub fn clear_faults(&self) {
-        locked(&self.faults).clear();
+        self.faults.lock().clear();
     }
 
     /// Forgets transactions, requests, notifications and faults, as if it had just been started.
     pub fn reset(&self) {
-        locked(&self.state).reset();
+        self.state.lock().reset();
         self.clear_faults();
-        *locked(&self.seen) = Requests::default();
+        *self.seen.lock() = Requests::default();
         self.notifications.reset();
     }
 
     /// Settles what is due, does `work`, and queues the notifications for everything that changed.
     pub fn with_state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         let now_ms = self.sandbox.clock.unix_ms();
-        let mut state = locked(&self.state);
+        let mut state = self.state.lock();
         let due_before = state.next_due_ms();
         state.settle(now_ms);
         let result = work(&mut state);
-        let mut faults = locked(&self.faults);
+        let mut faults = self.faults.lock();
         let mut has_changed = false;
         for (transaction, change) in state.take_changes() {
             let fault = || faults.choose_for_notification(&transaction.operation);

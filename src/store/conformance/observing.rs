@@ -1,6 +1,8 @@
 //! What a store says about its commits.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::super::{Change, Closure, Observer, Selection};
 use super::noticing::{notice, notify};
@@ -16,13 +18,13 @@ struct Seen(Mutex<Vec<&'static str>>);
 
 impl Seen {
     fn take(&self) -> Vec<&'static str> {
-        std::mem::take(&mut self.0.lock().expect("no panic"))
+        std::mem::take(&mut self.0.lock())
     }
 }
 
 impl Observer for Seen {
     fn committed(&self, change: &Change<'_>) {
-        self.0.lock().expect("no panic").push(match change {
+        self.0.lock().push(match change {
             Change::Begun(_) => "begun",
             Change::Sending { .. } => "sending",
             Change::InDoubt { .. } => "in doubt",

@@ -13,10 +13,11 @@ mod state;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use super::observe::{Observed, Observer};
 use super::wake::Wake;
@@ -56,7 +57,7 @@ impl MemoryStore {
     }
 
     fn open(shared: Arc<Shared>, clock: Clock) -> Self {
-        let owner = lock(&shared.state).start_process();
+        let owner = shared.state.lock().start_process();
         let (observed, is_closed) = (Observed::default(), AtomicBool::new(false));
         Self { shared, clock, owner, observed, is_closed }
     }
@@ -68,7 +69,7 @@ impl MemoryStore {
         }
         let (mut woken, now_ms) = (BTreeSet::new(), self.time_ms());
         let done = work(&mut Work {
-            state: &mut lock(&self.shared.state),
+            state: &mut self.shared.state.lock(),
             owner: &self.owner,
             now_ms,
             date_ms: self.clock.unix_ms(),
@@ -100,17 +101,13 @@ impl Store for MemoryStore {
 
     async fn close(&self) -> Result<(), StoreError> {
         self.is_closed.store(true, Ordering::Release);
-        lock(&self.shared.state).end_process(&self.owner);
+        self.shared.state.lock().end_process(&self.owner);
         Ok(())
     }
 }
 
 impl Drop for MemoryStore {
     fn drop(&mut self) {
-        lock(&self.shared.state).end_process(&self.owner);
+        self.shared.state.lock().end_process(&self.owner);
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -20,13 +20,14 @@ mod writer;
 mod tests;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::observe::{Observed, Observer};
@@ -166,7 +167,7 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let readers = lock(&self.readers).clone();
+        let readers = self.readers.lock().clone();
         readers.ok_or(StoreError::Closed)?.read(work).await
     }
 
@@ -204,7 +205,7 @@ impl Store for SqliteStore {
             work.connection.prepare_cached(sql)?.execute([]).map(|_| ())
         })
         .await?;
-        match lock(&self.shared.failed).as_ref() {
+        match self.shared.failed.lock().as_ref() {
             Some((at, error)) if at.elapsed() < FAILURE_COUNTS => Err(error.clone()),
             Some(_) | None => Ok(()),
         }
@@ -218,7 +219,7 @@ impl Store for SqliteStore {
 
     async fn close(&self) -> Result<(), StoreError> {
         // A command that only looks need not wait for another process that is writing.
-        if lock(&self.shared.holder).is_some() {
+        if self.shared.holder.lock().is_some() {
             // Where it cannot be written, a little time is not counted.
             let _ = self.write(|work| work.time.keep_now(work.connection)).await;
         }
@@ -226,11 +227,11 @@ impl Store for SqliteStore {
         // Any call makes the writer look; if the queue is full it looks anyway.
         let (nudge, _) = Call::new(|_: &mut Work<'_>| Ok(()));
         let _ = self.calls.try_send(Box::new(nudge));
-        lock(&self.readers).take();
-        let Some(writer) = lock(&self.writer).take() else { return Ok(()) };
+        self.readers.lock().take();
+        let Some(writer) = self.writer.lock().take() else { return Ok(()) };
         let joined = tokio::task::spawn_blocking(move || writer.join()).await;
         // Nothing works on what is under way any more; the next process need not wait for it.
-        lock(&self.shared.holder).take();
+        self.shared.holder.lock().take();
         match joined {
             Ok(Ok(())) => Ok(()),
             _ => Err(StoreError::Unavailable {
@@ -239,9 +240,4 @@ impl Store for SqliteStore {
             }),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Nothing panics while holding one of these locks.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

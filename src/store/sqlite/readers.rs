@@ -1,9 +1,10 @@
 //! Reads happen on their own threads and connections, so that they block neither the async runtime nor a commit.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -89,7 +90,7 @@ fn consistent<T>(
 fn serve(reads: &Mutex<Receiver<Read>>, path: &Path, connection: Connection) {
     let mut connection = Some(connection);
     // One thread waits for a call while holding the lock, the other for the lock.
-    let next = || reads.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    let next = || reads.lock().recv();
     while let Ok(read) = next() {
         let connected = match connection.as_ref() {
             Some(connection) => read(Ok(connection)),

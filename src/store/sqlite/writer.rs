@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::time::Instant;
 
@@ -17,7 +18,6 @@ use super::failure;
 use super::files::{Files, Found};
 use super::holder::{self, Holder, Role};
 use super::job::Job;
-use super::lock;
 use super::time::StoreTime;
 use super::transaction::{Failed, run_all};
 
@@ -67,14 +67,14 @@ pub(super) struct Shared {
 impl Shared {
     /// The name under which this process holds payments.
     pub(super) fn holder(&self) -> Result<String, StoreError> {
-        let mut holder = lock(&self.holder);
+        let mut holder = self.holder.lock();
         if let Some(holder) = holder.as_ref() {
             return Ok(holder.name().to_owned());
         }
         let mut taken =
             Holder::take(&self.path, self.role).map_err(|error| self.no_lock_file(&error))?;
         holder::remove_dead(&self.path);
-        if let Some(accounts) = lock(&self.accounts).as_ref() {
+        if let Some(accounts) = self.accounts.lock().as_ref() {
             // Without them it is not known which it has.
             let _ = taken.tell(accounts);
         }
@@ -83,8 +83,8 @@ impl Shared {
 
     /// Writes down which accounts this process has from now on: now, and when the lock file is made later.
     pub(super) fn tell_accounts(&self, accounts: &[AccountNames]) -> Result<(), StoreError> {
-        let mut holder = lock(&self.holder);
-        let mut told = lock(&self.accounts);
+        let mut holder = self.holder.lock();
+        let mut told = self.accounts.lock();
         if told.as_deref() == Some(accounts) {
             return Ok(());
         }
@@ -306,7 +306,7 @@ impl Writer {
         }
         self.failing = reason;
         if let Some(error) = error {
-            let mut failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut failed = self.shared.failed.lock();
             *failed = Some((instant(), error.clone()));
         }
     }

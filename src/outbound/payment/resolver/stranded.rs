@@ -2,9 +2,9 @@
 //! once, then rarely.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::clock::instant;
@@ -34,7 +34,7 @@ impl Logged {
     /// Whether this payment is to be logged now.
     pub fn is_due(&self, id: &PaymentId) -> bool {
         let now = instant();
-        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut logged = self.0.lock();
         logged.retain(|_, at| now.duration_since(*at) < LOG_AGAIN);
         match logged.contains_key(id) {
             true => false,

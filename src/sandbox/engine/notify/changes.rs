@@ -11,7 +11,6 @@ use crate::sandbox::engine::dialect::Report;
 use crate::sandbox::engine::faults::Hit;
 use crate::sandbox::engine::faults::notification::NotificationFault;
 use crate::sandbox::engine::http::target::Target;
-use crate::sandbox::engine::lock::locked;
 use crate::sandbox::engine::settings::Sandbox;
 use crate::sandbox::engine::transaction::{Change, Product, Status, Transaction};
 
@@ -35,7 +34,7 @@ impl Notifications {
         let Some(mut posting) = honest(change.status, change.at_ms) else { return };
         let goes_out = posting.row.url.as_deref().is_some_and(|url| Target::from_url(url).is_ok());
         let hit = if goes_out { fault() } else { None };
-        let (mut outbox, now) = (locked(&self.outbox), instant());
+        let (mut outbox, now) = (self.outbox.lock(), instant());
         let Some(Hit { kind, fault }) = hit else {
             outbox.push(posting, First::AT_ONCE, now);
             return;

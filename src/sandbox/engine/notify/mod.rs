@@ -11,8 +11,8 @@ pub mod requested;
 pub mod row;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use keys::{Keys, Signer};
@@ -22,7 +22,6 @@ use row::Notification;
 use super::dialect::{Dialect, Report};
 use super::http::client::Message;
 use super::keys::ProviderKey;
-use super::lock::locked;
 use super::settings::App;
 use super::transaction::{Transaction, rfc3339};
 
@@ -55,12 +54,12 @@ impl Notifications {
     }
 
     pub fn set_payout_url(&self, app_id: &str, url: &str) {
-        locked(&self.payout_urls).insert(app_id.to_string(), url.to_string());
+        self.payout_urls.lock().insert(app_id.to_string(), url.to_string());
     }
 
     /// Forgets every notification and goes back to the first key.
     pub fn reset(&self) {
-        locked(&self.outbox).clear();
+        self.outbox.lock().clear();
         self.keys.reset();
     }
 
@@ -77,7 +76,7 @@ impl Notifications {
     fn url_for(&self, transaction: &Transaction) -> Option<String> {
         match self.dialect.notify_member(transaction.product) {
             Some(member) => transaction.text(member).map(str::to_string),
-            None => locked(&self.payout_urls).get(&transaction.app_id).cloned(),
+            None => self.payout_urls.lock().get(&transaction.app_id).cloned(),
         }
     }
 

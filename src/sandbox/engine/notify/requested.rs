@@ -15,7 +15,6 @@ use crate::clock::instant;
 use crate::sandbox::engine::dialect::{Flaws, Report};
 use crate::sandbox::engine::faults::parameters::HOLD_MS_MAX;
 use crate::sandbox::engine::http::client::Message;
-use crate::sandbox::engine::lock::locked;
 use crate::sandbox::engine::settings::Sandbox;
 use crate::sandbox::engine::transaction::{Change, Status, Transaction, rfc3339};
 
@@ -108,7 +107,7 @@ impl Notifications {
             sealed: requested.body.map(Message::json),
             ..Posting::new(row, self.keys.fixed(signer))
         };
-        let mut outbox = locked(&self.outbox);
+        let mut outbox = self.outbox.lock();
         let first = First::After(Duration::from_millis(requested.delay_ms));
         let number = outbox.push(posting, first, instant());
         let row = outbox.get(number).cloned();
