@@ -10,7 +10,7 @@ pub fn bytes<const N: usize>() -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// From 0 up to 1; `None` when the system has no randomness to give.
+/// From 0 up to 1; `None` when the system's random source fails.
 pub fn fraction() -> Option<f64> {
     Some(f64::from(u32::from_ne_bytes(bytes()?)) / (f64::from(u32::MAX) + 1.0))
 }

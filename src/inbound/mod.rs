@@ -109,9 +109,8 @@ impl Inbound {
         neighbours: Vec<String>,
         record: &mut Record,
     ) -> Result<Received, StoreError> {
-        let id = EventId::generate(received_at.as_millisecond()).ok_or_else(|| {
-            StoreError::Refused("the system has no randomness to give".to_owned())
-        })?;
+        let id = EventId::generate(received_at.as_millisecond())
+            .ok_or_else(|| StoreError::Refused("the system's random source failed".to_owned()))?;
         let composed = event::compose(account, neighbours, id, verified, body, received_at);
         record.learn(&composed);
         match composed.kept {

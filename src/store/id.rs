@@ -25,7 +25,7 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// A new id for something that happened at `now_ms`; `None` when the system has no randomness to give.
+            /// A new id for something that happened at `now_ms`; `None` when the system's random source fails.
             pub fn generate(now_ms: i64) -> Option<Self> {
                 Some(Self::from_parts(now_ms, random::bytes()?))
             }

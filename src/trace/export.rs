@@ -146,7 +146,7 @@ impl Exporter {
                 self.dropped.fetch_add(lost, Ordering::Relaxed);
                 if !self.is_failing {
                     let host = self.settings.target.host.as_str();
-                    tracing::warn!(host, error, "traces cannot be exported; payments go on");
+                    tracing::warn!(host, error, "traces cannot be exported; payments continue");
                 }
                 self.is_failing = true;
             }

@@ -1,4 +1,4 @@
-//! Deliveries out: in order, once at a time, whatever happens to clocks and processes.
+//! Outgoing deliveries: in order and one at a time, whatever happens to clocks and processes.
 
 use super::super::{EventState, Settled, Settlement};
 use super::*;
@@ -24,7 +24,7 @@ pub(in crate::store) async fn events_of_one_reference_are_handed_out_one_by_one_
     assert!(claim(&store, T0 + HOUR_MS).await.is_empty(), "all were delivered");
 }
 
-pub(in crate::store) async fn events_without_a_reference_wait_for_nobody(place: &dyn Place) {
+pub(in crate::store) async fn events_without_a_reference_do_not_wait(place: &dyn Place) {
     let store = place.open();
     let first = stored(&*store, "k1", None).await;
     let second = stored(&*store, "k2", None).await;
@@ -76,7 +76,7 @@ pub(in crate::store) async fn a_claimed_event_is_not_handed_out_twice_before_its
     assert!(claim(&store, T0).await.is_empty());
     assert!(claim(&store, T0 + LEASE_MS - 1).await.is_empty());
     let again = claim_one(&store, T0 + LEASE_MS).await;
-    assert_eq!(again.attempts, 2, "a delivery nobody reported about counts");
+    assert_eq!(again.attempts, 2, "a delivery without a reported result counts");
     assert_eq!(again.first_attempt_at_ms, T0);
 }
 
@@ -180,7 +180,7 @@ pub(in crate::store) async fn workers_are_woken_when_something_becomes_due(place
     assert!(!other.has_changed().expect("open"), "another account's worker sleeps on");
 }
 
-pub(in crate::store) async fn a_wall_clock_that_jumps_changes_no_pause_and_no_lease(
+pub(in crate::store) async fn a_jumping_wall_clock_changes_no_pause_and_no_lease(
     place: &dyn Place,
 ) {
     const YEAR_MS: i64 = 365 * 24 * HOUR_MS;
@@ -203,7 +203,7 @@ pub(in crate::store) async fn a_wall_clock_that_jumps_changes_no_pause_and_no_le
     assert_eq!((again.lease.id, again.first_attempt_at_ms), (id, T0), "it is tried as long");
 }
 
-pub(in crate::store) async fn absurd_times_and_texts_are_survived(place: &dyn Place) {
+pub(in crate::store) async fn absurd_times_and_texts_do_no_harm(place: &dyn Place) {
     let store = place.open();
     for (key, at_ms) in [("min", i64::MIN), ("max", i64::MAX)] {
         let _ = store.receive(event_at(key, Some(key), at_ms)).await;

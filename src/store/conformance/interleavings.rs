@@ -70,7 +70,7 @@ struct World<'a> {
     account: String,
     now_ms: i64,
     events: Vec<Known>,
-    /// Replays move the line, so the model then only knows what must never happen.
+    /// Replays move the line, so the model then checks only what must never happen.
     exact: bool,
 }
 
@@ -180,7 +180,7 @@ impl World<'_> {
         }
     }
 
-    /// Settles under any lease that was ever given, also an old one.
+    /// Settles under any lease ever given, including old ones.
     async fn settle(&mut self, which: usize, how: How) {
         let leases: Vec<(usize, Lease)> = self
             .events
@@ -249,7 +249,7 @@ impl World<'_> {
                 self.next_in_line_is_due(n);
             }
         } else if self.exact && tally.in_flight == 0 {
-            assert!(self.events[n].delivered, "only what is delivered or discarded is unchanged");
+            assert!(self.events[n].delivered, "only delivered or discarded events stay unchanged");
         }
     }
 
@@ -283,7 +283,7 @@ impl World<'_> {
         for known in &self.events {
             let state = row(&*self.store, &known.id).await.state;
             assert!(!state.is_open(), "event {} was never handed out", known.id);
-            assert!(!known.open, "event {} is {} but nobody settled it", known.id, state.as_str());
+            assert!(!known.open, "event {} is {} but was not settled", known.id, state.as_str());
         }
         let counts = self.store.counts().await.expect("counts");
         let mine = counts.iter().find(|counts| counts.account == self.account);

@@ -44,12 +44,12 @@ pub(super) use resolving::*;
 pub(super) use stepping::Stepping;
 pub(super) use tidying::*;
 
-/// A place for one store, empty at first. Opening it again finds what was stored; opening it twice is two processes.
+/// A place for one store, empty at first. Opening it again finds the stored data; opening it twice acts as two processes.
 pub(super) trait Place {
     fn open(&self) -> Timed;
 }
 
-/// An open store, and the clocks that its time passes by.
+/// An open store, and the clocks that it reads.
 #[derive(Clone)]
 pub(super) struct Timed {
     pub(super) store: Arc<dyn Store>,
@@ -57,7 +57,7 @@ pub(super) struct Timed {
 }
 
 impl Timed {
-    /// The store when its time is `time_ms`, also where that is earlier.
+    /// The store when its time is `time_ms`, even if that is earlier.
     pub(super) fn at(&self, time_ms: i64) -> &dyn Store {
         self.clocks().pass(time_ms - self.store.time_ms());
         &*self.store
@@ -90,15 +90,15 @@ macro_rules! conformance_tests {
     ($place:expr) => {
         conformance_tests!($place;
             a_repeated_notification_is_stored_once_and_counted,
-            the_same_key_with_another_text_is_told_apart,
+            the_same_key_with_another_text_is_recognised_as_different,
             two_accounts_do_not_share_their_keys,
             a_hundred_copies_at_once_are_one_event,
             a_parked_event_is_a_dead_letter_and_is_not_delivered,
             a_state_that_comes_after_a_final_one_is_stored_as_late,
-            everything_received_is_shown_as_it_came,
+            everything_received_is_shown_unchanged,
             acknowledged_events_are_there_after_a_restart,
             events_of_one_reference_are_handed_out_one_by_one_in_order,
-            events_without_a_reference_wait_for_nobody,
+            events_without_a_reference_do_not_wait,
             other_references_and_accounts_are_not_held_up,
             a_dead_letter_lets_the_next_event_go,
             the_longest_due_event_is_handed_out_first,
@@ -110,8 +110,8 @@ macro_rules! conformance_tests {
             a_released_claim_does_not_count_as_an_attempt,
             the_next_due_time_is_known,
             workers_are_woken_when_something_becomes_due,
-            a_wall_clock_that_jumps_changes_no_pause_and_no_lease,
-            absurd_times_and_texts_are_survived,
+            a_jumping_wall_clock_changes_no_pause_and_no_lease,
+            absurd_times_and_texts_do_no_harm,
             events_are_listed_newest_first_in_pages,
             events_are_found_by_account_state_reference_and_time,
             an_unknown_id_is_not_an_error,
@@ -123,72 +123,72 @@ macro_rules! conformance_tests {
             a_discarded_event_lets_the_next_one_go,
             an_event_being_delivered_is_not_discarded,
             an_operator_in_another_process_is_seen_by_the_worker,
-            every_attempt_is_on_record,
+            every_attempt_is_recorded,
             counts_follow_every_change,
-            a_sweep_removes_only_what_is_old_and_closed,
+            a_sweep_removes_only_old_closed_events,
             a_removed_event_is_still_a_duplicate_until_its_key_is_forgotten,
-            a_closed_store_says_so,
-            an_observer_sees_what_is_committed,
+            a_closed_store_reports_that_it_is_closed,
+            an_observer_sees_every_commit,
             a_probe_says_that_the_store_can_be_written,
             any_interleaving_delivers_in_order_and_loses_nothing,
             any_interleaving_with_replays_loses_nothing,
             forty_callers_of_one_reference_make_one_payment,
             the_same_call_again_gets_the_stored_answer,
-            a_reference_with_other_parameters_is_told_apart,
+            a_reference_with_other_parameters_is_recognised_as_different,
             a_rejected_or_unsent_reference_may_be_used_again,
             a_forbidden_step_is_an_error_and_changes_nothing,
             a_lost_payment_is_sent_again_only_when_it_is_provably_absent,
             a_lost_payment_is_handed_out_once_and_again_when_it_is_due,
             a_found_payment_is_settled_and_its_answer_kept,
-            an_accepted_payment_without_a_notification_is_asked_about,
-            waiting_callers_are_told_when_the_payment_moves_on,
+            an_accepted_payment_without_a_notification_is_queried,
+            waiting_callers_are_woken_when_the_payment_takes_a_step,
             a_frozen_account_begins_and_sends_nothing,
             a_closed_journal_begins_nothing,
             a_notification_settles_a_payment_whatever_its_state,
             a_repeated_notification_settles_nothing_again,
             a_notification_that_cannot_be_stored_settles_nothing,
-            a_notification_of_something_else_settles_nothing,
+            a_notification_with_other_values_settles_nothing,
             a_second_transaction_of_one_reference_is_seen_and_settles_nothing,
             a_notification_for_another_account_settles_nothing,
-            a_rejection_that_is_contradicted_stops_what_has_not_left,
-            what_is_found_as_something_else_settles_nothing,
-            a_notification_finds_the_generation_it_is_about,
-            a_settled_payment_takes_the_late_end_of_its_attempt,
-            what_a_dead_process_was_sending_is_unknown,
-            what_a_dead_process_was_asking_about_is_asked_about_at_once,
-            what_a_living_process_is_sending_is_left_alone,
-            a_step_begins_the_hold_anew,
+            a_contradicted_rejection_stops_a_call_that_has_not_left,
+            a_payment_found_with_other_values_settles_nothing,
+            a_notification_finds_its_generation,
+            a_settled_payment_records_the_late_end_of_its_attempt,
+            a_payment_that_a_dead_process_was_sending_is_unknown,
+            a_payment_that_a_dead_process_was_querying_is_queried_at_once,
+            a_payment_that_a_living_process_is_sending_is_left_alone,
+            a_step_renews_the_lease,
             hundreds_of_payments_of_a_dead_process_are_recovered,
             the_event_of_a_resolved_payment_is_stored_with_the_step,
             a_step_whose_event_cannot_be_stored_is_not_taken,
-            what_is_no_news_makes_no_event,
+            a_step_that_resolves_nothing_makes_no_event,
             a_notification_resolves_what_is_in_doubt_once,
             only_a_payment_in_doubt_is_settled_by_hand,
-            a_wall_clock_that_jumps_brings_no_resend_forward_and_no_question,
-            every_open_case_is_listed_with_its_history,
-            a_promised_event_is_owed_from_the_end_on_until_it_is_told,
-            of_a_settled_payment_nothing_is_promised,
+            a_jumping_wall_clock_brings_no_resend_and_no_query_forward,
+            every_unresolved_payment_is_listed_with_its_history,
+            a_promised_event_is_owed_from_settlement_until_it_is_stored,
+            no_event_is_promised_for_a_settled_payment,
             a_notification_is_the_event_that_was_owed,
-            an_answer_that_nobody_heard_is_owed,
-            what_never_left_is_settled_and_told_once,
-            what_never_left_is_not_told_of_beside_a_later_call,
-            what_a_dead_process_never_sent_is_told,
-            what_left_lately_is_added_up_and_what_came_to_nothing_is_not,
+            an_answer_that_reached_no_caller_is_owed,
+            a_payment_that_never_left_is_settled_and_reported_once,
+            a_payment_that_never_left_is_not_reported_beside_a_later_call,
+            a_payment_that_a_dead_process_never_sent_is_reported,
+            recent_payments_are_added_up_and_those_without_effect_are_not,
             a_sweep_removes_only_settled_payments_and_none_for_a_week,
-            a_wall_clock_that_jumps_makes_nothing_old,
-            odd_texts_come_back_as_they_were,
+            a_jumping_wall_clock_makes_nothing_old,
+            odd_texts_come_back_unchanged,
             the_store_and_the_rules_never_differ,
-            a_renamed_account_knows_the_payments_of_its_former_names,
-            names_that_are_said_once_are_known_for_good,
-            a_freeze_holds_under_every_name,
+            a_renamed_account_finds_the_payments_of_its_former_names,
+            names_that_were_configured_once_stay_known,
+            a_freeze_applies_under_every_name,
             events_of_a_former_name_keep_their_order_and_their_duplicates,
-            what_is_not_found_elsewhere_proves_nothing,
+            a_payment_not_found_elsewhere_proves_nothing,
         );
     };
 }
 pub(super) use conformance_tests;
 
-/// A quarter past some hour in 2023; tests count from here.
+/// A fixed moment in 2023; tests count from here.
 pub(super) const T0: i64 = 1_700_000_000_000;
 pub(super) const LEASE_MS: i64 = 10_000;
 pub(super) const HOUR_MS: i64 = 3_600_000;
@@ -220,13 +220,13 @@ pub(super) fn event_at(key: &str, reference: Option<&str>, received_at_ms: i64) 
     }
 }
 
-/// What a profile reads out of a notification of a payout with that param, received at `T0`.
+/// What a profile reads from a payout notification with that param, received at `T0`.
 pub(super) fn normalised(param: &str) -> Normalised {
     let provider = Provider::builtin("bluepay").expect("built in");
     provider.normalise(param, &context()).expect("a JSON object")
 }
 
-/// The event of a payout's step, of which the provider said nothing.
+/// The event of a payout's step that the provider did not report.
 pub(super) fn outcome_event() -> OutcomeEvent {
     let provider = Provider::builtin("bluepay").expect("built in");
     let operation = provider.operation("payout_create").expect("an operation");

@@ -1,4 +1,4 @@
-//! Notifications that tell of payments: the event and the settlement are one write.
+//! Notifications about payments: the event and the settlement are one write.
 
 use super::super::{
     Begun, Closure, Conclusion, JournalError, Noticed, Notification, NotificationEvent,
@@ -32,7 +32,7 @@ pub(in crate::store) fn notice(reference: &str) -> Notification {
     }
 }
 
-/// Lets the store receive `notice` as what `event` says.
+/// Lets the store receive `notice` together with `event`.
 pub(in crate::store) async fn notify(
     store: &dyn Store,
     event: NewEvent,
@@ -104,7 +104,7 @@ pub(in crate::store) async fn a_notification_that_cannot_be_stored_settles_nothi
     assert_eq!(view(&*store, &id).await.row.payment.state, State::Sending { attempt: 1 });
 }
 
-pub(in crate::store) async fn a_notification_of_something_else_settles_nothing(place: &dyn Place) {
+pub(in crate::store) async fn a_notification_with_other_values_settles_nothing(place: &dyn Place) {
     let store = place.open();
     let other = |amount_minor, amount_unreadable, currency: Option<&str>| Notification {
         amount_minor,
@@ -130,12 +130,12 @@ pub(in crate::store) async fn a_notification_of_something_else_settles_nothing(p
         assert_eq!(
             late.row.payment.outcome(),
             Some(Outcome::Unknown),
-            "the provider has something"
+            "the provider has a payment"
         );
     }
     sending(&*store, "S").await;
     let silent = Notification { amount_minor: None, currency: None, ..notice("S") };
-    assert_eq!(told(&*store, silent).await.flags, [], "what is not said contradicts nothing");
+    assert_eq!(told(&*store, silent).await.flags, [], "a missing member contradicts nothing");
     for stranger in [
         notice("B"),
         Notification { kind: "refund".into(), ..notice("S") },
@@ -197,7 +197,7 @@ pub(in crate::store) async fn a_notification_for_another_account_settles_nothing
     assert_eq!(told(&*store, named).await.flags, [Flag::OtherAccount], "it says so itself");
     assert_eq!(view(&*store, &id).await.row.payment.outcome(), Some(Outcome::Unknown));
 
-    // Both have a payment under that reference, and nothing tells which one is meant.
+    // Both have a payment under that reference, and nothing shows which one is meant.
     let mut theirs = payout("A");
     theirs.account = "shop-2".into();
     let their_id = theirs.id.clone();
@@ -206,7 +206,7 @@ pub(in crate::store) async fn a_notification_for_another_account_settles_nothing
         let noticed = told(&*store, at(account)).await;
         assert_eq!((noticed.row, &noticed.flags[..]), (None, &[Flag::OtherAccount][..]));
     }
-    // Asking tells: the question is put in the account's own name.
+    // A status query decides: it is sent in the account's own name.
     let found = QueryAnswer::Found {
         status: Some(EventStatus::Pending),
         provider_reference: Some("D1".into()),
@@ -221,7 +221,7 @@ pub(in crate::store) async fn a_notification_for_another_account_settles_nothing
     assert_eq!(told(&*store, at("shop-2")).await.flags, [Flag::OtherAccount]);
     assert_eq!(state(&*store, &their_id).await, State::Sending { attempt: 1 });
 
-    // What no journal knows is told apart by where it came before.
+    // Payments that are in no journal are distinguished by where their notifications arrived earlier.
     let first = stored(&*store, "ticket", None).await;
     let mut again = event("ticket", None);
     again.account = "shop-2".into();
@@ -239,7 +239,7 @@ async fn refused_and_begun_anew(
     refused_and_begun_anew_with(store, reference, 10_000, later_ms).await
 }
 
-/// The same, and the second one is of another amount.
+/// The same, with another amount for the second one.
 async fn refused_and_begun_anew_with(
     store: &dyn Store,
     reference: &str,
@@ -259,14 +259,14 @@ async fn refused_and_begun_anew_with(
     [first, second.row.id]
 }
 
-pub(in crate::store) async fn a_notification_finds_the_generation_it_is_about(place: &dyn Place) {
+pub(in crate::store) async fn a_notification_finds_its_generation(place: &dyn Place) {
     let store = place.open();
     let [first, second] = refused_and_begun_anew(&*store, "A", 0).await;
     let noticed = told(&*store, notice("A")).await;
-    assert_eq!(noticed.row.expect("known").id, second, "the latest, where nothing else tells");
+    assert_eq!(noticed.row.expect("known").id, second, "the latest, where nothing else decides");
     let other = Notification { provider_reference: Some("D2".into()), ..notice("A") };
     let noticed = told(&*store, other).await;
-    assert_eq!(noticed.flags, [Flag::ConflictingReference], "and not the earlier one for that");
+    assert_eq!(noticed.flags, [Flag::ConflictingReference], "and not the earlier one");
     assert_eq!(state(&*store, &first).await, State::Settled(Final::Rejected));
 
     let [first, second] = refused_and_begun_anew(&*store, "B", 600_000).await;
@@ -288,7 +288,7 @@ pub(in crate::store) async fn a_notification_finds_the_generation_it_is_about(pl
     assert_eq!(noticed.row.expect("known").id, first);
 }
 
-pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_not_left(
+pub(in crate::store) async fn a_contradicted_rejection_stops_a_call_that_has_not_left(
     place: &dyn Place,
 ) {
     let store = place.open();
@@ -303,7 +303,7 @@ pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_no
     assert_eq!(row.next_query_at_ms, Some(T0));
     let resend = store.about_to_send(&second, rules(), T0 + 700_000).await;
     assert!(matches!(resend, Err(JournalError::Forbidden { .. })), "{resend:?}");
-    // It had not left, and what the provider knows is the first.
+    // It had not left, and the payment that the provider has is the first.
     let unsent = Conclusion::NotSent { reason: "no longer allowed".into() };
     conclude(&*store, &second, unsent).await;
     let found = QueryAnswer::Found {
@@ -323,7 +323,7 @@ pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_no
     let standing = store.find_payment("shop", "payout_create", "A").await.expect("a read");
     assert_eq!(standing.expect("there").row.id, first);
 
-    // It may have left, so what is found under its ids may be its own or not.
+    // It may have left, so a payment found under its ids may be its own or the other one.
     let [_, second] = refused_and_begun_anew(&*store, "B", 600_000).await;
     told(&*store, old("B")).await;
     let asked = store.asked(&second, found.clone(), rules(), times(T0 + 700_000, None), None).await;
@@ -331,7 +331,7 @@ pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_no
     assert_eq!(row.payment.outcome(), Some(Outcome::Unknown), "that is the first one's");
     assert_eq!(row.just_flagged, [Flag::EarlierCall]);
 
-    // Only written down.
+    // Only recorded.
     let first = sending(&*store, "C").await;
     let nothing = answered(21_014, CodeMeaning::Refused);
     conclude(&*store, &first, nothing).await;
@@ -371,7 +371,7 @@ pub(in crate::store) async fn a_rejection_that_is_contradicted_stops_what_has_no
     assert_eq!(state(&*store, &second).await, State::Settled(Final::NotSent));
 }
 
-pub(in crate::store) async fn a_settled_payment_takes_the_late_end_of_its_attempt(
+pub(in crate::store) async fn a_settled_payment_records_the_late_end_of_its_attempt(
     place: &dyn Place,
 ) {
     let store = place.open();

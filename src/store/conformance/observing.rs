@@ -1,4 +1,4 @@
-//! What a store says about its commits.
+//! What a store reports about its commits.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::*;
 use crate::payment::Ruling;
 use crate::provider::CodeMeaning;
 
-/// Remembers the kinds of what it saw.
+/// Remembers the kinds of changes that it saw.
 #[derive(Default)]
 struct Seen(Mutex<Vec<&'static str>>);
 
@@ -44,7 +44,7 @@ impl Observer for Seen {
     }
 }
 
-pub(in crate::store) async fn an_observer_sees_what_is_committed(place: &dyn Place) {
+pub(in crate::store) async fn an_observer_sees_every_commit(place: &dyn Place) {
     let store = place.open();
     let seen = Arc::new(Seen::default());
     store.observe(seen.clone());

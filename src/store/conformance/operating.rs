@@ -97,7 +97,7 @@ pub(in crate::store) async fn a_replayed_event_goes_before_later_ones_of_its_ref
     // The third is waiting for a retry, the fourth behind it.
     let claimed = claim_one(&store, T0).await;
     store.at(T0).settle(&claimed.lease, retry(50), T0).await.expect("settled");
-    // In the wrong order, to see that the place in line is the old one.
+    // In the wrong order, to check that each keeps its old place in line.
     replay(&store, &ids[1], T0 + 100).await;
     replay(&store, &ids[0], T0 + 100).await;
     for id in ids {
@@ -226,7 +226,7 @@ pub(in crate::store) async fn an_operator_in_another_process_is_seen_by_the_work
     assert_eq!(claim_ids(&sidecar, T0 + 1).await, [id]);
 }
 
-pub(in crate::store) async fn every_attempt_is_on_record(place: &dyn Place) {
+pub(in crate::store) async fn every_attempt_is_recorded(place: &dyn Place) {
     let store = place.open();
     let id = stored(&*store, "k", Some("A")).await;
     for ending in [retry(0), dead(), delivered()] {

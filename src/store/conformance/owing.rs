@@ -1,4 +1,4 @@
-//! Events that are owed: to whoever was told to wait for a payment's end, or could not be told it.
+//! Events that are owed: to callers who were told to wait for a payment's outcome, or who could not receive it.
 
 use super::super::{Begun, Conclusion, PaymentId, PaymentRow, Unsent};
 use super::paying::{answered, conclude, lost, payout, sending, view};
@@ -15,13 +15,13 @@ async fn promise(store: &dyn Store, id: &PaymentId) -> PaymentRow {
     store.promise_event(id).await.expect("written").row
 }
 
-pub(in crate::store) async fn a_promised_event_is_owed_from_the_end_on_until_it_is_told(
+pub(in crate::store) async fn a_promised_event_is_owed_from_settlement_until_it_is_stored(
     place: &dyn Place,
 ) {
     let store = place.open();
     let id = sending(&*store, "A").await;
     assert_eq!(promise(&*store, &id).await.payment.state, State::Sending { attempt: 1 });
-    assert_eq!(owed(&*store).await, [], "there is no end to tell yet");
+    assert_eq!(owed(&*store).await, [], "there is no outcome to report yet");
     conclude(&*store, &id, answered(10000, CodeMeaning::Accepted)).await;
     assert_eq!(owed(&*store).await, vec![id.clone()]);
     let store = place.open();
@@ -33,7 +33,7 @@ pub(in crate::store) async fn a_promised_event_is_owed_from_the_end_on_until_it_
     assert_eq!(listed(&*store, &Filter::default()).await.len(), 1, "it is told once");
 }
 
-pub(in crate::store) async fn of_a_settled_payment_nothing_is_promised(place: &dyn Place) {
+pub(in crate::store) async fn no_event_is_promised_for_a_settled_payment(place: &dyn Place) {
     let store = place.open();
     let id = sending(&*store, "A").await;
     conclude(&*store, &id, answered(21014, CodeMeaning::Refused)).await;
@@ -48,10 +48,10 @@ pub(in crate::store) async fn a_notification_is_the_event_that_was_owed(place: &
     notify(&*store, event("k", Some("A")), notice("A")).await.expect("stored");
     assert_eq!(owed(&*store).await, []);
     store.note_unheard(&id).await.expect("written");
-    assert_eq!(owed(&*store).await, [], "the notification told its caller too");
+    assert_eq!(owed(&*store).await, [], "the notification informed its caller too");
 }
 
-pub(in crate::store) async fn an_answer_that_nobody_heard_is_owed(place: &dyn Place) {
+pub(in crate::store) async fn an_answer_that_reached_no_caller_is_owed(place: &dyn Place) {
     let store = place.open();
     let (accepted, open) = (sending(&*store, "A").await, sending(&*store, "B").await);
     conclude(&*store, &accepted, answered(10000, CodeMeaning::Accepted)).await;
@@ -61,10 +61,12 @@ pub(in crate::store) async fn an_answer_that_nobody_heard_is_owed(place: &dyn Pl
     assert_eq!(owed(&*store).await, [accepted]);
     conclude(&*store, &open, Conclusion::NotSent { reason: "no connection".into() }).await;
     store.give_up(&open, "no connection", T0).await.expect("written");
-    assert!(owed(&*store).await.contains(&open), "also when it was not sent");
+    assert!(owed(&*store).await.contains(&open), "even if it was not sent");
 }
 
-pub(in crate::store) async fn what_a_dead_process_never_sent_is_told(place: &dyn Place) {
+pub(in crate::store) async fn a_payment_that_a_dead_process_never_sent_is_reported(
+    place: &dyn Place,
+) {
     let store = place.open();
     let new = payout("A");
     let id = new.id.clone();
@@ -76,7 +78,9 @@ pub(in crate::store) async fn what_a_dead_process_never_sent_is_told(place: &dyn
     assert_eq!(owed(&*store).await, [id]);
 }
 
-pub(in crate::store) async fn what_never_left_is_settled_and_told_once(place: &dyn Place) {
+pub(in crate::store) async fn a_payment_that_never_left_is_settled_and_reported_once(
+    place: &dyn Place,
+) {
     let store = place.open();
     let new = payout("A");
     let unsent = Unsent::MaybeBegun(Box::new(new.clone()));
@@ -94,12 +98,12 @@ pub(in crate::store) async fn what_never_left_is_settled_and_told_once(place: &d
     assert_eq!(owed(&*store).await.len(), 2);
 }
 
-pub(in crate::store) async fn what_never_left_is_not_told_of_beside_a_later_call(
+pub(in crate::store) async fn a_payment_that_never_left_is_not_reported_beside_a_later_call(
     place: &dyn Place,
 ) {
     let store = place.open();
     let early = Unsent::MaybeBegun(Box::new(payout("A")));
-    // The caller did as it was told, and repeated it.
+    // The caller followed the answer and repeated it.
     let id = sending(&*store, "A").await;
     assert!(store.end_unsent(&early, "test", T0).await.expect("written").is_none());
     conclude(&*store, &id, answered(21014, CodeMeaning::Refused)).await;

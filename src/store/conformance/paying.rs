@@ -1,4 +1,4 @@
-//! Money-moving calls: one at a time per reference, written down before they leave, and honest about what is not known.
+//! Money-moving calls: one at a time per reference, recorded before they leave, and never claiming an outcome that is not known.
 
 use super::super::{
     Begun, Conclusion, JournalError, NewPayment, PaymentFilter, PaymentId, PaymentView,
@@ -81,7 +81,7 @@ pub(in crate::store) fn answered(code: i64, meaning: CodeMeaning) -> Conclusion 
     }
 }
 
-/// A question that is put and answered at `now_ms`.
+/// A query that is sent and answered at `now_ms`.
 pub(in crate::store) fn times(now_ms: i64, next_query_at_ms: Option<i64>) -> QueryTimes {
     let query_after_ms = next_query_at_ms.map(|at_ms| at_ms - now_ms);
     QueryTimes { queried_at_ms: now_ms, query_after_ms, now_ms }
@@ -138,7 +138,9 @@ pub(in crate::store) async fn the_same_call_again_gets_the_stored_answer(place: 
     assert_eq!((view.row.id, view.row.provider_code), (id, Some(10_000)));
 }
 
-pub(in crate::store) async fn a_reference_with_other_parameters_is_told_apart(place: &dyn Place) {
+pub(in crate::store) async fn a_reference_with_other_parameters_is_recognised_as_different(
+    place: &dyn Place,
+) {
     let store = place.open();
     let id = sending(&*store, "A").await;
     let begun = store.begin(payout_of("A", 9, T0)).await.expect("answered");
@@ -219,7 +221,7 @@ pub(in crate::store) async fn a_lost_payment_is_sent_again_only_when_it_is_prova
     for resend in resends {
         sent += usize::from(resend.await.expect("no panic").is_ok());
     }
-    assert_eq!(sent, 1, "ten who want to resend it send one attempt");
+    assert_eq!(sent, 1, "ten callers who want to resend it send one attempt");
 }
 
 pub(in crate::store) async fn a_lost_payment_is_handed_out_once_and_again_when_it_is_due(
@@ -263,7 +265,7 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
     );
     let row = asked.await.expect("written down").row;
     assert_eq!((row.end(), row.settled_at_ms), (Some(Final::Accepted), Some(T0)));
-    assert_eq!(row.next_query_at_ms, Some(T0 + 5), "what became of it is still to be asked");
+    assert_eq!(row.next_query_at_ms, Some(T0 + 5), "its outcome is still to be queried");
     let view = view(&*store, &id).await;
     assert_eq!((view.answer.is_some(), view.answer_from_query), (true, true));
     let asked = store.at(T0 + 5).asked(
@@ -277,14 +279,14 @@ pub(in crate::store) async fn a_found_payment_is_settled_and_its_answer_kept(pla
     let unnoticed = Some(T0 + 5 + HOUR_MS);
     assert_eq!(
         row.next_query_at_ms, unnoticed,
-        "only its caller was told, unless the provider does"
+        "only its caller knows, unless the provider sends a notification"
     );
     assert_eq!(row.payment.status, Some(EventStatus::Succeeded));
     let late = conclude(&*store, &id, answered(10_000, CodeMeaning::Accepted)).await;
-    assert!(!late.answer_from_query, "the create's own answer is better than a query's");
+    assert!(!late.answer_from_query, "the create's own answer is preferred to a query's");
 }
 
-pub(in crate::store) async fn what_is_found_as_something_else_settles_nothing(place: &dyn Place) {
+pub(in crate::store) async fn a_payment_found_with_other_values_settles_nothing(place: &dyn Place) {
     let store = place.open();
     let found = |amount_minor, amount_unreadable, id: &str| QueryAnswer::Found {
         status: Some(EventStatus::Succeeded),
@@ -326,7 +328,7 @@ pub(in crate::store) async fn what_is_found_as_something_else_settles_nothing(pl
     assert_eq!(row.conflicting_reference.as_deref(), Some("D2"));
 }
 
-pub(in crate::store) async fn an_accepted_payment_without_a_notification_is_asked_about(
+pub(in crate::store) async fn an_accepted_payment_without_a_notification_is_queried(
     place: &dyn Place,
 ) {
     let store = place.open();
@@ -341,10 +343,10 @@ pub(in crate::store) async fn an_accepted_payment_without_a_notification_is_aske
     assert!(claim(T0 + HOUR_MS - 1).await.expect("a claim").is_empty(), "there is time");
     let claimed = claim(T0 + HOUR_MS).await.expect("a claim");
     let ids: Vec<_> = claimed.into_iter().map(|view| view.row.id).collect();
-    assert_eq!(ids, [id], "only what a notification is expected of");
+    assert_eq!(ids, [id], "only payments that expect a notification");
 }
 
-pub(in crate::store) async fn waiting_callers_are_told_when_the_payment_moves_on(
+pub(in crate::store) async fn waiting_callers_are_woken_when_the_payment_takes_a_step(
     place: &dyn Place,
 ) {
     let store = place.open();
@@ -386,7 +388,7 @@ pub(in crate::store) async fn a_closed_journal_begins_nothing(place: &dyn Place)
     assert_eq!(store.list_payments(&none, None, 10).await.err(), Some(StoreError::Closed));
 }
 
-pub(in crate::store) async fn what_left_lately_is_added_up_and_what_came_to_nothing_is_not(
+pub(in crate::store) async fn recent_payments_are_added_up_and_those_without_effect_are_not(
     place: &dyn Place,
 ) {
     let store = place.open();
@@ -398,7 +400,7 @@ pub(in crate::store) async fn what_left_lately_is_added_up_and_what_came_to_noth
     conclude(&*store, &rejected, answered(21_014, CodeMeaning::Refused)).await;
     let unsent = sending(&*store, "E").await;
     conclude(&*store, &unsent, Conclusion::NotSent { reason: "refused".into() }).await;
-    store.begin(payout("F")).await.expect("written down, and not attempted");
+    store.begin(payout("F")).await.expect("recorded, and not attempted");
     let mut void = payout("G");
     (void.operation, void.amount_minor) = ("payment_void".into(), None);
     store.begin_sending(void).await.expect("written down");

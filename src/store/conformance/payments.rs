@@ -1,4 +1,4 @@
-//! Any history of one payment, restarts of the store included: what the store says is what the pure rules say.
+//! Any history of one payment, including restarts of the store: the store and the pure rules agree.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,4 +1,4 @@
-//! Notifications in: once, whole, and for good.
+//! Incoming notifications: stored once, complete and durable.
 
 use super::super::{EventState, Intake, Received};
 use super::*;
@@ -19,7 +19,9 @@ pub(in crate::store) async fn a_repeated_notification_is_stored_once_and_counted
     assert_eq!(claim_ids(&store, T0 + 9).await, [first], "it is delivered once");
 }
 
-pub(in crate::store) async fn the_same_key_with_another_text_is_told_apart(place: &dyn Place) {
+pub(in crate::store) async fn the_same_key_with_another_text_is_recognised_as_different(
+    place: &dyn Place,
+) {
     let store = place.open();
     let first = stored(&*store, "k", None).await;
     let mut other = event("k", None);
@@ -35,7 +37,7 @@ pub(in crate::store) async fn two_accounts_do_not_share_their_keys(place: &dyn P
     other.account = "shop-2".into();
     assert_eq!(store.receive(other).await.expect("stored"), Received::Stored);
     let claimed = store.at(T0).claim("shop-2", 10, LEASE_MS).await.expect("a claim");
-    assert_eq!(claimed.len(), 1, "another account's event with this reference is not in the way");
+    assert_eq!(claimed.len(), 1, "another account's event with this reference does not block it");
 }
 
 pub(in crate::store) async fn a_hundred_copies_at_once_are_one_event(place: &dyn Place) {
@@ -65,13 +67,13 @@ pub(in crate::store) async fn a_parked_event_is_a_dead_letter_and_is_not_deliver
     let id = parked.id.clone();
     assert_eq!(store.receive(parked).await.expect("stored"), Received::Stored);
     let next = stored(&*store, "k2", Some("A")).await;
-    assert_eq!(claim_ids(&store, T0).await, [next], "it is not in the way of the next event");
+    assert_eq!(claim_ids(&store, T0).await, [next], "it does not block the next event");
     let row = row(&*store, &id).await;
     assert_eq!(row.state, EventState::Dead);
     assert_eq!(row.last_error.as_deref(), Some("param is not JSON"));
 }
 
-pub(in crate::store) async fn everything_received_is_shown_as_it_came(place: &dyn Place) {
+pub(in crate::store) async fn everything_received_is_shown_unchanged(place: &dyn Place) {
     let store = place.open();
     let mut odd = event("ключ\u{0}💳", Some("ord'er; --"));
     odd.body = bytes::Bytes::from_static(b"\x00\xff{\"param\"");

@@ -1,4 +1,4 @@
-//! After a crash, and years later: what dead processes leave behind, what operators see, what is removed.
+//! After a crash, and years later: what dead processes leave behind, what operators see and what is removed.
 
 use super::super::{
     Begun, Conclusion, PaymentCounts, PaymentFilter, Received, Recovered, Retention,
@@ -11,7 +11,9 @@ use crate::payment::{Final, State};
 use crate::provider::CodeMeaning;
 use crate::store::journal::PAYMENTS_KEPT_MIN_MS;
 
-pub(in crate::store) async fn what_a_dead_process_was_sending_is_unknown(place: &dyn Place) {
+pub(in crate::store) async fn a_payment_that_a_dead_process_was_sending_is_unknown(
+    place: &dyn Place,
+) {
     let store = place.open();
     let on_its_way = sending(&*store, "A").await;
     let new = payout("B");
@@ -26,14 +28,14 @@ pub(in crate::store) async fn what_a_dead_process_was_sending_is_unknown(place: 
     assert_eq!(state(&*store, &on_its_way).await, State::Unknown { attempt: 1, since_ms: T0 + 1 });
     assert_eq!(state(&*store, &begun).await, State::Settled(Final::NotSent));
     let claimed = store.at(T0 + 1).claim_unknown("shop", 10, LEASE_MS).await.expect("a claim");
-    assert_eq!(claimed.len(), 1, "it is to be asked about at once");
+    assert_eq!(claimed.len(), 1, "it is to be queried at once");
     let begun = store.begin(payout("B")).await.expect("answered");
-    assert!(matches!(begun, Begun::Fresh(_)), "what was never sent may be begun again");
+    assert!(matches!(begun, Begun::Fresh(_)), "a payment that was never sent may be begun again");
     let begun = store.begin(payout("A")).await.expect("answered");
-    assert!(matches!(begun, Begun::Known(_)), "what may have been sent may not");
+    assert!(matches!(begun, Begun::Known(_)), "one that may have been sent may not");
 }
 
-pub(in crate::store) async fn what_a_dead_process_was_asking_about_is_asked_about_at_once(
+pub(in crate::store) async fn a_payment_that_a_dead_process_was_querying_is_queried_at_once(
     place: &dyn Place,
 ) {
     let store = place.open();
@@ -43,7 +45,7 @@ pub(in crate::store) async fn what_a_dead_process_was_asking_about_is_asked_abou
     let living = place.open();
     living.at(T0 + 1).recover(T0 + 1).await.expect("recovered");
     let claimed = living.at(T0 + 1).claim_unknown("shop", 10, HOUR_MS).await.expect("a claim");
-    assert!(claimed.is_empty(), "the other process lives, and asks");
+    assert!(claimed.is_empty(), "the other process lives, and is querying");
     store.close().await.expect("closed");
     drop(store);
     living.at(T0 + 1).recover(T0 + 1).await.expect("recovered");
@@ -54,19 +56,21 @@ pub(in crate::store) async fn what_a_dead_process_was_asking_about_is_asked_abou
     assert!(claimed.is_empty(), "it is ours now, and claimed");
 }
 
-pub(in crate::store) async fn what_a_living_process_is_sending_is_left_alone(place: &dyn Place) {
+pub(in crate::store) async fn a_payment_that_a_living_process_is_sending_is_left_alone(
+    place: &dyn Place,
+) {
     let (old, new) = (place.open(), place.open());
     let id = sending(&*old, "A").await;
     let recovered = new.at(T0 + HOLD_MS - 1).recover(T0 + HOLD_MS - 1).await.expect("recovered");
     assert_eq!(recovered, Recovered { under_way: 1, ..Recovered::default() });
     assert_eq!(state(&*new, &id).await, State::Sending { attempt: 1 });
     let recovered = new.at(T0 + HOLD_MS).recover(T0 + HOLD_MS).await.expect("recovered");
-    assert_eq!(recovered.unknown, 1, "it lives, but it has not been heard of for too long");
+    assert_eq!(recovered.unknown, 1, "it lives, but has given no sign for too long");
     let view = conclude(&*old, &id, answered(10_000, CodeMeaning::Accepted)).await;
     assert_eq!(view.row.end(), Some(Final::Accepted), "its late answer still counts");
 }
 
-pub(in crate::store) async fn a_step_begins_the_hold_anew(place: &dyn Place) {
+pub(in crate::store) async fn a_step_renews_the_lease(place: &dyn Place) {
     let store = place.open();
     let id = sending(&*store, "A").await;
     let not_sent = Conclusion::NotSent { reason: "refused".into() };
@@ -97,7 +101,9 @@ pub(in crate::store) async fn hundreds_of_payments_of_a_dead_process_are_recover
     assert_eq!(store.at(T0).recover(T0).await.expect("recovered"), Recovered::default(), "once");
 }
 
-pub(in crate::store) async fn every_open_case_is_listed_with_its_history(place: &dyn Place) {
+pub(in crate::store) async fn every_unresolved_payment_is_listed_with_its_history(
+    place: &dyn Place,
+) {
     let store = place.open();
     let paid = sending(&*store, "A").await;
     conclude(&*store, &paid, answered(10_000, CodeMeaning::Accepted)).await;
@@ -173,7 +179,7 @@ pub(in crate::store) async fn a_sweep_removes_only_settled_payments_and_none_for
     assert!(matches!(begun, Begun::Fresh(view) if view.row.generation == 1), "it is forgotten");
 }
 
-pub(in crate::store) async fn a_wall_clock_that_jumps_makes_nothing_old(place: &dyn Place) {
+pub(in crate::store) async fn a_jumping_wall_clock_makes_nothing_old(place: &dyn Place) {
     const DAY_MS: i64 = 24 * HOUR_MS;
     const KEPT: Retention =
         Retention { delivered_ms: DAY_MS, dead_ms: 2 * DAY_MS, seen_ms: 3 * DAY_MS };
@@ -195,7 +201,7 @@ pub(in crate::store) async fn a_wall_clock_that_jumps_makes_nothing_old(place: &
         assert!(matches!(begun, Begun::Known(_)), "it was paid: {begun:?}");
         assert_eq!(store.spendings(T0).await.expect("a read").len(), 1, "it left just now");
     }
-    // What is received after the jump has its date, and is kept as long.
+    // Events received after the jump carry the new date, and are kept as long.
     let later = store.clock.unix_ms();
     assert_eq!(later, T0 + 800 * DAY_MS);
     assert_eq!(store.at(T0 + DAY_MS + 1).sweep(KEPT).await.map(|swept| swept.events), Ok(1));
@@ -206,7 +212,7 @@ pub(in crate::store) async fn a_wall_clock_that_jumps_makes_nothing_old(place: &
     assert_eq!(store.at(until + 1).sweep(KEPT).await.map(|swept| swept.keys), Ok(1));
 }
 
-pub(in crate::store) async fn odd_texts_come_back_as_they_were(place: &dyn Place) {
+pub(in crate::store) async fn odd_texts_come_back_unchanged(place: &dyn Place) {
     let store = place.open();
     let mut odd = payout("A");
     odd.reference = "ord'er; -- \u{0}💳".into();
@@ -222,5 +228,5 @@ pub(in crate::store) async fn odd_texts_come_back_as_they_were(place: &dyn Place
     assert_eq!((view.row.fingerprint, view.row.kind), (sent.fingerprint, sent.kind));
     let shown = store.show_payment(&sent.id).await.expect("a read").expect("it is there");
     let detail = shown.history.last().and_then(|entry| entry.detail.clone()).expect("a reason");
-    assert_eq!(detail.len(), 300, "a reason is no place for a body");
+    assert_eq!(detail.len(), 300, "a reason must not hold a whole body");
 }

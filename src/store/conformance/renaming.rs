@@ -1,4 +1,4 @@
-//! Accounts that are renamed: whatever was begun, received or frozen under one name is found under all of them.
+//! Renamed accounts: payments, events and freezes stored under one name are found under all of them.
 
 use super::super::{AccountNames, Begun, Conclusion, Notification, PaymentFilter, Received};
 use super::paying::*;
@@ -7,7 +7,7 @@ use crate::payment::{Place as MadeAt, State};
 use crate::provider::{CodeMeaning, EventStatus};
 use crate::store::{JournalError, LeftBehind, QueryAnswer};
 
-/// What a configuration with these accounts says.
+/// The names in a configuration with these accounts.
 async fn know(store: &dyn Store, said: &[(&str, &[&str])]) -> Vec<String> {
     store.know_accounts(&accounts(said)).await.expect("written")
 }
@@ -24,7 +24,7 @@ fn payout_by(account: &str, reference: &str) -> crate::store::NewPayment {
     crate::store::NewPayment { account: account.to_owned(), ..payout(reference) }
 }
 
-pub(in crate::store) async fn a_renamed_account_knows_the_payments_of_its_former_names(
+pub(in crate::store) async fn a_renamed_account_finds_the_payments_of_its_former_names(
     place: &dyn super::Place,
 ) {
     let store = place.open();
@@ -49,7 +49,7 @@ pub(in crate::store) async fn a_renamed_account_knows_the_payments_of_its_former
     };
     assert_eq!((view.row.generation, &*view.row.account), (2, "shop-th"));
     let begun = other.begin(payout_by("shop", "REFUSED")).await.expect("answered");
-    assert!(matches!(begun, Begun::Known(_)), "what was begun under the new name counts too");
+    assert!(matches!(begun, Begun::Known(_)), "payments begun under the new name count too");
 
     let claimed = store.claim_unknown("shop-th", 10, LEASE_MS).await.expect("a claim");
     let claimed: Vec<_> = claimed.iter().map(|view| (&view.row.id, &*view.row.account)).collect();
@@ -81,9 +81,7 @@ pub(in crate::store) async fn a_renamed_account_knows_the_payments_of_its_former
     assert_eq!((row.id, row.payment.status), (lost, Some(EventStatus::Succeeded)));
 }
 
-pub(in crate::store) async fn names_that_are_said_once_are_known_for_good(
-    place: &dyn super::Place,
-) {
+pub(in crate::store) async fn names_that_were_configured_once_stay_known(place: &dyn super::Place) {
     let store = place.open();
     let paid = sending(&*store, "PAID").await;
     know(&*store, &[("shop-th", &["shop"])]).await;
@@ -108,14 +106,14 @@ pub(in crate::store) async fn names_that_are_said_once_are_known_for_good(
         payments: 1,
         open: 1,
     };
-    assert_eq!(standing.left_behind, [taken], "which is said before it happens");
+    assert_eq!(standing.left_behind, [taken], "this is reported before it happens");
     let separate = know(&*store, &two).await;
     assert_eq!(separate, ["shop"], "two accounts from now on");
     let begun = store.begin(payout_by("shop-asia", "PAID")).await.expect("answered");
     assert!(matches!(begun, Begun::Fresh(_)), "{begun:?}");
 }
 
-pub(in crate::store) async fn a_freeze_holds_under_every_name(place: &dyn super::Place) {
+pub(in crate::store) async fn a_freeze_applies_under_every_name(place: &dyn super::Place) {
     let store = place.open();
     let new = payout("A");
     let id = new.id.clone();
@@ -172,7 +170,9 @@ pub(in crate::store) async fn events_of_a_former_name_keep_their_order_and_their
     assert_eq!(listed(&*store, &filter).await, [second_id, first]);
 }
 
-pub(in crate::store) async fn what_is_not_found_elsewhere_proves_nothing(place: &dyn super::Place) {
+pub(in crate::store) async fn a_payment_not_found_elsewhere_proves_nothing(
+    place: &dyn super::Place,
+) {
     let store = place.open();
     let at = |base_url| MadeAt::of("bluepay", base_url, "app", "/pay", Some("/status"));
     let (x, y) = (at("https://x.example"), at("https://y.example"));

@@ -1,4 +1,4 @@
-//! What makes an unknown outcome known, and the event that is stored with it.
+//! Steps that resolve an unknown outcome, and the event that is stored with them.
 
 use super::super::{Closure, Conclusion, JournalError, OutcomeEvent, QueryAnswer};
 use super::paying::{
@@ -46,7 +46,7 @@ pub(in crate::store) async fn the_event_of_a_resolved_payment_is_stored_with_the
     let closure = by_hand(Ruling::Rejected);
     let row = store.at(T0).close_case(&ruled, closure, telling(), T0).await;
     assert!(row.expect("written down").row.just_resolved);
-    // What was acknowledged is there after a kill: nothing is left to a later write.
+    // An acknowledged step is there after a kill: it depends on no later write.
     store.close().await.expect("closed");
     let store = place.open();
     assert_eq!(events(&*store).await, 3);
@@ -62,25 +62,25 @@ pub(in crate::store) async fn a_step_whose_event_cannot_be_stored_is_not_taken(p
     let mut row = view(&*store, &id).await.row;
     row.payment.state = State::Settled(Final::Accepted);
     row.payment.status = Some(EventStatus::Succeeded);
-    // Another event has the id that this one is given.
+    // Another event already has the id of this one.
     let taken = NewEvent { id: outcome_event().complete(&row).id, ..event("other", None) };
     store.receive(taken).await.expect("stored");
     let asked = store.at(T0).asked(&id, found(), rules(), times(T0, Some(T0)), telling()).await;
     assert!(matches!(asked, Err(JournalError::Store(_))), "{asked:?}");
     assert_eq!(state(&*store, &id).await, State::Unknown { attempt: 1, since_ms: T0 });
-    // An event that is made at another time has another id.
+    // An event made at another time has another id.
     let other = OutcomeEvent { at: Timestamp::UNIX_EPOCH, ..outcome_event() };
     let again = store.at(T0).asked(&id, found(), rules(), times(T0, None), Some(other)).await;
-    assert!(again.expect("written down").row.just_resolved, "the next question tells it");
+    assert!(again.expect("written down").row.just_resolved, "the next query resolves it");
     assert_eq!(events(&*store).await, 2);
 }
 
-pub(in crate::store) async fn what_is_no_news_makes_no_event(place: &dyn Place) {
+pub(in crate::store) async fn a_step_that_resolves_nothing_makes_no_event(place: &dyn Place) {
     let store = place.open();
     let id = sending(&*store, "A").await;
     let accepted = answered(10_000, CodeMeaning::Accepted);
     let view = store.at(T0).conclude(&id, 1, accepted, 0, telling(), T0).await.expect("written");
-    assert!(!view.row.just_resolved, "its caller is told, it was never in doubt");
+    assert!(!view.row.just_resolved, "its caller got the answer, it was never in doubt");
     let id = lost(&*store, "B").await;
     let unclear = QueryAnswer::Unclear { reason: "no answer".into() };
     for answer in [QueryAnswer::NotFound, unclear] {
@@ -112,7 +112,7 @@ pub(in crate::store) async fn only_a_payment_in_doubt_is_settled_by_hand(place: 
         store.at(T0).close_case(id, by_hand(ruling), None, T0).await.map(|view| view.row.end())
     };
     let under_way = sending(&*store, "A").await;
-    // As the command does it: another process, which looks for dead ones first.
+    // As the command does it: another process, which first looks for dead ones.
     let elsewhere = place.open();
     elsewhere.at(T0).recover(T0).await.expect("looked through");
     let refused = elsewhere.at(T0).close_case(&under_way, by_hand(Ruling::Rejected), None, T0);
@@ -131,7 +131,7 @@ pub(in crate::store) async fn only_a_payment_in_doubt_is_settled_by_hand(place: 
     assert_eq!(last.detail.as_deref(), Some("rejected: the bank says so"));
 }
 
-pub(in crate::store) async fn a_wall_clock_that_jumps_brings_no_resend_forward_and_no_question(
+pub(in crate::store) async fn a_jumping_wall_clock_brings_no_resend_and_no_query_forward(
     place: &dyn Place,
 ) {
     let store = place.open();

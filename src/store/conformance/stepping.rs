@@ -1,4 +1,4 @@
-//! The steps of a payment in a test's few words.
+//! Short forms of the steps of a payment, for tests.
 
 use async_trait::async_trait;
 
@@ -12,10 +12,10 @@ type Stepped = Result<PaymentView, JournalError>;
 
 type Claimed = Result<Vec<PaymentView>, StoreError>;
 
-/// What a test reports, if anything.
+/// The event that a test passes with a step, if any.
 type Event = Option<OutcomeEvent>;
 
-/// Every step with its arguments in a row.
+/// Every step, with its arguments listed in order.
 #[async_trait]
 pub(in crate::store) trait Stepping: Journal {
     async fn about_to_send(

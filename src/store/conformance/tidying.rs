@@ -36,7 +36,7 @@ pub(in crate::store) async fn counts_follow_every_change(place: &dyn Place) {
     assert_eq!(only(&*store).await, expected);
 }
 
-pub(in crate::store) async fn a_sweep_removes_only_what_is_old_and_closed(place: &dyn Place) {
+pub(in crate::store) async fn a_sweep_removes_only_old_closed_events(place: &dyn Place) {
     let store = place.open();
     let settled = [delivered(), dead(), retry(1)];
     let mut ids = Vec::new();
@@ -55,7 +55,7 @@ pub(in crate::store) async fn a_sweep_removes_only_what_is_old_and_closed(place:
     let swept = store.at(T0 + 1000 * DAY_MS).sweep(RETENTION).await.expect("swept");
     assert_eq!(swept.events, 1, "the dead letter is kept longer");
     let left = listed(&*store, &Filter::default()).await;
-    assert_eq!(left, [open, ids[2].clone()], "what is not delivered stays, however old");
+    assert_eq!(left, [open, ids[2].clone()], "an undelivered event stays, however old it is");
 }
 
 pub(in crate::store) async fn a_removed_event_is_still_a_duplicate_until_its_key_is_forgotten(
@@ -80,7 +80,7 @@ pub(in crate::store) async fn a_removed_event_is_still_a_duplicate_until_its_key
     assert_eq!(received, Received::Stored, "a forgotten key is a new one");
 }
 
-pub(in crate::store) async fn a_closed_store_says_so(place: &dyn Place) {
+pub(in crate::store) async fn a_closed_store_reports_that_it_is_closed(place: &dyn Place) {
     let store = place.open();
     stored(&*store, "k", None).await;
     store.close().await.expect("closed");

@@ -171,7 +171,7 @@ fn file_prefix(store: &Path) -> Option<String> {
 
 fn random_name() -> io::Result<String> {
     let bytes =
-        random::bytes().ok_or_else(|| io::Error::other("the system has no randomness to give"))?;
+        random::bytes().ok_or_else(|| io::Error::other("the system's random source failed"))?;
     Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 

@@ -236,7 +236,7 @@ fn what_is_news_brings_its_event_once_and_the_history_names_it() {
 }
 
 #[test]
-fn what_is_found_as_something_else_settles_nothing() {
+fn a_payment_found_with_other_values_settles_nothing() {
     let known = PaymentRow { provider_reference: Some("D1".into()), ..view(&LOST).row };
     let lost = PaymentView { row: known, ..view(&LOST) };
     let event = || Some(Box::new(outcome_event()));
