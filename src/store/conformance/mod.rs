@@ -160,6 +160,7 @@ macro_rules! conformance_tests {
             a_step_renews_the_lease,
             hundreds_of_payments_of_a_dead_process_are_recovered,
             the_event_of_a_resolved_payment_is_stored_with_the_step,
+            an_event_is_flagged_for_its_own_payment_only,
             a_step_whose_event_cannot_be_stored_is_not_taken,
             a_step_that_resolves_nothing_makes_no_event,
             a_notification_resolves_what_is_in_doubt_once,

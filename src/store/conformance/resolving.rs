@@ -1,6 +1,7 @@
 //! Steps that resolve an unknown outcome, and the event that is stored with them.
 
-use super::super::{Closure, Conclusion, JournalError, OutcomeEvent, QueryAnswer};
+use super::super::{Closure, Conclusion, JournalError, Notification, OutcomeEvent, QueryAnswer};
+use super::noticing::{notice, notify};
 use super::paying::{
     GRACE_MS, HOLD_MS, answered, conclude, lost, rules, sending, state, times, view,
 };
@@ -21,6 +22,63 @@ fn found() -> QueryAnswer {
 
 fn telling() -> Option<OutcomeEvent> {
     Some(outcome_event())
+}
+
+/// The flags of the newest event.
+async fn flags_of_newest(store: &dyn Store) -> Vec<String> {
+    let newest = listed(store, &Filter::default()).await.remove(0);
+    let event = store.show(&newest).await.expect("a read").expect("it is there").event;
+    let event: serde_json::Value = serde_json::from_str(&event.expect("a text")).expect("JSON");
+    let flags = event["data"]["flags"].as_array().expect("flags");
+    flags.iter().map(|flag| flag.as_str().expect("a word").to_owned()).collect()
+}
+
+pub(in crate::store) async fn an_event_is_flagged_for_its_own_payment_only(place: &dyn Place) {
+    let store = place.open();
+    let pending = || {
+        let mut event = outcome_event();
+        event.reported.status = Some(EventStatus::Pending);
+        Some(event)
+    };
+    let found_pending = QueryAnswer::Found {
+        status: Some(EventStatus::Pending),
+        provider_reference: None,
+        amount_minor: Some(10_000),
+        amount_unreadable: false,
+        currency: None,
+        answer: None,
+    };
+
+    // The end of an earlier call under the reference is not this one's.
+    let first = lost(&*store, "A").await;
+    store.close_case(&first, by_hand(Ruling::Rejected), telling(), T0).await.expect("settled");
+    let second = lost(&*store, "A").await;
+    assert_ne!(first, second);
+    let asked = store.asked(&second, found_pending.clone(), rules(), times(T0, None), pending());
+    asked.await.expect("stored");
+    assert!(!flags_of_newest(&*store).await.contains(&"stale".to_owned()));
+
+    // Nor is a notification that settled nothing, and its amount is not this event's.
+    let payment = lost(&*store, "B").await;
+    let wrong = Notification { amount_minor: Some(10_007), ..notice("B") };
+    notify(&*store, event("wrong", Some("B")), wrong).await.expect("stored");
+    assert!(flags_of_newest(&*store).await.contains(&"amount-mismatch".to_owned()));
+    let asked = store.asked(&payment, found_pending, rules(), times(T0, None), pending()).await;
+    assert!(asked.expect("stored").row.amount_differs, "it stays on record");
+    let flags = flags_of_newest(&*store).await;
+    assert!(!flags.iter().any(|flag| flag == "stale" || flag == "amount-mismatch"), "{flags:?}");
+
+    // An earlier status of the same payment after its final one is.
+    let payment = sending(&*store, "C").await;
+    notify(&*store, event("final", Some("C")), notice("C")).await.expect("stored");
+    let late = Notification { status: Some(EventStatus::Pending), ..notice("C") };
+    let mut reported = event("late", Some("C"));
+    reported.param =
+        r#"{"eventName":"disbursement.success","transactionStatus":"PENDING","mchOrderId":"C"}"#
+            .into();
+    notify(&*store, reported, late).await.expect("stored");
+    assert_eq!(view(&*store, &payment).await.row.payment.status, Some(EventStatus::Succeeded));
+    assert!(flags_of_newest(&*store).await.contains(&"stale".to_owned()));
 }
 
 async fn events(store: &dyn Store) -> usize {

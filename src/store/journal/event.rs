@@ -29,10 +29,11 @@ impl OutcomeEvent {
         let mut event = self.reported.clone();
         event.complete(&self.recount(row));
         event.traceparent.clone_from(&row.trace);
+        // The amount is the journal's here, whatever a notification had.
         let conflicts = [
-            (row.amount_differs, Flag::AmountMismatch),
             (row.contradicted, Flag::Contradicted),
             (row.conflicting_reference.is_some(), Flag::ConflictingReference),
+            (is_stale(&event, row), Flag::Stale),
         ];
         for (_, flag) in conflicts.into_iter().filter(|(holds, _)| *holds) {
             event.raise(flag);
@@ -42,7 +43,8 @@ impl OutcomeEvent {
         let id = id_from(&dedupe_key, self.at);
         event.id = id.to_string();
         let new = NewEvent::of(&event, id, dedupe_key, self.at.as_millisecond());
-        NewEvent { account: row.account.clone(), provider: row.provider.clone(), ..new }
+        let (account, provider) = (row.account.clone(), row.provider.clone());
+        NewEvent { account, provider, intake: Intake::Deliver, ..new }
     }
 
     /// What the journal knows.
@@ -85,15 +87,21 @@ impl NotificationEvent {
         for flag in &noticed.flags {
             event.raise(*flag);
         }
-        let row = noticed.row.as_ref().filter(|_| self.is_traced);
-        event.traceparent = row.and_then(|row| row.trace.clone());
+        let row = noticed.row.as_ref();
+        if row.is_some_and(|row| is_stale(&event, row)) {
+            event.raise(Flag::Stale);
+        }
+        let traced = row.filter(|_| self.is_traced);
+        event.traceparent = traced.and_then(|row| row.trace.clone());
         let (id, dedupe_key) = (notice.event_id.clone(), notice.dedupe_key.clone());
+        let new = NewEvent::of(&event, id, dedupe_key, notice.received_at_ms);
         NewEvent {
             account: notice.account.clone(),
             event_name: event.notification.event.clone(),
             body: self.body.clone(),
             verified_by: self.verified_by.clone(),
-            ..NewEvent::of(&event, id, dedupe_key, notice.received_at_ms)
+            intake: if row.is_some() { Intake::Deliver } else { new.intake },
+            ..new
         }
     }
 }
@@ -127,7 +135,15 @@ impl NewEvent {
     }
 }
 
-/// Of a state that is not final, two forms: the store knows whether the final one was there first.
+/// Whether the journal already knows a final status of the payment and the event has an earlier one. Other calls under the
+/// same reference do not count.
+fn is_stale(event: &Normalised, row: &PaymentRow) -> bool {
+    let is_over = row.payment.status.is_some_and(EventStatus::is_final);
+    is_over && event.status.is_some_and(|status| !status.is_final())
+}
+
+/// Of a state that is not final, two forms, where the journal has no such payment: the inbox knows whether the final one was
+/// there first.
 fn intake(event: &Normalised) -> Intake {
     match event.status {
         Some(status) if !status.is_final() => {
