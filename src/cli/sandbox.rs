@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CommandError, Exit, runtime};
+use crate::config::NOT_CONFIRMED;
 use crate::sandbox::{Running, Sandbox, load};
 
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,11 @@ pub struct Args {
 
 /// Starts the sandbox, prints how to use it, and waits for SIGINT or SIGTERM.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let mut sandbox = load(args.config.as_deref())?;
+    let (mut sandbox, warnings) = load(args.config.as_deref())?;
+    // What the provider does not confirm is the sandbox's own choice here: docs/sandbox.md lists it.
+    for warning in warnings.iter().filter(|warning| !warning.contains(NOT_CONFIRMED)) {
+        eprintln!("warning: {warning}");
+    }
     sandbox.listen = args.listen.unwrap_or(sandbox.listen);
     runtime()?.block_on(stay_up(sandbox, args.json))
 }

@@ -79,9 +79,11 @@ type Length = Span<0, { 10 * 366 * DAY_MS }>;
 
 /// Reads the sandbox's configuration; without a file it has the demo merchant and the default address.
 ///
+/// With it come warnings about the file.
+///
 /// # Errors
 /// Everything that is wrong with the file.
-pub fn load(path: Option<&Path>) -> Result<Sandbox, Vec<Mistake>> {
+pub fn load(path: Option<&Path>) -> Result<(Sandbox, Vec<String>), Vec<Mistake>> {
     built(match path {
         Some(path) => read::open(path),
         None => read::open_text("", &environment::variable, Seen::default()),
@@ -90,11 +92,11 @@ pub fn load(path: Option<&Path>) -> Result<Sandbox, Vec<Mistake>> {
 
 fn built(
     opened: Result<(Section<SandboxFile>, Reader<'_>), Refused>,
-) -> Result<Sandbox, Vec<Mistake>> {
+) -> Result<(Sandbox, Vec<String>), Vec<Mistake>> {
     let (root, mut reader) = opened.map_err(|refused| refused.mistakes)?;
     let file = reader.keys(&root);
     match compile(&mut reader, file) {
-        Some(sandbox) if reader.mistakes.is_empty() => Ok(sandbox),
+        Some(sandbox) if reader.mistakes.is_empty() => Ok((sandbox, reader.warnings)),
         _ => Err(reader.mistakes),
     }
 }
@@ -230,7 +232,8 @@ mod tests {
     use super::*;
 
     fn load_text(text: &str) -> Result<Sandbox, Vec<Mistake>> {
-        built(read::open_text(text, &environment::variable, Seen::default()))
+        let built = built(read::open_text(text, &environment::variable, Seen::default()));
+        built.map(|(sandbox, _)| sandbox)
     }
 
     fn problems(text: &str) -> Vec<String> {

@@ -65,6 +65,31 @@ fn the_sandbox_accepts_the_output_of_sign_and_ends_on_sigterm() {
 }
 
 #[test]
+fn the_sandbox_warns_of_a_file_at_the_old_place_of_its_paths() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("conf")).expect("a folder");
+    let write = |path: &str, text: &str| {
+        std::fs::write(folder.path().join(path), text).expect("a file");
+    };
+    write("provider.pem", include_str!("../../../config/demo/merchant.pem"));
+    write("conf/sandbox.toml", "provider_key = { file = \"provider.pem\" }");
+    let mut child =
+        command(&["sandbox", "--listen", "127.0.0.1:0", "--config", "conf/sandbox.toml"])
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+    let mut line = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    stderr.read_line(&mut line).expect("a line");
+    child.kill().expect("it runs");
+    child.wait().expect("a child");
+    assert!(line.starts_with("warning: provider_key: "), "{line}");
+    assert!(line.contains("provider.pem"), "{line}");
+}
+
+#[test]
 fn the_demo_tells_its_story_and_ends() {
     let text = run(&["demo", "--once"]).done();
     for words in ["POST /shop-th/payout_create", "countersign-demo-app", "accepted"] {
