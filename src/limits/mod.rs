@@ -16,6 +16,13 @@
 //!    has its own.
 //!
 //! [`CallClass`]: crate::provider::CallClass
+//! [`Circuit::enter`]: circuit::Circuit::enter
+//! [`RateLimiter::admit`]: rate::RateLimiter::admit
+//! [`RateLimiter::close_for`]: rate::RateLimiter::close_for
+//! [`ClockSkew::corrected`]: skew::ClockSkew::corrected
+//! [`ClockSkew::observe`]: skew::ClockSkew::observe
+//! [`RetryBudget::earn`]: budget::RetryBudget::earn
+//! [`RetryBudget::spend`]: budget::RetryBudget::spend
 
 mod accounts;
 mod budget;

@@ -1,7 +1,7 @@
 //! Reads a configuration file: its tables and values with their key paths, what they refer to, and every mistake at
 //! once.
 //!
-//! Nothing here knows a key of any file: the sidecar and the sandbox both use it. [`open`] parses a file into the
+//! Nothing here knows a key of any file: the sidecar and the sandbox both use it. [`open()`] parses a file into the
 //! type that mirrors it, which accepts any contents; the [`Reader`] then parses its values and collects the mistakes.
 
 mod files;

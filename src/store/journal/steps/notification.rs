@@ -52,7 +52,7 @@ pub fn judge(
 }
 
 /// Lets the payment take the step, where the event of the notification is new. `younger` as for
-/// [`conclude`](super::conclude). The row comes back as it then is.
+/// [`conclude`](super::attempt::conclude). The row comes back as it then is.
 pub fn notified(
     row: &PaymentRow,
     younger: Vec<PaymentRow>,
