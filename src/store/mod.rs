@@ -89,7 +89,7 @@ pub fn open_by(url: &StoreUrl, clock: Clock) -> Result<Arc<dyn Store>, StoreErro
     }
 }
 
-/// What stands in the store at `url` when `accounts` are configured; `None` when there is no store. Only looks: nothing is
+/// What the store at `url` holds for the configured `accounts`; `None` when there is no store. Only looks: nothing is
 /// made, brought up to date or held up, also beside a sidecar that runs on it. Blocks for a moment.
 pub fn look(url: &StoreUrl, accounts: &[AccountNames]) -> Result<Option<Standing>, StoreError> {
     match url {

@@ -123,7 +123,7 @@ impl Observed {
     }
 }
 
-/// What an observer is told of a step that `row` took.
+/// The change that an observer sees of a step that `row` took.
 pub(super) fn change<'a>(step: &'a Step, row: &'a PaymentRow) -> Option<Change<'a>> {
     match step {
         Step::AboutToSend { .. } => {
@@ -139,7 +139,7 @@ pub(super) fn change<'a>(step: &'a Step, row: &'a PaymentRow) -> Option<Change<'
     }
 }
 
-/// What an observer is told where it is uncertain whether `step` was written: only of steps that let money leave, or that
+/// The change that an observer sees where it is uncertain whether `step` was written: only of steps that let money leave, or that
 /// nothing else shows.
 pub(super) fn uncertain_change<'a>(step: &'a Step, id: &'a PaymentId) -> Option<Change<'a>> {
     match step {

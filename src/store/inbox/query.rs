@@ -86,12 +86,12 @@ pub enum Selection {
     Matching(Filter),
 }
 
-/// What became of a selection.
+/// The result for a selection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Events that changed.
     pub changed: u64,
-    /// Events that are being delivered right now and were left alone: ask again in a moment.
+    /// Events that are being delivered right now and were left alone: try again in a moment.
     pub in_flight: u64,
     /// Events that already were what was asked for.
     pub unchanged: u64,

@@ -1,4 +1,4 @@
-//! What becomes of events, decided by plain functions: an event as it is, what stands beside it, what is asked and the
+//! Decisions about events, as plain functions: an event as it is, its neighbours, what is requested and the
 //! time in; what changes out. Stores load, call these in a transaction, and save; a step holds no connection, so that it
 //! can be repeated.
 //!

@@ -8,7 +8,7 @@ use crate::store::EventId;
 /// A verified notification and the event made from it, ready to be stored.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
-    /// Made by the caller ([`EventId::generate`]), so that it can stand inside `event`.
+    /// Made by the caller ([`EventId::generate`]), so that `event` can contain it.
     pub id: EventId,
     pub account: String,
     /// The provider profile's name.
@@ -36,7 +36,7 @@ pub struct NewEvent {
     pub intake: Intake,
 }
 
-/// What becomes of a new event.
+/// What to do with a new event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intake {
     /// It is to be delivered.

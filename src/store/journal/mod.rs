@@ -1,4 +1,4 @@
-//! The journal: what a store must be able to do with money-moving calls. Making them, resolving them, looking at them.
+//! The journal: what a store must be able to do with money-moving calls. Making, resolving and listing them.
 
 mod event;
 pub(super) mod names;
@@ -27,11 +27,11 @@ pub use payments::{PAYMENTS_KEPT_MIN_MS, PaymentCounts, PaymentFilter, PaymentLi
 pub use standing::{LeftBehind, OpenAt, Standing};
 pub use step::Step;
 
-/// Money-moving calls: written down before they leave, settled when it is known what became of them.
+/// Money-moving calls: recorded before they leave, settled when their outcome is known.
 ///
 /// **Before the first byte.** [`Journal::begin`], then [`Step::AboutToSend`] before every attempt; both are on disk
 /// when they return `Ok`. After an error nothing may be sent; after one that
-/// [may be written](JournalError::may_be_written) the next start may send it all the same.
+/// [may be written](JournalError::may_be_written) the next start may still send it.
 ///
 /// **The rules** are those of [`crate::payment::step()`], enforced in the same transaction that writes: a step they forbid
 /// is [`JournalError::Forbidden`] and changes nothing.
@@ -41,12 +41,12 @@ pub use step::Step;
 ///
 /// **Time.** `now_ms` is a date for the history. What may be done when is counted in [store time](StoreClock::time_ms).
 ///
-/// **Dead processes.** A payment belongs to the process that begins or attempts it while that process lives and its hold
-/// has not run out; then [`Journal::recover`] turns an attempt into an unknown outcome, and one that was never sent into
+/// **Dead processes.** A payment belongs to the process that begins or attempts it while that process lives and its lease
+/// has not ended; then [`Journal::recover`] turns an attempt into an unknown outcome, and one that was never sent into
 /// `not_sent`.
 #[async_trait]
 pub trait Journal: StoreClock {
-    /// Writes a call down, unless its account, operation and reference already stand for one that counts. Of any number
+    /// Records a call, unless its account, operation and reference already identify one that counts. Of any number
     /// of concurrent callers exactly one gets [`Begun::Fresh`].
     async fn begin(&self, new: NewPayment) -> Result<Begun, StoreError>;
 
@@ -57,8 +57,8 @@ pub trait Journal: StoreClock {
     /// Lets a payment take a step, and returns it as it then is.
     async fn step(&self, id: &PaymentId, step: Step) -> Result<PaymentView, JournalError>;
 
-    /// Whether an attempt that this process announced may still leave: nobody settled the payment, froze its account or took
-    /// it over, and nobody will be able to take it over for `lease_left_ms` yet. For the last moment before the first byte.
+    /// Whether an attempt that this process announced may still leave: the payment was not settled or taken
+    /// over and its account not frozen, and no other process can take it over for `lease_left_ms` yet. For the last moment before the first byte.
     async fn may_leave(
         &self,
         id: &PaymentId,
@@ -67,7 +67,8 @@ pub trait Journal: StoreClock {
     ) -> Result<Leave, StoreError>;
 
     /// Ends a call that provably never left, once the store can be written again: settled as not sent (or rejected, as
-    /// [`Step::GiveUp`] does), and its event owed. `None` when somebody else ended it or answers for it, or when its reference was used by another call since, whose caller hears what is true.
+    /// [`Step::GiveUp`] does), and its event owed. `None` when
+    /// it was ended elsewhere or another caller answers for it, or when another call has used its reference since.
     async fn end_unsent(
         &self,
         unsent: &Unsent,
@@ -75,8 +76,8 @@ pub trait Journal: StoreClock {
         now_ms: i64,
     ) -> Result<Option<PaymentView>, JournalError>;
 
-    /// Hands out at most `limit` payments of `account` that are `due` to be queried, longest due first. Nobody else gets them
-    /// for `lease_ms`.
+    /// Hands out at most `limit` payments of `account` that are `due` to be queried, longest due first. No other
+    /// worker gets them for `lease_ms`.
     async fn claim_due(
         &self,
         account: &str,
@@ -93,8 +94,8 @@ pub trait Journal: StoreClock {
     ) -> Result<Vec<PaymentView>, StoreError>;
 
     /// Compares `notice` with the journal, completes `event` with what that shows, stores it as
-    /// [`Inbox::receive`](super::Inbox::receive) does and, unless it is a duplicate or something speaks against it, settles
-    /// the payment that it tells of, all in one transaction. Returns that payment as it then is.
+    /// [`Inbox::receive`](super::Inbox::receive) does and, unless it is a duplicate or contradicts the payment, settles
+    /// the payment that it is about, all in one transaction. Returns that payment as it then is.
     async fn receive_notification(
         &self,
         notice: Notification,
@@ -107,10 +108,10 @@ pub trait Journal: StoreClock {
     /// Changes whenever this payment did (in this process; by another one, a little later).
     fn payment_changes(&self, id: &PaymentId) -> watch::Receiver<u64>;
 
-    /// Changes whenever a payment of `account` may have become due to be asked about.
+    /// Changes whenever a payment of `account` may have become due for a status query.
     fn unknown_changes(&self, account: &str) -> watch::Receiver<u64>;
 
-    /// The payment that stands under a reference: the latest that was made or may be, else the latest at all.
+    /// The payment that holds a reference: the latest that was made or may be, else the latest of all.
     async fn find_payment(
         &self,
         account: &str,
@@ -135,9 +136,9 @@ pub trait Journal: StoreClock {
     /// Open payments by account, for metrics.
     async fn payment_counts(&self) -> Result<Vec<PaymentCounts>, StoreError>;
 
-    /// Writes down what accounts are called now, and were. What is under a former name is from then on found, shown and
-    /// told under the one in use, by every process on the store; that holds also after a configuration no longer says it.
-    /// Returns the accounts that were another one's former name and are now accounts of their own.
+    /// Records the names of accounts, present and former. From then on every process on the store finds, shows and reports
+    /// what is under a former name under the present one, even after the configuration no longer lists it.
+    /// Returns the accounts that were another account's former name and are now separate accounts.
     async fn know_accounts(&self, accounts: &[AccountNames]) -> Result<Vec<String>, StoreError>;
 
     /// Every account name that the store has met, with the name in use of its account: of payments, events, freezes, and

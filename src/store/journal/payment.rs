@@ -1,4 +1,4 @@
-//! A money-moving call on its way through the journal: begun, attempted, in doubt, asked about, settled.
+//! A money-moving call on its way through the journal: begun, attempted, in doubt, queried, settled.
 
 use bytes::Bytes;
 
@@ -28,9 +28,9 @@ pub struct NewPayment {
     /// Minor units, where the operation has an amount.
     pub amount_minor: Option<i64>,
     pub currency: Option<String>,
-    /// An accepted payment that no notification told of for this long is to be asked about; `None` for never.
+    /// An accepted payment is queried when no notification of it came for this long; `None` for never.
     pub notice_within_ms: Option<i64>,
-    /// The place in a trace that it was made at, as a `traceparent`, for what is told of it later.
+    /// The place in a trace that it was made at, as a `traceparent`, for later events.
     pub trace: Option<String>,
     pub now_ms: i64,
     /// For how long this process answers for it, counted anew at every step it takes: longer than an attempt with all
@@ -38,7 +38,7 @@ pub struct NewPayment {
     pub lease_ms: i64,
 }
 
-/// A call that never left, and whose caller could not be told so for certain.
+/// A call that never left, and whose caller could not be told for certain.
 #[derive(Clone, Debug)]
 pub enum Unsent {
     /// Beginning it failed with [`StoreError::Uncertain`].
@@ -50,13 +50,13 @@ pub enum Unsent {
 /// The answer to a call that was offered to the journal.
 #[derive(Clone, Debug)]
 pub enum Begun {
-    /// It is written down, and nobody else makes it. The caller goes on with `about_to_send`.
+    /// It is recorded, and no other caller makes it. The caller goes on with `about_to_send`.
     Fresh(PaymentView),
     /// The same call was begun before and still counts, whatever its state: nothing may be sent.
     Known(PaymentView),
-    /// The reference stands for a call with other parameters: nothing may be sent.
+    /// The reference belongs to a call with other parameters: nothing may be sent.
     Reused(PaymentView),
-    /// The account is frozen; nothing was written down.
+    /// The account is frozen; nothing was recorded.
     Frozen(Freeze),
 }
 
@@ -67,7 +67,7 @@ pub enum Leave {
     Granted,
     /// The account was frozen after the announcement.
     Frozen(Freeze),
-    /// Somebody else took the payment over, or it was settled.
+    /// Another process took the payment over, or it was settled.
     Withdrawn,
 }
 
@@ -87,7 +87,7 @@ pub enum Conclusion {
     InDoubt { reason: String },
 }
 
-/// What was learned by asking the provider.
+/// The result of a status query.
 #[derive(Clone, Debug)]
 pub enum QueryAnswer {
     Found {
@@ -126,7 +126,7 @@ impl Due {
     }
 }
 
-/// When a question was put, and when to put the next one.
+/// When a query was made, and when to make the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueryTimes {
     /// When it left, in store time.
@@ -187,9 +187,9 @@ pub struct Notification {
 /// What the journal makes of a notification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Noticed {
-    /// The payment that it tells of; none that is another account's.
+    /// The payment that it is about; never one of another account.
     pub row: Option<PaymentRow>,
-    /// What speaks against it, or is to be known by whoever hears of it.
+    /// What contradicts it, or what its recipient must know.
     pub flags: Vec<Flag>,
 }
 
@@ -221,21 +221,21 @@ pub struct PaymentRow {
     pub settled_at_ms: Option<i64>,
     /// The same moment in store time.
     pub settled_tick: Option<i64>,
-    /// How often the provider was asked what became of it.
+    /// How often the provider was queried about it.
     pub queries: u32,
-    /// When it is to be asked about next, in store time (a date where payments are listed or shown); `None` when it need
+    /// When it is queried next, in store time (a date where payments are listed or shown); `None` when it need
     /// not be.
     pub next_query_at_ms: Option<i64>,
     /// As in [`NewPayment::notice_within_ms`].
     pub notice_within_ms: Option<i64>,
     pub notified_at_ms: Option<i64>,
-    /// What was told about it differs from what was sent.
+    /// A reported amount differs from the one that was sent.
     pub amount_differs: bool,
     /// It was settled as rejected or not sent, and then the provider turned out to have it, or said so.
     pub contradicted: bool,
-    /// An event is owed that tells how it ended: somebody was told to wait for it, or could not be told.
+    /// An event of its outcome is owed: a caller was told to wait for it, or could not be answered.
     pub owes_event: bool,
-    /// The provider's id of another transaction that was told of under the same reference.
+    /// The provider's id of another transaction that was reported under the same reference.
     pub conflicting_reference: Option<String>,
     /// Whether the step that returned this row made an unknown outcome known. False where it was only read.
     pub just_resolved: bool,
@@ -319,7 +319,7 @@ pub struct Recovered {
 /// Why a payment did not take a step. Nothing changed, unless it [may be written](JournalError::may_be_written).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
-    /// It could not be written down. A caller that was about to send must not.
+    /// It could not be recorded. A caller that was about to send must not.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The rules do not allow it now.
@@ -366,14 +366,14 @@ impl PaymentRow {
         }
     }
 
-    /// Whether it is known how it ended at the provider, though no notification told of it.
+    /// Whether its outcome at the provider is known although no notification of it came.
     pub fn is_over_unnoticed(&self) -> bool {
         self.end() == Some(Final::Accepted)
             && self.payment.status.is_some_and(EventStatus::is_final)
             && self.notified_at_ms.is_none()
     }
 
-    /// What speaks against the provider's telling of this very payment, as it was sent.
+    /// Why the provider's report may not be about this very payment, as it was sent.
     pub fn objections(
         &self,
         provider_reference: Option<&str>,

@@ -15,7 +15,7 @@ pub struct OpenAt {
     /// As it is configured, whatever it was called when they were begun.
     pub account: String,
     pub operation: String,
-    /// `None` for payments from before places were written down, until they are asked about.
+    /// `None` for payments from before places were recorded, until they are queried.
     pub place: Option<Place>,
     /// It is not known whether they happened.
     pub in_doubt: u64,
@@ -45,8 +45,8 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// What stands when `accounts` are configured. `known` is what the store says of names, `names` are those that payments
-    /// stand under, and `kept` counts the payments under a name: all of them, and those that are not over.
+    /// What the store holds for the configured `accounts`. `known` is what the store says of names, `names` are those that payments
+    /// are recorded under, and `kept` counts the payments under a name: all of them, and those that are not over.
     pub fn of<E>(
         accounts: &[AccountNames],
         known: &BTreeMap<String, String>,

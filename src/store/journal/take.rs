@@ -31,7 +31,7 @@ pub trait Transaction {
     /// Payments that a notification may be about: those under the merchant's reference, or where it has none, the one that
     /// the provider's names.
     fn candidates(&self, notice: &Notification) -> Result<Vec<PaymentRow>, Self::Error>;
-    /// What stands under the names of accounts that the notification could be meant for too.
+    /// What is recorded under the names of other accounts that the notification could be for.
     fn neighbours(&self, notice: &Notification) -> Result<Vec<Neighbour>, Self::Error>;
     /// Writes a new payment, and returns it as it then is.
     fn insert(&mut self, view: PaymentView) -> Result<PaymentView, Self::Error>;
@@ -143,7 +143,7 @@ pub fn begin_sending<S: Transaction>(
     match steps::first_attempt(&view.row, at(store, new.now_ms)) {
         Ok(Some(changes)) => finish(store, view, changes).map(Begun::Fresh),
         Ok(None) => Ok(Begun::Fresh(view)),
-        // A payment that was only written down may be sent.
+        // A payment that was only recorded may be sent.
         Err(error) => Err(S::refused(error)),
     }
 }

@@ -1,25 +1,25 @@
 //! What a COMMIT that failed leaves in the log, and how it is made dead for certain.
 //!
 //! SQLite writes all frames of a transaction to the log, the commit mark with the last of them, and then syncs
-//! (`walFrames`). When that sync fails, COMMIT fails too and the index in shared memory is not told of the frames, so nobody
-//! sees them; but in the file they are a valid end of the log. Whoever recovers the log (`walIndexRecover`: the first one
+//! (`walFrames`). When that sync fails, COMMIT fails too and the index in shared memory does not get the frames, so no
+//! connection sees them; but in the file they are a valid end of the log. The process that recovers the log (`walIndexRecover`: the first one
 //! to open it after all others are gone) takes every frame whose checksum follows from all before it, up to the last commit
-//! mark: the transaction that failed comes to life.
+//! mark: the failed transaction takes effect.
 //!
-//! While one connection is open nobody recovers: its lock on the index keeps the index valid. So the failed connection is
+//! While one connection is open no process recovers: its lock on the index keeps the index valid. So the failed connection is
 //! kept until one of two things has succeeded, in any process, on the disk and not only in the page cache:
 //!
 //! - **Another commit.** It begins at the same frame, since the index was not told. Checksums add up over the whole log,
 //!   and its commit mark is part of them: whatever old frames follow its last one no longer fit. Its sync covers what it
 //!   wrote, on which everything after it depends.
 //! - **A cut** of the log behind the last frame that the index knows, synced, under the lock of a writer. No reader and no
-//!   checkpoint looks behind that frame, and a writer writes there anew. It works where a page that cannot be written
+//!   checkpoint looks behind that frame, and a writer writes there again. It works where a page that cannot be written
 //!   keeps every sync failing (a quota, room that was promised and is not there).
 //!
 //! A commit or cut whose own sync fails proves nothing: after a power cut the disk may have the older frames.
 //!
 //! Errors before COMMIT need none of this: frames without a commit mark behind them are never valid. A migration needs none
-//! either: it looks at the version in its own transaction, so it does not matter whether it comes to life or is repeated.
+//! either: it looks at the version in its own transaction, so it does not matter whether it takes effect or is repeated.
 
 use std::fs::File;
 use std::io;
@@ -86,7 +86,7 @@ fn cut(connection: &Connection, log: &Path) -> Result<(), Box<dyn std::error::Er
     let (frames, _) = checkpoint(connection, "NOOP")?;
     let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let end = LOG_HEADER + u64::try_from(frames)? * (FRAME_HEADER + u64::from(page));
-    // From here on nobody else writes; and if the version is the same nobody did since the frames were counted.
+    // From here on no other process writes; and if the version is the same, none did since the frames were counted.
     execute(connection, "BEGIN IMMEDIATE")?;
     match data_version(connection)? == version {
         true => Ok(shorten(log, end)?),

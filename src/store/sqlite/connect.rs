@@ -116,7 +116,7 @@ pub(super) fn looker(path: &Path) -> Result<Connection, StoreError> {
     };
     match (beside("-wal"), beside("-shm")) {
         (true, true) => reader(path),
-        // Without a log the file is complete, and nobody works on it. SQLite would make a log to read it.
+        // Without a log the file is complete and not in use. SQLite would make a log to read it.
         (false, _) => {
             open(&immutable(path), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
         }
@@ -148,7 +148,7 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
         connection.busy_timeout(LOCK_WAIT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        // Otherwise statements with a bound value near an index condition are planned anew for every value, which costs
+        // Otherwise statements with a bound value near an index condition are planned again for every value, which costs
         // more than running them. Ours name their index or look up one key, so no value would change their plan.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "trusted_schema", false)?;

@@ -23,7 +23,7 @@ pub(super) struct Files {
 /// How long a file is, and when it was last written to: seconds and nanoseconds.
 type Written = (u64, i64, i64);
 
-/// What became of the files since the writer last had to do with them.
+/// The state of the files since the writer last used them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// Nothing that matters.

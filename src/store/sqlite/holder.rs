@@ -34,7 +34,7 @@ pub(super) struct Holder {
 /// Tries until a file is ours: another process may take a new file for a left-over before it is locked.
 const TRIES: usize = 10;
 
-/// What stands in the file of a command.
+/// What the file of a command contains.
 const COMMAND: &str = "command\n";
 
 /// How the lines with the names of a sidecar's accounts begin; the last whole one counts.
@@ -67,7 +67,7 @@ impl Holder {
         &self.name
     }
 
-    /// Writes down which accounts the process has from now on: one more line, so that a reader has the one before until this
+    /// Records which accounts the process has from now on: one more line, so that a reader has the one before until this
     /// one is whole. What an earlier failure left of a line is overwritten.
     pub(super) fn tell(&mut self, accounts: &[AccountNames]) -> io::Result<()> {
         let names = accounts.iter().map(|account| {

@@ -8,7 +8,7 @@ use super::journal::standing;
 use super::migrate::{MIGRATIONS, version};
 use crate::store::{AccountNames, Standing, StoreError};
 
-/// What stands in the file when `accounts` are configured; `None` when there is no file. One of an earlier version tells
+/// What the file holds for the configured `accounts`; `None` when there is no file. One of an earlier version tells
 /// what it knows.
 pub(in crate::store) fn look(
     path: &Path,

@@ -71,7 +71,7 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<BTreeMap<String, 
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// Every name that anything stands under, and every other name of those accounts, with the one in use.
+/// Every name that anything is recorded under, and every other name of those accounts, with the one in use.
 pub(super) fn met(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
     let mut names = all(connection)?;
     let mut statement = connection.prepare_cached(MET)?;

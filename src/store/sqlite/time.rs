@@ -20,7 +20,7 @@ pub(super) struct StoreTime {
     boot: Option<String>,
     /// Store time less uptime.
     ahead_ms: AtomicI64,
-    /// The uptime at which it was written down last.
+    /// The uptime at which it was last stored.
     kept_ms: AtomicI64,
 }
 
@@ -33,7 +33,7 @@ struct Kept {
 
 impl StoreTime {
     /// Goes on with the time of the file behind `connection`. The first sidecar since the machine started writes to it; a
-    /// command before that takes the time that was written down.
+    /// command before that takes the stored time.
     pub(super) fn resume(
         connection: &mut Connection,
         clock: Clock,

@@ -28,7 +28,7 @@ pub(super) fn run_all(
 pub(super) enum Failed {
     /// Before COMMIT: nothing of it can ever be valid.
     Before(rusqlite::Error),
-    /// In COMMIT: all of it may stand in the log.
+    /// In COMMIT: all of it may be in the log.
     Commit(rusqlite::Error),
 }
 

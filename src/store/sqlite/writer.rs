@@ -81,7 +81,7 @@ impl Shared {
         Ok(holder.insert(taken).name().to_owned())
     }
 
-    /// Writes down which accounts this process has from now on: now, and when the lock file is made later.
+    /// Records which accounts this process has from now on: now, and when the lock file is made later.
     pub(super) fn tell_accounts(&self, accounts: &[AccountNames]) -> Result<(), StoreError> {
         let mut holder = self.holder.lock();
         let mut told = self.accounts.lock();
@@ -235,7 +235,7 @@ impl Writer {
         Ok(())
     }
 
-    /// The connection, opened anew if an earlier failure made it unusable.
+    /// The connection, opened again if an earlier failure made it unusable.
     fn connect(&mut self) -> Result<&Connection, StoreError> {
         // Refused before anything is tried, so that it is certain that nothing was written.
         self.bury_earlier(&bury::ONE_TRY)?;
@@ -244,7 +244,7 @@ impl Writer {
             // The pages in memory would hide what the file holds now. Another process of ours copies its log now and then
             // too, and a new connection costs little.
             Found::Written => self.disconnect(),
-            // Writing on into a removed file would be a false acknowledgement: after a restart nobody finds it again.
+            // Writing on into a removed file would be a false acknowledgement: after a restart it cannot be found.
             // Opening its successor is no better: the old log beside it would be taken for its own.
             Found::Replaced(path) => return Err(replaced(&path)),
             Found::BesideReplaced { path, is_file_as_left } => {
@@ -286,7 +286,7 @@ impl Writer {
         }
     }
 
-    /// The next call opens the file anew.
+    /// The next call opens the file again.
     fn disconnect(&mut self) {
         self.connection = None;
         // The last process that closes the file removes them.

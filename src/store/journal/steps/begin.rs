@@ -8,7 +8,7 @@ use crate::store::{Begun, Freeze, HistoryEntry, NewPayment, PaymentRow, PaymentV
 /// The longest lease, whatever the caller asks for: a day.
 const LEASE_MAX_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// Begins a payment for `owner`, unless its reference is taken or its account frozen. `latest` is what stands under the
+/// Begins a payment for `owner`, unless its reference is taken or its account frozen. `latest` is what is recorded under the
 /// reference, of each name of the account. The store inserts a fresh payment and gives it its sequence.
 pub fn begin(
     new: &NewPayment,
@@ -32,7 +32,7 @@ pub fn begin(
     }
 }
 
-/// Of the payments of [`begin`] the one that stands under the reference.
+/// Of the payments of [`begin`] the one that holds the reference.
 pub fn standing(latest: Vec<PaymentView>) -> Option<PaymentView> {
     let stands = |view: &PaymentView| (!view.row.payment.frees_its_reference(), view.row.sequence);
     latest.into_iter().max_by_key(stands)

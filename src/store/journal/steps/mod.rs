@@ -136,7 +136,7 @@ impl Changes {
         Self { entry: Some(entry), ..Self::of(row) }
     }
 
-    /// Adds the event of a step that is news, or of a payment that is over and that no notification and no event told of:
+    /// Adds the event of a step that is news, or of a payment that is over without a notification or an event so far:
     /// the event of one end has one key, so it is stored once.
     fn with_event(mut self, transition: &Transition, event: Option<&OutcomeEvent>) -> Self {
         let is_news = transition.is_news() || self.row.is_over_unnoticed();

@@ -9,7 +9,7 @@ use crate::store::{Noticed, Notification, PaymentRow};
 /// two clocks may differ.
 const EARLIER_MS: i64 = 60_000;
 
-/// What stands under a name of another account whose notifications the same key verifies.
+/// What is recorded under a name of another account whose notifications the same key verifies.
 #[derive(Clone, Debug)]
 pub struct Neighbour {
     /// Its payment that the notification could be about. What came to nothing is none.

@@ -35,7 +35,7 @@ pub(super) fn asked(
     let input = match doubt {
         Doubt::None => Input::Queried { queried_at_ms, finding, rules },
         Doubt::IsNotOurs => Input::Superseded,
-        // What stands under these ids elsewhere says nothing about where it was made.
+        // What these ids mean elsewhere says nothing about the place where it was made.
         Doubt::Differs(_) if row.payment.is_elsewhere(&rules) => {
             Input::Queried { queried_at_ms, finding: Finding::Unclear, rules }
         }

@@ -4,12 +4,12 @@ use super::{Changes, Moment, schedule, take};
 use crate::payment::{Input, State};
 use crate::store::{PaymentRow, Recovered};
 
-/// Whether nobody works on a payment that is under way. `lives` says whether the process of that name does.
+/// Whether no process works on a payment that is under way. `lives` says whether the process of that name does.
 pub fn is_abandoned(row: &PaymentRow, now_ms: i64, lives: impl FnOnce(&str) -> bool) -> bool {
     row.leased_until_ms <= now_ms || !lives(&row.owner)
 }
 
-/// Takes over a payment that nobody works on any more, and counts it.
+/// Takes over an abandoned payment, and counts it.
 pub fn restart(row: &PaymentRow, at: Moment, recovered: &mut Recovered) -> Option<Changes> {
     let mut row = row.clone();
     // It is allowed whatever the state.

@@ -13,7 +13,7 @@ pub(super) fn supersede(
 ) -> Vec<Changes> {
     let mut superseded = Vec::new();
     for mut row in younger {
-        // In doubt only for the provider's word "duplicate": a query finds out, and its event is told.
+        // In doubt only for the provider's word "duplicate": a query finds out, and makes its event.
         if row.payment.open.is_empty() && matches!(row.payment.state, State::Unknown { .. }) {
             continue;
         }
@@ -23,7 +23,7 @@ pub(super) fn supersede(
         }
         schedule(&mut row, Some(at.time_ms), None);
         if row.owes_event && row.end().is_some() {
-            // Its caller is told about the one that was made: "failed" would be taken for the end of both. A notification
+            // Its caller gets the event of the one that was made: "failed" would be taken for the end of both. A notification
             // of that one is an event already.
             row.owes_event = false;
             made.owes_event |= made.notified_at_ms.is_none();

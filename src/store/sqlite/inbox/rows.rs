@@ -111,7 +111,7 @@ pub(super) fn save(
     work.connection.prepare_cached(NUDGE)?.execute(params![sequence, due_ms]).map(|_| ())
 }
 
-/// Between two states of an open event: naming a column that does not change would have its indexes written all the same.
+/// Between two states of an open event: naming a column that does not change would still have its indexes written.
 pub(super) const SAVE_ATTEMPTS: &str = "
     UPDATE inbox SET next_attempt_at = ?2, lease = ?3, attempts = ?4, first_attempt_at = ?5, last_error = ?6
     WHERE sequence = ?1";

@@ -42,7 +42,7 @@ pub(super) fn rows_of<P: Params>(
     Ok(found)
 }
 
-/// The payment that stands under a reference, of each name of the account: the latest that was made or may be, else the
+/// The payment that holds a reference, of each name of the account: the latest that was made or may be, else the
 /// latest at all. An earlier one that was thought not to have happened counts again once it turns out that it did.
 pub(super) fn latest(
     connection: &Connection,

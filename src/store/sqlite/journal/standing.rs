@@ -10,7 +10,7 @@ use super::rows;
 use crate::store::journal::names::joined;
 use crate::store::{AccountNames, OpenAt, Standing};
 
-/// What stands when `accounts` are configured.
+/// What the store holds for the configured `accounts`.
 pub(in super::super) fn of(
     connection: &Connection,
     accounts: &[AccountNames],
