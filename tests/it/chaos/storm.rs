@@ -193,9 +193,8 @@ fn round(seed: u64, payouts: u64) -> Result<(), String> {
     calm(&mut world);
     let moved = mix.events.contains(&Event::Move);
     let open = settle(&mut world, moved);
-    let evidence = world.evidence(&callers.ledger);
+    let (evidence, mut violations) = world.judged(&callers.ledger);
     println!("chaos: seed {seed}: {}", figures(&evidence, took));
-    let mut violations = evidence.violations();
     violations.truncate(20);
     match violations.is_empty() {
         true if open.is_none() => Ok(()),
